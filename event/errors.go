@@ -1,0 +1,67 @@
+package event
+
+import (
+	"errors"
+	"time"
+)
+
+// An error is transient unless it is marked. The mark is set where the fact is
+// known (an SMTP 5xx, a bad row) and read once at each boundary; docs/design
+// lists what each boundary does with it. Marks do not survive Temporal's
+// serialisation: activities translate them.
+
+type permanent struct{ err error }
+
+func (e *permanent) Error() string { return e.err.Error() }
+func (e *permanent) Unwrap() error { return e.err }
+
+// Permanent marks err as one that trying again cannot help. Permanent(nil) is nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &permanent{err}
+}
+
+// IsPermanent reports whether err, or an error it wraps, was marked by Permanent.
+func IsPermanent(err error) bool {
+	var p *permanent
+	return errors.As(err, &p)
+}
+
+type retryAfter struct {
+	err error
+	d   time.Duration
+}
+
+func (e *retryAfter) Error() string { return e.err.Error() }
+func (e *retryAfter) Unwrap() error { return e.err }
+
+// RetryAfter marks err as one not to be tried again before d has passed.
+// RetryAfter(nil, d) is nil.
+func RetryAfter(err error, d time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return &retryAfter{err, d}
+}
+
+// RetryDelay returns the delay set by RetryAfter, and whether there was one.
+func RetryDelay(err error) (time.Duration, bool) {
+	var r *retryAfter
+	if !errors.As(err, &r) {
+		return 0, false
+	}
+	return r.d, true
+}
+
+// Fault is a hook that tests use to stop a process at a named point, so that a
+// kill is a kill at a known place. A nil Fault does nothing.
+type Fault func(point string)
+
+// At announces that the code has reached point.
+func (f Fault) At(point string) {
+	if f != nil {
+		f(point)
+	}
+}

@@ -1,0 +1,168 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCheckUserID(t *testing.T) {
+	for id, ok := range map[string]bool{
+		"u-1001": true, "A.b_c-9": true, "x": true, strings.Repeat("a", 128): true,
+		"": false, strings.Repeat("a", 129): false, ".a": false, "a.": false, "a..b": false,
+		"a b": false, "a@b.c": false, "a*": false, "a>": false, "ä": false, "a/b": false, "a\n": false,
+	} {
+		if err := CheckUserID(id); (err == nil) != ok {
+			t.Errorf("CheckUserID(%.20q) = %v, want ok=%v", id, err, ok)
+		} else if err != nil && !errors.Is(err, ErrUserID) {
+			t.Errorf("CheckUserID(%.20q) = %v, does not wrap ErrUserID", id, err)
+		}
+	}
+}
+
+func TestDerivedUserIDs(t *testing.T) {
+	k := Key("0123456789abcdef")
+	a := k.UserID(NormalizeEmail(" Ann@Example.ORG "), "+4930123456")
+	if b := k.UserID("ann@example.org", ""); a != b {
+		t.Errorf("the same address gives %s and %s", a, b)
+	}
+	if !regexp.MustCompile(`^u-[a-z2-7]{26}$`).MatchString(a) {
+		t.Errorf("derived id %q has the wrong shape", a)
+	}
+	if b := Key("another key, also long").UserID("ann@example.org", ""); a == b {
+		t.Error("two keys give the same id")
+	}
+	if b := k.UserID("", "ann@example.org"); a == b {
+		t.Error("an address and a phone number share their ids")
+	}
+}
+
+func TestRecordIDsRepeat(t *testing.T) {
+	at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	if RecordID(at, "abc", 7) != RecordID(at, "abc", 7) {
+		t.Error("the same record has two ids")
+	}
+	seen := map[string]bool{}
+	for _, id := range []string{RecordID(at, "abc", 7), RecordID(at, "abc", 8), RecordID(at, "abd", 7), RecordID(at.Add(time.Second), "abc", 7)} {
+		if seen[id] {
+			t.Errorf("%s stands for two records", id)
+		}
+		seen[id] = true
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	at := Position{Stream: "VERIFICATIONS", Created: time.Unix(5, 0), Seq: 9}
+	for _, tc := range []struct{ ce, msg, want string }{
+		{"e1", "m1", "crm/e1"},
+		{"", "m1", "crm/m1"},
+		{"", "", "crm/5000000000-9"},
+	} {
+		if got := Identify("crm", tc.ce, tc.msg, at).String(); got != tc.want {
+			t.Errorf("Identify(%q, %q) = %s, want %s", tc.ce, tc.msg, got, tc.want)
+		}
+	}
+	if id := Identify("crm", "ann@example.org", "", at).ID; strings.Contains(id, "ann") || !strings.HasPrefix(id, "h-") {
+		t.Errorf("an address stands in the identity: %s", id)
+	}
+	id := Identity{"crm", "e1"}
+	if got := id.RequestID(); got != id.RequestID() || !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(got) {
+		t.Errorf("request id %s is not a stable UUID", got)
+	}
+}
+
+func TestEnvelopeForms(t *testing.T) {
+	want := Envelope{ID: "e 1", Type: "t", Source: "/crm", Subject: "u-1", Data: []byte(`{"user_id":"u-1"}`)}
+	structured := `{"specversion":"1.0","id":"e 1","type":"t","source":"/crm","subject":"u-1","data":{"user_id":"u-1"}}`
+	for name, tc := range map[string]struct {
+		header map[string][]string
+		body   string
+		want   Envelope
+	}{
+		"binary":     {want.Header(), `{"user_id":"u-1"}`, want},
+		"any case":   {map[string][]string{"CE-Id": {"e%201"}, "Ce-Type": {"t"}, "ce-source": {"/crm"}, "CE-SUBJECT": {"u-1"}}, ` {"user_id":"u-1"} `, want},
+		"structured": {map[string][]string{"Content-Type": {"application/cloudevents+json; charset=utf-8"}}, structured, want},
+		"bare":       {nil, `{"user_id":"u-1"}`, Envelope{Data: want.Data}},
+		"message id": {map[string][]string{"Nats-Msg-Id": {"m1"}}, `{}`, Envelope{MsgID: "m1", Data: []byte(`{}`)}},
+	} {
+		got, err := ParseEnvelope(tc.header, []byte(tc.body))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if d := cmp.Diff(tc.want, got); d != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, d)
+		}
+	}
+	for name, tc := range map[string]struct {
+		header map[string][]string
+		body   string
+	}{
+		"empty":          {map[string][]string{"Status": {"400"}}, ""},
+		"not JSON":       {nil, "approve u-1 please"},
+		"not an object":  {nil, `["u-1"]`},
+		"two objects":    {nil, `{}{}`},
+		"wrong version":  {map[string][]string{"ce-specversion": {"2.0"}}, `{}`},
+		"structured bad": {map[string][]string{"content-type": {"application/cloudevents+json"}}, `{"id":1}`},
+		"no data":        {map[string][]string{"content-type": {"application/cloudevents+json"}}, `{"specversion":"1.0","id":"1"}`},
+	} {
+		if _, err := ParseEnvelope(tc.header, []byte(tc.body)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: got %v, want ErrMalformed", name, err)
+		}
+	}
+}
+
+func TestParseErrorsNameNoValue(t *testing.T) {
+	for _, body := range []string{
+		`{"user_id":"secret@example.org"}`, `{"user_id":["secret@example.org"]}`, `{"email":{"secret@example.org":1}}`, `{"secret@example.org":1}`,
+	} {
+		if _, err := ParseVerificationBody([]byte(body)); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("ParseVerificationBody(%s): %v", body, err)
+		}
+		if _, err := ParseUser([]byte(body)); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("ParseUser(%s): %v", body, err)
+		}
+	}
+}
+
+func TestVerificationSubject(t *testing.T) {
+	source, verb, err := ParseVerificationSubject("verifications.v1.crm.approved")
+	if source != "crm" || verb != "approved" || err != nil {
+		t.Errorf("got %s %s %v", source, verb, err)
+	}
+	for _, s := range []string{"verifications.v2.crm.approved", "verifications.v1.crm", "verifications.v1.crm.maybe", "verifications.v1.C@M.approved", "x"} {
+		if _, _, err := ParseVerificationSubject(s); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: got %v", s, err)
+		}
+	}
+}
+
+func TestByLeavesOutAddresses(t *testing.T) {
+	v := Verification{Identity: Identity{Source: "console"}, Actor: "ann"}
+	if got := v.By(); got != "console:ann" {
+		t.Errorf("got %s", got)
+	}
+	v.Actor = "ann@example.org"
+	if got := v.By(); got != "console" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestMarks(t *testing.T) {
+	base := errors.New("base")
+	p := fmt.Errorf("step: %w", Permanent(base))
+	if !IsPermanent(p) || !errors.Is(p, base) || IsPermanent(base) || Permanent(nil) != nil {
+		t.Error("Permanent does not mark")
+	}
+	r := fmt.Errorf("step: %w", RetryAfter(base, time.Minute))
+	if d, ok := RetryDelay(r); d != time.Minute || !ok || !errors.Is(r, base) {
+		t.Error("RetryAfter does not mark")
+	}
+	if _, ok := RetryDelay(base); ok || RetryAfter(nil, 1) != nil {
+		t.Error("an unmarked error has a delay")
+	}
+}

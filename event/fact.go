@@ -1,0 +1,114 @@
+package event
+
+import "time"
+
+// Kinds of facts: the last token of onboarding.v1.<fact>.
+const (
+	FactStarted     = "started"
+	FactParked      = "parked"
+	FactUpdated     = "updated"
+	FactUnchanged   = "unchanged"
+	FactDuplicate   = "duplicate"
+	FactReminded    = "reminded"
+	FactApproved    = "approved"
+	FactRejected    = "rejected"
+	FactLate        = "late"
+	FactExpired     = "expired"
+	FactActivated   = "activated"
+	FactDeactivated = "deactivated"
+	FactSent        = "sent"
+	FactFailed      = "failed"
+	FactWelcomed    = "welcomed"
+	FactWithdrawn   = "withdrawn"
+	FactFinished    = "finished" // partly_welcomed, unreached, failed: see Status
+)
+
+// Status is where a user's onboarding stands.
+type Status string
+
+// The statuses of an onboarding. Those from StatusWelcomed on are final.
+const (
+	StatusParked   Status = "parked"
+	StatusWaiting  Status = "waiting"
+	StatusApproved Status = "approved"
+	StatusActive   Status = "active"
+
+	StatusWelcomed       Status = "welcomed"
+	StatusPartlyWelcomed Status = "partly_welcomed"
+	StatusUnreached      Status = "unreached"
+	StatusRejected       Status = "rejected"
+	StatusExpired        Status = "expired"
+	StatusWithdrawn      Status = "withdrawn"
+	StatusFailed         Status = "failed"
+)
+
+// Statuses lists every status in the order in which a user may go through them.
+func Statuses() []Status {
+	return []Status{
+		StatusParked, StatusWaiting, StatusApproved, StatusActive,
+		StatusWelcomed, StatusPartlyWelcomed, StatusUnreached,
+		StatusRejected, StatusExpired, StatusWithdrawn, StatusFailed,
+	}
+}
+
+// Final reports whether nothing more happens in this generation by itself.
+func (s Status) Final() bool {
+	switch s {
+	case StatusParked, StatusWaiting, StatusApproved, StatusActive, "":
+		return false
+	}
+	return true
+}
+
+// Effect is what became of an event.
+type Effect string
+
+// The effects of an event.
+const (
+	EffectApplied   Effect = "applied"   // it moved the onboarding on
+	EffectUpdated   Effect = "updated"   // it corrected the user's data
+	EffectUnchanged Effect = "unchanged" // it said what was known
+	EffectDuplicate Effect = "duplicate" // this very event was seen before
+	EffectLate      Effect = "late"      // the decision had been taken
+)
+
+// Fact is the body of onboarding.v1.<fact>: something that became true about one
+// user's onboarding. It carries no e-mail, phone or name. Facts are published at
+// least once and may arrive in any order: the status of a user is that of the
+// highest (Generation, N), a timeline keeps every ID.
+type Fact struct {
+	ID         string    `json:"id"`
+	Kind       string    `json:"fact"`
+	UserID     string    `json:"user_id"`
+	Generation int       `json:"generation"` // 0 while parked: the user is not known yet
+	N          int       `json:"n"`          // 0: from the bridge; else counted by the workflow
+	At         time.Time `json:"at"`
+	Status     Status    `json:"status,omitempty"`
+
+	// The event that this fact answers, if it does.
+	EventID     string `json:"event_id,omitempty"`
+	EventSource string `json:"event_source,omitempty"`
+	Effect      Effect `json:"effect,omitempty"`
+
+	Inbox  string `json:"inbox,omitempty"`
+	Import string `json:"import,omitempty"`
+
+	// Of a decision, also in the `late` fact that answers a second one.
+	Verdict   string     `json:"verdict,omitempty"` // a verb
+	DecidedBy string     `json:"decided_by,omitempty"`
+	DecidedAt *time.Time `json:"decided_at,omitempty"`
+
+	Target string `json:"target,omitempty"` // of activated: "none" until one is configured
+
+	// Of sent and failed.
+	Channel  string `json:"channel,omitempty"`
+	Provider string `json:"provider,omitempty"`
+	Reason   string `json:"reason,omitempty"` // one of a bounded set, never free text
+	Copies   int    `json:"copies,omitempty"` // sent again after an unknown outcome
+}
+
+// WithID returns the fact with the id that it has each time it is published.
+func (f Fact) WithID() Fact {
+	f.ID = FactID(f.UserID, f.Generation, f.N, f.Kind, f.EventSource+"/"+f.EventID)
+	return f
+}

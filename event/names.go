@@ -1,0 +1,82 @@
+package event
+
+// Streams, buckets and consumers on JetStream. docs/contract.md lists them.
+const (
+	StreamUsers         = "USERS"
+	StreamVerifications = "VERIFICATIONS"
+	StreamOnboarding    = "ONBOARDING"
+	StreamDeadLetters   = "DEADLETTERS"
+	StreamAudit         = "AUDIT"
+
+	BucketPeople  = "PEOPLE"
+	BucketConsole = "CONSOLE"
+
+	ConsumerUsers         = "bridge-users"
+	ConsumerVerifications = "bridge-verifications"
+)
+
+// Names on Temporal.
+const (
+	WorkflowOnboard = "Onboard"
+
+	QueueOnboard = "usher-onboard"
+	QueueNotify  = "usher-notify"
+
+	SignalVerification = "verification"
+	SignalUser         = "user"
+	SignalWithdraw     = "withdraw"
+	QueryStatus        = "status"
+
+	AttributeImport = "UsherImport"
+	AttributeSource = "UsherSource"
+)
+
+// Channels a welcome goes out on.
+const (
+	ChannelEmail = "email"
+	ChannelSMS   = "sms"
+)
+
+// PurposeWelcome is the only purpose of a send so far.
+const PurposeWelcome = "welcome"
+
+// Sources that usher itself speaks as.
+const (
+	SourceInbox   = "inbox"
+	SourceConsole = "console"
+	SourceCLI     = "cli"
+)
+
+// Verbs of a verification event: the last token of its subject.
+const (
+	VerbApproved  = "approved"
+	VerbRejected  = "rejected"
+	VerbWithdrawn = "withdrawn"
+	VerbReopened  = "reopened"
+	VerbResend    = "resend"
+)
+
+// WorkflowID is the id of the one workflow of a user.
+func WorkflowID(userID string) string { return "onboard-" + userID }
+
+// ImportedSubject is where the records of an inbox are published.
+func ImportedSubject(source string) string { return "users.v1.imported." + source }
+
+// CheckpointSubject is where the progress of one file is kept. digest is the
+// lower-case hexadecimal SHA-256 of the file's bytes.
+func CheckpointSubject(source, digest string) string {
+	return "users.v1.checkpoint." + source + "." + digest
+}
+
+// VerificationSubject is where source says verb about a user.
+func VerificationSubject(source, verb string) string {
+	return "verifications.v1." + source + "." + verb
+}
+
+// FactSubject is where facts of one kind are published.
+func FactSubject(kind string) string { return "onboarding.v1." + kind }
+
+// DeadLetterSubject is where messages of stream that cannot be used are kept.
+func DeadLetterSubject(stream, reason string) string {
+	return "deadletters.v1." + stream + "." + reason
+}

@@ -1,0 +1,57 @@
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// User is the body of users.v1.imported.<source>: one record of a dropped file,
+// validated and in normal form.
+type User struct {
+	UserID     string            `json:"user_id"`
+	Name       string            `json:"name,omitempty"`
+	Email      string            `json:"email,omitempty"`
+	Phone      string            `json:"phone,omitempty"` // E.164
+	Locale     string            `json:"locale,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	Import     Import            `json:"import"`
+}
+
+// Import says which file a record came from.
+type Import struct {
+	ID     string `json:"id"`
+	File   string `json:"file"`
+	Record int    `json:"record"` // 1 is the first after the header
+	Line   int    `json:"line"`   // 1 is the first of the file
+}
+
+// SameData reports whether u and v say the same about the person, wherever they
+// came from.
+func (u User) SameData(v User) bool {
+	if len(u.Attributes) != len(v.Attributes) {
+		return false
+	}
+	for k, a := range u.Attributes {
+		if b, ok := v.Attributes[k]; !ok || a != b {
+			return false
+		}
+	}
+	return u.UserID == v.UserID && u.Name == v.Name && u.Email == v.Email &&
+		u.Phone == v.Phone && u.Locale == v.Locale
+}
+
+// ParseUser reads the body of an imported event. Errors wrap ErrMalformed and
+// name no value of the record.
+func ParseUser(data []byte) (User, error) {
+	var u User
+	if err := json.Unmarshal(data, &u); err != nil {
+		return u, fmt.Errorf("%w: a field of the user has the wrong type", ErrMalformed)
+	}
+	if err := CheckUserID(u.UserID); err != nil {
+		return u, fmt.Errorf("%w: user_id: %w", ErrMalformed, err)
+	}
+	if u.Email == "" && u.Phone == "" {
+		return u, fmt.Errorf("%w: the user has neither email nor phone", ErrMalformed)
+	}
+	return u, nil
+}

@@ -1,0 +1,89 @@
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// MaxReason is the longest reason of a decision in bytes; the rest is cut.
+const MaxReason = 1000
+
+// Verification is an event of VERIFICATIONS as the bridge hands it to the
+// workflow: what the sender said, and what JetStream knows about it.
+type Verification struct {
+	Identity
+	UserID string    `json:"user_id"`
+	Verb   string    `json:"verb"`
+	Reason string    `json:"reason,omitempty"`
+	Actor  string    `json:"actor,omitempty"` // as the sender named it; may be personal
+	Stored time.Time `json:"stored"`          // JetStream's clock
+	Seq    uint64    `json:"seq"`             // in VERIFICATIONS
+}
+
+// VerificationBody is what a sender writes: the user by id, or by the address of
+// a record that had no id.
+type VerificationBody struct {
+	UserID string `json:"user_id,omitempty"`
+	Email  string `json:"email,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	Actor  string `json:"actor,omitempty"`
+}
+
+// ParseVerificationBody reads and checks the body of a verification. Errors wrap
+// ErrMalformed and name no value of the body.
+func ParseVerificationBody(data []byte) (VerificationBody, error) {
+	var b VerificationBody
+	if err := json.Unmarshal(data, &b); err != nil {
+		return b, fmt.Errorf("%w: a field of the verification has the wrong type", ErrMalformed)
+	}
+	if b.UserID == "" && b.Email == "" {
+		return b, fmt.Errorf("%w: neither user_id nor email says who is meant", ErrMalformed)
+	}
+	if b.UserID != "" {
+		if err := CheckUserID(b.UserID); err != nil {
+			return b, fmt.Errorf("%w: user_id: %w", ErrMalformed, err)
+		}
+	}
+	b.Reason = cut(b.Reason, MaxReason)
+	b.Actor = cut(b.Actor, MaxUserID)
+	return b, nil
+}
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// ParseVerificationSubject splits verifications.v1.<source>.<verb>. Errors wrap
+// ErrMalformed.
+func ParseVerificationSubject(subject string) (source, verb string, err error) {
+	t := strings.Split(subject, ".")
+	if len(t) != 4 || t[0] != "verifications" || t[1] != "v1" {
+		return "", "", fmt.Errorf("%w: the subject is not verifications.v1.<source>.<verb>", ErrMalformed)
+	}
+	if err := CheckSource(t[2]); err != nil {
+		return "", "", fmt.Errorf("%w: subject: the source may have lower-case letters, digits and - only", ErrMalformed)
+	}
+	switch t[3] {
+	case VerbApproved, VerbRejected, VerbWithdrawn, VerbReopened, VerbResend:
+		return t[2], t[3], nil
+	}
+	return "", "", fmt.Errorf("%w: subject: the verb must be approved, rejected, withdrawn, reopened or resend", ErrMalformed)
+}
+
+// By names who decided as it may stand in facts: the source, and the actor when
+// its name has the form of a user id (an address or a full name is left out).
+func (v Verification) By() string {
+	if v.Actor == "" || CheckUserID(v.Actor) != nil {
+		return v.Source
+	}
+	return v.Source + ":" + v.Actor
+}
