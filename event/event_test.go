@@ -44,8 +44,8 @@ func TestDerivedUserIDs(t *testing.T) {
 
 func TestRecordIDsRepeat(t *testing.T) {
 	at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
-	if RecordID(at, "abc", 7) != RecordID(at, "abc", 7) {
-		t.Error("the same record has two ids")
+	if first, again := RecordID(at, "abc", 7), RecordID(at, "abc", 7); first != again {
+		t.Errorf("the same record has two ids: %s, %s", first, again)
 	}
 	seen := map[string]bool{}
 	for _, id := range []string{RecordID(at, "abc", 7), RecordID(at, "abc", 8), RecordID(at, "abd", 7), RecordID(at.Add(time.Second), "abc", 7)} {
