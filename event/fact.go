@@ -107,8 +107,14 @@ type Fact struct {
 	Copies   int    `json:"copies,omitempty"` // sent again after an unknown outcome
 }
 
-// WithID returns the fact with the id that it has each time it is published.
+// WithID returns the fact with the id that it has each time it is published. A
+// fact that answers an event has the same id whoever publishes it, workflow or
+// bridge, so N is no part of that.
 func (f Fact) WithID() Fact {
-	f.ID = FactID(f.UserID, f.Generation, f.N, f.Kind, f.EventSource+"/"+f.EventID)
+	if f.EventID != "" {
+		f.ID = FactID(f.UserID, f.Generation, 0, f.Kind, f.EventSource+"/"+f.EventID)
+	} else {
+		f.ID = FactID(f.UserID, f.Generation, f.N, f.Kind, "")
+	}
 	return f
 }

@@ -1,0 +1,164 @@
+package streams
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+)
+
+// ErrNoPerson is returned by Update and UpdateSend for a user who has no record.
+var ErrNoPerson = errors.New("no such person in PEOPLE")
+
+// People are the records of KV PEOPLE.
+type People struct {
+	kv jetstream.KeyValue
+}
+
+// NewPeople opens the bucket, which Ensure has made.
+func NewPeople(ctx context.Context, js jetstream.JetStream) (*People, error) {
+	kv, err := js.KeyValue(ctx, event.BucketPeople)
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", event.BucketPeople, err)
+	}
+	return &People{kv}, nil
+}
+
+// Get reads a record from the leader; ok is false when there is none.
+func (p *People) Get(ctx context.Context, userID string) (person event.Person, ok bool, err error) {
+	person, rev, err := p.read(ctx, userID)
+	return person, rev > 0, err
+}
+
+// Claim stores person as the record of a user who has none, and otherwise
+// returns the record that is there. Of several claims at once one wins, and all
+// see the winner's record.
+func (p *People) Claim(ctx context.Context, userID string, person event.Person) (event.Person, error) {
+	for attempt := 0; ; attempt++ {
+		stored, rev, err := p.read(ctx, userID)
+		if err != nil || rev > 0 {
+			return stored, err
+		}
+		_, err = p.kv.Create(ctx, userID, encode(person))
+		if err == nil {
+			return person, nil
+		}
+		if err := again(ctx, err, attempt); err != nil {
+			return event.Person{}, fmt.Errorf("claim the person: %w", err)
+		}
+	}
+}
+
+// Update changes a record by compare-and-set: change sees what is stored now
+// and alters it; when somebody else was faster, or it is not known whether the
+// write arrived, it is asked again with a fresh read, so it must have no effect
+// beyond its argument. An error of change ends the update unchanged and is
+// returned as it is. Update returns what is stored in the end.
+func (p *People) Update(ctx context.Context, userID string, change func(*event.Person) error) (event.Person, error) {
+	for attempt := 0; ; attempt++ {
+		person, rev, err := p.read(ctx, userID)
+		if err != nil {
+			return person, err
+		}
+		if rev == 0 {
+			return person, ErrNoPerson
+		}
+		before := encode(person)
+		if err := change(&person); err != nil {
+			return person, err
+		}
+		after := encode(person)
+		if bytes.Equal(before, after) {
+			return person, nil
+		}
+		_, err = p.kv.Update(ctx, userID, after, rev)
+		if err == nil {
+			return person, nil
+		}
+		if err := again(ctx, err, attempt); err != nil {
+			return person, fmt.Errorf("update the person: %w", err)
+		}
+	}
+}
+
+// UpdateSend is Update for one entry of the send ledger: change gets the zero
+// Send when there is none yet.
+func (p *People) UpdateSend(ctx context.Context, userID, key string, change func(*event.Send) error) (event.Send, error) {
+	var send event.Send
+	person, err := p.Update(ctx, userID, func(person *event.Person) error {
+		s := person.Sends[key]
+		if err := change(&s); err != nil {
+			send = s
+			return err
+		}
+		if s == (event.Send{}) {
+			return nil
+		}
+		if person.Sends == nil {
+			person.Sends = map[string]event.Send{}
+		}
+		person.Sends[key] = s
+		return nil
+	})
+	if err != nil {
+		return send, err
+	}
+	return person.Sends[key], nil
+}
+
+func (p *People) read(ctx context.Context, userID string) (event.Person, uint64, error) {
+	var person event.Person
+	e, err := p.kv.Get(ctx, userID)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return person, 0, nil
+	}
+	if err != nil {
+		return person, 0, fmt.Errorf("read the person: %w", err)
+	}
+	if err := json.Unmarshal(e.Value(), &person); err != nil {
+		return person, 0, event.Permanent(fmt.Errorf("the record of the person cannot be read: revision %d", e.Revision()))
+	}
+	return person, e.Revision(), nil
+}
+
+func encode(p event.Person) []byte {
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic("streams: a Person is plain data: " + err.Error())
+	}
+	return b
+}
+
+// Tries before an update is given back: others who write the same record, and
+// errors of the store, which a fresh read may find to have been successes.
+const maxTries = 20
+
+// again waits a moment and returns nil when a failed write is worth another
+// read and try, or the error to give back.
+func again(ctx context.Context, err error, attempt int) error {
+	conflict := errors.Is(err, jetstream.ErrKeyExists) || isWrongSequence(err)
+	if attempt+1 >= maxTries || !conflict && attempt >= 2 {
+		return err
+	}
+	wait := time.Duration(rand.Int64N(int64(time.Millisecond) << min(attempt, 6)))
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return errors.Join(err, ctx.Err())
+	}
+}
+
+// isWrongSequence reports whether the compare of a compare-and-set failed. The
+// server says so with either of two codes.
+func isWrongSequence(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.ErrorCode == 10071 || api.ErrorCode == 10164)
+}

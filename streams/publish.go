@@ -1,0 +1,132 @@
+package streams
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+	"usher/metrics"
+)
+
+// Headers that a dead letter carries beside its original ones.
+const (
+	HeaderStream   = "Usher-Stream"
+	HeaderSequence = "Usher-Sequence"
+	HeaderSubject  = "Usher-Subject"
+	HeaderReason   = "Usher-Reason"
+	HeaderCause    = "Usher-Cause"
+	HeaderTime     = "Usher-Time"
+
+	// HeaderOriginal stands before the name of an original header that JetStream
+	// or a client would act on if the dead letter had it.
+	HeaderOriginal = "Usher-Original-"
+)
+
+// Publisher writes events of usher's own.
+type Publisher struct {
+	js      jetstream.JetStream
+	metrics *metrics.Shared
+}
+
+// NewPublisher publishes through js.
+func NewPublisher(js jetstream.JetStream, m *metrics.Shared) *Publisher {
+	return &Publisher{js, m}
+}
+
+// Fact publishes a fact and returns once it is there; stored is false when it
+// had been stored before. The same fact again is
+// recognised by its id: by JetStream within minutes, by every reader for ever.
+func (p *Publisher) Fact(ctx context.Context, f event.Fact) (stored bool, err error) {
+	if f.ID == "" {
+		f = f.WithID()
+	}
+	data, err := json.Marshal(f)
+	if err != nil {
+		return false, event.Permanent(fmt.Errorf("encode the fact: %w", err))
+	}
+	env := event.Envelope{
+		ID: f.ID, Type: event.TypeFact + "." + f.Kind, Source: "/usher", Subject: f.UserID, Time: f.At, MsgID: f.ID,
+	}
+	return p.publish(ctx, event.StreamOnboarding, &nats.Msg{
+		Subject: event.FactSubject(f.Kind), Header: env.Header(), Data: data,
+	})
+}
+
+// Verification publishes a verification event as source, with the id given: the
+// same id again is the same event.
+func (p *Publisher) Verification(ctx context.Context, source, verb, id string, body event.VerificationBody) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return event.Permanent(fmt.Errorf("encode the verification: %w", err))
+	}
+	env := event.Envelope{
+		ID: id, Type: event.TypeVerification + "." + verb, Source: "/usher/" + source, Subject: body.UserID, Time: time.Now(), MsgID: id,
+	}
+	_, err = p.publish(ctx, event.StreamVerifications, &nats.Msg{
+		Subject: event.VerificationSubject(source, verb), Header: env.Header(), Data: data,
+	})
+	return err
+}
+
+// DeadLetter is a message that cannot be used, and why.
+type DeadLetter struct {
+	Stream   string
+	Consumer string // who gave up on it
+	Sequence uint64
+	Subject  string
+	Header   map[string][]string
+	Data     []byte
+	Stored   time.Time
+	Reason   string // one of a bounded set: a token of the subject
+	Cause    string // a sentence for a person, without personal data
+}
+
+// DeadLetter keeps the original bytes and headers with the cause beside them.
+// The same message given up by the same consumer again is kept once.
+func (p *Publisher) DeadLetter(ctx context.Context, d DeadLetter) error {
+	h := nats.Header{}
+	for k, v := range d.Header {
+		if l := strings.ToLower(k); strings.HasPrefix(l, "nats-") || strings.HasPrefix(l, "usher-") || l == "status" || l == "description" {
+			k = HeaderOriginal + k
+		}
+		h[k] = v
+	}
+	h.Set(HeaderStream, d.Stream)
+	h.Set(HeaderSequence, strconv.FormatUint(d.Sequence, 10))
+	h.Set(HeaderSubject, oneLine(d.Subject))
+	h.Set(HeaderReason, d.Reason)
+	h.Set(HeaderCause, oneLine(d.Cause))
+	h.Set(HeaderTime, d.Stored.UTC().Format(time.RFC3339Nano))
+	h.Set(event.HeaderMsgID, fmt.Sprintf("%s:%d:%s", d.Stream, d.Sequence, d.Consumer))
+	_, err := p.publish(ctx, event.StreamDeadLetters, &nats.Msg{
+		Subject: event.DeadLetterSubject(d.Stream, d.Reason), Header: h, Data: d.Data,
+	})
+	return err
+}
+
+func (p *Publisher) publish(ctx context.Context, stream string, msg *nats.Msg) (stored bool, err error) {
+	ack, err := p.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(stream))
+	if err != nil {
+		return false, fmt.Errorf("publish to %s: %w", stream, err)
+	}
+	if !ack.Duplicate && p.metrics != nil {
+		p.metrics.EventsPublished.WithLabelValues(stream).Inc()
+	}
+	return !ack.Duplicate, nil
+}
+
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}

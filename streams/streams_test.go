@@ -1,0 +1,191 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+)
+
+func newJetStream(t *testing.T) jetstream.JetStream {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 64 << 20, NoSigs: true, NoLog: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("nats-server is not ready")
+	}
+	nc, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close(); s.Shutdown(); s.WaitForShutdown() })
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+var opts = Options{MaxBytes: 32 << 20, KeyFingerprint: "k1"}
+
+func TestEnsure(t *testing.T) {
+	js := newJetStream(t)
+	ctx := t.Context()
+	for range 2 {
+		if err := Ensure(ctx, js, opts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := opts
+	other.KeyFingerprint = "k2"
+	if err := Ensure(ctx, js, other); err == nil || !strings.Contains(err.Error(), "USHER_ID_KEY") {
+		t.Errorf("another key: got %v", err)
+	}
+	if err := js.DeleteStream(ctx, event.StreamUsers); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: event.StreamUsers, Subjects: []string{"users.v1.>"}, Discard: jetstream.DiscardNew}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Ensure(ctx, js, opts); err == nil || !strings.Contains(err.Error(), "allow_atomic") {
+		t.Errorf("a stream without atomic batches: got %v", err)
+	}
+}
+
+func TestSharesFillTheStore(t *testing.T) {
+	var sum int64
+	for _, r := range table(opts) {
+		sum += r.share
+	}
+	if sum != 20 {
+		t.Errorf("the shares are %d twentieths", sum)
+	}
+}
+
+func TestClaimHasOneWinner(t *testing.T) {
+	js := newJetStream(t)
+	if err := Ensure(t.Context(), js, opts); err != nil {
+		t.Fatal(err)
+	}
+	people, err := NewPeople(t.Context(), js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rivals = 8
+	got := make([]event.Person, rivals)
+	var wg sync.WaitGroup
+	for i := range rivals {
+		wg.Go(func() {
+			var err error
+			got[i], err = people.Claim(t.Context(), "u-1", event.Person{Source: string(rune('a' + i)), Generation: 1})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range got {
+		if got[i].Source != got[0].Source {
+			t.Errorf("two owners: %s and %s", got[0].Source, got[i].Source)
+		}
+	}
+}
+
+func TestUpdateLosesNothing(t *testing.T) {
+	js := newJetStream(t)
+	ctx := t.Context()
+	if err := Ensure(ctx, js, opts); err != nil {
+		t.Fatal(err)
+	}
+	people, err := NewPeople(ctx, js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := people.UpdateSend(ctx, "u.1", "k", func(*event.Send) error { return nil }); !errors.Is(err, ErrNoPerson) {
+		t.Errorf("nobody there: got %v", err)
+	}
+	if _, err := people.Claim(ctx, "u.1", event.Person{Source: "inbox", Generation: 1}); err != nil {
+		t.Fatal(err)
+	}
+	const writers, each = 4, 25
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for range each {
+				if _, err := people.UpdateSend(ctx, "u.1", "k", func(s *event.Send) error { s.Attempts++; return nil }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	person, ok, err := people.Get(ctx, "u.1")
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if got := person.Sends["k"].Attempts; got != writers*each {
+		t.Errorf("%d of %d changes are there", got, writers*each)
+	}
+	stop := errors.New("stop")
+	if _, err := people.Update(ctx, "u.1", func(p *event.Person) error { p.Source = "x"; return stop }); !errors.Is(err, stop) {
+		t.Errorf("got %v, want the error of change", err)
+	}
+	if again, _, _ := people.Get(ctx, "u.1"); cmp.Diff(person, again) != "" {
+		t.Error("a refused change was stored")
+	}
+}
+
+func TestFactsAndDeadLettersAreKeptOnce(t *testing.T) {
+	js := newJetStream(t)
+	ctx := context.Background()
+	if err := Ensure(ctx, js, opts); err != nil {
+		t.Fatal(err)
+	}
+	p := NewPublisher(js, nil)
+	dead := DeadLetter{
+		Stream: event.StreamUsers, Consumer: event.ConsumerUsers, Sequence: 7, Subject: "users.v1.imported.inbox", Reason: "malformed",
+		Cause: "two\nlines", Data: nil, Header: map[string][]string{"Status": {"400"}, "Nats-Rollup": {"sub"}, "ce-id": {"x"}},
+	}
+	for i := range 2 {
+		stored, err := p.Fact(ctx, event.Fact{Kind: event.FactStarted, UserID: "u-1", Generation: 1})
+		if err != nil || stored != (i == 0) {
+			t.Fatal(stored, err)
+		}
+		if err := p.DeadLetter(ctx, dead); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for stream, want := range map[string]uint64{event.StreamOnboarding: 1, event.StreamDeadLetters: 1} {
+		s, err := js.Stream(ctx, stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.CachedInfo().State.Msgs; got != want {
+			t.Errorf("%s holds %d messages, want %d", stream, got, want)
+		}
+	}
+	s, _ := js.Stream(ctx, event.StreamDeadLetters)
+	m, err := s.GetMsg(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, want := range map[string]string{"Usher-Original-Status": "400", "Usher-Original-Nats-Rollup": "sub", "ce-id": "x", HeaderCause: "two lines", "Status": ""} {
+		if got := strings.Join(m.Header[k], ","); got != want {
+			t.Errorf("header %s is %q, want %q", k, got, want)
+		}
+	}
+}

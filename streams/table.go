@@ -1,0 +1,139 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+)
+
+// Options size the streams.
+type Options struct {
+	// MaxBytes is the room for all streams together. JetStream reserves it, so
+	// it must be below the store's limit.
+	MaxBytes int64
+	// Replicas is 1 on one machine and 3 in a cluster.
+	Replicas int
+	// KeyFingerprint of the key that derives user ids. The first one stays with
+	// USERS; another one is refused, because the same person would get two ids.
+	KeyFingerprint string
+}
+
+const (
+	day = 24 * time.Hour
+
+	maxEvent = 256 << 10 // bytes of one event with its headers
+
+	metaKey = "usher-id-key"
+)
+
+// row is one line of the table: what a stream is for is in docs/design.
+type row struct {
+	share int64 // of Options.MaxBytes, in twentieths
+	cfg   jetstream.StreamConfig
+}
+
+// table lists the streams. The shares add up to all of MaxBytes.
+func table(o Options) []row {
+	rows := []row{
+		{10, jetstream.StreamConfig{
+			Name: event.StreamUsers, Subjects: []string{"users.v1.>"},
+			Discard: jetstream.DiscardNew, MaxMsgSize: maxEvent,
+			AllowAtomicPublish: true, AllowRollup: true, AllowMsgTTL: true, AllowDirect: true,
+			Metadata: map[string]string{metaKey: o.KeyFingerprint},
+		}},
+		{2, jetstream.StreamConfig{
+			Name: event.StreamVerifications, Subjects: []string{"verifications.v1.>"},
+			Discard: jetstream.DiscardNew, MaxMsgSize: maxEvent, MaxAge: 90 * day,
+			AllowDirect: true, Duplicates: 10 * time.Minute,
+		}},
+		{4, jetstream.StreamConfig{
+			Name: event.StreamOnboarding, Subjects: []string{"onboarding.v1.>"},
+			Discard: jetstream.DiscardOld, MaxAge: 400 * day, AllowDirect: true,
+		}},
+		{1, jetstream.StreamConfig{
+			Name: event.StreamDeadLetters, Subjects: []string{"deadletters.v1.>"},
+			Discard: jetstream.DiscardNew, MaxAge: 400 * day, AllowDirect: true,
+		}},
+		{1, jetstream.StreamConfig{
+			Name: event.StreamAudit, Subjects: []string{"audit.v1.>"},
+			Discard: jetstream.DiscardNew, MaxAge: 400 * day, AllowDirect: true,
+		}},
+		{1, bucket(event.BucketPeople)},
+		{1, bucket(event.BucketConsole)},
+	}
+	for i := range rows {
+		c := &rows[i].cfg
+		c.Storage = jetstream.FileStorage
+		c.Retention = jetstream.LimitsPolicy
+		c.Replicas = max(o.Replicas, 1)
+		c.MaxBytes = o.MaxBytes / 20 * rows[i].share
+	}
+	return rows
+}
+
+// bucket is the stream of a KV bucket, with one difference to what the client
+// would create: no direct gets, so that every read is answered by the leader and
+// none is stale.
+func bucket(name string) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"},
+		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew,
+		AllowRollup: true, DenyDelete: true,
+	}
+}
+
+// Ensure creates the streams that are missing and checks those that are there.
+// It changes no existing stream: one that lacks a setting on which a guarantee
+// rests is an error that says which, and sizes are the administrator's.
+func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
+	var problems []error
+	for _, r := range table(o) {
+		s, err := js.Stream(ctx, r.cfg.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			s, err = js.CreateStream(ctx, r.cfg)
+			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another usher was faster
+				s, err = js.Stream(ctx, r.cfg.Name)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", r.cfg.Name, err)
+		}
+		problems = append(problems, check(r.cfg, s.CachedInfo().Config))
+	}
+	return errors.Join(problems...)
+}
+
+func check(want, got jetstream.StreamConfig) error {
+	wrong := func(setting string, w, g any) error {
+		return fmt.Errorf("stream %s has %s %v, usher needs %v: change it with the nats tool, or let usher create the stream", want.Name, setting, g, w)
+	}
+	switch {
+	case !slices.Equal(want.Subjects, got.Subjects):
+		return wrong("subjects", want.Subjects, got.Subjects)
+	case want.Storage != got.Storage:
+		return wrong("storage", want.Storage, got.Storage)
+	case want.Retention != got.Retention:
+		return wrong("retention", want.Retention, got.Retention)
+	case want.Discard != got.Discard:
+		return wrong("discard", want.Discard, got.Discard)
+	case want.MaxMsgsPerSubject > 0 && want.MaxMsgsPerSubject != got.MaxMsgsPerSubject:
+		return wrong("max_msgs_per_subject", want.MaxMsgsPerSubject, got.MaxMsgsPerSubject)
+	case want.AllowAtomicPublish && !got.AllowAtomicPublish:
+		return wrong("allow_atomic", true, false)
+	case want.AllowRollup && !got.AllowRollup:
+		return wrong("allow_rollup_hdrs", true, false)
+	case want.AllowMsgTTL && !got.AllowMsgTTL:
+		return wrong("allow_msg_ttl", true, false)
+	case !want.AllowDirect && got.AllowDirect:
+		return wrong("allow_direct", false, true)
+	case want.Metadata[metaKey] != "" && got.Metadata[metaKey] != "" && want.Metadata[metaKey] != got.Metadata[metaKey]:
+		return fmt.Errorf("the key that derives user ids (USHER_ID_KEY) is not the one that %s was filled with: the same person would get two ids; give usher the old key back", want.Name)
+	}
+	return nil
+}
