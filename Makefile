@@ -16,6 +16,7 @@ test: ## run every test (under ten minutes once the build cache is warm)
 lint: vet ## vet, staticcheck, Temporal's workflowcheck, gofmt
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	$(GO) tool staticcheck -tags $(TAGS) ./...
+	$(GO) tool workflowcheck ./workflows
 
 vet:
 	$(GO) vet -tags $(TAGS) ./...

@@ -72,6 +72,12 @@ const (
 	EffectLate      Effect = "late"      // the decision had been taken
 )
 
+// Kinds of events that facts answer.
+const (
+	AnswersUser         = "user"
+	AnswersVerification = "verification"
+)
+
 // Fact is the body of onboarding.v1.<fact>: something that became true about one
 // user's onboarding. It carries no e-mail, phone or name. Facts are published at
 // least once and may arrive in any order: the status of a user is that of the
@@ -86,12 +92,14 @@ type Fact struct {
 	Status     Status    `json:"status,omitempty"`
 
 	// The event that this fact answers, if it does.
+	Answers     string `json:"answers,omitempty"` // AnswersUser or AnswersVerification
 	EventID     string `json:"event_id,omitempty"`
 	EventSource string `json:"event_source,omitempty"`
 	Effect      Effect `json:"effect,omitempty"`
 
-	Inbox  string `json:"inbox,omitempty"`
-	Import string `json:"import,omitempty"`
+	Inbox    string     `json:"inbox,omitempty"`
+	Import   string     `json:"import,omitempty"`
+	OpenedAt *time.Time `json:"opened_at,omitempty"` // of decisions: when the wait began
 
 	// Of a decision, also in the `late` fact that answers a second one.
 	Verdict   string     `json:"verdict,omitempty"` // a verb

@@ -8,10 +8,9 @@ type Onboarding struct {
 	UserID     string `json:"user_id"`
 	Generation int    `json:"generation"` // 0: parked, the user has not arrived
 	Inbox      string `json:"inbox,omitempty"`
-	Opened     Opened `json:"opened"`
+	Opened     Opened `json:"opened"` // by a verification while parked
 
-	User   *User         `json:"user,omitempty"`   // nil while parked
-	Parked *Verification `json:"parked,omitempty"` // the event that came before its user
+	User *User `json:"user,omitempty"` // nil while parked
 
 	Settings Settings `json:"settings"`
 }

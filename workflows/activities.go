@@ -1,0 +1,267 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"usher/event"
+	"usher/metrics"
+)
+
+// Names under which activities are registered. They stand in histories, so they
+// never change.
+const (
+	activityPublish  = "PublishFacts"
+	activityActivate = "Activate"
+	activityEmail    = "SendEmail"
+	activitySMS      = "SendSMS"
+	activityFinish   = "Finish"
+	activityOrphans  = "DeadLetterOrphans"
+)
+
+// Facts publishes facts. The same fact again is a success; stored tells whether
+// it was new.
+type Facts interface {
+	Fact(ctx context.Context, f event.Fact) (stored bool, err error)
+}
+
+// People changes the record of a person by compare-and-set; change may be asked
+// several times.
+type People interface {
+	Update(ctx context.Context, userID string, change func(*event.Person) error) (event.Person, error)
+}
+
+// Sender sends one message. A message that was accepted before is a success and
+// is not sent again. Errors are marked with event.Permanent or event.RetryAfter;
+// any other is transient. When ctx ends while a message is being handed over,
+// Send waits for the answer within its own limit.
+type Sender interface {
+	Send(ctx context.Context, d Delivery) (event.Send, error)
+}
+
+// Orphanage keeps verifications for which no user ever came as dead letters. The
+// same one again is kept once.
+type Orphanage interface {
+	Orphan(ctx context.Context, v event.Verification) error
+}
+
+// Activities are the steps that touch the world.
+type Activities struct {
+	Facts     Facts
+	People    People
+	Sender    Sender
+	Orphanage Orphanage
+	Metrics   *metrics.Worker
+	Log       *slog.Logger
+	Fault     event.Fault
+}
+
+// Step is the input of Activate: facts to publish first, the decision to record,
+// and the fact that tells the result.
+type Step struct {
+	UserID     string        `json:"user_id"`
+	Generation int           `json:"generation"`
+	Opened     time.Time     `json:"opened"`
+	Decided    event.Decided `json:"decided"`
+	Before     []event.Fact  `json:"before,omitempty"`
+	Result     event.Fact    `json:"result"`
+}
+
+// Delivery is the input of SendEmail and SendSMS.
+type Delivery struct {
+	UserID     string     `json:"user_id"`
+	Generation int        `json:"generation"`
+	Purpose    string     `json:"purpose"`
+	Channel    string     `json:"channel"`
+	Ordinal    int        `json:"ordinal"`
+	User       event.User `json:"user"`
+	Decided    time.Time  `json:"decided"`
+	Result     event.Fact `json:"result"`
+}
+
+// Ending is the input of Finish.
+type Ending struct {
+	UserID     string         `json:"user_id"`
+	Generation int            `json:"generation"`
+	Status     event.Status   `json:"status"`
+	Opened     time.Time      `json:"opened"`
+	Decided    *event.Decided `json:"decided,omitempty"`
+	Facts      []event.Fact   `json:"facts,omitempty"`
+}
+
+// Orphans is the input of DeadLetterOrphans.
+type Orphans struct {
+	UserID string               `json:"user_id"`
+	Events []event.Verification `json:"events"`
+}
+
+// Publish publishes facts in order.
+func (a *Activities) Publish(ctx context.Context, facts []event.Fact) error {
+	for _, f := range facts {
+		stored, err := a.Facts.Fact(ctx, f)
+		if err != nil {
+			return boundary(err, "")
+		}
+		if stored {
+			a.count(f)
+		}
+	}
+	return nil
+}
+
+// Activate records the decision in PEOPLE and makes the account usable. No
+// target is configured yet.
+func (a *Activities) Activate(ctx context.Context, s Step) error {
+	start := time.Now()
+	if err := a.Publish(ctx, s.Before); err != nil {
+		return err
+	}
+	a.Fault.At("activate.before")
+	_, err := a.People.Update(ctx, s.UserID, func(p *event.Person) error {
+		if p.Generation == s.Generation {
+			p.Decided = &s.Decided
+		}
+		return nil
+	})
+	if err != nil {
+		return boundary(err, "")
+	}
+	a.Fault.At("activate.after")
+	if err := a.Publish(ctx, []event.Fact{s.Result}); err != nil {
+		return err
+	}
+	a.Metrics.StageSeconds.WithLabelValues("activate").Observe(time.Since(start).Seconds())
+	return nil
+}
+
+// Send sends one message and reports it. It is registered under a name of its
+// own for each channel.
+func (a *Activities) Send(ctx context.Context, d Delivery) error {
+	stop := beat(ctx)
+	defer stop()
+	ctx, cancel := untilStop(ctx)
+	defer cancel()
+	sent, err := a.Sender.Send(ctx, d)
+	if err != nil {
+		return boundary(err, sent.Reason)
+	}
+	a.Fault.At("send.accepted")
+	f := d.Result
+	f.At, f.Provider, f.Copies = sent.At, sent.Provider, sent.Copies
+	return a.Publish(context.WithoutCancel(ctx), []event.Fact{f})
+}
+
+// Finish writes the end of the generation into PEOPLE and tells it.
+func (a *Activities) Finish(ctx context.Context, e Ending) error {
+	a.Fault.At("finish.before")
+	_, err := a.People.Update(ctx, e.UserID, func(p *event.Person) error {
+		if p.Generation == e.Generation {
+			p.Status, p.Decided = e.Status, e.Decided
+		}
+		return nil
+	})
+	if err != nil {
+		return boundary(err, "")
+	}
+	a.Fault.At("finish.after")
+	return a.Publish(ctx, e.Facts)
+}
+
+// DeadLetter keeps verifications whose user never came.
+func (a *Activities) DeadLetter(ctx context.Context, o Orphans) error {
+	for _, v := range o.Events {
+		if err := a.Orphanage.Orphan(ctx, v); err != nil {
+			return boundary(err, "")
+		}
+	}
+	return nil
+}
+
+// count moves the metrics that tell what workflows made of events.
+func (a *Activities) count(f event.Fact) {
+	if f.Effect != "" {
+		a.Metrics.Events.WithLabelValues(f.Answers, string(f.Effect)).Inc()
+	}
+	decision := f.Answers == event.AnswersVerification && f.Effect == event.EffectApplied
+	if decision {
+		a.Metrics.Wait.Observe(seconds(f.OpenedAt, f.DecidedAt))
+	}
+	if f.Kind == event.FactWelcomed {
+		a.Metrics.WelcomeLatency.Observe(seconds(f.DecidedAt, &f.At))
+	}
+	if f.Status.Final() && (decision || f.Effect == "") {
+		a.Metrics.Finished.WithLabelValues(string(f.Status)).Inc()
+	}
+}
+
+// seconds between two times, 0 when one is missing or clocks disagree.
+func seconds(from, to *time.Time) float64 {
+	if from == nil || to == nil {
+		return 0
+	}
+	return max(0, to.Sub(*from).Seconds())
+}
+
+// beat reports that the activity is alive until the returned function is called,
+// so that a killed worker's send is taken over within the heartbeat timeout.
+func beat(ctx context.Context) (stop func()) {
+	timeout := activity.GetInfo(ctx).HeartbeatTimeout
+	if timeout <= 0 {
+		return func() {}
+	}
+	done, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		t := time.NewTicker(timeout / 3)
+		defer t.Stop()
+		for {
+			activity.RecordHeartbeat(ctx)
+			select {
+			case <-t.C:
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-gone }
+}
+
+// untilStop is ctx that also ends when the worker is asked to stop.
+func untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(ctx)
+	stopping := activity.GetWorkerStopChannel(ctx)
+	go func() {
+		select {
+		case <-stopping:
+			cancel()
+		case <-out.Done():
+		}
+	}()
+	return out, cancel
+}
+
+// boundary turns the marks of an error into Temporal's, which are the only ones
+// that survive its serialisation and count only when outermost.
+func boundary(err error, reason string) error {
+	opts := temporal.ApplicationErrorOptions{NonRetryable: event.IsPermanent(err)}
+	if opts.NonRetryable && reason != "" {
+		opts.Details = []any{reason}
+	}
+	if d, ok := event.RetryDelay(err); ok {
+		opts.NextRetryDelay = d
+	}
+	if errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("the worker stops: %w", err)
+	}
+	kind := "transient"
+	if opts.NonRetryable {
+		kind = "permanent"
+	}
+	return temporal.NewApplicationErrorWithOptions(err.Error(), kind, opts)
+}
