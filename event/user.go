@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // User is the body of users.v1.imported.<source>: one record of a dropped file,
@@ -56,4 +57,14 @@ func ParseUser(data []byte) (User, error) {
 		return u, fmt.Errorf("%w: the user has neither email nor phone", ErrMalformed)
 	}
 	return u, nil
+}
+
+// ParseImportedSubject returns the inbox of users.v1.imported.<source>. Errors
+// wrap ErrMalformed.
+func ParseImportedSubject(subject string) (source string, err error) {
+	source, ok := strings.CutPrefix(subject, "users.v1.imported.")
+	if !ok || CheckSource(source) != nil {
+		return "", fmt.Errorf("%w: the subject is not users.v1.imported.<source>", ErrMalformed)
+	}
+	return source, nil
 }

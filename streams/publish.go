@@ -15,20 +15,6 @@ import (
 	"usher/metrics"
 )
 
-// Headers that a dead letter carries beside its original ones.
-const (
-	HeaderStream   = "Usher-Stream"
-	HeaderSequence = "Usher-Sequence"
-	HeaderSubject  = "Usher-Subject"
-	HeaderReason   = "Usher-Reason"
-	HeaderCause    = "Usher-Cause"
-	HeaderTime     = "Usher-Time"
-
-	// HeaderOriginal stands before the name of an original header that JetStream
-	// or a client would act on if the dead letter had it.
-	HeaderOriginal = "Usher-Original-"
-)
-
 // Publisher writes events of usher's own.
 type Publisher struct {
 	js      jetstream.JetStream
@@ -75,35 +61,22 @@ func (p *Publisher) Verification(ctx context.Context, source, verb, id string, b
 	return err
 }
 
-// DeadLetter is a message that cannot be used, and why.
-type DeadLetter struct {
-	Stream   string
-	Consumer string // who gave up on it
-	Sequence uint64
-	Subject  string
-	Header   map[string][]string
-	Data     []byte
-	Stored   time.Time
-	Reason   string // one of a bounded set: a token of the subject
-	Cause    string // a sentence for a person, without personal data
-}
-
 // DeadLetter keeps the original bytes and headers with the cause beside them.
 // The same message given up by the same consumer again is kept once.
-func (p *Publisher) DeadLetter(ctx context.Context, d DeadLetter) error {
+func (p *Publisher) DeadLetter(ctx context.Context, d event.DeadLetter) error {
 	h := nats.Header{}
 	for k, v := range d.Header {
 		if l := strings.ToLower(k); strings.HasPrefix(l, "nats-") || strings.HasPrefix(l, "usher-") || l == "status" || l == "description" {
-			k = HeaderOriginal + k
+			k = event.HeaderOriginal + k
 		}
 		h[k] = v
 	}
-	h.Set(HeaderStream, d.Stream)
-	h.Set(HeaderSequence, strconv.FormatUint(d.Sequence, 10))
-	h.Set(HeaderSubject, oneLine(d.Subject))
-	h.Set(HeaderReason, d.Reason)
-	h.Set(HeaderCause, oneLine(d.Cause))
-	h.Set(HeaderTime, d.Stored.UTC().Format(time.RFC3339Nano))
+	h.Set(event.HeaderStream, d.Stream)
+	h.Set(event.HeaderSequence, strconv.FormatUint(d.Sequence, 10))
+	h.Set(event.HeaderSubject, oneLine(d.Subject))
+	h.Set(event.HeaderReason, d.Reason)
+	h.Set(event.HeaderCause, oneLine(d.Cause))
+	h.Set(event.HeaderTime, d.Stored.UTC().Format(time.RFC3339Nano))
 	h.Set(event.HeaderMsgID, fmt.Sprintf("%s:%d:%s", d.Stream, d.Sequence, d.Consumer))
 	_, err := p.publish(ctx, event.StreamDeadLetters, &nats.Msg{
 		Subject: event.DeadLetterSubject(d.Stream, d.Reason), Header: h, Data: d.Data,

@@ -156,7 +156,7 @@ func TestFactsAndDeadLettersAreKeptOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := NewPublisher(js, nil)
-	dead := DeadLetter{
+	dead := event.DeadLetter{
 		Stream: event.StreamUsers, Consumer: event.ConsumerUsers, Sequence: 7, Subject: "users.v1.imported.inbox", Reason: "malformed",
 		Cause: "two\nlines", Data: nil, Header: map[string][]string{"Status": {"400"}, "Nats-Rollup": {"sub"}, "ce-id": {"x"}},
 	}
@@ -183,7 +183,7 @@ func TestFactsAndDeadLettersAreKeptOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for k, want := range map[string]string{"Usher-Original-Status": "400", "Usher-Original-Nats-Rollup": "sub", "ce-id": "x", HeaderCause: "two lines", "Status": ""} {
+	for k, want := range map[string]string{"Usher-Original-Status": "400", "Usher-Original-Nats-Rollup": "sub", "ce-id": "x", event.HeaderCause: "two lines", "Status": ""} {
 		if got := strings.Join(m.Header[k], ","); got != want {
 			t.Errorf("header %s is %q, want %q", k, got, want)
 		}

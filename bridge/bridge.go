@@ -1,0 +1,326 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+	"usher/metrics"
+)
+
+// People are the records that outlive Temporal's retention.
+type People interface {
+	// Get reads a record from the leader; ok is false when there is none.
+	Get(ctx context.Context, userID string) (p event.Person, ok bool, err error)
+	// Claim stores p for a user who has no record and returns the record that is
+	// there then; of several claims one wins.
+	Claim(ctx context.Context, userID string, p event.Person) (event.Person, error)
+}
+
+// Workflows starts and signals onboardings. The same identity again has no
+// second effect.
+type Workflows interface {
+	// Start returns ErrRunning when the user has a run that another event
+	// started, and ErrOver when that run has completed.
+	Start(ctx context.Context, id event.Identity, in event.Onboarding) error
+	// Signal returns ErrNoRun when the user has no running workflow.
+	Signal(ctx context.Context, id event.Identity, userID, signal string, arg any) error
+	// Park starts a run that waits for its user and gives it v, or gives v to the
+	// run that is there. It returns ErrOver when that run has completed.
+	Park(ctx context.Context, in event.Onboarding, v event.Verification) error
+}
+
+// Publisher writes facts and dead letters; the same one again is kept once.
+type Publisher interface {
+	Fact(ctx context.Context, f event.Fact) (stored bool, err error)
+	DeadLetter(ctx context.Context, d event.DeadLetter) error
+}
+
+// Config joins the bridge to its neighbours.
+type Config struct {
+	JetStream jetstream.JetStream
+	People    People
+	Workflows Workflows
+	Publisher Publisher
+
+	// UserIDByEmail derives the id of a user whose record had none.
+	UserIDByEmail func(email string) string
+	Settings      event.Settings
+
+	Workers    int           // messages in hand at once, for each stream; default 64
+	AckWait    time.Duration // after which a dead bridge's messages are given to another; default 15 s
+	MaxDeliver int           // deliveries before a message becomes a dead letter; default 20
+
+	Metrics *metrics.Bridge
+	Log     *slog.Logger
+	Fault   event.Fault
+}
+
+// Bridge is the bridge role.
+type Bridge struct {
+	Config
+	breaker *breaker
+}
+
+// New returns a bridge that does nothing until Run.
+func New(c Config) *Bridge {
+	c.Workers = orDefault(c.Workers, 64)
+	c.AckWait = orDefault(c.AckWait, 15*time.Second)
+	c.MaxDeliver = orDefault(c.MaxDeliver, 20)
+	return &Bridge{Config: c, breaker: newBreaker()}
+}
+
+func orDefault[T int | time.Duration](v, d T) T {
+	if v <= 0 {
+		return d
+	}
+	return v
+}
+
+// Run consumes both streams until ctx ends; then it finishes what is in hand or
+// gives it back, and returns nil.
+func (b *Bridge) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, c := range []*consumer{
+		b.newConsumer(event.StreamUsers, event.ConsumerUsers, "users.v1.imported.>", b.onUser),
+		b.newConsumer(event.StreamVerifications, event.ConsumerVerifications, "verifications.v1.>", b.onVerification),
+	} {
+		wg.Go(func() { c.run(ctx) })
+	}
+	wg.Wait()
+	return nil
+}
+
+// Ready returns nil, or why the bridge waits.
+func (b *Bridge) Ready() error { return b.breaker.reason() }
+
+// message is one delivery, read as far as JetStream knows it.
+type message struct {
+	event.Position
+	subject string
+	header  map[string][]string
+	data    []byte
+}
+
+// Outcomes of messages, as counted in usher_bridge_messages_total.
+const (
+	started   = "started"
+	signalled = "signalled"
+	parked    = "parked"
+	known     = "known"
+	malformed = "malformed"
+	denied    = "denied"
+	exhausted = "exhausted"
+)
+
+// refusal is a permanent error with the outcome and the dead letter's reason.
+type refusal struct {
+	outcome, reason string
+	err             error
+}
+
+func (r *refusal) Error() string { return r.err.Error() }
+func (r *refusal) Unwrap() error { return r.err }
+
+func refuse(outcome, reason string, err error) error {
+	return event.Permanent(&refusal{outcome, reason, err})
+}
+
+// onUser handles a message of USERS.
+func (b *Bridge) onUser(ctx context.Context, m message) (outcome string, err error) {
+	source, err := event.ParseImportedSubject(m.subject)
+	if err != nil {
+		return "", refuse(malformed, event.ReasonMalformed, err)
+	}
+	env, err := event.ParseEnvelope(m.header, m.data)
+	if err != nil {
+		return "", refuse(malformed, event.ReasonMalformed, err)
+	}
+	user, err := event.ParseUser(env.Data)
+	if err != nil {
+		return "", refuse(malformed, event.ReasonMalformed, err)
+	}
+	id := event.Identify(source, env.ID, env.MsgID, m.Position)
+	opened := event.Opened{Identity: id, Seq: m.Seq, Stored: m.Stored}
+	b.Fault.At("bridge.user")
+	for range 3 {
+		person, err := b.People.Claim(ctx, user.UserID, event.Person{
+			Source: source, Generation: 1, Status: event.StatusWaiting, Opened: opened,
+		})
+		if err != nil {
+			return "", err
+		}
+		if person.Source != source {
+			return "", refuse(denied, event.ReasonConflict, fmt.Errorf("the user_id belongs to the inbox %s, this record came from %s", person.Source, source))
+		}
+		if person.Status.Final() {
+			return known, nil
+		}
+		b.Fault.At("bridge.claimed")
+		outcome, err := b.bring(ctx, person, id, opened, user)
+		if !errors.Is(err, ErrNoRun) && !errors.Is(err, ErrOver) {
+			return outcome, err
+		}
+		// The run ended between two steps: PEOPLE knows how by now.
+	}
+	return "", errors.New("the user's workflow comes and goes")
+}
+
+// bring gives a user to the workflow: the event that claimed the person starts
+// it, any other signals it, and each does what the other should have done when
+// that has not happened.
+func (b *Bridge) bring(ctx context.Context, person event.Person, id event.Identity, opened event.Opened, user event.User) (string, error) {
+	start := func() (string, error) { return b.start(ctx, person, id, opened, user) }
+	signal := func() (string, error) {
+		e := event.UserEvent{Identity: id, Inbox: person.Source, Generation: person.Generation, Opened: opened, User: user}
+		return signalled, b.signal(ctx, id, user.UserID, event.SignalUser, e)
+	}
+	if person.Opened.Identity == id {
+		if outcome, err := start(); !errors.Is(err, ErrRunning) {
+			return outcome, err
+		}
+		return signal()
+	}
+	if outcome, err := signal(); !errors.Is(err, ErrNoRun) {
+		return outcome, err
+	}
+	outcome, err := start()
+	if errors.Is(err, ErrRunning) { // somebody else just did
+		return signal()
+	}
+	return outcome, err
+}
+
+func (b *Bridge) start(ctx context.Context, person event.Person, id event.Identity, opened event.Opened, user event.User) (string, error) {
+	begin := time.Now()
+	err := b.Workflows.Start(ctx, id, event.Onboarding{
+		UserID: user.UserID, Generation: person.Generation, Inbox: person.Source, Opened: opened, User: &user, Settings: b.Settings,
+	})
+	if err != nil {
+		return "", err
+	}
+	b.Metrics.StageSeconds.WithLabelValues("start").Observe(time.Since(begin).Seconds())
+	b.Metrics.IntakeLatency.Observe(max(0, time.Since(opened.Stored).Seconds()))
+	b.Fault.At("bridge.started")
+	_, err = b.Publisher.Fact(ctx, event.Fact{
+		Kind: event.FactStarted, UserID: user.UserID, Generation: person.Generation, At: time.Now().UTC(), Status: event.StatusWaiting,
+		Answers: event.AnswersUser, EventID: id.ID, EventSource: id.Source, Effect: event.EffectApplied,
+		Inbox: person.Source, Import: user.Import.ID,
+	})
+	return started, err
+}
+
+func (b *Bridge) signal(ctx context.Context, id event.Identity, userID, signal string, arg any) error {
+	begin := time.Now()
+	if err := b.Workflows.Signal(ctx, id, userID, signal, arg); err != nil {
+		return err
+	}
+	b.Metrics.StageSeconds.WithLabelValues("signal").Observe(time.Since(begin).Seconds())
+	b.Fault.At("bridge.signalled")
+	return nil
+}
+
+// onVerification handles a message of VERIFICATIONS.
+func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string, err error) {
+	v, err := b.parseVerification(m)
+	if err != nil {
+		return "", err
+	}
+	b.Fault.At("bridge.verification")
+	for range 3 {
+		person, ok, err := b.People.Get(ctx, v.UserID)
+		if err != nil {
+			return "", err
+		}
+		if ok && person.Status.Final() {
+			return known, b.tellLate(ctx, person, v)
+		}
+		signal := event.SignalVerification
+		if v.Verb == event.VerbWithdrawn {
+			signal = event.SignalWithdraw
+		}
+		err = b.signal(ctx, v.Identity, v.UserID, signal, v)
+		if !errors.Is(err, ErrNoRun) {
+			return signalled, err
+		}
+		// No run: it has ended since PEOPLE was read, or the user is still to come.
+		if person, ok, err = b.People.Get(ctx, v.UserID); err != nil {
+			return "", err
+		}
+		if ok && person.Status.Final() {
+			continue
+		}
+		if outcome, err := b.park(ctx, v); !errors.Is(err, ErrOver) {
+			return outcome, err
+		}
+	}
+	return "", errors.New("the user's workflow comes and goes")
+}
+
+func (b *Bridge) park(ctx context.Context, v event.Verification) (string, error) {
+	opened := event.Opened{Identity: v.Identity, Seq: v.Seq, Stored: v.Stored}
+	err := b.Workflows.Park(ctx, event.Onboarding{UserID: v.UserID, Opened: opened, Settings: b.Settings}, v)
+	if err != nil {
+		return "", err
+	}
+	b.Fault.At("bridge.parked")
+	_, err = b.Publisher.Fact(ctx, event.Fact{
+		Kind: event.FactParked, UserID: v.UserID, At: time.Now().UTC(), Status: event.StatusParked,
+		Answers: event.AnswersVerification, EventID: v.ID, EventSource: v.Source,
+	})
+	return parked, err
+}
+
+// tellLate answers a verification whose generation is over, from PEOPLE.
+func (b *Bridge) tellLate(ctx context.Context, p event.Person, v event.Verification) error {
+	f := event.Fact{
+		Kind: event.FactLate, UserID: v.UserID, Generation: p.Generation, At: time.Now().UTC(), Status: p.Status, Inbox: p.Source,
+		Answers: event.AnswersVerification, EventID: v.ID, EventSource: v.Source, Effect: event.EffectLate,
+	}
+	if d := p.Decided; d != nil {
+		f.Verdict, f.DecidedBy, f.DecidedAt = d.Verb, d.By, &d.At
+		if d.Identity == v.Identity {
+			f.Kind, f.Effect = event.FactDuplicate, event.EffectDuplicate
+		}
+	}
+	_, err := b.Publisher.Fact(ctx, f)
+	return err
+}
+
+func (b *Bridge) parseVerification(m message) (event.Verification, error) {
+	var v event.Verification
+	source, verb, err := event.ParseVerificationSubject(m.subject)
+	if err != nil {
+		return v, refuse(malformed, event.ReasonMalformed, err)
+	}
+	env, err := event.ParseEnvelope(m.header, m.data)
+	if err != nil {
+		return v, refuse(malformed, event.ReasonMalformed, err)
+	}
+	body, err := event.ParseVerificationBody(env.Data)
+	if err != nil {
+		return v, refuse(malformed, event.ReasonMalformed, err)
+	}
+	if verb != event.VerbApproved && verb != event.VerbRejected {
+		if source != event.SourceConsole && source != event.SourceCLI {
+			return v, refuse(denied, event.ReasonDenied, fmt.Errorf("only operators may say %s, by the console or the command line", verb))
+		}
+		if verb != event.VerbWithdrawn {
+			return v, refuse(denied, event.ReasonDenied, fmt.Errorf("this version of usher cannot act on %s", verb))
+		}
+	}
+	v = event.Verification{
+		Identity: event.Identify(source, env.ID, env.MsgID, m.Position), UserID: body.UserID,
+		Verb: verb, Reason: body.Reason, Actor: body.Actor, Stored: m.Stored, Seq: m.Seq,
+	}
+	if v.UserID == "" {
+		v.UserID = b.UserIDByEmail(event.NormalizeEmail(body.Email))
+	}
+	return v, nil
+}

@@ -1,0 +1,399 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.temporal.io/api/serviceerror"
+
+	"usher/event"
+	"usher/metrics"
+	"usher/streams"
+)
+
+// runs stands for Temporal: what the bridge relies on, request ids included. An
+// end-to-end test does the same with the real server.
+type runs struct {
+	mu      sync.Mutex
+	away    error
+	byUser  map[string]*run
+	effects int
+}
+
+type run struct {
+	requests map[string]bool
+	started  string // request id
+	parked   bool
+	over     bool
+	signals  []string
+}
+
+func (r *runs) Start(_ context.Context, id event.Identity, in event.Onboarding) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.away != nil {
+		return r.away
+	}
+	if x := r.byUser[in.UserID]; x != nil {
+		switch {
+		case x.started == id.RequestID():
+			return nil
+		case x.over:
+			return ErrOver
+		}
+		return ErrRunning
+	}
+	r.effects++
+	r.byUser[in.UserID] = &run{started: id.RequestID(), requests: map[string]bool{}}
+	return nil
+}
+
+func (r *runs) Signal(_ context.Context, id event.Identity, userID, signal string, _ any) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.away != nil {
+		return r.away
+	}
+	x := r.byUser[userID]
+	switch {
+	case x == nil:
+		return ErrNoRun
+	case x.requests[id.RequestID()]:
+		return nil
+	case x.over:
+		return ErrNoRun
+	}
+	x.requests[id.RequestID()] = true
+	if signal == event.SignalUser {
+		x.parked = false
+	}
+	x.signals = append(x.signals, signal+" "+id.ID)
+	r.effects++
+	return nil
+}
+
+func (r *runs) Park(ctx context.Context, in event.Onboarding, v event.Verification) error {
+	r.mu.Lock()
+	x := r.byUser[in.UserID]
+	if r.away == nil && x == nil {
+		r.byUser[in.UserID] = &run{started: v.RequestID(), parked: true, requests: map[string]bool{}}
+	}
+	r.mu.Unlock()
+	if err := r.Signal(ctx, v.Identity, in.UserID, event.SignalVerification, v); errors.Is(err, ErrNoRun) {
+		return ErrOver
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+func (r *runs) setAway(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.away = err
+}
+
+type rig struct {
+	*testing.T
+	js      jetstream.JetStream
+	runs    *runs
+	people  *streams.People
+	metrics *metrics.Bridge
+	bridge  *Bridge
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 64 << 20, NoSigs: true, NoLog: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("nats-server is not ready")
+	}
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	nc, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	people, err := streams.NewPeople(t.Context(), js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &rig{T: t, js: js, people: people, runs: &runs{byUser: map[string]*run{}}}
+}
+
+// run starts a bridge that stops with the test, or with the returned function.
+func (r *rig) run() (stop func()) {
+	r.Helper()
+	reg := prometheus.NewRegistry()
+	shared := metrics.NewShared(reg)
+	r.metrics = metrics.NewBridge(reg, shared)
+	r.bridge = New(Config{
+		JetStream: r.js, People: r.people, Workflows: r.runs, Publisher: streams.NewPublisher(r.js, shared),
+		UserIDByEmail: func(email string) string { return event.Key("a key for this test").UserID(email, "") },
+		Settings:      event.DefaultSettings(), AckWait: time.Second, Workers: 16,
+		Metrics: r.metrics, Log: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.bridge.Run(ctx) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				r.Error(err)
+			}
+		})
+	}
+	r.Cleanup(stop)
+	return stop
+}
+
+func (r *rig) publish(subject, id, body string, header ...string) {
+	r.Helper()
+	m := nats.NewMsg(subject)
+	m.Data = []byte(body)
+	if id != "" {
+		m.Header.Set("ce-id", id)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		m.Header.Set(header[i], header[i+1])
+	}
+	if _, err := r.js.PublishMsg(context.Background(), m); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) user(id, userID string) {
+	r.Helper()
+	r.publish("users.v1.imported.inbox", id, fmt.Sprintf(`{"user_id":%q,"email":"x@example.org"}`, userID))
+}
+
+func (r *rig) approve(id, userID string) {
+	r.Helper()
+	r.publish("verifications.v1.crm.approved", id, fmt.Sprintf(`{"user_id":%q}`, userID))
+}
+
+// outcomes are the counts that are not zero.
+func (r *rig) outcomes() map[string]float64 {
+	out := map[string]float64{}
+	for _, stream := range []string{event.StreamUsers, event.StreamVerifications} {
+		for _, o := range metrics.Outcomes {
+			if n := testutil.ToFloat64(r.metrics.Messages.WithLabelValues(stream, o)); n > 0 {
+				out[stream+" "+o] = n
+			}
+		}
+	}
+	return out
+}
+
+func (r *rig) waitOutcomes(want map[string]float64) {
+	r.Helper()
+	r.eventually(func() error {
+		if d := cmp.Diff(want, r.outcomes()); d != "" {
+			return errors.New("outcomes (-want +got)\n" + d)
+		}
+		return nil
+	})
+}
+
+func (r *rig) eventually(check func() error) {
+	r.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			r.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (r *rig) facts() []string {
+	return r.messages(event.StreamOnboarding, "onboarding.v1.")
+}
+
+func (r *rig) messages(stream, prefix string) []string {
+	r.Helper()
+	var out []string
+	s, err := r.js.Stream(context.Background(), stream)
+	if err != nil {
+		r.Fatal(err)
+	}
+	for seq := uint64(1); seq <= s.CachedInfo().State.LastSeq; seq++ {
+		m, err := s.GetMsg(context.Background(), seq)
+		if err != nil {
+			r.Fatal(err)
+		}
+		out = append(out, strings.TrimPrefix(m.Subject, prefix))
+	}
+	return out
+}
+
+func TestUserThenVerification(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.user("r1", "u-1")
+	r.waitOutcomes(map[string]float64{"USERS started": 1})
+	r.approve("v1", "u-1")
+	r.waitOutcomes(map[string]float64{"USERS started": 1, "VERIFICATIONS signalled": 1})
+	if d := cmp.Diff([]string{"started"}, r.facts()); d != "" {
+		t.Errorf("facts (-want +got)\n%s", d)
+	}
+}
+
+func TestVerificationBeforeItsUser(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	id := event.Key("a key for this test").UserID("ann@example.org", "")
+	r.publish("verifications.v1.crm.approved", "v1", `{"email":" Ann@Example.org "}`)
+	r.waitOutcomes(map[string]float64{"VERIFICATIONS parked": 1})
+	r.user("r1", id)
+	r.waitOutcomes(map[string]float64{"VERIFICATIONS parked": 1, "USERS signalled": 1})
+	if d := cmp.Diff([]string{"verification v1", "user r1"}, r.runs.byUser[id].signals); d != "" {
+		t.Errorf("signals (-want +got)\n%s", d)
+	}
+}
+
+func TestWhoIsOverStaysOver(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	decided := event.Decided{Identity: event.Identity{Source: "crm", ID: "v1"}, Verb: event.VerbApproved, By: "crm", At: time.Now()}
+	if _, err := r.people.Claim(t.Context(), "u-1", event.Person{Source: "inbox", Generation: 1, Status: event.StatusWelcomed, Decided: &decided}); err != nil {
+		t.Fatal(err)
+	}
+	r.user("r2", "u-1")
+	r.approve("v1", "u-1")
+	r.approve("v2", "u-1")
+	r.waitOutcomes(map[string]float64{"USERS known": 1, "VERIFICATIONS known": 2})
+	if r.runs.effects != 0 {
+		t.Errorf("%d effects on somebody who is welcomed", r.runs.effects)
+	}
+	got := r.facts()
+	if len(got) != 2 || !strings.Contains(strings.Join(got, " "), "late") || !strings.Contains(strings.Join(got, " "), "duplicate") {
+		t.Errorf("facts %v, want one duplicate and one late", got)
+	}
+}
+
+func TestWhatCannotBeUsedIsKeptAndNothingStops(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	if _, err := r.people.Claim(t.Context(), "u-9", event.Person{Source: "other", Generation: 1, Status: event.StatusWaiting}); err != nil {
+		t.Fatal(err)
+	}
+	r.publish("users.v1.imported.inbox", "", `{"user_id":`)
+	r.publish("users.v1.imported.inbox", "", `{"user_id":"u-1"}`)
+	r.publish("users.v1.imported.inbox", "", `{"user_id":"u-9","email":"x@example.org"}`)
+	r.publish("verifications.v1.crm.approved", "", `hello`)
+	r.publish("verifications.v1.crm.maybe", "", `{"user_id":"u-1"}`)
+	r.publish("verifications.v1.crm.withdrawn", "", `{"user_id":"u-1"}`)
+	r.publish("verifications.v1.crm.approved", "", `{"user_id":"u-1"}`, "ce-specversion", "2.0")
+	r.publish("verifications.v1.crm.approved", "", strings.Repeat(" ", 200<<10))
+	r.user("r1", "u-2")
+	r.waitOutcomes(map[string]float64{
+		"USERS malformed": 2, "USERS denied": 1, "USERS started": 1, "VERIFICATIONS malformed": 4, "VERIFICATIONS denied": 1,
+	})
+	got := map[string]int{}
+	for _, s := range r.messages(event.StreamDeadLetters, "deadletters.v1.") {
+		got[s]++
+	}
+	want := map[string]int{"USERS.malformed": 2, "USERS.user_id_conflict": 1, "VERIFICATIONS.malformed": 4, "VERIFICATIONS.denied": 1}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("dead letters (-want +got)\n%s", d)
+	}
+}
+
+func TestAnOutageUsesUpNoDelivery(t *testing.T) {
+	r := newRig(t)
+	r.runs.setAway(serviceerror.NewUnavailable("nobody there"))
+	r.run()
+	for i := range 40 {
+		r.user(fmt.Sprint("r", i), fmt.Sprint("u-", i))
+	}
+	r.eventually(func() error {
+		if r.bridge.Ready() == nil {
+			return errors.New("the bridge says that it is ready")
+		}
+		return nil
+	})
+	time.Sleep(2500 * time.Millisecond) // two and a half times AckWait
+	r.runs.setAway(nil)
+	r.waitOutcomes(map[string]float64{"USERS started": 40})
+	if err := r.bridge.Ready(); err != nil {
+		t.Errorf("after the outage: %v", err)
+	}
+}
+
+// Users and verifications in any order, each twice, while bridges come and go:
+// each event has one effect.
+func TestAnyOrder(t *testing.T) {
+	const users = 200
+	r := newRig(t)
+	var publish []func()
+	for i := range users {
+		id := fmt.Sprint("u-", i)
+		for range 2 {
+			publish = append(publish, func() { r.user("r-"+id, id) }, func() { r.approve("v-"+id, id) })
+		}
+	}
+	rand.Shuffle(len(publish), func(i, j int) { publish[i], publish[j] = publish[j], publish[i] })
+	stop := r.run()
+	for i, p := range publish {
+		p()
+		if i%200 == 100 {
+			stop()
+			stop = r.run()
+		}
+	}
+	r.eventually(func() error {
+		for _, name := range []struct{ stream, consumer string }{{event.StreamUsers, event.ConsumerUsers}, {event.StreamVerifications, event.ConsumerVerifications}} {
+			c, err := r.js.Consumer(context.Background(), name.stream, name.consumer)
+			if err != nil {
+				return err
+			}
+			if i := c.CachedInfo(); i.NumPending+uint64(i.NumAckPending) > 0 {
+				return fmt.Errorf("%s has %d pending and %d in hand", name.consumer, i.NumPending, i.NumAckPending)
+			}
+		}
+		return nil
+	})
+	stop()
+	for i := range users {
+		x := r.runs.byUser[fmt.Sprint("u-", i)]
+		if x == nil || x.parked {
+			t.Fatalf("user %d: %+v", i, x)
+		}
+	}
+	if r.runs.effects != 2*users {
+		t.Errorf("%d events had %d effects", 2*users, r.runs.effects)
+	}
+}

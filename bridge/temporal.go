@@ -1,0 +1,181 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"google.golang.org/grpc"
+
+	"usher/event"
+)
+
+// What Workflows may find.
+var (
+	ErrRunning = errors.New("the user has a running workflow")
+	ErrNoRun   = errors.New("the user has no running workflow")
+	ErrOver    = errors.New("the user's workflow has completed")
+)
+
+// Temporal is Workflows on a Temporal client whose connection has
+// RequestIDInterceptor.
+type Temporal struct {
+	client client.Client
+}
+
+// NewTemporal wraps c.
+func NewTemporal(c client.Client) *Temporal { return &Temporal{c} }
+
+type requestIDKey struct{}
+
+func withRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, id)
+}
+
+// RequestIDInterceptor sets the request id of starts and signals to the one in
+// the context. The client would make a new one for each call, so that the server
+// could not recognise a redelivered event.
+func RequestIDInterceptor(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	if id, ok := ctx.Value(requestIDKey{}).(string); ok {
+		switch r := req.(type) {
+		case *workflowservice.StartWorkflowExecutionRequest:
+			r.RequestId = id
+		case *workflowservice.SignalWorkflowExecutionRequest:
+			r.RequestId = id
+		case *workflowservice.SignalWithStartWorkflowExecutionRequest:
+			r.RequestId = id
+		}
+	}
+	return invoke(ctx, method, req, reply, cc, opts...)
+}
+
+var (
+	attributeImport = temporal.NewSearchAttributeKeyKeyword(event.AttributeImport)
+	attributeSource = temporal.NewSearchAttributeKeyKeyword(event.AttributeSource)
+)
+
+func options(in event.Onboarding) client.StartWorkflowOptions {
+	o := client.StartWorkflowOptions{
+		ID:                    event.WorkflowID(in.UserID),
+		TaskQueue:             event.QueueOnboard,
+		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+	}
+	if in.User != nil {
+		o.TypedSearchAttributes = temporal.NewSearchAttributes(attributeImport.ValueSet(in.User.Import.ID), attributeSource.ValueSet(in.Inbox))
+	}
+	return o
+}
+
+// Start implements Workflows.
+func (t *Temporal) Start(ctx context.Context, id event.Identity, in event.Onboarding) error {
+	o := options(in)
+	o.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL
+	o.WorkflowExecutionErrorWhenAlreadyStarted = true
+	o.EnableEagerStart = true
+	_, err := t.client.ExecuteWorkflow(withRequestID(ctx, id.RequestID()), o, event.WorkflowOnboard, in)
+	var already *serviceerror.WorkflowExecutionAlreadyStarted
+	if !errors.As(err, &already) {
+		return wrap("start the workflow", err)
+	}
+	if already.StartRequestId == id.RequestID() {
+		return nil
+	}
+	return t.running(ctx, in.UserID)
+}
+
+// running tells apart why an id is taken.
+func (t *Temporal) running(ctx context.Context, userID string) error {
+	d, err := t.client.DescribeWorkflowExecution(ctx, event.WorkflowID(userID), "")
+	if err != nil {
+		return wrap("describe the workflow", err)
+	}
+	if d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return ErrRunning
+	}
+	return ErrOver
+}
+
+// Signal implements Workflows.
+func (t *Temporal) Signal(ctx context.Context, id event.Identity, userID, signal string, arg any) error {
+	err := t.client.SignalWorkflow(withRequestID(ctx, id.RequestID()), event.WorkflowID(userID), "", signal, arg)
+	var notFound *serviceerror.NotFound
+	if errors.As(err, &notFound) {
+		return ErrNoRun
+	}
+	return wrap("signal the workflow", err)
+}
+
+// Park implements Workflows.
+func (t *Temporal) Park(ctx context.Context, in event.Onboarding, v event.Verification) error {
+	o := options(in)
+	o.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
+	signal := event.SignalVerification
+	if v.Verb == event.VerbWithdrawn {
+		signal = event.SignalWithdraw
+	}
+	_, err := t.client.SignalWithStartWorkflow(withRequestID(ctx, v.RequestID()), o.ID, signal, v, o, event.WorkflowOnboard, in)
+	var already *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &already) {
+		return ErrOver
+	}
+	return wrap("park the verification", err)
+}
+
+func wrap(act string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", act, err)
+}
+
+// kind says what to do about an error.
+type kind int
+
+const (
+	transient kind = iota // give the message back for a while
+	busy                  // keep it and try again, slower
+	away                  // a server is away: keep it and take no more
+	permanent             // no other try will help
+)
+
+// classify reads the kind of an error of Temporal, of JetStream or of a stage.
+// Wrong credentials and a missing namespace count as away: the message is fine.
+func classify(err error) kind {
+	if event.IsPermanent(err) {
+		return permanent
+	}
+	for _, e := range []error{nats.ErrTimeout, nats.ErrNoResponders, nats.ErrConnectionClosed, nats.ErrDisconnected, nats.ErrConnectionReconnecting, jetstream.ErrNoStreamResponse, context.DeadlineExceeded} {
+		if errors.Is(err, e) {
+			return away
+		}
+	}
+	var (
+		exhausted    *serviceerror.ResourceExhausted
+		invalid      *serviceerror.InvalidArgument
+		precondition *serviceerror.FailedPrecondition
+		unavailable  *serviceerror.Unavailable
+		deadline     *serviceerror.DeadlineExceeded
+		canceled     *serviceerror.Canceled
+		forbidden    *serviceerror.PermissionDenied
+		namespace    *serviceerror.NamespaceNotFound
+		inactive     *serviceerror.NamespaceNotActive
+		nsAway       *serviceerror.NamespaceUnavailable
+	)
+	switch {
+	case errors.As(err, &exhausted):
+		return busy
+	case errors.As(err, &invalid), errors.As(err, &precondition):
+		return permanent
+	case errors.As(err, &unavailable), errors.As(err, &deadline), errors.As(err, &canceled), errors.As(err, &forbidden),
+		errors.As(err, &namespace), errors.As(err, &inactive), errors.As(err, &nsAway):
+		return away
+	}
+	return transient
+}

@@ -1,0 +1,40 @@
+package event
+
+import "time"
+
+// Headers that a dead letter carries beside its original ones.
+const (
+	HeaderStream   = "Usher-Stream"
+	HeaderSequence = "Usher-Sequence"
+	HeaderSubject  = "Usher-Subject"
+	HeaderReason   = "Usher-Reason"
+	HeaderCause    = "Usher-Cause"
+	HeaderTime     = "Usher-Time"
+
+	// HeaderOriginal stands before the name of an original header that JetStream
+	// or a client would act on if the dead letter had it.
+	HeaderOriginal = "Usher-Original-"
+)
+
+// Reasons of dead letters: the last token of their subject.
+const (
+	ReasonMalformed   = "malformed"        // cannot be read
+	ReasonDenied      = "denied"           // this source may not say this
+	ReasonConflict    = "user_id_conflict" // the user_id belongs to another inbox
+	ReasonUnknownUser = "unknown_user"     // the user never came
+	ReasonExhausted   = "exhausted"        // gave up after the last delivery
+	ReasonRefused     = "refused"          // Temporal will not take it
+)
+
+// DeadLetter is a message that cannot be used, and why.
+type DeadLetter struct {
+	Stream   string
+	Consumer string // who gave up on it
+	Sequence uint64
+	Subject  string
+	Header   map[string][]string
+	Data     []byte
+	Stored   time.Time
+	Reason   string
+	Cause    string // a sentence for a person, without personal data
+}
