@@ -1,0 +1,173 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"usher/event"
+)
+
+// Config is every setting of a process. The tags are read by the command line,
+// which makes of each field a flag, an environment variable and a key of
+// usher.yaml.
+type Config struct {
+	Base     `embed:""`
+	External `embed:""`
+	Servers  `embed:""`
+	Intake   `embed:""`
+	Delivery `embed:""`
+	Web      `embed:""`
+	Limits   `embed:""`
+
+	Roles Roles `kong:"-"`
+}
+
+// Roles says which stages run in this process.
+type Roles struct{ Watch, Bridge, Worker, Console bool }
+
+// AllRoles is what `usher up` runs.
+var AllRoles = Roles{true, true, true, true}
+
+// Base is what every process has.
+type Base struct {
+	Data      string `help:"Folder for everything that usher keeps." default:"./usher-data" placeholder:"DIR"`
+	OpsAddr   string `help:"Where /metrics, /livez and /readyz are served." default:"127.0.0.1:9464" placeholder:"ADDR"`
+	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." default:"info" enum:"debug,info,warn,error"`
+	LogFormat string `help:"Form of the log: text or json." default:"text" enum:"text,json"`
+}
+
+// External are servers that run elsewhere.
+type External struct {
+	NATSURL           string `name:"nats-url" help:"NATS servers to join instead of the embedded one." placeholder:"URL"`
+	NATSCreds         string `name:"nats-creds" help:"File with the NATS credentials." placeholder:"FILE"`
+	TemporalAddress   string `help:"Temporal frontend to join instead of the embedded one." placeholder:"HOST:PORT"`
+	TemporalNamespace string `help:"Temporal namespace." default:"default" placeholder:"NAME"`
+	PayloadKey        string `help:"Key that encrypts what Temporal stores." placeholder:"SECRET"`
+	PayloadKeyFile    string `help:"File with that key." type:"path" placeholder:"FILE"`
+	Replicas          int    `help:"Copies of each stream in a NATS cluster, used when streams are created." default:"1"`
+}
+
+// Servers are the embedded servers and the catcher of `usher up`.
+type Servers struct {
+	NATSAddr        string        `name:"nats-addr" help:"Where the embedded NATS listens." default:"127.0.0.1:4222" placeholder:"ADDR"`
+	TemporalAddr    string        `help:"Where the embedded Temporal listens." default:"127.0.0.1:7233" placeholder:"ADDR"`
+	TemporalUIAddr  string        `name:"temporal-ui-addr" help:"Where Temporal's web pages are served." default:"127.0.0.1:8233" placeholder:"ADDR"`
+	CatcherSMTPAddr string        `name:"catcher-smtp-addr" help:"Where the catcher takes e-mail." default:"127.0.0.1:1025" placeholder:"ADDR"`
+	CatcherHTTPAddr string        `name:"catcher-http-addr" help:"Where the catcher takes text messages and shows what came." default:"127.0.0.1:8025" placeholder:"ADDR"`
+	MaxStore        int64         `help:"Room for all streams in bytes; 0 takes what the disk allows, 20 GiB at most." default:"0" placeholder:"BYTES"`
+	Retention       time.Duration `help:"How long Temporal keeps a finished workflow." default:"720h"`
+	Sample          string        `help:"On new data, drop this file into the inbox." type:"path" placeholder:"FILE" hidden:""`
+}
+
+// Intake is how files are taken.
+type Intake struct {
+	Inbox     map[string]string `help:"More inboxes: the event source, and the folder to watch." placeholder:"NAME=DIR"`
+	Region    string            `help:"Country of phone numbers without a country code, such as DE." placeholder:"CC"`
+	IDKey     string            `name:"id-key" help:"Key that derives user ids from addresses." placeholder:"SECRET"`
+	IDKeyFile string            `name:"id-key-file" help:"File with that key." type:"path" placeholder:"FILE"`
+}
+
+// Delivery is how messages go out. Without a server, messages go to the catcher.
+type Delivery struct {
+	SMTPAddr         string `name:"smtp-addr" help:"SMTP server that takes the e-mail." placeholder:"HOST:PORT"`
+	SMTPTLS          string `name:"smtp-tls" help:"TLS towards it: none, starttls or tls." default:"starttls" enum:"none,starttls,tls"`
+	SMTPUsername     string `name:"smtp-username" help:"User name there." placeholder:"NAME"`
+	SMTPPassword     string `name:"smtp-password" help:"Password there." placeholder:"SECRET"`
+	SMTPPasswordFile string `name:"smtp-password-file" help:"File with that password." type:"path" placeholder:"FILE"`
+	MailFrom         string `help:"Sender of e-mail." default:"Welcome <welcome@usher.example>" placeholder:"ADDRESS"`
+	SMSURL           string `name:"sms-url" help:"Twilio-compatible service that takes the text messages, up to the host or the path before /2010-04-01." placeholder:"URL"`
+	SMSAccount       string `name:"sms-account" help:"Account there." default:"ACusher" placeholder:"SID"`
+	SMSToken         string `name:"sms-token" help:"Token there." placeholder:"SECRET"`
+	SMSTokenFile     string `name:"sms-token-file" help:"File with that token." type:"path" placeholder:"FILE"`
+	SMSFrom          string `name:"sms-from" help:"Sender of text messages." default:"+15005550006" placeholder:"NUMBER"`
+	OnUnknown        string `help:"What to do when nobody can tell whether a message went out: resend or hold." default:"resend" enum:"resend,hold"`
+}
+
+// Web is the console.
+type Web struct {
+	ConsoleAddr         string `help:"Where the console is served." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	ConsolePassword     string `help:"Password of the account admin." placeholder:"SECRET"`
+	ConsolePasswordFile string `help:"File with that password." type:"path" placeholder:"FILE"`
+}
+
+// Limits are the times that an onboarding runs by.
+type Limits struct {
+	ParkedFor   time.Duration `help:"How long a decision waits for its user." default:"72h"`
+	SendFor     time.Duration `help:"How long a message is tried." default:"24h"`
+	SendAttempt time.Duration `help:"How long one try may take." default:"2m"`
+	RetryFirst  time.Duration `help:"First pause between two tries; it doubles." default:"2s"`
+	Heartbeat   time.Duration `help:"A worker silent for so long is taken for dead." default:"5s"`
+	AckWait     time.Duration `help:"A bridge silent for so long is taken for dead." default:"15s"`
+}
+
+func (l Limits) settings() event.Settings {
+	return event.Settings{ParkedFor: l.ParkedFor, SendFor: l.SendFor, SendAttempt: l.SendAttempt, RetryFirst: l.RetryFirst, Heartbeat: l.Heartbeat}
+}
+
+// Validate reports everything that is wrong with the settings at once, each with
+// the flag to mend.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Data == "" {
+		bad("--data: a folder is needed")
+	}
+	for name, dir := range c.Inbox {
+		if err := event.CheckSource(name); err != nil {
+			bad("--inbox: %w", err)
+		} else if name == event.SourceInbox || name == event.SourceConsole || name == event.SourceCLI {
+			bad("--inbox: the name %s is taken by usher itself", name)
+		}
+		if dir == "" {
+			bad("--inbox %s: a folder is needed", name)
+		}
+	}
+	for flag, d := range map[string]time.Duration{
+		"parked-for": c.ParkedFor, "send-for": c.SendFor, "send-attempt": c.SendAttempt, "retry-first": c.RetryFirst, "heartbeat": c.Heartbeat, "ack-wait": c.AckWait,
+	} {
+		if d <= 0 {
+			bad("--%s: must be longer than nothing", flag)
+		}
+	}
+	for _, s := range []struct{ flag, value, file string }{
+		{"id-key", c.IDKey, c.IDKeyFile}, {"payload-key", c.PayloadKey, c.PayloadKeyFile}, {"smtp-password", c.SMTPPassword, c.SMTPPasswordFile},
+		{"sms-token", c.SMSToken, c.SMSTokenFile}, {"console-password", c.ConsolePassword, c.ConsolePasswordFile},
+	} {
+		if s.value != "" && s.file != "" {
+			bad("--%s and --%s-file: give one of them", s.flag, s.flag)
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
+
+func (c Config) path(name ...string) string {
+	return filepath.Join(append([]string{c.Data}, name...)...)
+}
+
+// inboxes are the folders to watch, the default one first.
+func (c Config) inboxes() []struct{ Source, Dir string } {
+	out := []struct{ Source, Dir string }{{event.SourceInbox, c.path("inbox")}}
+	for _, name := range slices.Sorted(maps.Keys(c.Inbox)) {
+		out = append(out, struct{ Source, Dir string }{name, c.Inbox[name]})
+	}
+	return out
+}
+
+// secret is a value given as such or in a file; line ends of the file are cut.
+func secret(flag, value, file string) (string, error) {
+	if file == "" {
+		return value, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("--%s-file: %w", flag, err)
+	}
+	return strings.TrimRight(string(b), "\r\n"), nil
+}

@@ -1,0 +1,120 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"google.golang.org/grpc"
+
+	"usher/bridge"
+)
+
+// connectNATS joins the servers of url. The connection is kept up for as long
+// as the process lives; publishing fails while it is down, so that nothing
+// waits in a buffer that a crash would lose.
+func connectNATS(ctx context.Context, url, creds, name string, log *slog.Logger) (*nats.Conn, error) {
+	options := []nats.Option{
+		nats.Name("usher " + name), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectBufSize(-1),
+		nats.Timeout(5 * time.Second), nats.PingInterval(20 * time.Second), nats.MaxPingsOutstanding(3),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn("the connection to NATS is lost", "error", err)
+			}
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) { log.Warn("the connection to NATS is back") }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS reports an error", "error", err) }),
+	}
+	if creds != "" {
+		options = append(options, nats.UserCredentials(creds))
+	}
+	for attempt := 0; ; attempt++ {
+		nc, err := nats.Connect(url, options...)
+		if err == nil {
+			return nc, nil
+		}
+		if errors.Is(err, nats.ErrAuthorization) {
+			return nil, fmt.Errorf("NATS refuses the credentials: %w", err)
+		}
+		if attempt == 0 {
+			log.Warn("NATS is not there yet, waiting for it", "error", err)
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("NATS did not answer: %w", err)
+		}
+	}
+}
+
+// retryUntil calls f until it succeeds or ctx ends: servers may come in any order.
+func retryUntil(ctx context.Context, log *slog.Logger, what string, f func(context.Context) error) error {
+	for attempt := 0; ; attempt++ {
+		try, cancel := context.WithTimeout(ctx, 10*time.Second)
+		err := f(try)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if attempt == 0 {
+			log.Warn("not ready yet, trying until it is", "what", what, "error", err)
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+}
+
+// temporalOptions are the server's own conventions (environment, TOML profile)
+// for role commands, and just the address for an embedded server.
+func temporalOptions(address, namespace string, conventions bool) (client.Options, error) {
+	if !conventions {
+		return client.Options{HostPort: address, Namespace: namespace}, nil
+	}
+	o, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return o, fmt.Errorf("settings of the Temporal client: %w", err)
+	}
+	if address != "" {
+		o.HostPort = address
+	}
+	if o.Namespace == "" || namespace != "default" {
+		o.Namespace = namespace
+	}
+	return o, nil
+}
+
+// connectTemporal returns a client on which events keep their identity as
+// request ids and payloads are encrypted.
+func connectTemporal(o client.Options, codec converter.PayloadCodec, logger *slog.Logger) (client.Client, error) {
+	o.Logger = log.NewStructuredLogger(logger)
+	o.Identity = "usher"
+	o.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
+	o.ConnectionOptions.DialOptions = append(o.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(bridge.RequestIDInterceptor))
+	o.DataConverter = converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), codec)
+	o.FailureConverter = temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: o.DataConverter, EncodeCommonAttributes: true})
+	return client.NewLazyClient(o)
+}
+
+// closeNATS sends what is still in the buffers, then closes.
+func closeNATS(nc *nats.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = nc.FlushWithContext(ctx) // acks that get lost are asked for again
+	nc.Close()
+}
+
+func newJetStream(nc *nats.Conn) (jetstream.JetStream, error) {
+	return jetstream.New(nc, jetstream.WithDefaultTimeout(5*time.Second))
+}
