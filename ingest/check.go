@@ -1,0 +1,74 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/segmentio/ksuid"
+
+	"usher/event"
+)
+
+// Check says what an import of the file would do, by the same code, without
+// publishing or moving anything. A file that would be refused is a Report too.
+func Check(path string, in Inbox, key event.Key) (Report, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Report{}, fmt.Errorf("%s: %w", path, reason(err))
+	}
+	defer f.Close()
+	if i, err := f.Stat(); err != nil || !i.Mode().IsRegular() {
+		return Report{}, fmt.Errorf("%s: it is not a regular file", path)
+	}
+	dir, err := os.MkdirTemp("", "usher-check-") // for the draft of refused rows
+	if err != nil {
+		return Report{}, err
+	}
+	defer os.RemoveAll(dir)
+	j := &job{Watcher: &Watcher{Config: Config{Key: key}}, in: in, dir: dir, name: filepath.Base(path), file: f}
+	now := time.Now().UTC()
+	j.report = Report{File: j.name, Source: in.Source, Errors: map[string]int{}, StartedAt: now}
+	if j.nature, err = inspect(f); err == nil {
+		err = j.validate()
+	}
+	j.describe()
+	var refused *fileError
+	if errors.As(err, &refused) {
+		j.report.Code, j.report.Reason = refused.code, refused.text
+	} else if err != nil {
+		return j.report, fmt.Errorf("%s: %w", path, reason(err))
+	}
+	j.report.settle("a file in refused/" + in.Source + "/")
+	j.report.FinishedAt = time.Now().UTC()
+	return j.report, nil
+}
+
+// Redrop gives a copy of the file to the watcher of the inbox as a new import,
+// whether its content is known or not. It returns the import's id.
+func Redrop(path string, in Inbox) (string, error) {
+	id := ksuid.New().String()
+	draft, final := filepath.Join(in.work(), ".draft-"+id), filepath.Join(in.work(), id)
+	if err := os.Mkdir(draft, 0o750); err != nil {
+		return "", fmt.Errorf("the inbox cannot be written: %w", reason(err))
+	}
+	err := func() error {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, reason(err))
+		}
+		if err := writeFile(filepath.Join(draft, filepath.Base(path)), b); err != nil {
+			return err
+		}
+		if err := writeFile(filepath.Join(draft, redropMark), nil); err != nil {
+			return err
+		}
+		return os.Rename(draft, final)
+	}()
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(draft))
+	}
+	return id, nil
+}

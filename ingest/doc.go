@@ -1,0 +1,16 @@
+// Package ingest is the watch role: files that operators drop into an inbox
+// become events, each record exactly once, and bad rows come back with reasons.
+//
+// The life of a file: it is seen; it has settled (nobody has it open for
+// writing, nothing changed for a while); it is claimed by a rename into .usher/
+// inside its inbox, under a fresh import id; it is read once to find its digest,
+// form and bad rows, and once more to publish; it is archived with its report.
+// A crash between any two steps is made good by doing the step again: the
+// original moves only after its last record was acknowledged.
+//
+// What makes it exactly once is the checkpoint. Records and the progress of
+// their file commit in one atomic batch on one stream, and the checkpoint is
+// guarded by the sequence of the one before, so neither a crash nor a second
+// watcher can publish a record twice. A file is known by the SHA-256 of its
+// bytes, whatever its name.
+package ingest

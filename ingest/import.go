@@ -1,0 +1,308 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/segmentio/ksuid"
+
+	"usher/event"
+)
+
+// job is one claimed file on its way through an import.
+type job struct {
+	*Watcher
+	in     Inbox
+	dir    string // the claim
+	name   string // of the original
+	file   *os.File
+	nature nature
+	report Report
+	redrop bool
+}
+
+// redropMark lies in a claim whose content may be known.
+const redropMark = ".redrop"
+
+// process takes a claim through all that is left to do. Every step may have been
+// done before by a process that died.
+func (w *Watcher) process(ctx context.Context, in Inbox, id string) error {
+	j, err := w.open(in, id)
+	if j == nil || err != nil {
+		return err
+	}
+	defer j.file.Close()
+	began := time.Now()
+	if j.nature, err = inspect(j.file); err != nil {
+		return j.refuse(err)
+	}
+	j.describe()
+
+	c, seq, err := w.publisher.load(ctx, in.Source, j.nature.digest)
+	if err != nil {
+		return err
+	}
+	if seq > 0 && c.Import != id {
+		switch {
+		case c.Done && j.redrop:
+			c = checkpoint{} // a new import of known content
+		case c.Done:
+			j.report.DuplicateOf = c.Import
+			return j.finish()
+		default:
+			return j.adopt(c)
+		}
+	}
+	if seq == 0 && !j.redrop {
+		if of, known := j.archivedBefore(); known {
+			return j.refuse(&fileError{"E_KNOWN", fmt.Sprintf("this content was imported as %s, but the stream has forgotten it; if it must be imported again, use usher redrop", of)})
+		}
+	}
+	if err := j.validate(); err != nil {
+		return j.refuse(err)
+	}
+	w.Metrics.StageSeconds.WithLabelValues("parse").Observe(time.Since(began).Seconds())
+	if j.report.Published > 0 && !(c.Import == id && c.Done) {
+		if err := j.publish(ctx, c, seq); err != nil {
+			return err
+		}
+	}
+	w.Fault.At("ingest.published")
+	return j.finish()
+}
+
+// open finds the file of a claim; nil means that there is nothing left to do.
+func (w *Watcher) open(in Inbox, id string) (*job, error) {
+	imported, err := ksuid.Parse(id)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{Watcher: w, in: in, dir: filepath.Join(in.work(), id)}
+	entries, err := os.ReadDir(j.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		switch {
+		case e.Name() == redropMark:
+			j.redrop = true
+		case !strings.HasPrefix(e.Name(), "."): // a draft of ours has a dot
+			j.name = e.Name()
+		}
+	}
+	if j.name == "" { // moved away; only the folder is left
+		return nil, os.RemoveAll(j.dir)
+	}
+	j.report = Report{
+		Import: id, File: j.name, Source: in.Source, Errors: map[string]int{}, StartedAt: imported.Time().UTC(),
+	}
+	if j.file, err = os.Open(filepath.Join(j.dir, j.name)); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+func (j *job) describe() {
+	r, n := &j.report, j.nature
+	r.SHA256, r.Format, r.Encoding = n.digest, n.format, n.encoding
+	if n.format == formatCSV && n.delim != 0 {
+		r.Delimiter = string(n.delim)
+	}
+	if n.encoding == encoding1252 {
+		r.Warnings = append(r.Warnings, "the file is not UTF-8 and was read as Windows-1252; look at names with accents")
+	}
+}
+
+// adopt goes on with an import that another process began and left: under its
+// id, so that records keep theirs. While that import is in work, this file waits.
+func (j *job) adopt(c checkpoint) error {
+	if _, err := ksuid.Parse(c.Import); err != nil {
+		return err
+	}
+	to := filepath.Join(j.in.work(), c.Import)
+	if err := os.Rename(j.dir, to); err != nil {
+		if _, there := os.Stat(to); there == nil {
+			return errors.New("the same content is being imported right now")
+		}
+		return err
+	}
+	return nil // found under its new name by the next look
+}
+
+// validate reads the whole file before the first record is published, counts,
+// and writes the refused rows.
+func (j *job) validate() error {
+	v := newValidator(j.in, j.Key)
+	var refused *refusedRows
+	r := &j.report
+	r.Rows, r.Published, r.Refused, r.Examples = 0, 0, 0, nil
+	clear(r.Errors)
+	blank, err := readAll(j.file, j.nature, func(rs *records, rec record) (err error) {
+		r.Rows++
+		_, errs := v.user(rec)
+		if len(errs) == 0 {
+			r.Published++
+			return nil
+		}
+		r.addErrors(rec.line, errs)
+		if refused == nil {
+			if refused, err = newRefusedRows(j.refusedDraft(), rs.columns); err != nil {
+				return err
+			}
+		}
+		return refused.add(len(rs.columns), rec, errs)
+	})
+	if refused != nil {
+		err = errors.Join(err, refused.close())
+	}
+	r.Blank = blank
+	return err
+}
+
+func (j *job) refusedDraft() string { return filepath.Join(j.dir, ".refused.csv") }
+
+// publish sends what validate counted, from the record after the checkpoint on.
+func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
+	id, err := ksuid.Parse(j.report.Import)
+	if err != nil {
+		return err
+	}
+	if c.Import == "" {
+		c = checkpoint{Import: j.report.Import, File: j.name, Source: j.in.Source, StartedAt: j.report.StartedAt}
+	}
+	c.Rows, c.Refused = j.report.Rows, j.report.Refused
+	v := newValidator(j.in, j.Key)
+	var batch []*nats.Msg
+	flush := func() error {
+		c.At = time.Now().UTC()
+		c.Published += len(batch)
+		c.Done = c.Record == j.report.Rows
+		next, err := j.publisher.commit(ctx, batch, j.nature.digest, c, seq)
+		seq, batch = next, batch[:0]
+		return err
+	}
+	done := c.Record
+	_, err = readAll(j.file, j.nature, func(_ *records, rec record) error {
+		u, errs := v.user(rec)
+		if rec.number <= done {
+			return nil
+		}
+		c.Record = rec.number
+		if len(errs) == 0 {
+			u.Import = event.Import{ID: c.Import, File: j.name, Record: rec.number, Line: rec.line}
+			m, err := userEvent(u, j.in.Source, j.nature.digest, id.Time())
+			if err != nil {
+				return err
+			}
+			batch = append(batch, m)
+		}
+		if len(batch) == perBatch || rec.number == j.report.Rows {
+			return flush()
+		}
+		return nil
+	})
+	return err
+}
+
+// refuse ends a file that cannot be imported; other errors pass.
+func (j *job) refuse(err error) error {
+	var f *fileError
+	if !errors.As(err, &f) {
+		return err
+	}
+	j.describe()
+	j.report.Code, j.report.Reason = f.code, f.text
+	return j.finish()
+}
+
+// finish writes the refused rows and the report, moves the original, counts, and
+// gives up the claim.
+func (j *job) finish() error {
+	r := &j.report
+	name := r.Import + "-" + shortName(j.name)
+	refused := filepath.Join(j.Config.Refused, j.in.Source, name+".refused.csv")
+	r.settle(filepath.ToSlash(filepath.Join("refused", j.in.Source, name+".refused.csv")))
+	r.FinishedAt = time.Now().UTC()
+	if _, err := os.Stat(j.refusedDraft()); err == nil && r.DuplicateOf == "" {
+		if err := moveFile(j.refusedDraft(), refused); err != nil {
+			return err
+		}
+	}
+	target := filepath.Join(j.Archive, j.in.Source, name)
+	if r.Result == resultRefused {
+		target = filepath.Join(j.Config.Refused, j.in.Source, name)
+		r.Published = 0
+	}
+	if r.Result == resultDuplicate {
+		r.Published, r.Refused = 0, 0
+	}
+	if err := r.write(target); err != nil {
+		return err
+	}
+	if r.Result == resultArchived {
+		if err := j.rememberDigest(); err != nil {
+			return err
+		}
+	}
+	j.Fault.At("ingest.reported")
+	if err := moveFile(filepath.Join(j.dir, j.name), target); err != nil {
+		return err
+	}
+	j.Fault.At("ingest.archived")
+	j.count()
+	j.Log.Info("import finished", "source", j.in.Source, "import", r.Import, "result", r.Result, "code", r.Code,
+		"rows", r.Rows, "published", r.Published, "refused", r.Refused, "duplicate_of", r.DuplicateOf)
+	return os.RemoveAll(j.dir)
+}
+
+func (j *job) count() {
+	r, m := j.report, j.Metrics
+	m.Files.WithLabelValues(r.Source, r.Result).Inc()
+	m.Records.WithLabelValues(r.Source, "published", "").Add(float64(r.Published))
+	for code, n := range r.Errors {
+		m.Records.WithLabelValues(r.Source, "refused", code).Add(float64(n))
+	}
+}
+
+// digests remembers in the archive what was imported, for the day when the
+// stream has forgotten it.
+func (j *job) digestFile() string {
+	return filepath.Join(j.Archive, j.in.Source, ".digests", j.nature.digest)
+}
+
+func (j *job) rememberDigest() error {
+	if err := os.MkdirAll(filepath.Dir(j.digestFile()), 0o750); err != nil {
+		return err
+	}
+	return writeFile(j.digestFile(), []byte(j.report.Import))
+}
+
+// archivedBefore tells under which import the content was archived. The import
+// itself does not count: it may have died after it wrote its report.
+func (j *job) archivedBefore() (string, bool) {
+	b, err := os.ReadFile(j.digestFile())
+	return string(b), err == nil && string(b) != j.report.Import
+}
+
+// shortName leaves room for what is added to a name.
+func shortName(name string) string {
+	const most = 180
+	if len(name) <= most {
+		return name
+	}
+	ext := filepath.Ext(name)
+	if len(ext) > 16 {
+		ext = ""
+	}
+	return strings.ToValidUTF8(name[:most-len(ext)], "") + ext
+}

@@ -1,0 +1,405 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"usher/event"
+	"usher/metrics"
+)
+
+// TestMain runs a watcher as a child process that kills itself at a named point,
+// when the environment asks for it.
+func TestMain(m *testing.M) {
+	if os.Getenv("INGEST_CHILD") == "" {
+		os.Exit(m.Run())
+	}
+	point, dir := os.Getenv("INGEST_POINT"), os.Getenv("INGEST_DIR")
+	nc, err := nats.Connect(os.Getenv("INGEST_NATS"))
+	if err != nil {
+		panic(err)
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		panic(err)
+	}
+	c := config(dir, js, slog.DiscardHandler)
+	c.Fault = func(p string) {
+		if p == point {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+	}
+	w, err := New(c)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(w.Run(context.Background()))
+}
+
+func config(dir string, js jetstream.JetStream, log slog.Handler) Config {
+	reg := prometheus.NewRegistry()
+	return Config{
+		Inboxes: []Inbox{{Source: "inbox", Dir: filepath.Join(dir, "inbox")}},
+		Archive: filepath.Join(dir, "archive"), Refused: filepath.Join(dir, "refused"),
+		Key: event.Key("a key for these tests"), JetStream: js, Rescan: 100 * time.Millisecond, Quiet: 200 * time.Millisecond, Empty: 200 * time.Millisecond,
+		Metrics: metrics.NewIngest(reg, metrics.NewShared(reg), "inbox"), Log: slog.New(log),
+	}
+}
+
+type rig struct {
+	*testing.T
+	dir string
+	url string
+	js  jetstream.JetStream
+	log bytes.Buffer
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 64 << 20, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("nats-server is not ready")
+	}
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	nc, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{
+		Name: event.StreamUsers, Subjects: []string{"users.v1.>"}, Discard: jetstream.DiscardNew, MaxBytes: 32 << 20,
+		AllowAtomicPublish: true, AllowRollup: true, AllowMsgTTL: true, AllowDirect: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &rig{T: t, dir: t.TempDir(), url: s.ClientURL(), js: js}
+}
+
+// run starts a watcher that stops with the test, or with the returned function.
+func (r *rig) run() (stop func()) {
+	r.Helper()
+	w, err := New(config(r.dir, r.js, slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if err != nil {
+		r.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				r.Error(err)
+			}
+		})
+	}
+	r.Cleanup(stop)
+	return stop
+}
+
+func (r *rig) drop(name, content string) {
+	r.Helper()
+	dir := filepath.Join(r.dir, "inbox")
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		r.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".new"), []byte(content), 0o640); err != nil {
+		r.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, ".new"), filepath.Join(dir, name)); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// reports waits until n files are done and returns their reports by file name.
+func (r *rig) reports(n int) map[string]Report {
+	r.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		out := map[string]Report{}
+		for _, folder := range []string{"archive", "refused"} {
+			paths, _ := filepath.Glob(filepath.Join(r.dir, folder, "inbox", "*.report.json"))
+			for _, p := range paths {
+				b, err := os.ReadFile(p)
+				if err != nil {
+					r.Fatal(err)
+				}
+				var rep Report
+				if err := json.Unmarshal(b, &rep); err != nil {
+					r.Fatal(err)
+				}
+				if _, err := os.Stat(strings.TrimSuffix(p, ".report.json")); err == nil {
+					out[rep.File] = rep
+				}
+			}
+		}
+		if len(out) >= n {
+			return out
+		}
+		if time.Now().After(deadline) {
+			r.Fatalf("%d of %d files are done: %v\n%s", len(out), n, out, r.log.String())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// users are all imported events, and it is an error when two have the same id.
+func (r *rig) users() []event.User {
+	r.Helper()
+	s, err := r.js.Stream(context.Background(), event.StreamUsers)
+	if err != nil {
+		r.Fatal(err)
+	}
+	var out []event.User
+	ids := map[string]bool{}
+	for seq := max(1, s.CachedInfo().State.FirstSeq); seq <= s.CachedInfo().State.LastSeq; seq++ {
+		m, err := s.GetMsg(context.Background(), seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && !strings.HasPrefix(m.Subject, "users.v1.imported.") {
+			continue
+		}
+		if err != nil {
+			r.Fatal(err)
+		}
+		env, err := event.ParseEnvelope(m.Header, m.Data)
+		if err != nil {
+			r.Fatal(err)
+		}
+		u, err := event.ParseUser(env.Data)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if ids[env.ID] {
+			r.Errorf("the event %s of record %d was published twice", env.ID, u.Import.Record)
+		}
+		ids[env.ID] = true
+		out = append(out, u)
+	}
+	return out
+}
+
+func TestFormsOfFiles(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	want := map[string]string{"comma.csv": "Zoë", "semicolon.csv": "Zoë; A", "tab.csv": "Zoë", "bom.csv": "Zoë", "latin.csv": "Zoë", "utf16.csv": "Zoë", "cr.csv": "Zoë", "sep.csv": "Zoë", "lines.jsonl": "Zoë", "quoted.csv": "Zoë\n\"B\""}
+	r.drop("comma.csv", "E-Mail,Full Name,Department\na1@example.org,Zoë,x\n")
+	r.drop("semicolon.csv", "E-Mail;Full Name\r\na2@example.org;\"Zoë; A\"\r\n")
+	r.drop("tab.csv", "e_mail\tname\na3@example.org\tZoë\n\n")
+	r.drop("bom.csv", "\ufeffemail,name\na4@example.org,Zoë\n")
+	r.drop("latin.csv", "email,name\na5@example.org,Zo\xeb\n")
+	var u16 []byte
+	for _, c := range "\ufeffemail,name\r\na6@example.org,Zoë\r\n" {
+		u16 = append(u16, byte(c), byte(c>>8))
+	}
+	r.drop("utf16.csv", string(u16))
+	r.drop("cr.csv", "email,name\ra7@example.org,Zoë\r")
+	r.drop("sep.csv", "sep=|\nemail|name\na8@example.org|Zoë\n")
+	r.drop("lines.jsonl", `{"email":"a9@example.org","Full Name":"Zoë","n":1}`+"\n")
+	r.drop("quoted.csv", "email,name\na10@example.org,\"Zoë\n\"\"B\"\"\"\n")
+	for file, rep := range r.reports(len(want)) {
+		if rep.Result != resultArchived || rep.Published != 1 {
+			t.Errorf("%s: %s, %d published: %s", file, rep.Result, rep.Published, rep.Text())
+		}
+	}
+	got := map[string]string{}
+	for _, u := range r.users() {
+		got[u.Import.File] = u.Name
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("names (-want +got)\n%s", d)
+	}
+}
+
+func TestFilesThatCannotBeImported(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	want := map[string]string{"empty.csv": "E_EMPTY", "header.csv": "E_EMPTY", "unknown.csv": "E_HEADER", "twice.csv": "E_HEADER", "zip.csv": "E_FORMAT", "binary.csv": "E_FORMAT", "array.json": "E_FORMAT", "bad.csv": "E_ALL_ROWS"}
+	r.drop("empty.csv", "")
+	r.drop("header.csv", "email,name\n")
+	r.drop("unknown.csv", "foo,bar\n1,2\n")
+	r.drop("twice.csv", "email,mail\na@example.org,b@example.org\n")
+	r.drop("zip.csv", "PK\x03\x04xxxx")
+	r.drop("binary.csv", "email\x00name\n")
+	r.drop("array.json", `[{"email":"a@example.org"}]`)
+	r.drop("bad.csv", "email\nnobody\n")
+	got := map[string]string{}
+	for file, rep := range r.reports(len(want)) {
+		got[file] = rep.Code
+		if rep.Result != resultRefused || rep.Reason == "" || rep.Next == "" {
+			t.Errorf("%s: %+v", file, rep)
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("codes (-want +got)\n%s", d)
+	}
+	if n := len(r.users()); n != 0 {
+		t.Errorf("%d users of bad files were published", n)
+	}
+}
+
+func TestBadRowsComeBackAndCanBeMended(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.drop("a.csv", "user_id,email,phone,note\n"+
+		"u-1,ok@example.org,+49 30 1234567,=1+1\n"+
+		"u 2,nobody,12,=cmd()\n"+
+		"u-3,\"open@example.org,,\n"+
+		"4.41E+11,x@example.org,,\n"+
+		"u-5,ok@example.org,,\n"+
+		",,,\n"+
+		"u-6,six@example.org,,,,too many\n"+
+		"u-7,,,\n")
+	rep := r.reports(1)["a.csv"]
+	want := map[string]int{"E_USER_ID": 1, "E_EMAIL_SYNTAX": 1, "E_PHONE_INVALID": 1, "E_QUOTE": 1, "E_EXCEL_SCIENTIFIC": 1, "E_DUP_IN_FILE": 1, "E_REQUIRED": 2, "E_COLUMN_COUNT": 1}
+	if d := cmp.Diff(want, rep.Errors); d != "" {
+		t.Errorf("errors (-want +got)\n%s", d)
+	}
+	for _, e := range rep.Examples {
+		if e.Code == "E_EXCEL_SCIENTIFIC" && e.Line != 5 {
+			t.Errorf("the row after a stray quote is said to be on line %d", e.Line)
+		}
+	}
+	if rep.Published != 1 || rep.Refused != 7 || rep.Rows != 8 {
+		t.Errorf("%+v", rep)
+	}
+	paths, _ := filepath.Glob(filepath.Join(r.dir, "refused", "inbox", "*.refused.csv"))
+	if len(paths) != 1 {
+		t.Fatalf("refused rows: %v", paths)
+	}
+	b, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(b), "'=cmd()") {
+		t.Error("a formula stands in the refused rows as it came")
+	}
+	mended := strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(string(b), "u 2", "u-2"), "nobody", "two@example.org"), ",12,", ",,")
+	r.drop("mended.csv", mended)
+	rep = r.reports(2)["mended.csv"]
+	if rep.Published != 3 { // with the ones that are neither duplicate nor too long any more
+		t.Errorf("the mended row was not taken: %s\n%s", rep.Text(), mended)
+	}
+	for _, u := range r.users() {
+		if u.UserID == "u-2" && u.Attributes["note"] != "=cmd()" {
+			t.Errorf("the cell came back as %q", u.Attributes["note"])
+		}
+		for k := range u.Attributes {
+			if strings.HasPrefix(k, "_") {
+				t.Errorf("usher's own column %s became an attribute", k)
+			}
+		}
+	}
+}
+
+func TestTheSameContentIsADuplicateUntilItIsRedropped(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	content := "email\na@example.org\nb@example.org\n"
+	r.drop("a.csv", content)
+	first := r.reports(1)["a.csv"]
+	r.drop("b.csv", content)
+	rep := r.reports(2)["b.csv"]
+	if rep.Result != resultDuplicate || rep.DuplicateOf != first.Import {
+		t.Errorf("the second file: %+v", rep)
+	}
+	path := filepath.Join(t.TempDir(), "c.csv")
+	if err := os.WriteFile(path, []byte(content), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Until(first.StartedAt.Add(time.Second))) // ids hold the second of their import
+	id, err := Redrop(path, Inbox{Source: "inbox", Dir: filepath.Join(r.dir, "inbox")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep := r.reports(3)["c.csv"]; rep.Import != id || rep.Published != 2 {
+		t.Errorf("after redrop: %+v", rep)
+	}
+	if n := len(r.users()); n != 4 {
+		t.Errorf("%d events, want 4", n)
+	}
+	// A stream that was made anew has no checkpoint, but the archive remembers.
+	if err := r.js.DeleteStream(t.Context(), event.StreamUsers); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: event.StreamUsers, Subjects: []string{"users.v1.>"}, AllowAtomicPublish: true, AllowRollup: true, AllowMsgTTL: true, AllowDirect: true}); err != nil {
+		t.Fatal(err)
+	}
+	r.drop("d.csv", content)
+	if rep := r.reports(4)["d.csv"]; rep.Code != "E_KNOWN" {
+		t.Errorf("after the stream was made anew: %+v", rep)
+	}
+}
+
+// A watcher that is killed at each point of a file's life leaves nothing lost
+// and nothing doubled.
+func TestKilledAtEveryPoint(t *testing.T) {
+	for _, point := range []string{"ingest.claimed", "ingest.batch", "ingest.committed", "ingest.published", "ingest.reported", "ingest.archived"} {
+		t.Run(point, func(t *testing.T) {
+			r := newRig(t)
+			var b strings.Builder
+			b.WriteString("user_id,email\n")
+			const rows = 2500
+			for i := range rows {
+				fmt.Fprintf(&b, "u-%d,u%d@example.org\n", i, i)
+			}
+			b.WriteString("bad row,nobody\n")
+			r.drop("a.csv", b.String())
+			child := exec.Command(os.Args[0])
+			child.Env = append(os.Environ(), "INGEST_CHILD=1", "INGEST_POINT="+point, "INGEST_DIR="+r.dir, "INGEST_NATS="+r.url)
+			out, err := child.CombinedOutput()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || !exit.Sys().(syscall.WaitStatus).Signaled() {
+				t.Fatalf("the child was not killed: %v\n%s", err, out)
+			}
+			r.run()
+			rep := r.reports(1)["a.csv"]
+			if rep.Published != rows || rep.Refused != 1 || rep.Result != resultArchived {
+				t.Errorf("%+v", rep)
+			}
+			if n := len(r.users()); n != rows {
+				t.Errorf("%d events, want %d", n, rows)
+			}
+		})
+	}
+}
+
+func TestLogsNameNobody(t *testing.T) {
+	r := newRig(t)
+	stop := r.run()
+	r.drop("maria.secret@example.org.csv", "user_id,email,phone,name\nu-1,maria.secret@example.org,+49301234567,Maria Secret\nx y,maria.secret,12,Maria Secret\n")
+	rep := r.reports(1)["maria.secret@example.org.csv"]
+	stop()
+	for _, text := range []string{r.log.String(), strings.ReplaceAll(rep.Text(), rep.File, "")} {
+		if l := strings.ToLower(text); strings.Contains(l, "maria") || strings.Contains(l, "secret") || strings.Contains(l, "1234567") {
+			t.Errorf("personal data in\n%s", text)
+		}
+	}
+}

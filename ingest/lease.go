@@ -1,0 +1,21 @@
+package ingest
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// lease is what a file's read lease says about writers.
+type lease int
+
+const (
+	leaseFree lease = iota // nobody has the file open for writing
+	leaseBusy              // somebody has
+	leaseNone              // the system does not tell
+)
+
+func tryLock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
+
+func isCrossDevice(err error) bool { return errors.Is(err, unix.EXDEV) }

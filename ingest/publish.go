@@ -1,0 +1,149 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/segmentio/ksuid"
+
+	"usher/event"
+	"usher/metrics"
+)
+
+// perBatch is how many records commit together with their checkpoint: JetStream
+// allows 1000 messages in an atomic batch.
+const perBatch = 999
+
+// checkpoint is the progress of one file, stored in one batch with the records.
+type checkpoint struct {
+	Import    string    `json:"import"`
+	File      string    `json:"file"`
+	Source    string    `json:"source"`
+	Record    int       `json:"record"` // the last one that was dealt with
+	Published int       `json:"published"`
+	Refused   int       `json:"refused"`
+	Rows      int       `json:"rows"`
+	Done      bool      `json:"done"`
+	StartedAt time.Time `json:"started_at"`
+	At        time.Time `json:"at"`
+}
+
+// Errors of the publisher. Anything else is transient: what became of the batch
+// is found by reading the checkpoint again.
+var (
+	// errFence means that somebody else moved the checkpoint.
+	errFence = errors.New("the checkpoint was moved by somebody else")
+	errFull  = errors.New("the stream USERS is full; it has room again when its limit is raised or old events are purged")
+)
+
+// publisher writes batches. It is safe for concurrent use.
+type publisher struct {
+	js      jetstream.JetStream
+	metrics *metrics.Ingest
+	fault   event.Fault
+}
+
+// load reads the checkpoint of a file's content; seq is 0 when there is none.
+func (p *publisher) load(ctx context.Context, source, digest string) (c checkpoint, seq uint64, err error) {
+	s, err := p.js.Stream(ctx, event.StreamUsers)
+	if err != nil {
+		return c, 0, fmt.Errorf("stream %s: %w", event.StreamUsers, err)
+	}
+	m, err := s.GetLastMsgForSubject(ctx, event.CheckpointSubject(source, digest))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return c, 0, nil
+	}
+	if err != nil {
+		return c, 0, fmt.Errorf("read the checkpoint: %w", err)
+	}
+	if err := json.Unmarshal(m.Data, &c); err != nil {
+		return c, 0, fmt.Errorf("the checkpoint cannot be read: %w", err)
+	}
+	return c, m.Sequence, nil
+}
+
+// commit publishes events and the checkpoint as one atomic batch: all or nothing,
+// and only when the checkpoint still has the sequence expect. It returns the
+// checkpoint's new sequence.
+func (p *publisher) commit(ctx context.Context, events []*nats.Msg, digest string, c checkpoint, expect uint64) (uint64, error) {
+	began := time.Now()
+	data, err := json.Marshal(c)
+	if err != nil {
+		return 0, err
+	}
+	last := nats.NewMsg(event.CheckpointSubject(c.Source, digest))
+	last.Data = data
+	last.Header.Set("Nats-Rollup", "sub")
+	last.Header.Set("Nats-TTL", "never")
+	last.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(expect, 10))
+	p.fault.At("ingest.batch")
+	nc, id := p.js.Conn(), ksuid.New().String()
+	for i, m := range append(events, last) {
+		m.Header.Set("Nats-Batch-Id", id)
+		m.Header.Set("Nats-Batch-Sequence", strconv.Itoa(i+1))
+		if m != last {
+			if err := nc.PublishMsg(m); err != nil {
+				return 0, fmt.Errorf("publish: %w", err)
+			}
+		}
+	}
+	last.Header.Set("Nats-Batch-Commit", "1")
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	reply, err := nc.RequestMsgWithContext(ctx, last)
+	if err != nil {
+		return 0, fmt.Errorf("commit the batch: %w", err)
+	}
+	seq, err := readAck(reply.Data)
+	if err != nil {
+		return 0, err
+	}
+	p.fault.At("ingest.committed")
+	p.metrics.EventsPublished.WithLabelValues(event.StreamUsers).Add(float64(len(events)))
+	p.metrics.StageSeconds.WithLabelValues("publish").Observe(time.Since(began).Seconds())
+	return seq, nil
+}
+
+func readAck(data []byte) (uint64, error) {
+	var ack struct {
+		Seq   uint64 `json:"seq"`
+		Error *struct {
+			ErrCode     int    `json:"err_code"`
+			Description string `json:"description"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(data, &ack); err != nil {
+		return 0, fmt.Errorf("the answer to a batch cannot be read: %w", err)
+	}
+	switch e := ack.Error; {
+	case e == nil && ack.Seq > 0:
+		return ack.Seq, nil
+	case e == nil:
+		return 0, errors.New("the answer to a batch has no sequence")
+	case e.ErrCode == 10071 || e.ErrCode == 10164:
+		return 0, errFence
+	case e.ErrCode == 10077:
+		return 0, errFull
+	default:
+		return 0, fmt.Errorf("the batch was refused: %s (%d)", e.Description, e.ErrCode)
+	}
+}
+
+// userEvent is the event of one record. The same record has the same id each
+// time.
+func userEvent(u event.User, source, digest string, imported time.Time) (*nats.Msg, error) {
+	body, err := json.Marshal(u)
+	if err != nil {
+		return nil, err
+	}
+	env := event.Envelope{
+		ID: event.RecordID(imported, digest, u.Import.Record), Type: event.TypeImported, Source: "/usher/" + source, Subject: u.UserID, Time: imported,
+	}
+	return &nats.Msg{Subject: event.ImportedSubject(source), Header: env.Header(), Data: body}, nil
+}

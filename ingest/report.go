@@ -1,0 +1,249 @@
+package ingest
+
+import (
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Results of a file.
+const (
+	resultArchived  = "archived"
+	resultRefused   = "refused"
+	resultDuplicate = "duplicate"
+)
+
+// Report tells what became of a file. It names no person.
+type Report struct {
+	Import      string         `json:"import"`
+	File        string         `json:"file"`
+	Source      string         `json:"source"`
+	SHA256      string         `json:"sha256"`
+	Format      string         `json:"format"`
+	Encoding    string         `json:"encoding"`
+	Delimiter   string         `json:"delimiter,omitempty"`
+	Rows        int            `json:"rows"`
+	Published   int            `json:"published"`
+	Refused     int            `json:"refused"`
+	Blank       int            `json:"blank"`
+	Errors      map[string]int `json:"errors"`
+	Examples    []Example      `json:"examples,omitempty"`
+	Warnings    []string       `json:"warnings,omitempty"`
+	Result      string         `json:"result"`
+	DuplicateOf string         `json:"duplicate_of,omitempty"`
+	Code        string         `json:"code,omitempty"`   // of a file refused whole
+	Reason      string         `json:"reason,omitempty"` // and why
+	Next        string         `json:"next"`             // what the operator does now
+	StartedAt   time.Time      `json:"started_at"`
+	FinishedAt  time.Time      `json:"finished_at"`
+}
+
+// Example is one of the first rows with an error.
+type Example struct {
+	Line   int    `json:"line"`
+	Code   string `json:"code"`
+	Field  string `json:"field,omitempty"`
+	Reason string `json:"reason"`
+}
+
+const examplesPerCode = 5
+
+// addErrors counts what is wrong with one row.
+func (r *Report) addErrors(line int, errs []rowError) {
+	r.Refused++
+	for _, e := range errs {
+		if r.Errors[e.Code]++; r.Errors[e.Code] <= examplesPerCode {
+			r.Examples = append(r.Examples, Example{line, e.Code, e.Field, e.Reason})
+		}
+	}
+}
+
+// settle sets the result and the next step.
+func (r *Report) settle(refusedFile string) {
+	switch {
+	case r.Code != "":
+		r.Result, r.Next = resultRefused, "Mend the file and drop it again."
+	case r.DuplicateOf != "":
+		r.Result, r.Next = resultDuplicate, "Nothing to do: its content was imported before. To import it all the same, use usher redrop."
+	case r.Published == 0 && r.Refused > 0:
+		r.Result, r.Code, r.Reason = resultRefused, "E_ALL_ROWS", "no row can be used"
+		r.Next = "Mend the rows in " + refusedFile + " and drop that file."
+	case r.Refused > 0:
+		r.Result, r.Next = resultArchived, "Mend the rows in "+refusedFile+" and drop that file."
+	case r.Rows == 0:
+		r.Result, r.Code, r.Reason, r.Next = resultRefused, "E_EMPTY", "the file has a header and no rows", "Drop the file again with its rows."
+	default:
+		r.Result, r.Next = resultArchived, "Nothing to do."
+	}
+}
+
+// Text is the report for people.
+func (r Report) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n\n", r.File, r.Result)
+	if r.Reason != "" {
+		fmt.Fprintf(&b, "%s (%s)\n\n", r.Reason, r.Code)
+	}
+	if r.DuplicateOf != "" {
+		fmt.Fprintf(&b, "duplicate of import %s\n\n", r.DuplicateOf)
+	}
+	fmt.Fprintf(&b, "import     %s\nsource     %s\nformat     %s, %s", r.Import, r.Source, r.Format, r.Encoding)
+	if r.Delimiter != "" {
+		fmt.Fprintf(&b, ", delimiter %q", r.Delimiter)
+	}
+	fmt.Fprintf(&b, "\nrows       %d, %d published, %d refused, %d blank\n", r.Rows, r.Published, r.Refused, r.Blank)
+	for _, w := range r.Warnings {
+		fmt.Fprintf(&b, "warning    %s\n", w)
+	}
+	for _, code := range slices.Sorted(maps.Keys(r.Errors)) {
+		fmt.Fprintf(&b, "\n%s, %d times\n", code, r.Errors[code])
+		for _, e := range r.Examples {
+			if e.Code == code {
+				fmt.Fprintf(&b, "  line %d: %s %s\n", e.Line, e.Field, e.Reason)
+			}
+		}
+	}
+	fmt.Fprintf(&b, "\n%s\n", r.Next)
+	return b.String()
+}
+
+// write puts the report beside the file at path.
+func (r Report) write(path string) error {
+	j, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeFile(path+".report.json", append(j, '\n')); err != nil {
+		return err
+	}
+	return writeFile(path+".report.txt", []byte(r.Text()))
+}
+
+// refusedRows writes rows that were refused so that they can be mended and
+// dropped again as they are.
+type refusedRows struct {
+	w    *csv.Writer
+	f    *os.File
+	rows int
+}
+
+func newRefusedRows(path string, columns []string) (*refusedRows, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
+	if err != nil {
+		return nil, err
+	}
+	r := &refusedRows{csv.NewWriter(f), f, 0}
+	return r, r.w.Write(append(slices.Clone(columns), colRow, colLine, colCode, colField, colReason, colEscaped))
+}
+
+// plainPhone is the one kind of cell that may begin with a plus.
+var plainPhone = regexp.MustCompile(`^\+[0-9]{7,15}$`)
+
+// add writes a row with all that is wrong with it. Cells that a spreadsheet
+// would take for a formula get an apostrophe, which is undone when the row comes
+// back.
+func (r *refusedRows) add(columns int, rec record, errs []rowError) error {
+	row := slices.Clone(rec.cells)
+	for len(row) < columns {
+		row = append(row, "")
+	}
+	if len(row) > columns { // what is too much stays, in the last cell
+		row = append(row[:columns-1], strings.Join(row[columns-1:], " "))
+	}
+	var escaped, codes, fields, reasons []string
+	for i, c := range row {
+		if c != "" && strings.ContainsRune("=+-@\t\r\uff1d\uff0b\uff0d\uff20", []rune(c)[0]) && !plainPhone.MatchString(c) {
+			row[i] = "'" + c
+			escaped = append(escaped, strconv.Itoa(i))
+		}
+	}
+	for _, e := range errs {
+		codes, fields, reasons = append(codes, e.Code), append(fields, e.Field), append(reasons, e.Reason)
+	}
+	r.rows++
+	return r.w.Write(append(row, strconv.Itoa(rec.number), strconv.Itoa(rec.line),
+		strings.Join(codes, " "), strings.Join(fields, " "), strings.Join(reasons, "; "), strings.Join(escaped, " ")))
+}
+
+func (r *refusedRows) close() error {
+	r.w.Flush()
+	return errors.Join(r.w.Error(), r.f.Sync(), r.f.Close())
+}
+
+func sortErrors(errs []rowError) {
+	slices.SortFunc(errs, func(a, b rowError) int { return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Field, b.Field)) })
+}
+
+// writeFile replaces a file so that a crash leaves the old one or the new one.
+func writeFile(path string, data []byte) error {
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, data, 0o640); err != nil {
+		return err
+	}
+	return moveFile(tmp, path)
+}
+
+// moveFile renames a file durably, across mounts by a synced copy. A source that
+// is gone while the target is there was moved before.
+func moveFile(from, to string) error {
+	if f, err := os.Open(from); err == nil {
+		err = errors.Join(f.Sync(), f.Close())
+		if err != nil {
+			return err
+		}
+	}
+	err := os.Rename(from, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, there := os.Stat(to); there == nil {
+			return nil
+		}
+	}
+	if isCrossDevice(err) {
+		err = copyFile(from, to)
+	}
+	if err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(to))
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	tmp := to + ".new"
+	out, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, to); err != nil {
+		return err
+	}
+	return os.Remove(from)
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
