@@ -3,17 +3,37 @@ GO      ?= go
 TAGS    := disable_grpc_modules
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
+DATA    ?= usher-data
+SLIM    := linux/amd64 linux/arm64 darwin/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build build-slim test soak bench lint vet verify vulncheck
+.PHONY: help run demo build build-slim test soak bench lint vet verify
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
+run: build ## build and start everything, with the sample's users on new data
+	@bin/usher up --data $(DATA) --sample samples/users.csv
+
+demo: build ## show the whole way without hands: sample, decisions, messages, summary
+	@bin/usher demo
+
+build: ## build bin/usher with the servers in it
+	@test -x bin/usher || echo "Building usher. The first time this takes some minutes, because Temporal's server is in it."
+	@$(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/usher ./cmd/usher
+
+build-slim: ## vet and build bin/slim/ without the servers, for each platform
+	@for p in $(SLIM); do \
+		export CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/}; \
+		echo "slim $$p"; \
+		$(GO) vet -tags noembed,$(TAGS) ./cmd/... ./app ./ingest ./bridge ./workflows ./notify ./console ./catcher ./streams ./metrics ./event && \
+		$(GO) build -trimpath -tags noembed,$(TAGS) -ldflags '$(LDFLAGS)' -o bin/slim/usher-$$GOOS-$$GOARCH ./cmd/usher || exit 1; \
+	done
+
 test: ## run every test (under ten minutes once the build cache is warm)
 	$(GO) test -tags $(TAGS) ./...
 
-lint: vet ## vet, staticcheck, Temporal's workflowcheck, gofmt
+lint: vet ## gofmt, vet, staticcheck, Temporal's workflowcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	$(GO) tool staticcheck -tags $(TAGS) ./...
 	$(GO) tool workflowcheck ./workflows

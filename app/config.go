@@ -171,3 +171,9 @@ func secret(flag, value, file string) (string, error) {
 	}
 	return strings.TrimRight(string(b), "\r\n"), nil
 }
+
+// DefaultLimits are those of production.
+func DefaultLimits() Limits {
+	s := event.DefaultSettings()
+	return Limits{ParkedFor: s.ParkedFor, SendFor: s.SendFor, SendAttempt: s.SendAttempt, RetryFirst: s.RetryFirst, Heartbeat: s.Heartbeat, AckWait: 15 * time.Second}
+}

@@ -113,19 +113,17 @@ func (c *utf8Check) Write(p []byte) (int, error) {
 		p = append(c.rest, p...)
 		c.rest = nil
 	}
-	for end := len(p); len(p) > 0; end = len(p) {
-		for back := 1; back < utf8.UTFMax && back <= len(p); back++ { // keep a character that is cut
-			if b := p[len(p)-back]; utf8.RuneStart(b) {
-				if !utf8.FullRune(p[len(p)-back:]) {
-					end = len(p) - back
-				}
-				break
+	end := len(p)
+	for back := 1; back < utf8.UTFMax && back <= len(p); back++ { // keep a character that is cut
+		if utf8.RuneStart(p[len(p)-back]) {
+			if !utf8.FullRune(p[len(p)-back:]) {
+				end = len(p) - back
 			}
+			break
 		}
-		c.invalid = c.invalid || !utf8.Valid(p[:end])
-		c.rest = append([]byte(nil), p[end:]...)
-		break
 	}
+	c.invalid = c.invalid || !utf8.Valid(p[:end])
+	c.rest = append([]byte(nil), p[end:]...)
 	return n, nil
 }
 

@@ -39,7 +39,7 @@ func (l temporalLog) Panic(msg string, tags ...tag.Tag) {
 
 func (l temporalLog) Fatal(msg string, tags ...tag.Tag) {
 	l.Error(msg, tags...)
-	err := fmt.Errorf("Temporal: %s", msg)
+	err := fmt.Errorf("the Temporal server: %s", msg)
 	for _, t := range tags {
 		if t.Key() == "error" {
 			err = fmt.Errorf("%w: %v", err, t.Value())

@@ -98,7 +98,7 @@ func makeDatabase(path string, fill func(*config.SQL) error) error {
 	}
 	c := &config.SQL{PluginName: sqliteplugin.PluginName, DatabaseName: tmp, ConnectAttributes: map[string]string{"mode": "rwc"}}
 	if err := sqlite.SetupSchema(c); err != nil {
-		return fmt.Errorf("Temporal's schema: %w", err)
+		return fmt.Errorf("making Temporal's schema: %w", err)
 	}
 	if fill != nil {
 		if err := fill(c); err != nil {

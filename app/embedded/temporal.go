@@ -53,7 +53,7 @@ func startTemporal(ctx context.Context, c Config, fail func(error)) (*temporalSe
 			temporal.WithLogger(logger), temporal.WithDynamicConfigClient(settings()),
 		)
 		if err != nil {
-			return nil, fmt.Errorf("Temporal: %w", err)
+			return nil, fmt.Errorf("the Temporal server: %w", err)
 		}
 		if last = t.server.Start(); last == nil {
 			return t, t.ready(ctx, c.Retention)
@@ -65,7 +65,7 @@ func startTemporal(ctx context.Context, c Config, fail func(error)) (*temporalSe
 			}
 		}
 	}
-	return nil, fmt.Errorf("Temporal does not start: %w", last)
+	return nil, fmt.Errorf("the Temporal server does not start: %w", last)
 }
 
 // ready waits until the frontend answers, and brings the retention up to date:
@@ -94,7 +94,7 @@ func (t *temporalServer) ready(ctx context.Context, retention time.Duration) err
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("Temporal on %s does not answer: %w", t.addr, errors.Join(err, ctx.Err()))
+			return fmt.Errorf("the Temporal server on %s does not answer: %w", t.addr, errors.Join(err, ctx.Err()))
 		}
 	}
 }

@@ -3,11 +3,19 @@
 package main
 
 import (
-	"fmt"
+	"context"
 	"os"
+	"os/signal"
+	"syscall"
+
+	"usher/cmd"
 )
 
+var version = "unknown" // set by the build
+
 func main() {
-	fmt.Fprintln(os.Stderr, "usher: nothing to run yet")
-	os.Exit(2)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := cmd.Run(ctx, cmd.Main{Version: version, Embed: embed}, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }

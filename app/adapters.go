@@ -1,0 +1,69 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+	"usher/notify"
+	"usher/streams"
+	"usher/workflows"
+)
+
+// delivery is notify as the workflows see it.
+type delivery struct{ sender *notify.Sender }
+
+// Send implements workflows.Sender.
+func (d delivery) Send(ctx context.Context, w workflows.Delivery) (event.Send, error) {
+	return d.sender.Send(ctx, notify.Request{
+		UserID: w.UserID, Generation: w.Generation, Purpose: w.Purpose, Channel: w.Channel, Ordinal: w.Ordinal,
+		Name: w.User.Name, Email: w.User.Email, Phone: w.User.Phone, Locale: w.User.Locale, Attributes: w.User.Attributes,
+		Decided: w.Decided,
+	})
+}
+
+// orphanage makes dead letters of verifications whose user never came. The
+// original message is read back from its stream; when that is gone, what the
+// workflow knows takes its place.
+type orphanage struct {
+	js  jetstream.JetStream
+	pub *streams.Publisher
+}
+
+// Orphan implements workflows.Orphanage.
+func (o orphanage) Orphan(ctx context.Context, v event.Verification) error {
+	d := event.DeadLetter{
+		Stream: event.StreamVerifications, Consumer: "onboard", Sequence: v.Seq, Subject: event.VerificationSubject(v.Source, v.Verb),
+		Stored: v.Stored, Reason: event.ReasonUnknownUser, Cause: "no user with this user_id came in time; replay it when the user is there",
+	}
+	s, err := o.js.Stream(ctx, event.StreamVerifications)
+	if err != nil {
+		return err
+	}
+	m, err := s.GetMsg(ctx, v.Seq)
+	switch {
+	case err == nil && m.Subject == d.Subject && m.Time.Equal(v.Stored):
+		d.Header, d.Data = m.Header, m.Data
+	case err == nil, errors.Is(err, jetstream.ErrMsgNotFound):
+		if d.Data, err = json.Marshal(event.VerificationBody{UserID: v.UserID, Reason: v.Reason, Actor: v.Actor}); err != nil {
+			return err
+		}
+	default:
+		return err
+	}
+	return o.pub.DeadLetter(ctx, d)
+}
+
+// redactURL is a server's address without the secrets that may stand in it.
+func redactURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "the given address"
+	}
+	u.User = nil
+	return u.String()
+}

@@ -1,0 +1,417 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.temporal.io/sdk/client"
+
+	"usher/bridge"
+	"usher/catcher"
+	"usher/console"
+	"usher/event"
+	"usher/ingest"
+	"usher/metrics"
+	"usher/notify"
+	"usher/streams"
+	"usher/workflows"
+)
+
+// EmbedConfig says which servers to embed.
+type EmbedConfig struct {
+	Dir                                    string
+	NATS, Temporal                         bool
+	NATSAddr, TemporalAddr, TemporalUIAddr string
+	MaxStore                               int64
+	Retention                              time.Duration
+	Log                                    *slog.Logger
+}
+
+// Embedded are servers that run in this process. Failed yields the error of one
+// that cannot go on.
+type Embedded interface {
+	NATSAddr() string
+	TemporalAddr() string
+	TemporalUIAddr() string
+	MaxStore() int64
+	Failed() <-chan error
+	Stop(ctx context.Context) error
+}
+
+// Env is what a process gets from outside its settings.
+type Env struct {
+	// Embed starts servers in this process; nil in a binary built without them.
+	Embed func(context.Context, EmbedConfig) (Embedded, error)
+	// Up marks `usher up`: servers that are not named are embedded, messages
+	// without a server go to the catcher, and DATA/usher.json tells where all is.
+	Up  bool
+	Out io.Writer // what people read; the log goes elsewhere
+	Log *slog.Logger
+	// Ready is called once when everything runs.
+	Ready func(Addresses)
+	Fault event.Fault
+}
+
+// process is everything that Run has opened.
+type process struct {
+	Config
+	Env
+	addr     Addresses
+	registry *prometheus.Registry
+	shared   *metrics.Shared
+	ops      *ops
+	life     *lifecycle
+
+	servers  Embedded
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	temporal client.Client
+	people   *streams.People
+	pub      *streams.Publisher
+	catcher  *catcher.Catcher
+	key      event.Key
+}
+
+// Run is a process from its first line to its last: servers, connections, then
+// the stages, consumers before producers,
+//
+//	worker ◀─ Temporal ◀─ bridge ◀─ JetStream ◀─ console, watch
+//
+// until ctx ends or a part fails. It returns nil after a clean stop. Every error
+// is one sentence that says what is wrong and where.
+func Run(ctx context.Context, c Config, env Env) (err error) {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Data, 0o750); err != nil {
+		return fmt.Errorf("--data: the folder cannot be used: %w", err)
+	}
+	p := &process{Config: c, Env: env, registry: prometheus.NewRegistry(), life: newLifecycle(env.Log)}
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.shared = metrics.NewShared(p.registry)
+	p.addr.PID = os.Getpid()
+
+	defer func() { err = errors.Join(err, p.close()) }()
+	for _, step := range []func(context.Context) error{
+		p.startOps, p.startServers, p.connect, p.startCatcher, p.startConsumers, p.startProducers,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	p.ops.started()
+	if env.Up {
+		if err := p.addr.write(c.Data); err != nil {
+			return err
+		}
+		defer removeAddresses(c.Data)
+	}
+	if env.Ready != nil {
+		env.Ready(p.addr)
+	}
+	var broken <-chan error
+	if p.servers != nil {
+		broken = p.servers.Failed()
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-broken:
+		return fmt.Errorf("an embedded server failed: %w", err)
+	case err := <-p.life.failed:
+		return err
+	}
+}
+
+// close stops what was started, the last first, and ends within ten seconds
+// even when a message is still being handed over.
+func (p *process) close() error {
+	errs := []error{p.life.stop()}
+	if p.temporal != nil {
+		p.temporal.Close()
+	}
+	if p.nc != nil {
+		closeNATS(p.nc)
+	}
+	if p.servers != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+		defer cancel()
+		errs = append(errs, p.servers.Stop(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (p *process) startOps(ctx context.Context) error {
+	l, err := listen("--ops-addr", p.OpsAddr)
+	if err != nil {
+		return err
+	}
+	p.addr.Ops = l.Addr().String()
+	p.ops = &ops{listener: l, registry: p.registry}
+	p.life.start(ctx, part{"ops", p.ops.run, 2 * time.Second})
+	return nil
+}
+
+func (p *process) startServers(ctx context.Context) error {
+	needNATS, needTemporal := p.NATSURL == "", p.TemporalAddress == ""
+	if !p.Up {
+		return nil // role commands follow the servers' own conventions
+	}
+	if needNATS || needTemporal {
+		if p.Embed == nil {
+			return errors.New("this usher was built without servers: name them with --nats-url and --temporal-address")
+		}
+		s, err := p.Embed(ctx, EmbedConfig{
+			Dir: p.Data, NATS: needNATS, Temporal: needTemporal,
+			NATSAddr: p.Config.NATSAddr, TemporalAddr: p.Config.TemporalAddr, TemporalUIAddr: p.Config.TemporalUIAddr,
+			MaxStore: p.Config.MaxStore, Retention: p.Retention, Log: p.Log,
+		})
+		if err != nil {
+			return err
+		}
+		p.servers = s
+	}
+	if needNATS {
+		p.addr.NATS = p.servers.NATSAddr()
+	} else {
+		fmt.Fprintf(p.Out, "joined NATS at %s\n", redactURL(p.NATSURL))
+	}
+	if needTemporal {
+		p.addr.Temporal, p.addr.TemporalUI = p.servers.TemporalAddr(), p.servers.TemporalUIAddr()
+	} else {
+		p.addr.Temporal = p.TemporalAddress
+		fmt.Fprintf(p.Out, "joined Temporal at %s\n", p.TemporalAddress)
+	}
+	return nil
+}
+
+func (p *process) connect(ctx context.Context) (err error) {
+	ownNATS := p.addr.NATS != ""
+	if p.key, err = p.idKey(ownNATS); err != nil && (p.Roles.Watch || p.Roles.Bridge || p.Roles.Console) {
+		return err
+	}
+	url := p.NATSURL
+	if ownNATS {
+		url = "nats://" + p.addr.NATS
+	} else if url == "" {
+		if url = os.Getenv("NATS_URL"); url == "" {
+			url = nats.DefaultURL
+		}
+	}
+	if p.nc, err = connectNATS(ctx, url, p.NATSCreds, p.roleName(), p.Log); err != nil {
+		return err
+	}
+	if p.addr.NATS == "" {
+		p.addr.NATS = p.nc.ConnectedAddr()
+	}
+	if p.js, err = newJetStream(p.nc); err != nil {
+		return err
+	}
+	size := p.Config.MaxStore
+	if p.servers != nil && ownNATS {
+		size = p.servers.MaxStore()
+	} else if size == 0 {
+		size = 20 << 30
+	}
+	o := streams.Options{MaxBytes: size / 20 * 19, Replicas: p.Replicas}
+	if p.key != nil {
+		o.KeyFingerprint = p.key.Fingerprint()
+	}
+	if err := retryUntil(ctx, p.Log, "streams", func(ctx context.Context) error { return streams.Ensure(ctx, p.js, o) }); err != nil {
+		return err
+	}
+	if p.people, err = streams.NewPeople(ctx, p.js); err != nil {
+		return err
+	}
+	p.pub = streams.NewPublisher(p.js, p.shared)
+	p.ops.add("nats", func() error {
+		if !p.nc.IsConnected() {
+			return errors.New("not connected")
+		}
+		return nil
+	})
+	if !p.Roles.Bridge && !p.Roles.Worker {
+		return nil
+	}
+	options, err := temporalOptions(p.addr.Temporal, p.TemporalNamespace, !p.Up)
+	if err != nil {
+		return err
+	}
+	secret, err := p.payloadKey(p.servers != nil && p.TemporalAddress == "")
+	if err != nil {
+		return err
+	}
+	codec, err := newCodec(secret)
+	if err != nil {
+		return err
+	}
+	if p.temporal, err = connectTemporal(options, codec, p.Log); err != nil {
+		return fmt.Errorf("the client of Temporal: %w", err)
+	}
+	return retryUntil(ctx, p.Log, "Temporal", func(ctx context.Context) error {
+		_, err := p.temporal.CheckHealth(ctx, nil)
+		return err
+	})
+}
+
+func (p *process) startCatcher(ctx context.Context) (err error) {
+	if !p.Up || p.SMTPAddr != "" && p.SMSURL != "" {
+		return nil
+	}
+	p.catcher, err = catcher.Open(catcher.Config{
+		Dir: p.path("catcher"), SMTPAddr: p.CatcherSMTPAddr, HTTPAddr: p.CatcherHTTPAddr, Log: p.Log,
+	})
+	if err != nil {
+		return err
+	}
+	p.addr.CatcherSMTP, p.addr.CatcherHTTP = p.catcher.SMTPAddr(), p.catcher.HTTPAddr()
+	p.life.start(ctx, part{"catcher", p.catcher.Run, 3 * time.Second})
+	return nil
+}
+
+// startConsumers starts what takes work from the servers. They stop together,
+// after the producers.
+func (p *process) startConsumers(ctx context.Context) error {
+	var parts []part
+	if p.Roles.Worker {
+		m := metrics.NewWorker(p.registry, p.shared)
+		sender, err := p.sender(m)
+		if err != nil {
+			return err
+		}
+		a := &workflows.Activities{
+			Facts: p.pub, People: p.people, Sender: delivery{sender}, Orphanage: orphanage{p.js, p.pub}, Metrics: m, Log: p.Log, Fault: p.Fault,
+		}
+		parts = append(parts, part{"worker", func(ctx context.Context) error {
+			return errors.Join(workflows.Run(ctx, p.temporal, a), sender.Close())
+		}, workflows.StopTimeout + 500*time.Millisecond})
+	}
+	if p.Roles.Bridge {
+		b := bridge.New(bridge.Config{
+			JetStream: p.js, People: p.people, Workflows: bridge.NewTemporal(p.temporal), Publisher: p.pub,
+			UserIDByEmail: func(email string) string { return p.key.UserID(email, "") },
+			Settings:      p.settings(), AckWait: p.AckWait,
+			Metrics: metrics.NewBridge(p.registry, p.shared), Log: p.Log, Fault: p.Fault,
+		})
+		p.ops.add("bridge", b.Ready)
+		parts = append(parts, part{"bridge", b.Run, 7 * time.Second})
+	}
+	p.life.start(ctx, parts...)
+	return nil
+}
+
+// startProducers starts what brings work in.
+func (p *process) startProducers(ctx context.Context) error {
+	var parts []part
+	if p.Roles.Console {
+		l, err := listen("--console-addr", p.ConsoleAddr)
+		if err != nil {
+			return err
+		}
+		p.addr.Console = l.Addr().String()
+		password, err := secret("console-password", p.ConsolePassword, p.ConsolePasswordFile)
+		if err != nil {
+			return err
+		}
+		c, err := console.New(ctx, console.Config{
+			Listener: l, JetStream: p.js, DB: p.path("console.db"), Password: password,
+			PrintPassword: func(user, password string) {
+				fmt.Fprintf(p.Out, "\n  The console's account is %s, its password %s\n  It is printed this once only.\n", user, password)
+			},
+			Metrics: metrics.NewConsole(p.registry), Log: p.Log,
+		})
+		if err != nil {
+			return err
+		}
+		p.ops.add("console", c.Ready)
+		parts = append(parts, part{"console", c.Run, 2 * time.Second})
+	}
+	if p.Roles.Watch {
+		var inboxes []ingest.Inbox
+		var sources []string
+		for _, in := range p.inboxes() {
+			inboxes = append(inboxes, ingest.Inbox{Source: in.Source, Dir: in.Dir, Region: p.Region})
+			sources = append(sources, in.Source)
+		}
+		w, err := ingest.New(ingest.Config{
+			Inboxes: inboxes, Archive: p.path("archive"), Refused: p.path("refused"), Key: p.key, JetStream: p.js,
+			Metrics: metrics.NewIngest(p.registry, p.shared, sources...), Log: p.Log, Fault: p.Fault,
+		})
+		if err != nil {
+			return err
+		}
+		p.ops.add("watch", w.Ready)
+		parts = append(parts, part{"watch", w.Run, 5 * time.Second})
+	}
+	p.life.start(ctx, parts...)
+	return nil
+}
+
+func (p *process) sender(m *metrics.Worker) (*notify.Sender, error) {
+	password, err := secret("smtp-password", p.SMTPPassword, p.SMTPPasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	token, err := secret("sms-token", p.SMSToken, p.SMSTokenFile)
+	if err != nil {
+		return nil, err
+	}
+	mail := notify.SMTPConfig{Addr: p.SMTPAddr, TLS: p.SMTPTLS, Username: p.SMTPUsername, Password: password, From: p.MailFrom}
+	sms := notify.SMSConfig{URL: p.SMSURL, AccountSID: p.SMSAccount, AuthToken: token, From: p.SMSFrom}
+	if mail.Addr == "" {
+		if p.catcher == nil {
+			return nil, errors.New("--smtp-addr is needed: without it nobody can be welcomed by e-mail")
+		}
+		mail.Addr, mail.TLS = p.addr.CatcherSMTP, "none"
+	}
+	if sms.URL == "" {
+		if p.catcher == nil {
+			return nil, errors.New("--sms-url is needed: without it nobody can be welcomed by text message")
+		}
+		sms.URL = "http://" + p.addr.CatcherHTTP
+	}
+	return notify.New(notify.Config{Ledger: p.people, SMTP: mail, SMS: sms, OnUnknown: p.OnUnknown, Metrics: m, Log: p.Log, Fault: p.Fault})
+}
+
+func (p *process) roleName() string {
+	name := ""
+	for _, r := range []struct {
+		on   bool
+		name string
+	}{{p.Roles.Watch, "watch"}, {p.Roles.Bridge, "bridge"}, {p.Roles.Worker, "worker"}, {p.Roles.Console, "console"}} {
+		if r.on {
+			name += " " + r.name
+		}
+	}
+	return name
+}
+
+// listen binds at once, so that a port in use is known before anything starts.
+func listen(flag, addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w; give another address, port 0 takes a free one", flag, addr, reason(err))
+	}
+	return l, nil
+}
+
+// reason is the innermost cause, which says it in fewest words.
+func reason(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}

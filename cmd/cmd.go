@@ -1,0 +1,123 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"usher/app"
+)
+
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Main is what the binary brings: its version and, unless it was built without
+// them, the servers that it can embed.
+type Main struct {
+	Version string
+	Embed   func(context.Context, app.EmbedConfig) (app.Embedded, error)
+}
+
+// io are a command's surroundings.
+type session struct {
+	Main
+	ctx    context.Context
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+type cli struct {
+	Config kong.ConfigFlag `help:"Settings file; its keys are the names of the flags." placeholder:"FILE" env:"USHER_CONFIG"`
+
+	Up      upCmd      `cmd:"" help:"Run everything in one process: servers, catcher and all roles."`
+	Watch   watchCmd   `cmd:"" help:"Run the watch role: files become events."`
+	Bridge  bridgeCmd  `cmd:"" help:"Run the bridge role: events become workflows and signals."`
+	Worker  workerCmd  `cmd:"" help:"Run the worker role: workflows, activation, messages."`
+	Console consoleCmd `cmd:"" help:"Run the console role: web pages and API."`
+
+	Check    checkCmd    `cmd:"" help:"Say what an import of files would do; nothing is published."`
+	Redrop   redropCmd   `cmd:"" help:"Import a file again although its content is known."`
+	Verify   verifyCmd   `cmd:"" help:"Decide about users."`
+	Withdraw withdrawCmd `cmd:"" help:"Stop an onboarding while it waits."`
+	Status   statusCmd   `cmd:"" help:"Say where a file, an import, a user or an event stands."`
+
+	Demo    demoCmd    `cmd:"" help:"Show the whole way in a folder of its own, without hands."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// Run executes one command line (without the program's name) until it is done or
+// ctx ends, and returns the exit code.
+func Run(ctx context.Context, m Main, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	s := &session{Main: m, ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr}
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("usher"), kong.Description("Makes user onboarding boring: drop a list of users, and each ends welcomed, rejected or visibly in between."),
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exit = code }),
+		kong.DefaultEnvars("USHER"), kong.Configuration(loadYAML, "usher.yaml"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintf(stderr, "usher: %v\n", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if exit >= 0 { // --help has been printed
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "usher: %v\n", err)
+		var bad *settingsError
+		if !errors.As(err, &bad) {
+			fmt.Fprintln(stderr, "Run `usher --help`, or `usher COMMAND --help`.")
+		}
+		return exitUsage
+	}
+	if err := k.Run(s); err != nil {
+		fmt.Fprintf(stderr, "usher: %v\n", err)
+		return exitFailed
+	}
+	return exitDone
+}
+
+// logger is the log of a long-running command. People read stdout, so the log
+// goes to stderr.
+func (s *session) logger(b app.Base) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(b.LogLevel)) // the flag allows good ones only
+	o := &slog.HandlerOptions{Level: level}
+	if b.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(s.stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(s.stderr, o))
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run(s *session) error {
+	_, err := fmt.Fprintln(s.stdout, s.Version)
+	return err
+}
+
+// isTerminal reports whether w is a terminal of a person.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	i, err := f.Stat()
+	return err == nil && i.Mode()&os.ModeCharDevice != 0
+}

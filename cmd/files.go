@@ -1,0 +1,80 @@
+package cmd
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"usher/app"
+	"usher/event"
+	"usher/ingest"
+)
+
+// inboxFlags name the inbox that a file is meant for.
+type inboxFlags struct {
+	Data   string `help:"Data folder of a running usher up." default:"./usher-data" placeholder:"DIR"`
+	Source string `help:"Name of the inbox." default:"inbox" placeholder:"NAME"`
+	Inbox  string `help:"Its folder, when it is not the one in the data folder." type:"path" placeholder:"DIR"`
+	Region string `help:"Country of phone numbers without a country code, such as DE." placeholder:"CC"`
+}
+
+func (i inboxFlags) inbox() ingest.Inbox {
+	dir := i.Inbox
+	if dir == "" {
+		dir = filepath.Join(i.Data, "inbox")
+	}
+	return ingest.Inbox{Source: i.Source, Dir: dir, Region: i.Region}
+}
+
+type checkCmd struct {
+	inboxFlags `embed:""`
+	Files      []string `arg:"" name:"file" help:"Files to check." type:"path"`
+	JSON       bool     `name:"json" help:"Print the reports as JSON, one a line."`
+}
+
+// Run executes `usher check`. It fails when a file or a row would be refused.
+func (c checkCmd) Run(s *session) error {
+	bad := 0
+	for _, f := range c.Files {
+		// Ids are not shown, so any key does.
+		r, err := ingest.Check(f, c.inbox(), event.Key("usher check derives no ids"))
+		if err != nil {
+			return err
+		}
+		if r.Refused > 0 || r.Code != "" {
+			bad++
+		}
+		if c.JSON {
+			if err := json.NewEncoder(s.stdout).Encode(r); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(s.stdout, "%s\nNothing was published: this is what an import would do.\n\n", r.Text())
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d files have something that would be refused", bad, len(c.Files))
+	}
+	return nil
+}
+
+type redropCmd struct {
+	inboxFlags `embed:""`
+	File       string `arg:"" help:"The file to import again." type:"path"`
+}
+
+// Run executes `usher redrop`.
+func (r redropCmd) Run(s *session) error {
+	if r.Inbox == "" {
+		if _, err := app.FindRunning(r.Data); err != nil && !errors.Is(err, app.ErrNotRunning) {
+			return err
+		}
+	}
+	id, err := ingest.Redrop(r.File, r.inbox())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.stdout, "import %s; see `usher status %s`\n", id, id)
+	return nil
+}

@@ -1,0 +1,151 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"usher/app"
+)
+
+// The role commands take the groups of settings that they use.
+type (
+	upCmd struct {
+		app.Base     `embed:""`
+		app.External `embed:""`
+		app.Servers  `embed:""`
+		app.Intake   `embed:""`
+		app.Delivery `embed:""`
+		app.Web      `embed:""`
+		app.Limits   `embed:""`
+	}
+	watchCmd struct {
+		app.Base     `embed:""`
+		app.External `embed:""`
+		app.Intake   `embed:""`
+	}
+	bridgeCmd struct {
+		app.Base     `embed:""`
+		app.External `embed:""`
+		app.Limits   `embed:""`
+		Key          idKey `embed:""`
+	}
+	workerCmd struct {
+		app.Base     `embed:""`
+		app.External `embed:""`
+		app.Delivery `embed:""`
+	}
+	consoleCmd struct {
+		app.Base     `embed:""`
+		app.External `embed:""`
+		app.Web      `embed:""`
+		Key          idKey `embed:""`
+	}
+	// idKey is the part of Intake that roles without an inbox need.
+	idKey struct {
+		IDKey     string `name:"id-key" help:"Key that derives user ids from addresses." placeholder:"SECRET"`
+		IDKeyFile string `name:"id-key-file" help:"File with that key." type:"path" placeholder:"FILE"`
+	}
+)
+
+func (u upCmd) config() app.Config {
+	return app.Config{Base: u.Base, External: u.External, Servers: u.Servers, Intake: u.Intake, Delivery: u.Delivery, Web: u.Web, Limits: u.Limits, Roles: app.AllRoles}
+}
+
+// Run executes `usher up`.
+func (u upCmd) Run(s *session) error {
+	c := u.config()
+	c.Sample = u.Sample
+	sampled, err := dropSample(c)
+	if err != nil {
+		return err
+	}
+	return app.Run(s.ctx, c, app.Env{
+		Embed: s.Embed, Up: true, Out: s.stdout, Log: s.logger(c.Base),
+		Ready: func(a app.Addresses) { s.welcome(c, a, sampled) },
+	})
+}
+
+// dropSample copies the sample into the inbox of new data.
+func dropSample(c app.Config) (dropped bool, err error) {
+	if c.Sample == "" {
+		return false, nil
+	}
+	if _, err := os.Stat(c.Data); err == nil {
+		return false, nil // not new
+	}
+	return dropFile(c.Sample, filepath.Join(c.Data, "inbox"))
+}
+
+// dropFile copies a file into an inbox. It goes in by rename, as a careful
+// producer would do it.
+func dropFile(path, inbox string) (dropped bool, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return false, fmt.Errorf("--sample: %w", err)
+	}
+	if err := os.MkdirAll(inbox, 0o750); err != nil {
+		return false, fmt.Errorf("--data: %w", err)
+	}
+	tmp := filepath.Join(inbox, "."+filepath.Base(path))
+	if err := os.WriteFile(tmp, b, 0o640); err != nil {
+		return false, fmt.Errorf("--data: %w", err)
+	}
+	return true, os.Rename(tmp, filepath.Join(inbox, filepath.Base(path)))
+}
+
+// welcome tells a person what runs and what to do next.
+func (s *session) welcome(c app.Config, a app.Addresses, sampled bool) {
+	w := func(format string, args ...any) { fmt.Fprintf(s.stdout, format+"\n", args...) }
+	w("\nusher is up. Everything it keeps is in %s.\n", c.Data)
+	w("  console      http://%s", a.Console)
+	if a.CatcherHTTP != "" {
+		w("  messages     http://%s   (caught here, nothing leaves this machine)", a.CatcherHTTP)
+	}
+	if a.TemporalUI != "" {
+		w("  workflows    http://%s", a.TemporalUI)
+	}
+	w("  metrics      http://%s/metrics", a.Ops)
+	w("  NATS         nats://%s", a.NATS)
+	w("\nThe servers trust whoever reaches them on this machine; the console asks for a password.")
+	w("\nWhat to do next:")
+	if sampled {
+		w("  1. Look at the sample's users who wait, in the console.")
+	} else {
+		w("  1. Drop a list of users:   cp FILE %s/", filepath.Join(c.Data, "inbox"))
+	}
+	w("  2. Decide about one:       usher verify USER --approve   (or by button)")
+	w("  3. Read what was sent at   http://%s", a.CatcherHTTP)
+	w("\nStop with Ctrl-C; nothing is lost.")
+}
+
+func (s *session) role(c app.Config) error {
+	return app.Run(s.ctx, c, app.Env{Out: s.stdout, Log: s.logger(c.Base), Ready: func(a app.Addresses) {
+		fmt.Fprintf(s.stdout, "ready; metrics at http://%s/metrics\n", a.Ops)
+		if a.Console != "" {
+			fmt.Fprintf(s.stdout, "console at http://%s\n", a.Console)
+		}
+	}})
+}
+
+// Run executes `usher watch`.
+func (w watchCmd) Run(s *session) error {
+	return s.role(app.Config{Base: w.Base, External: w.External, Intake: w.Intake, Limits: app.DefaultLimits(), Roles: app.Roles{Watch: true}})
+}
+
+// Run executes `usher bridge`.
+func (b bridgeCmd) Run(s *session) error {
+	return s.role(app.Config{Base: b.Base, External: b.External, Limits: b.Limits, Intake: b.Key.intake(), Roles: app.Roles{Bridge: true}})
+}
+
+// Run executes `usher worker`.
+func (w workerCmd) Run(s *session) error {
+	return s.role(app.Config{Base: w.Base, External: w.External, Delivery: w.Delivery, Limits: app.DefaultLimits(), Roles: app.Roles{Worker: true}})
+}
+
+// Run executes `usher console`.
+func (c consoleCmd) Run(s *session) error {
+	return s.role(app.Config{Base: c.Base, External: c.External, Web: c.Web, Intake: c.Key.intake(), Limits: app.DefaultLimits(), Roles: app.Roles{Console: true}})
+}
+
+func (k idKey) intake() app.Intake { return app.Intake{IDKey: k.IDKey, IDKeyFile: k.IDKeyFile} }

@@ -1,0 +1,218 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/segmentio/ksuid"
+
+	"usher/app"
+	"usher/event"
+	"usher/ingest"
+)
+
+type statusCmd struct {
+	where `embed:""`
+	What  string `arg:"" optional:"" help:"A file, an import, a user or an event; nothing for everything at a glance."`
+	JSON  bool   `name:"json" help:"Print as JSON."`
+}
+
+// Run executes `usher status`.
+func (c statusCmd) Run(s *session) error {
+	if c.What != "" {
+		if r, ok := c.report(); ok {
+			return c.print(s, r, r.Text())
+		}
+	}
+	cl, err := c.dial(s.ctx)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	if c.What == "" {
+		return c.overview(s, cl)
+	}
+	if event.CheckUserID(c.What) == nil {
+		p, ok, err := cl.People.Get(s.ctx, c.What)
+		if err != nil {
+			return err
+		}
+		if ok {
+			return c.user(s, cl, p)
+		}
+	}
+	facts, err := c.facts(s.ctx, cl, func(f event.Fact) bool { return f.EventID == c.What || f.UserID == c.What })
+	if err != nil {
+		return err
+	}
+	if len(facts) == 0 {
+		return fmt.Errorf("%q is no file, import, user or event that usher knows", c.What)
+	}
+	return c.print(s, facts, timeline(facts))
+}
+
+// report finds the report of a file or an import in the data folder.
+func (c statusCmd) report() (ingest.Report, bool) {
+	var found ingest.Report
+	name := filepath.Base(c.What)
+	for _, folder := range []string{"archive", "refused"} {
+		paths, _ := filepath.Glob(filepath.Join(c.Data, folder, "*", "*.report.json")) // the pattern is good
+		for _, p := range paths {
+			b, err := os.ReadFile(p)
+			if err != nil {
+				continue
+			}
+			var r ingest.Report
+			if json.Unmarshal(b, &r) == nil && (r.Import == c.What || r.File == name) && r.FinishedAt.After(found.FinishedAt) {
+				found = r
+			}
+		}
+	}
+	if found.Import != "" {
+		return found, true
+	}
+	if _, err := ksuid.Parse(c.What); err == nil {
+		if claimed, _ := filepath.Glob(filepath.Join(c.Data, "*", ".usher", c.What, "*")); len(claimed) > 0 {
+			return ingest.Report{Import: c.What, File: filepath.Base(claimed[0]), Result: "in work", Next: "Nothing to do."}, true
+		}
+	}
+	return found, false
+}
+
+func (c statusCmd) user(s *session, cl *app.Client, p event.Person) error {
+	facts, err := c.facts(s.ctx, cl, func(f event.Fact) bool { return f.UserID == c.What })
+	if err != nil {
+		return err
+	}
+	status := p.Status
+	var top event.Fact
+	for _, f := range facts {
+		if f.Status != "" && (f.Generation > top.Generation || f.Generation == top.Generation && f.N >= top.N) {
+			top = f
+		}
+	}
+	if !status.Final() && top.Status != "" {
+		status = top.Status
+	}
+	out := struct {
+		UserID   string       `json:"user_id"`
+		Status   event.Status `json:"status"`
+		Person   event.Person `json:"person"`
+		Timeline []event.Fact `json:"timeline"`
+	}{c.What, status, p, facts}
+	return c.print(s, out, fmt.Sprintf("%s: %s (inbox %s)\n%s", c.What, status, p.Source, timeline(facts)))
+}
+
+func timeline(facts []event.Fact) string {
+	var b strings.Builder
+	for _, f := range facts {
+		fmt.Fprintf(&b, "  %s  %s", f.At.Local().Format(time.DateTime), f.Kind)
+		for _, x := range []string{f.Channel, f.Reason, f.EventSource, f.EventID} {
+			if x != "" {
+				b.WriteString(" " + x)
+			}
+		}
+		if f.Effect == event.EffectLate {
+			b.WriteString(": " + tell(f))
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// facts reads ONBOARDING from its start and returns what matches, in order.
+func (c statusCmd) facts(ctx context.Context, cl *app.Client, match func(event.Fact) bool) ([]event.Fact, error) {
+	st, err := cl.JetStream.Stream(ctx, event.StreamOnboarding)
+	if err != nil {
+		return nil, err
+	}
+	last := st.CachedInfo().State.LastSeq
+	var out []event.Fact
+	if st.CachedInfo().State.Msgs == 0 {
+		return nil, nil
+	}
+	cons, err := st.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		return nil, err
+	}
+	msgs, err := cons.Messages()
+	if err != nil {
+		return nil, err
+	}
+	defer msgs.Stop()
+	seen := map[string]bool{}
+	for {
+		m, err := msgs.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return nil, err
+		}
+		var f event.Fact
+		if json.Unmarshal(m.Data(), &f) == nil && !seen[f.ID] && match(f) {
+			seen[f.ID] = true
+			out = append(out, f)
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return nil, err
+		}
+		if meta.Sequence.Stream >= last {
+			slices.SortStableFunc(out, func(a, b event.Fact) int { return a.At.Compare(b.At) })
+			return out, nil
+		}
+	}
+}
+
+// overview is everything at a glance: how much is in each stream and where the
+// bridge is.
+func (c statusCmd) overview(s *session, cl *app.Client) error {
+	type row struct {
+		Name     string `json:"name"`
+		Messages uint64 `json:"messages"`
+		Pending  uint64 `json:"pending,omitempty"`
+	}
+	var rows []row
+	for _, name := range []string{event.StreamUsers, event.StreamVerifications, event.StreamOnboarding, event.StreamDeadLetters} {
+		st, err := cl.JetStream.Stream(s.ctx, name)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row{Name: name, Messages: st.CachedInfo().State.Msgs})
+	}
+	for i, name := range []string{event.ConsumerUsers, event.ConsumerVerifications} {
+		cons, err := cl.JetStream.Consumer(s.ctx, rows[i].Name, name)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		rows[i].Pending = cons.CachedInfo().NumPending + uint64(cons.CachedInfo().NumAckPending)
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		fmt.Fprintf(&b, "%-14s %8d messages", r.Name, r.Messages)
+		if r.Pending > 0 {
+			fmt.Fprintf(&b, ", %d wait for the bridge", r.Pending)
+		}
+		b.WriteByte('\n')
+	}
+	return c.print(s, rows, b.String())
+}
+
+func (c statusCmd) print(s *session, v any, text string) error {
+	if c.JSON {
+		e := json.NewEncoder(s.stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	}
+	_, err := fmt.Fprint(s.stdout, text)
+	return err
+}

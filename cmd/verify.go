@@ -1,0 +1,179 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/app"
+	"usher/event"
+)
+
+// where says which usher a command talks to.
+type where struct {
+	Data      string `help:"Data folder of a running usher up." default:"./usher-data" placeholder:"DIR"`
+	NATSURL   string `name:"nats-url" help:"NATS servers to ask instead." placeholder:"URL"`
+	NATSCreds string `name:"nats-creds" help:"File with the NATS credentials." placeholder:"FILE"`
+}
+
+func (w where) dial(ctx context.Context) (*app.Client, error) {
+	return app.Dial(ctx, w.Data, app.External{NATSURL: w.NATSURL, NATSCreds: w.NATSCreds})
+}
+
+type verifyCmd struct {
+	where   `embed:""`
+	Users   []string      `arg:"" help:"User ids, or e-mail addresses of users whose record had no id." name:"user"`
+	Approve bool          `help:"Let them in." xor:"verdict"`
+	Reject  bool          `help:"Turn them away; needs --reason." xor:"verdict"`
+	Reason  string        `help:"Why, for whoever looks later." placeholder:"TEXT"`
+	Wait    time.Duration `help:"How long to wait for the answer." default:"5s"`
+}
+
+// Run executes `usher verify`.
+func (v verifyCmd) Run(s *session) error {
+	switch {
+	case !v.Approve && !v.Reject:
+		return errors.New("say --approve or --reject")
+	case v.Reject && strings.TrimSpace(v.Reason) == "":
+		return errors.New("--reject needs --reason")
+	}
+	verb := event.VerbApproved
+	if v.Reject {
+		verb = event.VerbRejected
+	}
+	return v.decide(s, v.Users, verb, v.Reason, v.Wait)
+}
+
+type withdrawCmd struct {
+	where  `embed:""`
+	Users  []string      `arg:"" help:"User ids." name:"user"`
+	Reason string        `help:"Why, for whoever looks later." placeholder:"TEXT"`
+	Wait   time.Duration `help:"How long to wait for the answer." default:"5s"`
+}
+
+// Run executes `usher withdraw`.
+func (w withdrawCmd) Run(s *session) error {
+	return w.decide(s, w.Users, event.VerbWithdrawn, w.Reason, w.Wait)
+}
+
+// decide publishes one verification event a user and prints what became of each.
+func (w where) decide(s *session, users []string, verb, reason string, wait time.Duration) error {
+	bodies := make([]event.VerificationBody, len(users))
+	for i, u := range users {
+		bodies[i] = event.VerificationBody{UserID: u, Reason: reason, Actor: actor()}
+		if strings.Contains(u, "@") {
+			bodies[i].UserID, bodies[i].Email = "", u
+		} else if err := event.CheckUserID(u); err != nil {
+			return fmt.Errorf("%s: %w", u, err)
+		}
+	}
+	c, err := w.dial(s.ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	answers, err := newAnswers(ctx, c.JetStream)
+	if err != nil {
+		return err
+	}
+	ids := make([]string, len(users))
+	for i := range users {
+		ids[i] = event.NewID()
+		if err := c.Publisher.Verification(s.ctx, event.SourceCLI, verb, ids[i], bodies[i]); err != nil {
+			return fmt.Errorf("%s: %w", users[i], err)
+		}
+	}
+	limit, end := context.WithTimeout(ctx, wait)
+	defer end()
+	for i, u := range users {
+		f, err := answers.wait(limit, ids[i])
+		if err != nil {
+			fmt.Fprintf(s.stdout, "%s: stored, not answered yet; see `usher status %s`\n", u, ids[i])
+			continue
+		}
+		fmt.Fprintf(s.stdout, "%s: %s\n", u, tell(f))
+	}
+	return nil
+}
+
+// tell is a fact that answers a decision, as a sentence.
+func tell(f event.Fact) string {
+	switch {
+	case f.Effect == event.EffectApplied:
+		return f.Kind
+	case f.Kind == event.FactParked:
+		return "no such user yet; the decision waits for them"
+	case f.Verdict != "" && f.DecidedAt != nil:
+		return fmt.Sprintf("already %s by %s at %s", f.Verdict, f.DecidedBy, f.DecidedAt.Local().Format(time.DateTime))
+	}
+	return "too late: " + string(f.Status)
+}
+
+// actor is the person at the terminal, as the machine knows them.
+func actor() string {
+	u, err := user.Current()
+	if err != nil || event.CheckUserID(u.Username) != nil {
+		return ""
+	}
+	return u.Username
+}
+
+// answers collects the facts that answer events, from now on.
+type answers struct {
+	got  <-chan event.Fact
+	seen map[string]event.Fact // by event id; owned by wait
+}
+
+func newAnswers(ctx context.Context, js jetstream.JetStream) (*answers, error) {
+	got, err := followFacts(ctx, js)
+	return &answers{got, map[string]event.Fact{}}, err
+}
+
+// wait returns the fact that says what became of an event.
+func (a *answers) wait(ctx context.Context, eventID string) (event.Fact, error) {
+	for {
+		if f, ok := a.seen[eventID]; ok {
+			return f, nil
+		}
+		select {
+		case f := <-a.got:
+			if f.EventSource == event.SourceCLI {
+				a.seen[f.EventID] = f
+			}
+		case <-ctx.Done():
+			return event.Fact{}, ctx.Err()
+		}
+	}
+}
+
+// followFacts yields the facts that are published from now on, until ctx ends.
+func followFacts(ctx context.Context, js jetstream.JetStream) (<-chan event.Fact, error) {
+	c, err := js.OrderedConsumer(ctx, event.StreamOnboarding, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy})
+	if err != nil {
+		return nil, err
+	}
+	facts := make(chan event.Fact, 1024)
+	cc, err := c.Consume(func(m jetstream.Msg) {
+		var f event.Fact
+		if json.Unmarshal(m.Data(), &f) != nil {
+			return
+		}
+		select {
+		case facts <- f:
+		case <-ctx.Done():
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, cc.Stop)
+	return facts, nil
+}

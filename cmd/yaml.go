@@ -1,0 +1,78 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+)
+
+// settingsError is something wrong in the settings file.
+type settingsError struct{ err error }
+
+func (e *settingsError) Error() string { return "settings file: " + e.err.Error() }
+func (e *settingsError) Unwrap() error { return e.err }
+
+// fileSettings are the keys of usher.yaml. Flags and environment come first.
+type fileSettings map[string]any
+
+func loadYAML(r io.Reader) (kong.Resolver, error) {
+	s := fileSettings{}
+	if err := yaml.NewDecoder(r).Decode(&s); err != nil && err != io.EOF {
+		return nil, &settingsError{err}
+	}
+	return s, nil
+}
+
+// Validate implements kong.Resolver: a key that is no flag of any command is an
+// error, because a mistyped one would be silently without effect.
+func (s fileSettings) Validate(a *kong.Application) error {
+	known := map[string]bool{}
+	var collect func(*kong.Node)
+	collect = func(n *kong.Node) {
+		for _, f := range n.Flags {
+			known[f.Name] = true
+		}
+		for _, c := range n.Children {
+			collect(c)
+		}
+	}
+	collect(a.Node)
+	var unknown []string
+	for k := range s {
+		if !known[k] {
+			unknown = append(unknown, k)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	slices.Sort(unknown)
+	return &settingsError{fmt.Errorf("unknown key %s; the keys are the names of the flags, see `usher up --help`", strings.Join(unknown, ", "))}
+}
+
+// Resolve implements kong.Resolver.
+func (s fileSettings) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
+	for _, env := range f.Envs {
+		if _, set := os.LookupEnv(env); set {
+			return nil, nil
+		}
+	}
+	switch v := s[f.Name].(type) {
+	case nil:
+		return nil, nil
+	case map[string]any: // NAME=DIR pairs
+		var pairs []string
+		for k, d := range v {
+			pairs = append(pairs, fmt.Sprintf("%s=%v", k, d))
+		}
+		slices.Sort(pairs)
+		return strings.Join(pairs, ";"), nil
+	default:
+		return fmt.Sprint(v), nil
+	}
+}

@@ -1,0 +1,224 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/crypto/argon2"
+)
+
+// admin is the one account there is so far.
+const admin = "admin"
+
+const (
+	accountKey    = "account." + admin
+	sessionPrefix = "session."
+)
+
+// accounts checks passwords. Checking is expensive on purpose, so few are
+// checked at once, and failures of one address slow it down.
+type accounts struct {
+	kv    jetstream.KeyValue
+	slots chan struct{}
+
+	mu       sync.Mutex
+	failures map[string]failures // by client address; bounded
+	verified [sha256.Size]byte   // of the last good password, so that an API client is not slowed down
+	hash     string
+}
+
+type failures struct {
+	n    int
+	last time.Time
+}
+
+func newAccounts(kv jetstream.KeyValue) *accounts {
+	return &accounts{kv: kv, slots: make(chan struct{}, 2), failures: map[string]failures{}}
+}
+
+// ensure makes the account when it is not there, and gives it the password when
+// one is set.
+func (a *accounts) ensure(ctx context.Context, password string, print func(user, password string)) error {
+	e, err := a.kv.Get(ctx, accountKey)
+	switch {
+	case err == nil:
+		a.hash = string(e.Value())
+		if password == "" || check(a.hash, password) {
+			return nil
+		}
+	case !errors.Is(err, jetstream.ErrKeyNotFound):
+		return err
+	}
+	made := password == ""
+	if made {
+		b := make([]byte, 12)
+		if _, err := rand.Read(b); err != nil {
+			return err
+		}
+		password = base64.RawURLEncoding.EncodeToString(b)
+	}
+	if a.hash, err = hash(password); err != nil {
+		return err
+	}
+	if made {
+		if _, err = a.kv.Create(ctx, accountKey, []byte(a.hash)); errors.Is(err, jetstream.ErrKeyExists) {
+			return a.ensure(ctx, "", print) // another console was faster
+		}
+	} else {
+		_, err = a.kv.Put(ctx, accountKey, []byte(a.hash))
+	}
+	if err == nil && made && print != nil {
+		print(admin, password)
+	}
+	return err
+}
+
+// Parameters of argon2id (RFC 9106, 4, second recommended option).
+const (
+	argonTime    = 3
+	argonMemory  = 64 << 10 // KiB
+	argonThreads = 4
+	argonKey     = 32
+)
+
+func hash(password string) (string, error) {
+	salt := make([]byte, 16)
+	if _, err := rand.Read(salt); err != nil {
+		return "", err
+	}
+	key := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, argonKey)
+	return "argon2id." + hex.EncodeToString(salt) + "." + hex.EncodeToString(key), nil
+}
+
+func check(hash, password string) bool {
+	parts := strings.Split(hash, ".")
+	if len(parts) != 3 || parts[0] != "argon2id" {
+		return false
+	}
+	salt, err1 := hex.DecodeString(parts[1])
+	key, err2 := hex.DecodeString(parts[2])
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	got := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, argonKey)
+	return subtle.ConstantTimeCompare(got, key) == 1
+}
+
+// errSlow is returned while a client that failed has to wait.
+var errSlow = errors.New("too many failed sign-ins; wait a moment")
+
+// verify reports whether user and password are right. A client that fails has to
+// wait longer each time, a minute at most.
+func (a *accounts) verify(ctx context.Context, client, user, password string) (bool, error) {
+	sum := sha256.Sum256([]byte(user + "\x00" + password))
+	a.mu.Lock()
+	f, known := a.failures[client], subtle.ConstantTimeCompare(sum[:], a.verified[:]) == 1
+	a.mu.Unlock()
+	if known {
+		return true, nil
+	}
+	if f.n > 3 && time.Since(f.last) < min(time.Second<<min(f.n-4, 6), time.Minute) {
+		return false, errSlow
+	}
+	select {
+	case a.slots <- struct{}{}:
+		defer func() { <-a.slots }()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	e, err := a.kv.Get(ctx, accountKey)
+	if err != nil {
+		return false, fmt.Errorf("read the account: %w", err)
+	}
+	ok := check(string(e.Value()), password) && user == admin
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if ok {
+		a.verified = sum
+		delete(a.failures, client)
+		return true, nil
+	}
+	if len(a.failures) > 10000 {
+		clear(a.failures)
+	}
+	a.failures[client] = failures{f.n + 1, time.Now()}
+	return false, nil
+}
+
+// newSessions keeps sessions in KV, so that they outlive the process and hold in
+// every console.
+func newSessions(kv jetstream.KeyValue) *scs.SessionManager {
+	m := scs.New()
+	m.Store = sessionStore{kv}
+	m.HashTokenInStore = true
+	m.Lifetime, m.IdleTimeout = 12*time.Hour, time.Hour
+	m.Cookie.Name, m.Cookie.HttpOnly, m.Cookie.Persist = "usher_session", true, false
+	return m
+}
+
+// sessionStore is scs.Store on KV.
+type sessionStore struct{ kv jetstream.KeyValue }
+
+type storedSession struct {
+	Expiry time.Time `json:"expiry"`
+	Data   []byte    `json:"data"`
+}
+
+func sessionKey(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return sessionPrefix + hex.EncodeToString(sum[:])
+}
+
+const storeTimeout = 5 * time.Second
+
+// Find implements scs.Store.
+func (s sessionStore) Find(token string) ([]byte, bool, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	e, err := s.kv.Get(ctx, sessionKey(token))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	var st storedSession
+	if json.Unmarshal(e.Value(), &st) != nil {
+		return nil, false, nil
+	}
+	if time.Now().After(st.Expiry) {
+		return nil, false, s.Delete(token)
+	}
+	return st.Data, true, nil
+}
+
+// Commit implements scs.Store.
+func (s sessionStore) Commit(token string, b []byte, expiry time.Time) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	v, err := json.Marshal(storedSession{expiry, b})
+	if err != nil {
+		return err
+	}
+	_, err = s.kv.Put(ctx, sessionKey(token), v)
+	return err
+}
+
+// Delete implements scs.Store.
+func (s sessionStore) Delete(token string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	return s.kv.Purge(ctx, sessionKey(token))
+}

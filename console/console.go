@@ -1,0 +1,129 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+	"usher/metrics"
+)
+
+// Config joins a Console to its neighbours.
+type Config struct {
+	Listener  net.Listener
+	JetStream jetstream.JetStream
+	DB        string // file of the read model
+
+	// Password of the account; "" makes one at the first start, which is handed
+	// to PrintPassword once.
+	Password      string
+	PrintPassword func(user, password string)
+
+	Answer time.Duration // how long a decision waits for its fact; default 1 s
+
+	Metrics *metrics.Console
+	Log     *slog.Logger
+}
+
+// Console is the console role.
+type Console struct {
+	Config
+	model    *model
+	feeds    []*feed
+	waiters  *waiters
+	accounts *accounts
+	sessions *scs.SessionManager
+}
+
+// New opens the account and the read model.
+func New(ctx context.Context, c Config) (*Console, error) {
+	if c.Answer <= 0 {
+		c.Answer = time.Second
+	}
+	kv, err := c.JetStream.KeyValue(ctx, event.BucketConsole)
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", event.BucketConsole, err)
+	}
+	k := &Console{Config: c, waiters: newWaiters(), accounts: newAccounts(kv)}
+	if err := k.accounts.ensure(ctx, c.Password, c.PrintPassword); err != nil {
+		return nil, fmt.Errorf("the console's account: %w", err)
+	}
+	if k.model, err = openModel(c.DB); err != nil {
+		return nil, fmt.Errorf("the console's read model: %w", err)
+	}
+	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, c.Log)
+	k.sessions = newSessions(kv)
+	return k, nil
+}
+
+// Ready returns nil when the read model has caught up with every stream once.
+func (k *Console) Ready() error {
+	for _, f := range k.feeds {
+		if !f.caughtUp.Load() {
+			return fmt.Errorf("the read model still reads %s", f.stream)
+		}
+	}
+	return nil
+}
+
+// Run fills the read model and serves until ctx ends.
+func (k *Console) Run(ctx context.Context) error {
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, len(k.feeds)+1)
+	for _, f := range k.feeds {
+		go func() { done <- f.run(inner) }()
+	}
+	go func() { done <- k.measure(inner) }()
+
+	s := &http.Server{Handler: k.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(k.Listener) }()
+	var errs []error
+	select {
+	case <-ctx.Done():
+		stop, end := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer end()
+		if s.Shutdown(stop) != nil {
+			_ = s.Close()
+		}
+		<-served
+	case err := <-served:
+		errs = append(errs, err)
+	}
+	cancel()
+	for range len(k.feeds) + 1 {
+		errs = append(errs, <-done)
+	}
+	return errors.Join(append(errs, k.model.close())...)
+}
+
+// measure sets the gauges from the read model.
+func (k *Console) measure(ctx context.Context) error {
+	t := time.NewTicker(2 * time.Second)
+	defer t.Stop()
+	for {
+		people, letters, err := k.model.counts(ctx)
+		if err == nil {
+			for _, s := range event.Statuses() {
+				k.Metrics.People.WithLabelValues(string(s)).Set(float64(people[s]))
+			}
+			for l, n := range letters {
+				k.Metrics.DeadLetters.WithLabelValues(l[0], l[1]).Set(float64(n))
+			}
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

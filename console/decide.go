@@ -1,0 +1,104 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/segmentio/ksuid"
+
+	"usher/event"
+)
+
+// Decision is what a verifier says about a user.
+type Decision struct {
+	Decision string `json:"decision"` // approved or rejected
+	Reason   string `json:"reason"`
+}
+
+// Answer is what became of it.
+type Answer struct {
+	UserID  string       `json:"user_id"`
+	EventID string       `json:"event_id"`
+	Result  string       `json:"result"` // applied, late or stored
+	Status  event.Status `json:"status,omitempty"`
+	Message string       `json:"message"`
+}
+
+var errDecision = errors.New("the decision must be approved or rejected, and a rejection needs a reason")
+
+// decide publishes the decision as a verification event under eventID, the same
+// one for each time that the same form is sent, and waits for the fact that
+// answers it.
+func (k *Console) decide(ctx context.Context, actor, userID, eventID string, d Decision) (Answer, error) {
+	a := Answer{UserID: userID, EventID: eventID}
+	if d.Decision != event.VerbApproved && d.Decision != event.VerbRejected || d.Decision == event.VerbRejected && strings.TrimSpace(d.Reason) == "" {
+		return a, errDecision
+	}
+	if err := event.CheckUserID(userID); err != nil {
+		return a, errNone
+	}
+	facts, done := k.waiters.expect(eventID)
+	defer done()
+	data, err := json.Marshal(event.VerificationBody{UserID: userID, Reason: d.Reason, Actor: actor})
+	if err != nil {
+		return a, err
+	}
+	env := event.Envelope{ID: eventID, Type: event.TypeVerification + "." + d.Decision, Source: "/usher/" + event.SourceConsole, Subject: userID, Time: time.Now(), MsgID: eventID}
+	msg := &nats.Msg{Subject: event.VerificationSubject(event.SourceConsole, d.Decision), Header: env.Header(), Data: data}
+	if _, err := k.JetStream.PublishMsg(ctx, msg, jetstream.WithExpectStream(event.StreamVerifications)); err != nil {
+		return a, fmt.Errorf("the decision was not stored: %w", err)
+	}
+	k.audit(ctx, "decision", actor, map[string]string{"user_id": userID, "decision": d.Decision, "event_id": eventID})
+
+	wait, cancel := context.WithTimeout(ctx, k.Answer)
+	defer cancel()
+	f, ok := decided(wait, facts)
+	switch {
+	case !ok:
+		a.Result, a.Message = "stored", "The decision is stored; it was not answered yet."
+	case f.Effect == event.EffectApplied || f.Effect == event.EffectDuplicate && f.Verdict == d.Decision:
+		a.Result, a.Status, a.Message = "applied", f.Status, "Done: "+d.Decision+"."
+	default:
+		a.Result, a.Status, a.Message = "late", f.Status, late(f)
+	}
+	return a, nil
+}
+
+// late says who was first.
+func late(f event.Fact) string {
+	if f.Verdict == "" || f.DecidedAt == nil {
+		return "Too late: the onboarding is " + string(f.Status) + "."
+	}
+	return fmt.Sprintf("Already %s by %s at %s.", f.Verdict, f.DecidedBy, f.DecidedAt.UTC().Format("2006-01-02 15:04:05 UTC"))
+}
+
+// newEventID is made when a form is shown and sent with it, so that a form that
+// is sent twice is one event.
+func newEventID() string { return ksuid.New().String() }
+
+// eventIDOf takes the id of a form back; one that usher did not make is replaced.
+func eventIDOf(s string) string {
+	if _, err := ksuid.Parse(s); err != nil {
+		return newEventID()
+	}
+	return s
+}
+
+// audit records who did what. What cannot be recorded is logged, and does not
+// undo what was done.
+func (k *Console) audit(ctx context.Context, action, actor string, what map[string]string) {
+	what["actor"], what["action"], what["at"] = actor, action, time.Now().UTC().Format(time.RFC3339Nano)
+	data, err := json.Marshal(what)
+	if err == nil {
+		_, err = k.JetStream.Publish(context.WithoutCancel(ctx), "audit.v1."+action, data, jetstream.WithExpectStream(event.StreamAudit))
+	}
+	if err != nil {
+		k.Log.Error("the audit record was not stored", "action", action, "error", err)
+	}
+}

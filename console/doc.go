@@ -1,0 +1,14 @@
+// Package console is the console role: web pages and an API where people see
+// who waits, decide, and look what became of files, users and messages.
+//
+// What is shown comes from a read model, a SQLite file of this process that is
+// filled from the streams and can be thrown away: its position in each stream is
+// stored in one transaction with the rows, and a stream that was made anew makes
+// the model start over. A decision is the same verification event that an
+// upstream system publishes; the console waits a moment for the fact that
+// answers it.
+//
+// Pages are rendered here, work without scripts and carry a policy that allows
+// none. Everybody signs in; sessions and the account are in KV CONSOLE, so they
+// outlive the process.
+package console

@@ -1,0 +1,241 @@
+package console
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+)
+
+// feed fills the read model from one stream.
+type feed struct {
+	js       jetstream.JetStream
+	model    *model
+	stream   string
+	put      func(*sql.Tx, jetstream.Msg, *jetstream.MsgMetadata) (after func(), err error)
+	log      *slog.Logger
+	caughtUp atomic.Bool
+	resets   *sync.Mutex // one feed at a time may decide to start the model over
+}
+
+func newFeeds(js jetstream.JetStream, m *model, w *waiters, log *slog.Logger) []*feed {
+	var resets sync.Mutex
+	feeds := []*feed{
+		{stream: event.StreamUsers, put: putUserMessage},
+		{stream: event.StreamVerifications, put: putVerificationMessage},
+		{stream: event.StreamOnboarding, put: w.putFactMessage},
+		{stream: event.StreamDeadLetters, put: putDeadLetterMessage},
+	}
+	for _, f := range feeds {
+		f.js, f.model, f.log, f.resets = js, m, log, &resets
+	}
+	return feeds
+}
+
+// run reads until ctx ends; what fails is begun again from the stored position.
+func (f *feed) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := f.follow(ctx); err != nil && ctx.Err() == nil {
+			f.log.Warn("the read model is behind, trying again", "stream", f.stream, "error", err)
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+			}
+		}
+	}
+	return nil
+}
+
+const (
+	perTransaction = 500
+	recheck        = 5 * time.Second // whether the stream is still the same one
+)
+
+func (f *feed) follow(ctx context.Context) error {
+	created, seq, err := f.begin(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c, err := f.js.OrderedConsumer(ctx, f.stream, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: seq + 1})
+	if err != nil {
+		return err
+	}
+	msgs := make(chan jetstream.Msg, perTransaction)
+	cc, err := c.Consume(func(m jetstream.Msg) {
+		select {
+		case msgs <- m:
+		case <-ctx.Done():
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer cc.Stop()
+	check := time.NewTicker(recheck)
+	defer check.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-check.C:
+			now, last, err := f.state(ctx)
+			_, at, err2 := f.model.position(ctx, f.stream)
+			if err != nil || err2 != nil || now != created || last < seq || at != seq {
+				return errors.Join(err, err2) // begin finds out what to do
+			}
+		case m := <-msgs:
+			if seq, err = f.take(ctx, created, seq, m, msgs); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// begin compares the stored position with the stream. A stream that was made
+// anew, or that lost its end, makes the whole model start over.
+func (f *feed) begin(ctx context.Context) (created int64, seq uint64, err error) {
+	f.resets.Lock()
+	defer f.resets.Unlock()
+	created, last, err := f.state(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	was, seq, err := f.model.position(ctx, f.stream)
+	if err != nil {
+		return 0, 0, err
+	}
+	if seq > 0 && (was != created || last < seq) {
+		f.log.Warn("a stream was made anew, the read model starts over", "stream", f.stream)
+		if err := f.model.reset(ctx); err != nil {
+			return 0, 0, err
+		}
+		seq = 0
+	}
+	f.caughtUp.Store(last <= seq)
+	return created, seq, nil
+}
+
+func (f *feed) state(ctx context.Context) (created int64, last uint64, err error) {
+	s, err := f.js.Stream(ctx, f.stream)
+	if err != nil {
+		return 0, 0, err
+	}
+	i := s.CachedInfo()
+	return i.Created.UnixNano(), i.State.LastSeq, nil
+}
+
+// take stores a message and those that are waiting behind it in one transaction
+// with the position.
+func (f *feed) take(ctx context.Context, created int64, seq uint64, m jetstream.Msg, more <-chan jetstream.Msg) (uint64, error) {
+	var after []func()
+	var pending uint64
+	err := f.model.transaction(ctx, func(tx *sql.Tx) error {
+		// Another feed may have started the model over: then this one does too.
+		var at uint64
+		_ = tx.QueryRow(`SELECT seq FROM positions WHERE stream = ?`, f.stream).Scan(&at) // no row is 0
+		if at != seq {
+			return errMoved
+		}
+		for n := 1; ; n++ {
+			meta, err := m.Metadata()
+			if err != nil {
+				return err
+			}
+			done, err := f.put(tx, m, meta)
+			if err != nil {
+				return err
+			}
+			if done != nil {
+				after = append(after, done)
+			}
+			seq, pending = meta.Sequence.Stream, meta.NumPending
+			if n == perTransaction {
+				break
+			}
+			select {
+			case m = <-more:
+				continue
+			default:
+			}
+			break
+		}
+		return setPosition(tx, f.stream, created, seq)
+	})
+	if err != nil {
+		return seq, err
+	}
+	for _, a := range after {
+		a()
+	}
+	if pending == 0 {
+		f.caughtUp.Store(true)
+	}
+	return seq, nil
+}
+
+// The put functions leave out what cannot be read: the bridge makes a dead
+// letter of it.
+
+func putUserMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (func(), error) {
+	if strings.HasPrefix(m.Subject(), "users.v1.checkpoint.") {
+		var p progress
+		if json.Unmarshal(m.Data(), &p) != nil || p.Import == "" {
+			return nil, nil
+		}
+		return nil, putImport(tx, p)
+	}
+	source, err := event.ParseImportedSubject(m.Subject())
+	if err != nil {
+		return nil, nil
+	}
+	env, err := event.ParseEnvelope(m.Headers(), m.Data())
+	if err != nil {
+		return nil, nil
+	}
+	u, err := event.ParseUser(env.Data)
+	if err != nil {
+		return nil, nil
+	}
+	return nil, putUser(tx, source, u, meta.Timestamp)
+}
+
+func putVerificationMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (func(), error) {
+	source, _, err := event.ParseVerificationSubject(m.Subject())
+	if err != nil {
+		return nil, nil
+	}
+	env, err := event.ParseEnvelope(m.Headers(), m.Data())
+	if err != nil {
+		return nil, nil
+	}
+	b, err := event.ParseVerificationBody(env.Data)
+	if err != nil || b.Reason == "" && b.Actor == "" {
+		return nil, nil
+	}
+	id := event.Identify(source, env.ID, env.MsgID, event.Position{Stream: event.StreamVerifications, Seq: meta.Sequence.Stream, Stored: meta.Timestamp})
+	return nil, putDecision(tx, id, b)
+}
+
+func putDeadLetterMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (func(), error) {
+	h := m.Headers()
+	d := DeadLetter{
+		Seq: meta.Sequence.Stream, Stream: h.Get(event.HeaderStream), Reason: h.Get(event.HeaderReason), Cause: h.Get(event.HeaderCause),
+		Subject: h.Get(event.HeaderSubject), Sequence: h.Get(event.HeaderSequence), At: meta.Timestamp,
+	}
+	if _, err := strconv.ParseUint(d.Sequence, 10, 64); err != nil {
+		return nil, nil // not one of usher's
+	}
+	return nil, putDeadLetter(tx, d)
+}

@@ -1,0 +1,188 @@
+package console
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"usher/event"
+)
+
+// model is the read model.
+type model struct{ db *sql.DB }
+
+// modelVersion changes with the schema; a file of another version is made anew.
+const modelVersion = 1
+
+const modelSchema = `
+CREATE TABLE positions (stream TEXT PRIMARY KEY, created INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
+CREATE TABLE people (
+	user_id TEXT PRIMARY KEY, source TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '', email TEXT NOT NULL DEFAULT '',
+	phone TEXT NOT NULL DEFAULT '', locale TEXT NOT NULL DEFAULT '', attributes TEXT NOT NULL DEFAULT '{}',
+	file TEXT NOT NULL DEFAULT '', import TEXT NOT NULL DEFAULT '', line INTEGER NOT NULL DEFAULT 0,
+	generation INTEGER NOT NULL DEFAULT -1, n INTEGER NOT NULL DEFAULT -1, status TEXT NOT NULL DEFAULT '', since INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX people_status ON people (status, since, user_id);
+CREATE TABLE facts (id TEXT PRIMARY KEY, user_id TEXT NOT NULL, event_id TEXT NOT NULL, event_source TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE INDEX facts_user ON facts (user_id, at);
+CREATE INDEX facts_event ON facts (event_id);
+CREATE TABLE decisions (event_id TEXT PRIMARY KEY, reason TEXT NOT NULL, actor TEXT NOT NULL) STRICT;
+CREATE TABLE imports (id TEXT PRIMARY KEY, file TEXT NOT NULL, source TEXT NOT NULL, record INTEGER NOT NULL, published INTEGER NOT NULL, refused INTEGER NOT NULL, total INTEGER NOT NULL, done INTEGER NOT NULL, started INTEGER NOT NULL) STRICT;
+CREATE TABLE deadletters (seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, sequence TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+`
+
+// openModel opens the file, or makes it anew when it cannot be used: nothing in
+// it is true only there.
+func openModel(path string) (*model, error) {
+	m, err := tryModel(path)
+	if err == nil {
+		return m, nil
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return tryModel(path)
+}
+
+var errVersion = errors.New("the read model has another version")
+
+func tryModel(path string) (*model, error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=busy_timeout(10000)&_pragma=secure_delete(1)&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(4)
+	var version, tables int
+	err = errors.Join(
+		db.QueryRow(`PRAGMA user_version`).Scan(&version),
+		db.QueryRow(`SELECT count(*) FROM sqlite_master`).Scan(&tables),
+	)
+	switch {
+	case err == nil && version == modelVersion:
+		return &model{db}, nil
+	case err == nil && tables == 0:
+		if _, err = db.Exec(modelSchema + `PRAGMA user_version = 1`); err == nil {
+			return &model{db}, nil
+		}
+	case err == nil:
+		err = errVersion
+	}
+	return nil, errors.Join(err, db.Close())
+}
+
+func (m *model) close() error { return m.db.Close() }
+
+// position is how far a stream was read; seq is 0 for a stream that is new.
+func (m *model) position(ctx context.Context, stream string) (created int64, seq uint64, err error) {
+	err = m.db.QueryRowContext(ctx, `SELECT created, seq FROM positions WHERE stream = ?`, stream).Scan(&created, &seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, 0, nil
+	}
+	return created, seq, err
+}
+
+// reset forgets everything: a stream was made anew.
+func (m *model) reset(ctx context.Context) error {
+	return m.transaction(ctx, func(tx *sql.Tx) error {
+		for _, t := range []string{"positions", "people", "facts", "decisions", "imports", "deadletters"} {
+			if _, err := tx.Exec(`DELETE FROM ` + t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (m *model) transaction(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := m.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+func setPosition(tx *sql.Tx, stream string, created int64, seq uint64) error {
+	_, err := tx.Exec(`INSERT INTO positions VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET created = excluded.created, seq = excluded.seq`, stream, created, seq)
+	return err
+}
+
+// putUser takes an imported event. A record of another inbox than the one that
+// first brought the user is left out.
+func putUser(tx *sql.Tx, source string, u event.User, at time.Time) error {
+	attributes, err := json.Marshal(u.Attributes)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO people (user_id, source, name, email, phone, locale, attributes, file, import, line, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET source = excluded.source, name = excluded.name, email = excluded.email, phone = excluded.phone, locale = excluded.locale,
+			attributes = excluded.attributes, file = excluded.file, import = excluded.import, line = excluded.line
+		WHERE source = '' OR source = excluded.source`,
+		u.UserID, source, u.Name, u.Email, u.Phone, u.Locale, string(attributes), u.Import.File, u.Import.ID, u.Import.Line, at.UnixMicro())
+	return err
+}
+
+// putFact takes a fact; the one with the highest generation and n has the status.
+func putFact(tx *sql.Tx, f event.Fact) error {
+	body, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, f.ID, f.UserID, f.EventID, f.EventSource, f.At.UnixMicro(), string(body)); err != nil {
+		return err
+	}
+	if f.Status == "" {
+		return nil
+	}
+	_, err = tx.Exec(`INSERT INTO people (user_id, source, generation, n, status, since) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET since = CASE WHEN status = excluded.status THEN since ELSE excluded.since END,
+			generation = excluded.generation, n = excluded.n, status = excluded.status
+		WHERE excluded.generation > generation OR excluded.generation = generation AND excluded.n >= n`,
+		f.UserID, f.Inbox, f.Generation, f.N, string(f.Status), f.At.UnixMicro())
+	return err
+}
+
+func putDecision(tx *sql.Tx, id event.Identity, b event.VerificationBody) error {
+	_, err := tx.Exec(`INSERT INTO decisions VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, id.String(), b.Reason, b.Actor)
+	return err
+}
+
+// progress is the checkpoint of a file as the watch role stores it.
+type progress struct {
+	Import    string    `json:"import"`
+	File      string    `json:"file"`
+	Source    string    `json:"source"`
+	Record    int       `json:"record"`
+	Published int       `json:"published"`
+	Refused   int       `json:"refused"`
+	Rows      int       `json:"rows"`
+	Done      bool      `json:"done"`
+	StartedAt time.Time `json:"started_at"`
+}
+
+func putImport(tx *sql.Tx, p progress) error {
+	_, err := tx.Exec(`INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+		record = excluded.record, published = excluded.published, refused = excluded.refused, total = excluded.total, done = excluded.done`,
+		p.Import, p.File, p.Source, p.Record, p.Published, p.Refused, p.Rows, p.Done, p.StartedAt.UnixMicro())
+	return err
+}
+
+func putDeadLetter(tx *sql.Tx, d DeadLetter) error {
+	_, err := tx.Exec(`INSERT INTO deadletters VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, d.Seq, d.Stream, d.Reason, d.Cause, d.Subject, d.Sequence, d.At.UnixMicro())
+	return err
+}
+
+// like makes a search text a LIKE pattern.
+func like(q string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(q) + "%"
+}

@@ -1,0 +1,229 @@
+package console
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"usher/event"
+)
+
+// User is one person as pages and the API show them.
+type User struct {
+	UserID     string            `json:"user_id"`
+	Status     event.Status      `json:"status"`
+	Since      time.Time         `json:"since"`
+	Name       string            `json:"name,omitempty"`
+	Email      string            `json:"email,omitempty"`
+	Phone      string            `json:"phone,omitempty"`
+	Locale     string            `json:"locale,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	Source     string            `json:"source"`
+	File       string            `json:"file,omitempty"`
+	Import     string            `json:"import,omitempty"`
+	Line       int               `json:"line,omitempty"`
+	Generation int               `json:"generation"`
+	Timeline   []Entry           `json:"timeline,omitempty"`
+}
+
+// Entry is a fact of a user's timeline, with the reason of the decision that it
+// answers.
+type Entry struct {
+	event.Fact
+	Note  string `json:"note,omitempty"`
+	Actor string `json:"actor,omitempty"`
+}
+
+// Import is one file that was published.
+type Import struct {
+	ID        string    `json:"import"`
+	File      string    `json:"file"`
+	Source    string    `json:"source"`
+	Rows      int       `json:"rows"`
+	Record    int       `json:"record"` // the last one that was dealt with
+	Published int       `json:"published"`
+	Refused   int       `json:"refused"`
+	Done      bool      `json:"done"`
+	StartedAt time.Time `json:"started_at"`
+}
+
+// DeadLetter is a message that could not be used.
+type DeadLetter struct {
+	Seq      uint64    `json:"seq"`
+	Stream   string    `json:"stream"`
+	Reason   string    `json:"reason"`
+	Cause    string    `json:"cause"`
+	Subject  string    `json:"subject"`
+	Sequence string    `json:"sequence"`
+	At       time.Time `json:"at"`
+}
+
+var errNone = errors.New("there is no such user")
+
+const userColumns = `user_id, status, since, name, email, phone, locale, attributes, source, file, import, line, generation`
+
+func scanUser(row interface{ Scan(...any) error }) (User, error) {
+	var u User
+	var since int64
+	var attributes string
+	err := row.Scan(&u.UserID, &u.Status, &since, &u.Name, &u.Email, &u.Phone, &u.Locale, &attributes, &u.Source, &u.File, &u.Import, &u.Line, &u.Generation)
+	if err != nil {
+		return u, err
+	}
+	u.Since = time.UnixMicro(since).UTC()
+	u.Generation = max(0, u.Generation)
+	return u, json.Unmarshal([]byte(attributes), &u.Attributes)
+}
+
+// users lists people of a status ("" for all) whose id, name or address contains
+// q, the longest in their status first, after a cursor that an earlier page gave.
+func (m *model) users(ctx context.Context, status, q, cursor string, limit int) (out []User, next string, err error) {
+	since, id, err := readCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := m.db.QueryContext(ctx, `SELECT `+userColumns+` FROM people
+		WHERE (?1 = '' OR status = ?1) AND (since, user_id) > (?2, ?3)
+			AND (?4 = '' OR user_id LIKE ?4 ESCAPE '\' OR name LIKE ?4 ESCAPE '\' OR email LIKE ?4 ESCAPE '\' OR phone LIKE ?4 ESCAPE '\')
+		ORDER BY since, user_id LIMIT ?5`, status, since, id, pattern(q), limit+1)
+	if err != nil {
+		return nil, "", err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		u, err := scanUser(rows)
+		if err != nil {
+			return nil, "", err
+		}
+		out = append(out, u)
+	}
+	if len(out) > limit {
+		out = out[:limit]
+		last := out[limit-1]
+		next = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", last.Since.UnixMicro(), last.UserID))
+	}
+	return out, next, rows.Err()
+}
+
+func pattern(q string) string {
+	if q = strings.TrimSpace(q); q == "" {
+		return ""
+	}
+	return like(q)
+}
+
+var errCursor = errors.New("the cursor is not one that a page gave")
+
+func readCursor(c string) (since int64, id string, err error) {
+	if c == "" {
+		return -1, "", nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(c)
+	if err != nil {
+		return 0, "", errCursor
+	}
+	s, id, ok := strings.Cut(string(b), " ")
+	if since, err = strconv.ParseInt(s, 10, 64); err != nil || !ok {
+		return 0, "", errCursor
+	}
+	return since, id, nil
+}
+
+// user returns one person with the timeline.
+func (m *model) user(ctx context.Context, userID string) (User, error) {
+	u, err := scanUser(m.db.QueryRowContext(ctx, `SELECT `+userColumns+` FROM people WHERE user_id = ?`, userID))
+	if errors.Is(err, sql.ErrNoRows) {
+		return u, errNone
+	}
+	if err != nil {
+		return u, err
+	}
+	rows, err := m.db.QueryContext(ctx, `SELECT body, coalesce(reason, ''), coalesce(actor, '') FROM facts
+		LEFT JOIN decisions ON decisions.event_id = facts.event_source || '/' || facts.event_id
+		WHERE user_id = ? ORDER BY at, json_extract(body, '$.generation'), json_extract(body, '$.n')`, userID)
+	if err != nil {
+		return u, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var body string
+		var e Entry
+		if err := rows.Scan(&body, &e.Note, &e.Actor); err != nil {
+			return u, err
+		}
+		if err := json.Unmarshal([]byte(body), &e.Fact); err != nil {
+			return u, err
+		}
+		u.Timeline = append(u.Timeline, e)
+	}
+	return u, rows.Err()
+}
+
+// imports lists the newest files first.
+func (m *model) imports(ctx context.Context, limit int) ([]Import, error) {
+	rows, err := m.db.QueryContext(ctx, `SELECT id, file, source, total, record, published, refused, done, started FROM imports ORDER BY started DESC, id DESC LIMIT ?`, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := []Import{}
+	for rows.Next() {
+		var i Import
+		var started int64
+		if err := rows.Scan(&i.ID, &i.File, &i.Source, &i.Rows, &i.Record, &i.Published, &i.Refused, &i.Done, &started); err != nil {
+			return nil, err
+		}
+		i.StartedAt = time.UnixMicro(started).UTC()
+		out = append(out, i)
+	}
+	return out, rows.Err()
+}
+
+// deadLetters lists the newest first.
+func (m *model) deadLetters(ctx context.Context, limit int) ([]DeadLetter, error) {
+	rows, err := m.db.QueryContext(ctx, `SELECT seq, stream, reason, cause, subject, sequence, at FROM deadletters ORDER BY seq DESC LIMIT ?`, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []DeadLetter
+	for rows.Next() {
+		var d DeadLetter
+		var at int64
+		if err := rows.Scan(&d.Seq, &d.Stream, &d.Reason, &d.Cause, &d.Subject, &d.Sequence, &at); err != nil {
+			return nil, err
+		}
+		d.At = time.UnixMicro(at).UTC()
+		out = append(out, d)
+	}
+	return out, rows.Err()
+}
+
+// counts are the people by status and the dead letters by stream and reason.
+func (m *model) counts(ctx context.Context) (people map[event.Status]int, letters map[[2]string]int, err error) {
+	people, letters = map[event.Status]int{}, map[[2]string]int{}
+	rows, err := m.db.QueryContext(ctx, `SELECT 'p', status, '', count(*) FROM people GROUP BY status UNION ALL SELECT 'd', stream, reason, count(*) FROM deadletters GROUP BY stream, reason`)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var kind, a, b string
+		var n int
+		if err := rows.Scan(&kind, &a, &b, &n); err != nil {
+			return nil, nil, err
+		}
+		if kind == "p" {
+			people[event.Status(a)] = n
+		} else {
+			letters[[2]string{a, b}] = n
+		}
+	}
+	return people, letters, rows.Err()
+}

@@ -1,0 +1,72 @@
+package console
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"sync"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+)
+
+// errMoved means that another feed started the model over.
+var errMoved = errors.New("the read model was started over")
+
+// waiters wake whoever waits for the fact that answers an event.
+type waiters struct {
+	mu   sync.Mutex
+	byID map[string][]chan event.Fact
+}
+
+func newWaiters() *waiters { return &waiters{byID: map[string][]chan event.Fact{}} }
+
+// expect returns a channel that gets the facts that answer the event, and a
+// function that ends the wait.
+func (w *waiters) expect(eventID string) (<-chan event.Fact, func()) {
+	c := make(chan event.Fact, 8)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.byID[eventID] = append(w.byID[eventID], c)
+	return c, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.byID, eventID)
+	}
+}
+
+func (w *waiters) tell(f event.Fact) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.byID[f.EventID] {
+		select {
+		case c <- f:
+		default: // it has heard enough
+		}
+	}
+}
+
+// putFactMessage stores a fact and wakes its waiters once it can be read.
+func (w *waiters) putFactMessage(tx *sql.Tx, m jetstream.Msg, _ *jetstream.MsgMetadata) (func(), error) {
+	var f event.Fact
+	if json.Unmarshal(m.Data(), &f) != nil || f.ID == "" || f.UserID == "" {
+		return nil, nil
+	}
+	return func() { w.tell(f) }, putFact(tx, f)
+}
+
+// decided waits for the fact that tells what became of a decision.
+func decided(ctx context.Context, facts <-chan event.Fact) (event.Fact, bool) {
+	for {
+		select {
+		case f := <-facts:
+			if f.Effect != "" {
+				return f, true
+			}
+		case <-ctx.Done():
+			return event.Fact{}, false
+		}
+	}
+}

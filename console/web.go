@@ -1,0 +1,341 @@
+package console
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"html/template"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"usher/event"
+)
+
+//go:embed pages
+var files embed.FS
+
+var pages = template.Must(template.New("").Funcs(template.FuncMap{
+	"time": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
+	"ago":  ago,
+}).ParseFS(files, "pages/*.html"))
+
+func ago(t time.Time) string {
+	switch d := time.Since(t); {
+	case d < time.Minute:
+		return "just now"
+	case d < 2*time.Hour:
+		return d.Truncate(time.Minute).String()[:len(d.Truncate(time.Minute).String())-2]
+	case d < 48*time.Hour:
+		return d.Truncate(time.Hour).String()[:len(d.Truncate(time.Hour).String())-4]
+	default:
+		return t.UTC().Format("2006-01-02")
+	}
+}
+
+// handler is everything that the console serves.
+func (k *Console) handler() http.Handler {
+	static, err := fs.Sub(files, "pages")
+	if err != nil {
+		panic("console: the pages are embedded: " + err.Error())
+	}
+	page := http.NewServeMux()
+	page.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/users?status="+string(event.StatusWaiting), http.StatusSeeOther)
+	})
+	page.HandleFunc("GET /users", k.usersPage)
+	page.HandleFunc("GET /users/{user_id}", k.userPage)
+	page.HandleFunc("POST /users/{user_id}/decision", k.decisionForm)
+	page.HandleFunc("GET /imports", k.importsPage)
+	page.HandleFunc("GET /deadletters", k.deadLettersPage)
+	page.HandleFunc("POST /signout", k.signOut)
+
+	web := http.NewServeMux()
+	web.HandleFunc("GET /signin", k.signInPage)
+	web.HandleFunc("POST /signin", k.signIn)
+	web.Handle("/", k.signedIn(page))
+
+	mux := http.NewServeMux()
+	mux.Handle("GET /static/style.css", http.StripPrefix("/static/", http.FileServerFS(static)))
+	mux.Handle("/api/", k.api())
+	mux.Handle("/", k.sessions.LoadAndSave(web))
+	return k.guard(http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(mux, 64<<10)))
+}
+
+// guard refuses names that were made to point at this machine, and sets what
+// every answer carries.
+func (k *Console) guard(next http.Handler) http.Handler {
+	bound, _, _ := net.SplitHostPort(k.Listener.Addr().String())
+	loopback := net.ParseIP(bound).IsLoopback()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if ip := net.ParseIP(host); loopback && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			http.Error(w, "this host name is not served here", http.StatusMisdirectedRequest)
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+const sessionUser = "user"
+
+func (k *Console) signedIn(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if k.sessions.GetString(r.Context(), sessionUser) == "" {
+			http.Redirect(w, r, "/signin?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (k *Console) signInPage(w http.ResponseWriter, r *http.Request) {
+	k.show(w, r, http.StatusOK, "signin", map[string]any{"Next": local(r.URL.Query().Get("next"))})
+}
+
+func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
+	client, _, _ := net.SplitHostPort(r.RemoteAddr)
+	ok, err := k.accounts.verify(r.Context(), client, r.PostFormValue("user"), r.PostFormValue("password"))
+	next := local(r.PostFormValue("next"))
+	switch {
+	case errors.Is(err, errSlow):
+		k.show(w, r, http.StatusTooManyRequests, "signin", map[string]any{"Next": next, "Error": "Too many failed sign-ins. Wait a moment and try again."})
+	case err != nil:
+		k.fail(w, r, err)
+	case !ok:
+		k.audit(r.Context(), "signin-failed", "", map[string]string{"client": client})
+		k.show(w, r, http.StatusUnauthorized, "signin", map[string]any{"Next": next, "Error": "The name or the password is wrong."})
+	default:
+		if err := k.sessions.RenewToken(r.Context()); err != nil {
+			k.fail(w, r, err)
+			return
+		}
+		k.sessions.Put(r.Context(), sessionUser, admin)
+		k.audit(r.Context(), "signin", admin, map[string]string{"client": client})
+		http.Redirect(w, r, next, http.StatusSeeOther)
+	}
+}
+
+func (k *Console) signOut(w http.ResponseWriter, r *http.Request) {
+	if err := k.sessions.Destroy(r.Context()); err != nil {
+		k.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/signin", http.StatusSeeOther)
+}
+
+// local keeps a redirect on this site.
+func local(path string) string {
+	u, err := url.Parse(path)
+	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, `\`) {
+		return "/"
+	}
+	return path
+}
+
+const perPage = 50
+
+func (k *Console) usersPage(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	users, next, err := k.model.users(r.Context(), q.Get("status"), q.Get("q"), q.Get("cursor"), perPage)
+	if err != nil {
+		k.fail(w, r, err)
+		return
+	}
+	d := map[string]any{"Title": "Users", "Users": users, "Status": q.Get("status"), "Q": q.Get("q"), "Statuses": event.Statuses()}
+	if next != "" {
+		q.Set("cursor", next)
+		d["Next"] = "/users?" + q.Encode()
+	}
+	k.show(w, r, http.StatusOK, "users", d)
+}
+
+func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
+	u, err := k.model.user(r.Context(), r.PathValue("user_id"))
+	if err != nil {
+		k.fail(w, r, err)
+		return
+	}
+	k.show(w, r, http.StatusOK, "user", map[string]any{
+		"Title": "User " + u.UserID, "User": u, "EventID": newEventID(), "Message": k.sessions.PopString(r.Context(), "message"),
+		"Open": !u.Status.Final() && u.Status != event.StatusApproved && u.Status != event.StatusActive,
+	})
+}
+
+// decisionForm decides, and shows the user again with what became of it.
+func (k *Console) decisionForm(w http.ResponseWriter, r *http.Request) {
+	userID := r.PathValue("user_id")
+	d := Decision{Decision: r.PostFormValue("decision"), Reason: r.PostFormValue("reason")}
+	a, err := k.decide(r.Context(), k.sessions.GetString(r.Context(), sessionUser), userID, eventIDOf(r.PostFormValue("event_id")), d)
+	switch {
+	case errors.Is(err, errDecision):
+		a.Message = "A rejection needs a reason."
+	case err != nil:
+		k.fail(w, r, err)
+		return
+	}
+	k.sessions.Put(r.Context(), "message", a.Message)
+	http.Redirect(w, r, "/users/"+url.PathEscape(userID), http.StatusSeeOther)
+}
+
+func (k *Console) importsPage(w http.ResponseWriter, r *http.Request) {
+	imports, err := k.model.imports(r.Context(), 200)
+	if err != nil {
+		k.fail(w, r, err)
+		return
+	}
+	k.show(w, r, http.StatusOK, "imports", map[string]any{"Title": "Imports", "Imports": imports})
+}
+
+func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {
+	letters, err := k.model.deadLetters(r.Context(), 200)
+	if err != nil {
+		k.fail(w, r, err)
+		return
+	}
+	k.show(w, r, http.StatusOK, "deadletters", map[string]any{"Title": "Dead letters", "Letters": letters})
+}
+
+// show renders a page whole before it answers.
+func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name string, d map[string]any) {
+	d["User0"] = k.sessions.GetString(r.Context(), sessionUser)
+	d["Path"] = r.URL.Path
+	if d["User0"] != "" {
+		people, letters, err := k.model.counts(r.Context())
+		if err != nil {
+			k.Log.Error("the counts cannot be read", "error", err)
+		}
+		n := 0
+		for _, l := range letters {
+			n += l
+		}
+		d["Waiting"], d["LetterCount"] = people[event.StatusWaiting], n
+	}
+	var b strings.Builder
+	if err := pages.ExecuteTemplate(&b, name, d); err != nil {
+		k.Log.Error("a page cannot be rendered", "page", name, "error", err)
+		http.Error(w, "something went wrong; the log says what", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = w.Write([]byte(b.String()))
+}
+
+// fail answers with a safe sentence; details are in the log only.
+func (k *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	code, text := status(err)
+	if code >= 500 {
+		k.Log.Error("a request failed", "error", err)
+	}
+	k.show(w, r, code, "error", map[string]any{"Title": "Error", "Error": text})
+}
+
+// status maps an error to what may be told about it.
+func status(err error) (int, string) {
+	switch {
+	case errors.Is(err, errNone):
+		return http.StatusNotFound, errNone.Error()
+	case errors.Is(err, errDecision), errors.Is(err, errCursor):
+		return http.StatusBadRequest, err.Error()
+	case errors.Is(err, errSlow):
+		return http.StatusTooManyRequests, err.Error()
+	case errors.Is(err, context.Canceled):
+		return 499, "the client went away"
+	}
+	return http.StatusInternalServerError, "something went wrong; the log says what"
+}
+
+// api is the console for programs.
+func (k *Console) api() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/v1/users/{user_id}/decision", func(w http.ResponseWriter, r *http.Request) {
+		var d Decision
+		if err := json.NewDecoder(r.Body).Decode(&d); err != nil {
+			answer(w, http.StatusBadRequest, problem("the body is not JSON with a decision and a reason"))
+			return
+		}
+		if _, err := k.model.user(r.Context(), r.PathValue("user_id")); err != nil {
+			k.refuse(w, err)
+			return
+		}
+		a, err := k.decide(r.Context(), admin, r.PathValue("user_id"), eventIDOf(r.Header.Get("Idempotency-Key")), d)
+		if err != nil {
+			k.refuse(w, err)
+			return
+		}
+		answer(w, map[string]int{"applied": http.StatusOK, "late": http.StatusConflict, "stored": http.StatusAccepted}[a.Result], a)
+	})
+	mux.HandleFunc("GET /api/v1/users", func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		users, next, err := k.model.users(r.Context(), q.Get("status"), q.Get("q"), q.Get("cursor"), perPage)
+		if err != nil {
+			k.refuse(w, err)
+			return
+		}
+		if users == nil {
+			users = []User{}
+		}
+		answer(w, http.StatusOK, map[string]any{"users": users, "next_cursor": next})
+	})
+	mux.HandleFunc("GET /api/v1/users/{user_id}", func(w http.ResponseWriter, r *http.Request) {
+		u, err := k.model.user(r.Context(), r.PathValue("user_id"))
+		if err != nil {
+			k.refuse(w, err)
+			return
+		}
+		answer(w, http.StatusOK, u)
+	})
+	mux.HandleFunc("GET /api/v1/imports", func(w http.ResponseWriter, r *http.Request) {
+		imports, err := k.model.imports(r.Context(), 1000)
+		if err != nil {
+			k.refuse(w, err)
+			return
+		}
+		answer(w, http.StatusOK, map[string]any{"imports": imports})
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		client, _, _ := net.SplitHostPort(r.RemoteAddr)
+		ok, err := k.accounts.verify(r.Context(), client, user, password)
+		if err != nil {
+			k.refuse(w, err)
+			return
+		}
+		if !ok {
+			w.Header().Set("WWW-Authenticate", `Basic realm="usher"`)
+			answer(w, http.StatusUnauthorized, problem("sign in with the console's account"))
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func problem(text string) map[string]string { return map[string]string{"error": text} }
+
+func (k *Console) refuse(w http.ResponseWriter, err error) {
+	code, text := status(err)
+	if code >= 500 {
+		k.Log.Error("a request failed", "error", err)
+	}
+	answer(w, code, problem(text))
+}
+
+func answer(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(v) // the client is gone
+}
