@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 
 	"github.com/alecthomas/kong"
 
@@ -110,14 +109,4 @@ type versionCmd struct{}
 func (versionCmd) Run(s *session) error {
 	_, err := fmt.Fprintln(s.stdout, s.Version)
 	return err
-}
-
-// isTerminal reports whether w is a terminal of a person.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	i, err := f.Stat()
-	return err == nil && i.Mode()&os.ModeCharDevice != 0
 }
