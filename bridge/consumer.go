@@ -129,6 +129,14 @@ func (c *consumer) take(ctx, hands context.Context, msg jetstream.Msg) {
 		c.giveBack(msg, 0)
 		return
 	}
+	if meta, err := msg.Metadata(); err == nil {
+		lag := 0.0
+		if meta.NumPending > 0 {
+			lag = max(0, time.Since(meta.Timestamp).Seconds())
+		}
+		c.Metrics.Pending.WithLabelValues(c.name).Set(float64(meta.NumPending))
+		c.Metrics.LagSeconds.WithLabelValues(c.name).Set(lag)
+	}
 	c.hold(msg)
 	c.workers.Go(func() {
 		defer func() { c.release(msg); <-c.slots }()
@@ -143,8 +151,6 @@ func (c *consumer) process(ctx, hands context.Context, msg jetstream.Msg) {
 		c.Log.Error("a message has no metadata", "consumer", c.name, "error", err)
 		return
 	}
-	c.Metrics.Pending.WithLabelValues(c.name).Set(float64(meta.NumPending))
-	c.Metrics.LagSeconds.WithLabelValues(c.name).Set(max(0, time.Since(meta.Timestamp).Seconds()))
 	m := message{
 		Position: event.Position{Stream: c.stream, Created: c.created, Seq: meta.Sequence.Stream, Stored: meta.Timestamp},
 		subject:  msg.Subject(), header: msg.Headers(), data: msg.Data(),
@@ -154,9 +160,6 @@ func (c *consumer) process(ctx, hands context.Context, msg jetstream.Msg) {
 		outcome, err := c.try(hands, m)
 		if err == nil {
 			c.finish(msg, outcome, msg.Ack)
-			if meta.NumPending == 0 {
-				c.Metrics.LagSeconds.WithLabelValues(c.name).Set(0)
-			}
 			return
 		}
 		var r *refusal

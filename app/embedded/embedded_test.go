@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -178,7 +179,7 @@ func TestWhatStopsAStartIsSaidPlainly(t *testing.T) {
 // A fatal report of a server ends neither the process nor silently.
 func TestFatalIsReported(t *testing.T) {
 	s := &Servers{failed: make(chan error, 1)}
-	temporalLog{slog.New(slog.DiscardHandler), s.fail}.Fatal("shard lost")
+	temporalLog{slog.New(slog.DiscardHandler), s.fail, new(atomic.Bool)}.Fatal("shard lost")
 	(&natsLog{slog.New(slog.DiscardHandler), s.fail}).Fatalf("disk %s", "gone") // no room: the first one counts
 	err := <-s.Failed()
 	if err == nil || !strings.Contains(err.Error(), "shard lost") || errors.Unwrap(err) != nil {

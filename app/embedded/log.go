@@ -5,6 +5,7 @@ package embedded
 import (
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/log/tag"
@@ -13,8 +14,9 @@ import (
 // temporalLog hands what Temporal says from warn on to slog. Temporal reports
 // through Fatal that a part of it cannot go on.
 type temporalLog struct {
-	log  *slog.Logger
-	fail func(error)
+	log   *slog.Logger
+	fail  func(error)
+	quiet *atomic.Bool // while it starts or stops, its parts complain about one another
 }
 
 var _ log.WithLogger = temporalLog{}
@@ -23,11 +25,15 @@ func (l temporalLog) Debug(string, ...tag.Tag) {}
 func (l temporalLog) Info(string, ...tag.Tag)  {}
 
 func (l temporalLog) Warn(msg string, tags ...tag.Tag) {
-	l.log.Warn("Temporal warns", attributes(msg, tags)...)
+	if !l.quiet.Load() {
+		l.log.Warn("Temporal warns", attributes(msg, tags)...)
+	}
 }
 
 func (l temporalLog) Error(msg string, tags ...tag.Tag) {
-	l.log.Error("Temporal reports an error", attributes(msg, tags)...)
+	if !l.quiet.Load() {
+		l.log.Error("Temporal reports an error", attributes(msg, tags)...)
+	}
 }
 
 func (l temporalLog) DPanic(msg string, tags ...tag.Tag) { l.Error(msg, tags...) }
@@ -38,7 +44,7 @@ func (l temporalLog) Panic(msg string, tags ...tag.Tag) {
 }
 
 func (l temporalLog) Fatal(msg string, tags ...tag.Tag) {
-	l.Error(msg, tags...)
+	l.log.Error("Temporal cannot go on", attributes(msg, tags)...)
 	err := fmt.Errorf("the Temporal server: %s", msg)
 	for _, t := range tags {
 		if t.Key() == "error" {
@@ -50,7 +56,7 @@ func (l temporalLog) Fatal(msg string, tags ...tag.Tag) {
 
 // With implements log.WithLogger.
 func (l temporalLog) With(tags ...tag.Tag) log.Logger {
-	return temporalLog{l.log.With(attributes("", tags)[2:]...), l.fail}
+	return temporalLog{l.log.With(attributes("", tags)[2:]...), l.fail, l.quiet}
 }
 
 // attributes leaves out stack traces; Temporal adds one to each error.

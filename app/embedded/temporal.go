@@ -9,6 +9,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -26,6 +27,7 @@ import (
 type temporalServer struct {
 	server temporal.Server
 	addr   string
+	quiet  *atomic.Bool
 }
 
 const visibilityStore = sqliteplugin.PluginName + "-visibility"
@@ -40,14 +42,16 @@ func startTemporal(ctx context.Context, c Config, fail func(error)) (*temporalSe
 	if err != nil {
 		return nil, err
 	}
-	logger := temporalLog{c.Log, fail}
+	var quiet atomic.Bool
+	quiet.Store(true)
+	logger := temporalLog{c.Log, fail, &quiet}
 	var last error
 	for range 5 { // somebody else may take an inner port before the server does
 		cfg, hosts, err := temporalConfig(addr, files, made.ClusterID)
 		if err != nil {
 			return nil, err
 		}
-		t := &temporalServer{addr: addr}
+		t := &temporalServer{addr: addr, quiet: &quiet}
 		t.server, err = temporal.NewServer(
 			temporal.ForServices(temporal.DefaultServices), temporal.WithConfig(cfg), temporal.WithStaticHosts(hosts),
 			temporal.WithLogger(logger), temporal.WithDynamicConfigClient(settings()),
@@ -56,7 +60,9 @@ func startTemporal(ctx context.Context, c Config, fail func(error)) (*temporalSe
 			return nil, fmt.Errorf("the Temporal server: %w", err)
 		}
 		if last = t.server.Start(); last == nil {
-			return t, t.ready(ctx, c.Retention)
+			err := t.ready(ctx, c.Retention)
+			quiet.Store(false)
+			return t, err
 		}
 		_ = t.server.Stop()
 		if host, _, _ := net.SplitHostPort(c.TemporalAddr); host != "" {
@@ -100,6 +106,7 @@ func (t *temporalServer) ready(ctx context.Context, retention time.Duration) err
 }
 
 func (t *temporalServer) stop(ctx context.Context) error {
+	t.quiet.Store(true)
 	done := make(chan error, 1)
 	go func() { done <- t.server.Stop() }()
 	select {
