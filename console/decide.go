@@ -51,14 +51,24 @@ func (k *Console) decide(ctx context.Context, actor, userID, eventID string, d D
 	}
 	env := event.Envelope{ID: eventID, Type: event.TypeVerification + "." + d.Decision, Source: "/usher/" + event.SourceConsole, Subject: userID, Time: time.Now(), MsgID: eventID}
 	msg := &nats.Msg{Subject: event.VerificationSubject(event.SourceConsole, d.Decision), Header: env.Header(), Data: data}
-	if _, err := k.JetStream.PublishMsg(ctx, msg, jetstream.WithExpectStream(event.StreamVerifications)); err != nil {
+	ack, err := k.JetStream.PublishMsg(ctx, msg, jetstream.WithExpectStream(event.StreamVerifications))
+	if err != nil {
 		return a, fmt.Errorf("the decision was not stored: %w", err)
 	}
-	k.audit(ctx, "decision", actor, map[string]string{"user_id": userID, "decision": d.Decision, "event_id": eventID})
-
-	wait, cancel := context.WithTimeout(ctx, k.Answer)
-	defer cancel()
-	f, ok := decided(wait, facts)
+	var f event.Fact
+	var ok bool
+	if ack.Duplicate { // the form was sent before, so the answer may be there
+		if f, ok, err = k.model.answerTo(ctx, eventID); err != nil {
+			return a, err
+		}
+	} else {
+		k.audit(ctx, "decision", actor, map[string]string{"user_id": userID, "decision": d.Decision, "event_id": eventID})
+	}
+	if !ok {
+		wait, cancel := context.WithTimeout(ctx, k.Answer)
+		defer cancel()
+		f, ok = decided(wait, facts)
+	}
 	switch {
 	case !ok:
 		a.Result, a.Message = "stored", "The decision is stored; it was not answered yet."

@@ -165,6 +165,19 @@ func (m *model) user(ctx context.Context, userID string) (User, error) {
 	return u, rows.Err()
 }
 
+// answerTo returns the fact that says what became of one of the console's events.
+func (m *model) answerTo(ctx context.Context, eventID string) (f event.Fact, ok bool, err error) {
+	var body string
+	err = m.db.QueryRowContext(ctx, `SELECT body FROM facts WHERE event_id = ? AND event_source = ? AND json_extract(body, '$.effect') != '' ORDER BY at LIMIT 1`, eventID, event.SourceConsole).Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return f, false, nil
+	}
+	if err != nil {
+		return f, false, err
+	}
+	return f, true, json.Unmarshal([]byte(body), &f)
+}
+
 // imports lists the newest files first.
 func (m *model) imports(ctx context.Context, limit int) ([]Import, error) {
 	rows, err := m.db.QueryContext(ctx, `SELECT id, file, source, total, record, published, refused, done, started FROM imports ORDER BY started DESC, id DESC LIMIT ?`, limit)

@@ -1,0 +1,421 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"usher/event"
+	"usher/metrics"
+	"usher/streams"
+)
+
+const password = "a password for these tests"
+
+type rig struct {
+	*testing.T
+	js      jetstream.JetStream
+	pub     *streams.Publisher
+	console *Console
+	db      string
+	base    string
+	log     bytes.Buffer
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 64 << 20, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("nats-server is not ready")
+	}
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	nc, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	return &rig{T: t, js: js, pub: streams.NewPublisher(js, nil), db: filepath.Join(t.TempDir(), "console.db")}
+}
+
+// run starts a console that stops with the test, or with the returned function.
+func (r *rig) run() (stop func()) {
+	r.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.base = "http://" + l.Addr().String()
+	r.console, err = New(context.Background(), Config{
+		Listener: l, JetStream: r.js, DB: r.db, Password: password, Metrics: metrics.NewConsole(prometheus.NewRegistry()),
+		Log: slog.New(slog.NewTextHandler(&r.log, nil)),
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.console.Run(ctx) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				r.Error(err)
+			}
+		})
+	}
+	r.Cleanup(stop)
+	r.eventually("the console is ready", func() bool { return r.console.Ready() == nil })
+	return stop
+}
+
+func (r *rig) eventually(what string, check func() bool) {
+	r.Helper()
+	for deadline := time.Now().Add(15 * time.Second); !check(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.Fatalf("it never came true: %s\n%s", what, r.log.String())
+		}
+	}
+}
+
+func (r *rig) user(id, name string) {
+	r.Helper()
+	body, err := json.Marshal(event.User{UserID: id, Name: name, Email: id + "@example.org", Import: event.Import{ID: "imp", File: "a.csv", Line: 2}})
+	if err != nil {
+		r.Fatal(err)
+	}
+	if _, err := r.js.Publish(context.Background(), event.ImportedSubject("inbox"), body); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) fact(f event.Fact) {
+	r.Helper()
+	f.At = time.Now().UTC()
+	if _, err := r.pub.Fact(context.Background(), f); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// api calls the API and returns the status code.
+func (r *rig) api(method, path, body string, into any) int {
+	r.Helper()
+	req, err := http.NewRequest(method, r.base+path, strings.NewReader(body))
+	if err != nil {
+		r.Fatal(err)
+	}
+	req.SetBasicAuth("admin", password)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if into != nil {
+		if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+			r.Fatal(err)
+		}
+	}
+	return resp.StatusCode
+}
+
+func (r *rig) statusOf(id string) event.Status {
+	r.Helper()
+	var u User
+	if r.api("GET", "/api/v1/users/"+id, "", &u) != http.StatusOK {
+		return ""
+	}
+	return u.Status
+}
+
+// answer plays the workflows: the first decision about a user is applied, any
+// other is late.
+func (r *rig) answer(ctx context.Context) {
+	c, err := r.js.OrderedConsumer(ctx, event.StreamVerifications, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		r.Error(err)
+		return
+	}
+	decided := map[string]event.Fact{}
+	cc, err := c.Consume(func(m jetstream.Msg) {
+		source, verb, _ := event.ParseVerificationSubject(m.Subject())
+		var b event.VerificationBody
+		_ = json.Unmarshal(m.Data(), &b)
+		at := time.Now().UTC()
+		f := event.Fact{Kind: verb, UserID: b.UserID, Generation: 1, N: 1, At: at, Status: event.Status(verb), Answers: event.AnswersVerification,
+			EventID: m.Headers().Get("ce-id"), EventSource: source, Effect: event.EffectApplied, Verdict: verb, DecidedBy: source + ":" + b.Actor, DecidedAt: &at}
+		if first, ok := decided[b.UserID]; ok {
+			f.Kind, f.Effect, f.N = event.FactLate, event.EffectLate, 2
+			f.Status, f.Verdict, f.DecidedBy, f.DecidedAt = first.Status, first.Verdict, first.DecidedBy, first.DecidedAt
+		} else {
+			decided[b.UserID] = f
+		}
+		_, _ = r.pub.Fact(ctx, f)
+	})
+	if err != nil {
+		r.Error(err)
+		return
+	}
+	context.AfterFunc(ctx, cc.Stop)
+}
+
+func TestDecisionsOverTheAPI(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.user("u-1", "Ann")
+	r.fact(event.Fact{Kind: event.FactStarted, UserID: "u-1", Generation: 1, Status: event.StatusWaiting, Inbox: "inbox"})
+	r.eventually("u-1 waits", func() bool { return r.statusOf("u-1") == event.StatusWaiting })
+
+	var a Answer
+	if code := r.api("POST", "/api/v1/users/u-1/decision", `{"decision":"approved"}`, &a); code != http.StatusAccepted || a.Result != "stored" {
+		t.Errorf("with nobody to answer: %d %+v", code, a)
+	}
+	r.answer(t.Context())
+	r.eventually("the stored decision is applied", func() bool { return r.statusOf("u-1") == event.StatusApproved })
+	if code := r.api("POST", "/api/v1/users/u-1/decision", `{"decision":"rejected","reason":"late"}`, &a); code != http.StatusConflict || !strings.Contains(a.Message, "Already approved by console:admin at ") {
+		t.Errorf("the second decision: %d %+v", code, a)
+	}
+	r.user("u-2", "Ben")
+	r.eventually("u-2 is known", func() bool { return r.api("GET", "/api/v1/users/u-2", "", nil) == http.StatusOK })
+	if code := r.api("POST", "/api/v1/users/u-2/decision", `{"decision":"approved"}`, &a); code != http.StatusOK || a.Status != event.StatusApproved {
+		t.Errorf("an answered decision: %d %+v", code, a)
+	}
+	for body, want := range map[string]int{`{"decision":"maybe"}`: 400, `{"decision":"rejected"}`: 400, `nonsense`: 400} {
+		if code := r.api("POST", "/api/v1/users/u-2/decision", body, nil); code != want {
+			t.Errorf("%s: %d, want %d", body, code, want)
+		}
+	}
+	if code := r.api("POST", "/api/v1/users/nobody/decision", `{"decision":"approved"}`, nil); code != http.StatusNotFound {
+		t.Errorf("a decision about nobody: %d", code)
+	}
+	req, _ := http.NewRequest("GET", r.base+"/api/v1/users", nil)
+	req.SetBasicAuth("admin", "wrong")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a wrong password: %d", resp.StatusCode)
+	}
+}
+
+// browser is a client with cookies that does not follow redirects.
+func browser(t *testing.T) *http.Client {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+func page(t *testing.T, c *http.Client, method, address string, form url.Values, header ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequest(method, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(b)
+}
+
+func TestPages(t *testing.T) {
+	r := newRig(t)
+	stop := r.run()
+	r.answer(t.Context())
+	r.user("u-1", "<script>alert(1)</script>")
+	r.fact(event.Fact{Kind: event.FactStarted, UserID: "u-1", Generation: 1, Status: event.StatusWaiting, Inbox: "inbox"})
+	r.eventually("u-1 waits", func() bool { return r.statusOf("u-1") == event.StatusWaiting })
+
+	c := browser(t)
+	if resp, _ := page(t, c, "GET", r.base+"/users", nil); resp.StatusCode != http.StatusSeeOther || !strings.HasPrefix(resp.Header.Get("Location"), "/signin") {
+		t.Errorf("without a session: %d to %s", resp.StatusCode, resp.Header.Get("Location"))
+	}
+	if resp, _ := page(t, c, "POST", r.base+"/signin", url.Values{"user": {"admin"}, "password": {"wrong"}}); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a wrong password: %d", resp.StatusCode)
+	}
+	resp, _ := page(t, c, "POST", r.base+"/signin", url.Values{"user": {"admin"}, "password": {password}, "next": {"//evil.example"}})
+	if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/" {
+		t.Errorf("signed in: %d to %s", resp.StatusCode, resp.Header.Get("Location"))
+	}
+	resp, body := page(t, c, "GET", r.base+"/users?status=waiting", nil)
+	if !strings.Contains(body, "&lt;script&gt;") || strings.Contains(body, "<script") || !strings.Contains(body, "a.csv") {
+		t.Errorf("the list:\n%s", body)
+	}
+	if csp := resp.Header.Get("Content-Security-Policy"); strings.Contains(csp, "script") || strings.Contains(csp, "unsafe") {
+		t.Errorf("the policy allows scripts: %s", csp)
+	}
+	for _, path := range []string{"/imports", "/deadletters", "/users/u-1", "/static/style.css"} {
+		if resp, _ := page(t, c, "GET", r.base+path, nil); resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
+	}
+	if resp, _ := page(t, c, "GET", r.base+"/users/nobody", nil); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("an unknown user: %d", resp.StatusCode)
+	}
+	form := url.Values{"decision": {"approved"}, "event_id": {event.NewID()}}
+	if resp, _ := page(t, c, "POST", r.base+"/users/u-1/decision", form, "Sec-Fetch-Site", "cross-site"); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("a cross-site POST: %d", resp.StatusCode)
+	}
+	for range 2 { // a double click is one event
+		page(t, c, "POST", r.base+"/users/u-1/decision", form)
+	}
+	if _, body = page(t, c, "GET", r.base+"/users/u-1", nil); !strings.Contains(body, "Done: approved.") || strings.Contains(body, "Already") {
+		t.Errorf("after a double click:\n%s", body)
+	}
+	s, err := r.js.Stream(t.Context(), event.StreamVerifications)
+	if err != nil || s.CachedInfo().State.Msgs != 1 {
+		t.Errorf("%d verification events, want 1 (%v)", s.CachedInfo().State.Msgs, err)
+	}
+	if resp, _ := page(t, c, "GET", r.base+"/users", nil, "Host", "x"); resp.StatusCode != http.StatusOK {
+		t.Errorf("%d", resp.StatusCode) // Host is set by the client, not by a header
+	}
+	req, _ := http.NewRequest("GET", r.base+"/signin", nil)
+	req.Host = "evil.example"
+	if resp, err := c.Do(req); err != nil || resp.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("a foreign host name: %v %v", resp, err)
+	}
+	// The session outlives the process.
+	stop()
+	old := r.base
+	r.run()
+	u, _ := url.Parse(r.base)
+	o, _ := url.Parse(old)
+	c.Jar.SetCookies(u, c.Jar.Cookies(o))
+	if resp, _ := page(t, c, "GET", r.base+"/users", nil); resp.StatusCode != http.StatusOK {
+		t.Errorf("after a restart: %d", resp.StatusCode)
+	}
+}
+
+// Facts and users in any order give the same status, and a restart or a stream
+// that was made anew changes nothing.
+func TestTheModelDoesNotDependOnOrder(t *testing.T) {
+	r := newRig(t)
+	stop := r.run()
+	facts := []event.Fact{
+		{Kind: event.FactParked, Generation: 0, N: 0, Status: event.StatusParked},
+		{Kind: event.FactStarted, Generation: 1, N: 0, Status: event.StatusWaiting},
+		{Kind: event.FactApproved, Generation: 1, N: 1, Status: event.StatusApproved},
+		{Kind: event.FactActivated, Generation: 1, N: 2, Status: event.StatusActive},
+		{Kind: event.FactWelcomed, Generation: 1, N: 5, Status: event.StatusWelcomed},
+	}
+	const users = 20
+	publish := func() {
+		var steps []func()
+		for i := range users {
+			id := fmt.Sprint("u-", i)
+			steps = append(steps, func() { r.user(id, "N "+id) })
+			for _, f := range facts {
+				f.UserID, f.Inbox = id, "inbox"
+				steps = append(steps, func() { r.fact(f) })
+			}
+		}
+		rand.Shuffle(len(steps), func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
+		for _, s := range steps {
+			s()
+		}
+	}
+	check := func(when string) {
+		t.Helper()
+		r.eventually(when, func() bool {
+			var list struct{ Users []User }
+			r.api("GET", "/api/v1/users?status=welcomed", "", &list)
+			n := 0
+			for _, u := range list.Users {
+				if u.Name != "" {
+					n++
+				}
+			}
+			return n == users
+		})
+	}
+	publish()
+	check("everybody is welcomed")
+	stop()
+	r.run()
+	check("after a restart")
+	var u User
+	if r.api("GET", "/api/v1/users/u-3", "", &u); len(u.Timeline) != len(facts) {
+		t.Errorf("the timeline has %d facts, want %d", len(u.Timeline), len(facts))
+	}
+	for _, s := range []string{event.StreamUsers, event.StreamOnboarding} {
+		if err := r.js.DeleteStream(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := streams.Ensure(t.Context(), r.js, streams.Options{MaxBytes: 32 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("the model forgot what the streams forgot", func() bool { return r.statusOf("u-3") == "" })
+	publish()
+	check("after the streams were made anew")
+}
+
+func TestThePasswordIsMadeAndPrintedOnce(t *testing.T) {
+	r := newRig(t)
+	kv, err := r.js.KeyValue(t.Context(), event.BucketConsole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var printed []string
+	for range 2 {
+		if err := newAccounts(kv).ensure(t.Context(), "", func(_, p string) { printed = append(printed, p) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(printed) != 1 || len(printed[0]) < 12 {
+		t.Fatalf("printed: %d", len(printed))
+	}
+	a := newAccounts(kv)
+	if ok, err := a.verify(t.Context(), "c", "admin", printed[0]); !ok || err != nil {
+		t.Errorf("the printed password is wrong: %v", err)
+	}
+	for range 10 {
+		_, err = a.verify(t.Context(), "d", "admin", "guess")
+	}
+	if err != errSlow {
+		t.Errorf("after ten guesses: %v", err)
+	}
+}
