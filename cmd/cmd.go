@@ -68,7 +68,7 @@ func Run(ctx context.Context, m Main, args []string, stdin io.Reader, stdout, st
 	)
 	if err != nil {
 		fmt.Fprintf(stderr, "usher: %v\n", err)
-		return exitFailed
+		return exitUsage
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
@@ -85,12 +85,23 @@ func Run(ctx context.Context, m Main, args []string, stdin io.Reader, stdout, st
 		}
 		return exitUsage
 	}
-	if err := k.Run(s); err != nil {
+	err = k.Run(s)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "usher: %v\n", err)
-		return exitFailed
+		return exitUsage
 	}
-	return exitDone
+	fmt.Fprintf(stderr, "usher: %v\n", err)
+	return exitFailed
 }
+
+// usageError is a command line that parses and makes no sense.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
 
 // logger is the log of a long-running command. People read stdout, so the log
 // goes to stderr.

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os/user"
 	"strings"
@@ -39,9 +38,9 @@ type verifyCmd struct {
 func (v verifyCmd) Run(s *session) error {
 	switch {
 	case !v.Approve && !v.Reject:
-		return errors.New("say --approve or --reject")
+		return usageError("say --approve or --reject")
 	case v.Reject && strings.TrimSpace(v.Reason) == "":
-		return errors.New("--reject needs --reason")
+		return usageError("--reject needs --reason")
 	}
 	verb := event.VerbApproved
 	if v.Reject {
@@ -70,7 +69,7 @@ func (w where) decide(s *session, users []string, verb, reason string, wait time
 		if strings.Contains(u, "@") {
 			bodies[i].UserID, bodies[i].Email = "", u
 		} else if err := event.CheckUserID(u); err != nil {
-			return fmt.Errorf("%s: %w", u, err)
+			return usageError(fmt.Sprintf("%s: %v", u, err))
 		}
 	}
 	c, err := w.dial(s.ctx)

@@ -1,0 +1,45 @@
+package cmd
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The tree explains the system only as long as packages know no more than they
+// should. Each line says what a package may not reach, and why.
+func TestForbiddenImports(t *testing.T) {
+	stages := []string{"usher/ingest", "usher/bridge", "usher/workflows", "usher/notify", "usher/console", "usher/catcher"}
+	rules := []struct {
+		pkg, reason string
+		forbidden   []string
+	}{
+		{"usher/event", "the shared nouns bring nothing along", []string{"usher/metrics", "github.com/nats-io", "go.temporal.io", "github.com/prometheus"}},
+		{"usher/cmd", "only app/embedded may bring servers along", []string{"go.temporal.io/server", "github.com/nats-io/nats-server", "github.com/temporalio/ui-server", "usher/app/embedded"}},
+		{"usher/notify", "senders know nothing of workflows", []string{"go.temporal.io", "github.com/nats-io"}},
+		{"usher/workflows", "workflows know nothing of how events travel", []string{"github.com/nats-io"}},
+		{"usher/ingest", "files become events, and nothing else", []string{"go.temporal.io"}},
+		{"usher/console", "the console asks nobody but the streams", []string{"go.temporal.io"}},
+	}
+	for _, s := range stages {
+		others := slices.DeleteFunc(slices.Clone(stages), func(o string) bool { return o == s })
+		rules = append(rules, struct {
+			pkg, reason string
+			forbidden   []string
+		}{s, "stages meet through event and through what app joins", append(others, "usher/streams", "usher/app", "usher/cmd")})
+	}
+	for _, r := range rules {
+		out, err := exec.Command("go", "list", "-deps", r.pkg).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, dep := range strings.Fields(string(out)) {
+			for _, f := range r.forbidden {
+				if dep == f || strings.HasPrefix(dep, f+"/") {
+					t.Errorf("%s reaches %s: %s", r.pkg, dep, r.reason)
+				}
+			}
+		}
+	}
+}
