@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -40,7 +41,8 @@ const (
 // calls start whenever there may be claims to import. File events are hints that
 // save time; every decision comes from looking at the file.
 func (w *Watcher) settle(ctx context.Context, in Inbox, start func()) error {
-	hints := w.hints(ctx, in)
+	hints, done := w.hints(ctx, in)
+	defer done()
 	candidates := map[string]*candidate{} // by name
 	leases := true
 	rescan := time.NewTimer(0)
@@ -206,10 +208,11 @@ func claims(in Inbox) ([]string, error) {
 
 // hints yields the names that file events bring. Without a watch, because the
 // system has no more of them or the folder is away, the scan finds everything,
-// just later.
-func (w *Watcher) hints(ctx context.Context, in Inbox) <-chan string {
+// just later. wait returns when ctx has ended and nothing is left of it.
+func (w *Watcher) hints(ctx context.Context, in Inbox) (names <-chan string, wait func()) {
 	out := make(chan string, 1024)
-	go func() {
+	var wg sync.WaitGroup
+	wg.Go(func() {
 		for ctx.Err() == nil {
 			err := watchOnce(ctx, in.Dir, out)
 			if err != nil && ctx.Err() == nil {
@@ -217,8 +220,8 @@ func (w *Watcher) hints(ctx context.Context, in Inbox) <-chan string {
 			}
 			sleep(ctx, 5*time.Second)
 		}
-	}()
-	return out
+	})
+	return out, wg.Wait
 }
 
 // watchOnce forwards events until ctx ends or the watch is lost. When nobody

@@ -45,7 +45,9 @@ var opts = Options{MaxBytes: 32 << 20, KeyFingerprint: "k1"}
 func TestEnsure(t *testing.T) {
 	js := newJetStream(t)
 	ctx := t.Context()
-	for range 2 {
+	keyless := opts
+	keyless.KeyFingerprint = ""
+	for _, opts := range []Options{keyless, opts, keyless, opts} {
 		if err := Ensure(ctx, js, opts); err != nil {
 			t.Fatal(err)
 		}

@@ -89,8 +89,9 @@ func bucket(name string) jetstream.StreamConfig {
 }
 
 // Ensure creates the streams that are missing and checks those that are there.
-// It changes no existing stream: one that lacks a setting on which a guarantee
-// rests is an error that says which, and sizes are the administrator's.
+// It changes no existing stream, but for the key's fingerprint where there is
+// none yet: one that lacks a setting on which a guarantee rests is an error that
+// says which, and sizes are the administrator's.
 func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 	var problems []error
 	for _, r := range table(o) {
@@ -104,7 +105,17 @@ func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", r.cfg.Name, err)
 		}
-		problems = append(problems, check(r.cfg, s.CachedInfo().Config))
+		got := s.CachedInfo().Config
+		if r.cfg.Metadata[metaKey] != "" && got.Metadata[metaKey] == "" { // made by a role that has no key
+			if got.Metadata == nil {
+				got.Metadata = map[string]string{}
+			}
+			got.Metadata[metaKey] = r.cfg.Metadata[metaKey]
+			if _, err := js.UpdateStream(ctx, got); err != nil {
+				return fmt.Errorf("stream %s: %w", r.cfg.Name, err)
+			}
+		}
+		problems = append(problems, check(r.cfg, got))
 	}
 	return errors.Join(problems...)
 }
