@@ -6,44 +6,24 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
+	"usher/streams/natstest"
 )
 
-func newJetStream(t *testing.T) jetstream.JetStream {
+func start(t *testing.T) jetstream.JetStream {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 64 << 20, NoSigs: true, NoLog: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("nats-server is not ready")
-	}
-	nc, err := nats.Connect(s.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { nc.Close(); s.Shutdown(); s.WaitForShutdown() })
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js, _ := natstest.Start(t)
 	return js
 }
 
 var opts = Options{MaxBytes: 32 << 20, KeyFingerprint: "k1"}
 
 func TestEnsure(t *testing.T) {
-	js := newJetStream(t)
+	js := start(t)
 	ctx := t.Context()
 	keyless := opts
 	keyless.KeyFingerprint = ""
@@ -79,7 +59,7 @@ func TestSharesFillTheStore(t *testing.T) {
 }
 
 func TestClaimHasOneWinner(t *testing.T) {
-	js := newJetStream(t)
+	js := start(t)
 	if err := Ensure(t.Context(), js, opts); err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +88,7 @@ func TestClaimHasOneWinner(t *testing.T) {
 }
 
 func TestUpdateLosesNothing(t *testing.T) {
-	js := newJetStream(t)
+	js := start(t)
 	ctx := t.Context()
 	if err := Ensure(ctx, js, opts); err != nil {
 		t.Fatal(err)
@@ -152,7 +132,7 @@ func TestUpdateLosesNothing(t *testing.T) {
 }
 
 func TestFactsAndDeadLettersAreKeptOnce(t *testing.T) {
-	js := newJetStream(t)
+	js := start(t)
 	ctx := context.Background()
 	if err := Ensure(ctx, js, opts); err != nil {
 		t.Fatal(err)
