@@ -243,7 +243,11 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if !p.Roles.Bridge && !p.Roles.Worker {
 		return nil
 	}
-	options, err := temporalOptions(p.addr.Temporal, p.TemporalNamespace, !p.Up)
+	address := p.addr.Temporal
+	if address == "" {
+		address = p.TemporalAddress
+	}
+	options, err := temporalOptions(address, p.TemporalNamespace, !p.Up)
 	if err != nil {
 		return err
 	}

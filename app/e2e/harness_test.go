@@ -46,7 +46,7 @@ func child(cfg string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	err := app.Run(ctx, c, app.Env{
-		Up: true, Out: io.Discard, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Up: os.Getenv("USHER_E2E_ROLE") == "", Out: io.Discard, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Fault: killAt(os.Getenv("USHER_E2E_FAULT")),
 		Embed: func(ctx context.Context, e app.EmbedConfig) (app.Embedded, error) {
 			s, err := embedded.Start(ctx, embedded.Config(e))

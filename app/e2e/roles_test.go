@@ -1,0 +1,83 @@
+//go:build !noembed
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"usher/app"
+	"usher/event"
+)
+
+// The roles run apart, each in a process of its own, against servers that others
+// hold, and are started in an order in which nothing is there yet.
+func TestRolesApart(t *testing.T) {
+	servers := newUsher(t)
+	servers.config.Roles = app.Roles{}
+	servers.start("")
+	hr := filepath.Join(t.TempDir(), "hr")
+	var roles []*exec.Cmd
+	for _, r := range []app.Roles{{Worker: true}, {Bridge: true}, {Console: true}, {Watch: true}} {
+		c := servers.config
+		c.Data, c.Roles = t.TempDir(), r
+		c.NATSURL, c.TemporalAddress = "nats://"+servers.addr.NATS, servers.addr.Temporal
+		c.IDKeyFile, c.PayloadKeyFile = filepath.Join(servers.dir, "id.key"), sharedKey(t, servers.dir)
+		c.SMTPAddr, c.SMSURL = servers.addr.CatcherSMTP, "http://"+servers.addr.CatcherHTTP
+		if r.Watch {
+			c.Inbox = map[string]string{"hr": hr}
+		}
+		cfg, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "USHER_E2E_CHILD="+string(cfg), "USHER_E2E_ROLE=1")
+		cmd.Stdout, cmd.Stderr = servers.log, servers.log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		roles = append(roles, cmd)
+	}
+	defer func() {
+		for _, r := range roles {
+			if err := r.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+			if err := r.Wait(); err != nil {
+				t.Errorf("a role ended with %v, want exit code 0", err)
+			}
+		}
+	}()
+	if err := os.MkdirAll(hr, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(hr, "a.csv"), []byte(list(1, 3, "")), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := servers.decide(event.VerbApproved, ids(1, 3)...); err != nil {
+		t.Fatal(err)
+	}
+	people := servers.waitFinal(60*time.Second, ids(1, 3)...)
+	for id, p := range people {
+		if p.Status != event.StatusWelcomed || p.Source != "hr" {
+			t.Errorf("%s of %s is %s", id, p.Source, p.Status)
+		}
+	}
+	servers.eachOnce(people)
+}
+
+// sharedKey is the key that all roles of the test encrypt with.
+func sharedKey(t *testing.T, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, "shared.key")
+	if err := os.WriteFile(path, []byte("one key for all roles of this test"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
