@@ -72,13 +72,24 @@ func (l *lifecycle) stop() error {
 		l.levels[i].cancel()
 		began := time.Now()
 		for _, r := range l.levels[i].parts {
-			select {
-			case err := <-r.done:
-				errs = append(errs, err)
-			case <-time.After(time.Until(began.Add(r.within))):
-				errs = append(errs, fmt.Errorf("%s: did not stop within %s", r.name, r.within))
-			}
+			errs = append(errs, r.wait(began.Add(r.within)))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// wait returns what the part ended with. Another part may have been waited for
+// beyond the deadline, so an end that is there already comes first.
+func (r running) wait(deadline time.Time) error {
+	select {
+	case err := <-r.done:
+		return err
+	default:
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-time.After(time.Until(deadline)):
+		return fmt.Errorf("%s: did not stop within %s", r.name, r.within)
+	}
 }
