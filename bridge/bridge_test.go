@@ -313,6 +313,66 @@ func TestWhatCannotBeUsedIsKeptAndNothingStops(t *testing.T) {
 	}
 }
 
+// A message without a body and with a header Status ends the client's consumer.
+// It is kept, and the others go on.
+func TestPoisonThatNoHandlerSees(t *testing.T) {
+	for _, status := range []string{"400", "100", "409"} {
+		t.Run(status, func(t *testing.T) {
+			r := newRig(t)
+			r.publish("verifications.v1.crm.approved", "", "", "Status", status, "Description", "Consumer Deleted")
+			r.run()
+			r.approve("v1", "u-1")
+			r.waitOutcomes(map[string]float64{"VERIFICATIONS malformed": 1, "VERIFICATIONS parked": 1})
+			if d := cmp.Diff([]string{"VERIFICATIONS.malformed"}, r.messages(event.StreamDeadLetters, "deadletters.v1.")); d != "" {
+				t.Errorf("dead letters (-want +got)\n%s", d)
+			}
+		})
+	}
+}
+
+// What kills every bridge that takes it is given up in the end, and kept.
+func TestWhatIsDeliveredTooOftenIsKept(t *testing.T) {
+	r := newRig(t)
+	s, err := r.js.Stream(t.Context(), event.StreamVerifications)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cons, err := s.CreateConsumer(t.Context(), jetstream.ConsumerConfig{
+		Durable: event.ConsumerVerifications, FilterSubject: "verifications.v1.>", AckPolicy: jetstream.AckExplicitPolicy,
+		AckWait: 50 * time.Millisecond, MaxDeliver: 2, MaxAckPending: maxInHand,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.approve("v1", "u-1")
+	for range 2 { // bridges that die over it
+		if _, err := cons.Next(jetstream.FetchMaxWait(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond) // beyond AckWait
+	}
+	sub := newRigConsumer(r)
+	stop, err := sub.catchExhausted(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	_, _ = cons.Fetch(1, jetstream.FetchMaxWait(200*time.Millisecond)) // the server says so when it is asked for more
+	r.eventually(func() error {
+		if got := r.messages(event.StreamDeadLetters, "deadletters.v1."); !cmp.Equal(got, []string{"VERIFICATIONS.exhausted"}) {
+			return fmt.Errorf("dead letters %v", got)
+		}
+		return nil
+	})
+}
+
+func newRigConsumer(r *rig) *consumer {
+	reg := prometheus.NewRegistry()
+	shared := metrics.NewShared(reg)
+	b := New(Config{JetStream: r.js, Publisher: streams.NewPublisher(r.js, shared), Metrics: metrics.NewBridge(reg, shared), Log: slog.New(slog.DiscardHandler)})
+	return b.newConsumer(event.StreamVerifications, event.ConsumerVerifications, "verifications.v1.>", b.onVerification)
+}
+
 func TestAnOutageUsesUpNoDelivery(t *testing.T) {
 	r := newRig(t)
 	r.runs.setAway(serviceerror.NewUnavailable("nobody there"))

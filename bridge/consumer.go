@@ -33,13 +33,15 @@ type consumer struct {
 	mu     sync.Mutex
 	inHand map[jetstream.Msg]struct{} // kept from being redelivered
 
-	created time.Time // of the stream; owned by run
+	created time.Time     // of the stream; owned by run
+	ended   chan struct{} // tells the safety net that a session ended by itself
 }
 
 func (b *Bridge) newConsumer(stream, name, filter string, handle func(context.Context, message) (string, error)) *consumer {
 	return &consumer{
 		Bridge: b, stream: stream, name: name, filter: filter, handle: handle,
 		slots: make(chan struct{}, b.Workers), inHand: map[jetstream.Msg]struct{}{},
+		ended: make(chan struct{}, 1),
 	}
 }
 
@@ -52,6 +54,7 @@ func (c *consumer) run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { c.keepAlive(hands) })
+	wg.Go(func() { c.mind(hands) })
 
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		if !c.breaker.wait(ctx) {
@@ -61,6 +64,10 @@ func (c *consumer) run(ctx context.Context) {
 		err := c.session(ctx, hands)
 		if err != nil && ctx.Err() == nil {
 			c.Log.Warn("consumer ended, starting it again", "consumer", c.name, "error", err)
+			select {
+			case c.ended <- struct{}{}:
+			default:
+			}
 		}
 		if time.Since(began) > longestWait {
 			attempt = 0
