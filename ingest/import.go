@@ -35,8 +35,11 @@ const redropMark = ".redrop"
 // done before by a process that died.
 func (w *Watcher) process(ctx context.Context, in Inbox, id string) error {
 	j, err := w.open(in, id)
-	if j == nil || err != nil {
-		return err
+	if err != nil {
+		return j.refuse(err)
+	}
+	if j == nil {
+		return nil
 	}
 	defer j.file.Close()
 	began := time.Now()
@@ -78,7 +81,8 @@ func (w *Watcher) process(ctx context.Context, in Inbox, id string) error {
 	return j.finish()
 }
 
-// open finds the file of a claim; nil means that there is nothing left to do.
+// open finds the file of a claim; nil means that there is nothing left to do. The
+// job is there beside a *fileError.
 func (w *Watcher) open(in Inbox, id string) (*job, error) {
 	imported, err := ksuid.Parse(id)
 	if err != nil {
@@ -106,10 +110,11 @@ func (w *Watcher) open(in Inbox, id string) (*job, error) {
 	j.report = Report{
 		Import: id, File: j.name, Source: in.Source, Errors: map[string]int{}, StartedAt: imported.Time().UTC(),
 	}
-	if j.file, err = os.Open(filepath.Join(j.dir, j.name)); err != nil {
-		return nil, err
+	j.file, err = os.Open(filepath.Join(j.dir, j.name))
+	if errors.Is(err, fs.ErrPermission) {
+		err = &fileError{"E_UNREADABLE", "usher may not read this file; change its permissions and drop it again"}
 	}
-	return j, nil
+	return j, err
 }
 
 func (j *job) describe() {

@@ -99,7 +99,10 @@ func (r Report) Text() string {
 	if r.DuplicateOf != "" {
 		fmt.Fprintf(&b, "duplicate of import %s\n\n", r.DuplicateOf)
 	}
-	fmt.Fprintf(&b, "import     %s\nsource     %s\nformat     %s, %s", r.Import, r.Source, r.Format, r.Encoding)
+	fmt.Fprintf(&b, "import     %s\nsource     %s", r.Import, r.Source)
+	if r.Format != "" {
+		fmt.Fprintf(&b, "\nformat     %s, %s", r.Format, r.Encoding)
+	}
 	if r.Delimiter != "" {
 		fmt.Fprintf(&b, ", delimiter %q", r.Delimiter)
 	}
