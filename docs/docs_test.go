@@ -1,0 +1,177 @@
+// Package docs checks that what the documents show is what usher does.
+package docs
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"usher/event"
+	"usher/streams"
+	"usher/streams/natstest"
+)
+
+func schema(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	s, err := jsonschema.NewCompiler().Compile(filepath.Join("schemas", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func valid(t *testing.T, s *jsonschema.Schema, data []byte) error {
+	t.Helper()
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Validate(v)
+}
+
+// The examples fit their schema, and the bridge's parser takes them.
+func TestExamplesAreWhatUsherTakes(t *testing.T) {
+	s := schema(t, "verification.v1.json")
+	files, err := filepath.Glob("examples/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var header map[string][]string
+		if strings.Contains(f, "structured") {
+			header = map[string][]string{"Content-Type": {"application/cloudevents+json"}}
+		}
+		env, err := event.ParseEnvelope(header, b)
+		if err != nil {
+			t.Errorf("%s: %v", f, err)
+			continue
+		}
+		if err := valid(t, s, env.Data); err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
+		if _, err := event.ParseVerificationBody(env.Data); err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
+	}
+}
+
+// What the schema refuses, the parser refuses, and the other way round.
+func TestSchemaAndParserAgree(t *testing.T) {
+	verification, user := schema(t, "verification.v1.json"), schema(t, "user.imported.v1.json")
+	for _, body := range []string{
+		`{"user_id":"u-1"}`, `{"email":"a@example.org"}`, `{}`, `{"user_id":""}`, `{"user_id":"a b"}`, `{"user_id":"a..b"}`, `{"user_id":".a"}`,
+		`{"user_id":7}`, `{"user_id":"u-1","reason":7}`, `{"user_id":"` + strings.Repeat("x", 129) + `"}`,
+	} {
+		_, err := event.ParseVerificationBody([]byte(body))
+		if s := valid(t, verification, []byte(body)); (s == nil) != (err == nil) {
+			t.Errorf("verification %.40s: the schema says %v, the parser %v", body, s, err)
+		}
+	}
+	imp := `"import":{"id":"i","file":"f","record":1,"line":2}`
+	for _, body := range []string{
+		`{"user_id":"u-1","email":"a@example.org",` + imp + `}`, `{"user_id":"u-1","phone":"+49301234567",` + imp + `}`,
+		`{"user_id":"u-1",` + imp + `}`, `{"user_id":"u 1","email":"a@example.org",` + imp + `}`, `{"user_id":"u-1","email":7,` + imp + `}`,
+	} {
+		_, err := event.ParseUser([]byte(body))
+		if s := valid(t, user, []byte(body)); (s == nil) != (err == nil) {
+			t.Errorf("user %.60s: the schema says %v, the parser %v", body, s, err)
+		}
+	}
+}
+
+// Every field that usher writes is in the schema, and no schema invents one.
+func TestSchemasNameEveryField(t *testing.T) {
+	for name, v := range map[string]any{"user.imported.v1.json": event.User{}, "verification.v1.json": event.VerificationBody{}, "fact.v1.json": event.Fact{}} {
+		b, err := os.ReadFile(filepath.Join("schemas", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s struct {
+			Properties map[string]any `json:"properties"`
+		}
+		if err := json.Unmarshal(b, &s); err != nil {
+			t.Fatal(err)
+		}
+		var want, got []string
+		for f := range reflect.TypeOf(v).Fields() {
+			want = append(want, strings.Split(f.Tag.Get("json"), ",")[0])
+		}
+		for p := range s.Properties {
+			got = append(got, p)
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if !slices.Equal(want, got) {
+			t.Errorf("%s has %v, usher writes %v", name, got, want)
+		}
+	}
+	at := time.Now()
+	f, err := json.Marshal(event.Fact{Kind: event.FactLate, UserID: "u-1", Generation: 1, N: 3, At: at, Status: event.StatusWelcomed, Effect: event.EffectLate, DecidedAt: &at}.WithID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := valid(t, schema(t, "fact.v1.json"), f); err != nil {
+		t.Error(err)
+	}
+}
+
+// The publishers store an event that the bridge can read, once.
+func TestPublishers(t *testing.T) {
+	for name, command := range map[string][]string{
+		"Python": {"python3", "examples/publish.py", "ADDRESS"},
+		"Go":     {"go", "run", "./examples/publish", "URL"},
+	} {
+		t.Run(name, func(t *testing.T) { testPublisher(t, command) })
+	}
+}
+
+func testPublisher(t *testing.T, command []string) {
+	js, url := natstest.Start(t)
+	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	args := append(slices.Clone(command[1:]), "crm", "approved", "u-1001", "e-1")
+	for i, a := range args {
+		switch a {
+		case "URL":
+			args[i] = url
+		case "ADDRESS":
+			args[i] = strings.TrimPrefix(url, "nats://")
+		}
+	}
+	for i := range 2 {
+		out, err := exec.Command(command[0], args...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "stored in VERIFICATIONS as 1") {
+			t.Fatalf("call %d: %v\n%s", i+1, err, out)
+		}
+	}
+	s, err := js.Stream(t.Context(), event.StreamVerifications)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m *jetstream.RawStreamMsg
+	if m, err = s.GetMsg(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	env, err := event.ParseEnvelope(m.Header, m.Data)
+	if err != nil || env.ID != "e-1" {
+		t.Errorf("%+v %v", env, err)
+	}
+	if s.CachedInfo().State.Msgs != 1 {
+		t.Errorf("%d messages are stored", s.CachedInfo().State.Msgs)
+	}
+}
