@@ -7,7 +7,7 @@ DATA    ?= usher-data
 SLIM    := linux/amd64 linux/arm64 darwin/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build build-slim test soak bench lint vet verify
+.PHONY: help run demo build build-slim test soak bench lint vet
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,13 @@ build-slim: ## vet and build bin/slim/ without the servers, for each platform
 
 test: ## run every test (under ten minutes once the build cache is warm)
 	$(GO) test -tags $(TAGS) ./...
+
+soak: ## kill it for longer: the kill tests five times over, fuzzing for ten minutes
+	$(GO) test -tags $(TAGS) -count=5 -timeout 60m -run TestKilled ./app/e2e
+	for f in FuzzSplitter FuzzCheck FuzzParseEmail; do $(GO) test -run xxx -fuzz $$f -fuzztime 200s ./ingest || exit 1; done
+
+bench: ## figures as ratios from one run
+	$(GO) test -run xxx -bench . -benchtime 5x ./ingest
 
 lint: vet ## gofmt, vet, staticcheck, Temporal's workflowcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

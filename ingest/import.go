@@ -176,26 +176,57 @@ func (j *job) validate() error {
 
 func (j *job) refusedDraft() string { return filepath.Join(j.dir, ".refused.csv") }
 
+// batch is what commits at once: events, and the progress that they are.
+type batch struct {
+	events     []*nats.Msg
+	checkpoint checkpoint
+}
+
 // publish sends what validate counted, from the record after the checkpoint on.
+// While one batch commits, the next is read.
 func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
-	id, err := ksuid.Parse(j.report.Import)
-	if err != nil {
-		return err
-	}
 	if c.Import == "" {
 		c = checkpoint{Import: j.report.Import, File: j.name, Source: j.in.Source, StartedAt: j.report.StartedAt}
 	}
 	c.Rows, c.Refused = j.report.Rows, j.report.Refused
-	v := newValidator(j.in, j.Key)
-	var batch []*nats.Msg
-	flush := func() error {
-		c.At = time.Now().UTC()
-		c.Published += len(batch)
-		c.Done = c.Record == j.report.Rows
-		next, err := j.publisher.commit(ctx, batch, j.nature.digest, c, seq)
-		seq, batch = next, batch[:0]
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	batches := make(chan batch, 1)
+	read := make(chan error, 1)
+	go func() {
+		defer close(batches)
+		read <- j.batch(c, func(b batch) error {
+			select {
+			case batches <- b:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	var err error
+	for b := range batches {
+		b.checkpoint.At = time.Now().UTC()
+		if seq, err = j.publisher.commit(ctx, b.events, j.nature.digest, b.checkpoint, seq); err != nil {
+			cancel()
+			break
+		}
+	}
+	if readErr := <-read; err == nil {
+		err = readErr
+	}
+	return err
+}
+
+// batch reads the file and gives the records after the checkpoint away in
+// batches, each with the progress that it makes.
+func (j *job) batch(c checkpoint, give func(batch) error) error {
+	id, err := ksuid.Parse(c.Import)
+	if err != nil {
 		return err
 	}
+	v := newValidator(j.in, j.Key)
+	var events []*nats.Msg
 	done := c.Record
 	_, err = readAll(j.file, j.nature, func(_ *records, rec record) error {
 		u, errs := v.user(rec)
@@ -209,12 +240,16 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 			if err != nil {
 				return err
 			}
-			batch = append(batch, m)
+			events = append(events, m)
 		}
-		if len(batch) == perBatch || rec.number == j.report.Rows {
-			return flush()
+		if len(events) < perBatch && rec.number < j.report.Rows {
+			return nil
 		}
-		return nil
+		c.Published += len(events)
+		c.Done = rec.number == j.report.Rows
+		b := batch{events, c}
+		events = make([]*nats.Msg, 0, perBatch+1)
+		return give(b)
 	})
 	return err
 }

@@ -1,0 +1,149 @@
+package ingest
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/segmentio/ksuid"
+
+	"usher/event"
+)
+
+const benchRows = 50_000
+
+// BenchmarkIntake imports one file and publishes the same events raw, in turns
+// on one server that syncs before it acknowledges, and reports the ratio of the
+// whole import (validate pass included) and of its publish phase to raw.
+func BenchmarkIntake(b *testing.B) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: b.TempDir(), JetStreamMaxStore: 8 << 30, SyncAlways: true, NoSigs: true, NoLog: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.Start()
+	defer s.Shutdown()
+	if !s.ReadyForConnections(10 * time.Second) {
+		b.Fatal("nats-server is not ready")
+	}
+	nc, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := js.CreateStream(b.Context(), jetstream.StreamConfig{Name: event.StreamUsers, Subjects: []string{"users.v1.>"}, AllowAtomicPublish: true, AllowRollup: true, AllowMsgTTL: true, AllowDirect: true}); err != nil {
+		b.Fatal(err)
+	}
+	var file strings.Builder
+	file.WriteString("user_id,name,email,phone,locale,department\n")
+	for i := range benchRows {
+		fmt.Fprintf(&file, "u-%d,User Number %d,user.number.%d@example.org,+4930%07d,de,Research and Development\n", i, i, i, i)
+	}
+	var whole, publish, raw []float64 // rows a second
+	round := 0
+	for b.Loop() {
+		round++
+		w, p := importOnce(b, js, file.String(), round)
+		whole, publish = append(whole, w), append(publish, p)
+		best := 0.0
+		for _, size := range []int{250, 500, 999} { // the baseline is the fastest of its sweep
+			best = max(best, rawOnce(b, nc, size))
+		}
+		raw = append(raw, best)
+	}
+	b.ReportMetric(median(raw), "raw-rows/s")
+	b.ReportMetric(median(whole)/median(raw), "whole/raw")
+	b.ReportMetric(median(publish)/median(raw), "publish/raw")
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// importOnce takes a claim through its import and returns rows a second of the
+// whole and of the publish phase.
+func importOnce(b *testing.B, js jetstream.JetStream, content string, round int) (whole, publish float64) {
+	b.Helper()
+	dir := b.TempDir()
+	w, err := New(config(dir, js, slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	in := w.Inboxes[0]
+	id := ksuid.New().String()
+	claim := filepath.Join(in.work(), id)
+	if err := os.Mkdir(claim, 0o750); err != nil {
+		b.Fatal(err)
+	}
+	content += fmt.Sprintf("u-round-%d,,round%d@example.org,,,\n", round, round) // new content each time
+	if err := os.WriteFile(filepath.Join(claim, "a.csv"), []byte(content), 0o640); err != nil {
+		b.Fatal(err)
+	}
+	var firstBatch, published time.Time
+	w.publisher.fault = func(point string) {
+		if point == "ingest.batch" && firstBatch.IsZero() {
+			firstBatch = time.Now()
+		}
+	}
+	w.Fault = func(point string) {
+		if point == "ingest.published" {
+			published = time.Now()
+		}
+	}
+	began := time.Now()
+	if err := w.process(b.Context(), in, id); err != nil {
+		b.Fatal(err)
+	}
+	return benchRows / time.Since(began).Seconds(), benchRows / published.Sub(firstBatch).Seconds()
+}
+
+// rawOnce publishes as many events of the same size, made beforehand, in atomic
+// batches, as fast as the client can.
+func rawOnce(b *testing.B, nc *nats.Conn, size int) float64 {
+	b.Helper()
+	msgs := make([]*nats.Msg, benchRows)
+	for i := range msgs {
+		m, err := userEvent(event.User{
+			UserID: fmt.Sprintf("u-%d", i), Name: fmt.Sprintf("User Number %d", i), Email: fmt.Sprintf("user.number.%d@example.org", i), Phone: fmt.Sprintf("+4930%07d", i),
+			Locale: "de", Attributes: map[string]string{"department": "Research and Development"}, Import: event.Import{ID: "3MYUc6h2SjV0uXEa7vgBnlYftKR", File: "a.csv", Record: i, Line: i},
+		}, "inbox", "digest", time.Now())
+		if err != nil {
+			b.Fatal(err)
+		}
+		msgs[i] = m
+	}
+	began := time.Now()
+	for batch := range slices.Chunk(msgs, size) {
+		id := ksuid.New().String()
+		for i, m := range batch {
+			m.Header["Nats-Batch-Id"], m.Header["Nats-Batch-Sequence"] = []string{id}, []string{fmt.Sprint(i + 1)}
+			if i < len(batch)-1 {
+				if err := nc.PublishMsg(m); err != nil {
+					b.Fatal(err)
+				}
+				continue
+			}
+			m.Header["Nats-Batch-Commit"] = []string{"1"}
+			r, err := nc.RequestMsg(m, 20*time.Second)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := readAck(r.Data); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	return benchRows / time.Since(began).Seconds()
+}
