@@ -105,6 +105,8 @@ func (k *Catcher) Run(ctx context.Context) error {
 	if k.smtp.Shutdown(stop) != nil {
 		_ = k.smtp.Close()
 	}
+	// A stop that came before Serve took the listener is unknown to Serve.
+	_, _ = k.mail.Close(), k.web.Close()
 	for ; running > 0; running-- {
 		<-done // says no more than that it was closed
 	}

@@ -119,6 +119,14 @@ func TestEveryAcceptedMessageIsThereAfterARestart(t *testing.T) {
 	}
 }
 
+// A stop ends the catcher at whatever moment it comes.
+func TestStopAtOnce(t *testing.T) {
+	for range 50 {
+		_, stop := run(t, t.TempDir())
+		stop()
+	}
+}
+
 func TestTwilioRefusals(t *testing.T) {
 	k, _ := run(t, t.TempDir())
 	for name, tc := range map[string]struct {

@@ -1,0 +1,135 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"usher/bridge"
+	"usher/catcher"
+	"usher/console"
+	"usher/ingest"
+	"usher/metrics"
+	"usher/notify"
+	"usher/workflows"
+)
+
+func (p *process) startCatcher(ctx context.Context) (err error) {
+	if !p.Up || p.SMTPAddr != "" && p.SMSURL != "" {
+		return nil
+	}
+	p.catcher, err = catcher.Open(catcher.Config{
+		Dir: p.path("catcher"), SMTPAddr: p.CatcherSMTPAddr, HTTPAddr: p.CatcherHTTPAddr, Log: p.Log,
+	})
+	if err != nil {
+		return err
+	}
+	p.addr.CatcherSMTP, p.addr.CatcherHTTP = p.catcher.SMTPAddr(), p.catcher.HTTPAddr()
+	p.life.start(ctx, part{"catcher", p.catcher.Run, 3 * time.Second})
+	return nil
+}
+
+// startConsumers starts what takes work from the servers. They stop together,
+// after the producers.
+func (p *process) startConsumers(ctx context.Context) error {
+	var parts []part
+	if p.Roles.Worker {
+		m := metrics.NewWorker(p.registry, p.shared)
+		sender, err := p.sender(m)
+		if err != nil {
+			return err
+		}
+		a := &workflows.Activities{
+			Facts: p.pub, People: p.people, Sender: delivery{sender}, Orphanage: orphanage{p.js, p.pub}, Metrics: m, Log: p.Log, Fault: p.Fault,
+		}
+		parts = append(parts, part{"worker", func(ctx context.Context) error {
+			return errors.Join(workflows.Run(ctx, p.temporal, a), sender.Close())
+		}, workflows.StopTimeout + 500*time.Millisecond})
+	}
+	if p.Roles.Bridge {
+		b := bridge.New(bridge.Config{
+			JetStream: p.js, People: p.people, Workflows: bridge.NewTemporal(p.temporal), Publisher: p.pub,
+			UserIDByEmail: func(email string) string { return p.key.UserID(email, "") },
+			Settings:      p.settings(), AckWait: p.AckWait,
+			Metrics: metrics.NewBridge(p.registry, p.shared), Log: p.Log, Fault: p.Fault,
+		})
+		p.ops.add("bridge", b.Ready)
+		parts = append(parts, part{"bridge", b.Run, 7 * time.Second})
+	}
+	p.life.start(ctx, parts...)
+	return nil
+}
+
+// startProducers starts what brings work in.
+func (p *process) startProducers(ctx context.Context) error {
+	var parts []part
+	if p.Roles.Console {
+		l, err := listen("--console-addr", p.ConsoleAddr)
+		if err != nil {
+			return err
+		}
+		p.addr.Console = l.Addr().String()
+		password, err := secret("console-password", p.ConsolePassword, p.ConsolePasswordFile)
+		if err != nil {
+			return err
+		}
+		c, err := console.New(ctx, console.Config{
+			Listener: l, JetStream: p.js, DB: p.path("console.db"), Password: password,
+			PrintPassword: func(user, password string) {
+				fmt.Fprintf(p.Out, "\n  The console's account is %s, its password %s\n  It is printed this once only.\n", user, password)
+			},
+			Metrics: metrics.NewConsole(p.registry), Log: p.Log,
+		})
+		if err != nil {
+			return err
+		}
+		p.ops.add("console", c.Ready)
+		parts = append(parts, part{"console", c.Run, 2 * time.Second})
+	}
+	if p.Roles.Watch {
+		var inboxes []ingest.Inbox
+		var sources []string
+		for _, in := range p.inboxes() {
+			inboxes = append(inboxes, ingest.Inbox{Source: in.Source, Dir: in.Dir, Region: p.Region})
+			sources = append(sources, in.Source)
+		}
+		w, err := ingest.New(ingest.Config{
+			Inboxes: inboxes, Archive: p.path("archive"), Refused: p.path("refused"), Key: p.key, JetStream: p.js,
+			Metrics: metrics.NewIngest(p.registry, p.shared, sources...), Log: p.Log, Fault: p.Fault,
+		})
+		if err != nil {
+			return err
+		}
+		p.ops.add("watch", w.Ready)
+		parts = append(parts, part{"watch", w.Run, 5 * time.Second})
+	}
+	p.life.start(ctx, parts...)
+	return nil
+}
+
+func (p *process) sender(m *metrics.Worker) (*notify.Sender, error) {
+	password, err := secret("smtp-password", p.SMTPPassword, p.SMTPPasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	token, err := secret("sms-token", p.SMSToken, p.SMSTokenFile)
+	if err != nil {
+		return nil, err
+	}
+	mail := notify.SMTPConfig{Addr: p.SMTPAddr, TLS: p.SMTPTLS, Username: p.SMTPUsername, Password: password, From: p.MailFrom}
+	sms := notify.SMSConfig{URL: p.SMSURL, AccountSID: p.SMSAccount, AuthToken: token, From: p.SMSFrom}
+	if mail.Addr == "" {
+		if p.catcher == nil {
+			return nil, errors.New("--smtp-addr is needed: without it nobody can be welcomed by e-mail")
+		}
+		mail.Addr, mail.TLS = p.addr.CatcherSMTP, "none"
+	}
+	if sms.URL == "" {
+		if p.catcher == nil {
+			return nil, errors.New("--sms-url is needed: without it nobody can be welcomed by text message")
+		}
+		sms.URL = "http://" + p.addr.CatcherHTTP
+	}
+	return notify.New(notify.Config{Ledger: p.people, SMTP: mail, SMS: sms, OnUnknown: p.OnUnknown, Metrics: m, Log: p.Log, Fault: p.Fault})
+}
