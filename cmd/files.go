@@ -38,7 +38,7 @@ func (c checkCmd) Run(s *session) error {
 	bad := 0
 	for _, f := range c.Files {
 		// Ids are not shown, so any key does.
-		r, err := ingest.Check(f, c.inbox(), event.Key("usher check derives no ids"))
+		r, err := ingest.Check(s.ctx, f, c.inbox(), event.Key("usher check derives no ids"))
 		if err != nil {
 			return err
 		}

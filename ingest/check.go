@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,7 +15,7 @@ import (
 
 // Check says what an import of the file would do, by the same code, without
 // publishing or moving anything. A file that would be refused is a Report too.
-func Check(path string, in Inbox, key event.Key) (Report, error) {
+func Check(ctx context.Context, path string, in Inbox, key event.Key) (Report, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Report{}, fmt.Errorf("%s: %w", path, reason(err))
@@ -31,8 +32,8 @@ func Check(path string, in Inbox, key event.Key) (Report, error) {
 	j := &job{Watcher: &Watcher{Config: Config{Key: key}}, in: in, dir: dir, name: filepath.Base(path), file: f}
 	now := time.Now().UTC()
 	j.report = Report{File: j.name, Source: in.Source, Errors: map[string]int{}, StartedAt: now}
-	if j.nature, err = inspect(f); err == nil {
-		err = j.validate()
+	if j.nature, err = inspect(ctx, f); err == nil {
+		err = j.validate(ctx)
 	}
 	j.describe()
 	var refused *fileError

@@ -43,7 +43,7 @@ func (w *Watcher) process(ctx context.Context, in Inbox, id string) error {
 	}
 	defer j.file.Close()
 	began := time.Now()
-	if j.nature, err = inspect(j.file); err != nil {
+	if j.nature, err = inspect(ctx, j.file); err != nil {
 		return j.refuse(err)
 	}
 	j.describe()
@@ -68,7 +68,7 @@ func (w *Watcher) process(ctx context.Context, in Inbox, id string) error {
 			return j.refuse(&fileError{"E_KNOWN", fmt.Sprintf("this content was imported as %s, but the stream has forgotten it; if it must be imported again, use usher redrop", of)})
 		}
 	}
-	if err := j.validate(); err != nil {
+	if err := j.validate(ctx); err != nil {
 		return j.refuse(err)
 	}
 	w.Metrics.StageSeconds.WithLabelValues("parse").Observe(time.Since(began).Seconds())
@@ -146,13 +146,13 @@ func (j *job) adopt(c checkpoint) error {
 
 // validate reads the whole file before the first record is published, counts,
 // and writes the refused rows.
-func (j *job) validate() error {
+func (j *job) validate(ctx context.Context) error {
 	v := newValidator(j.in, j.Key)
 	var refused *refusedRows
 	r := &j.report
 	r.Rows, r.Published, r.Refused, r.Examples = 0, 0, 0, nil
 	clear(r.Errors)
-	blank, err := readAll(j.file, j.nature, func(rs *records, rec record) (err error) {
+	blank, err := readAll(ctx, j.file, j.nature, func(rs *records, rec record) (err error) {
 		r.Rows++
 		_, errs := v.user(rec)
 		if len(errs) == 0 {
@@ -195,7 +195,7 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 	read := make(chan error, 1)
 	go func() {
 		defer close(batches)
-		read <- j.batch(c, func(b batch) error {
+		read <- j.batch(ctx, c, func(b batch) error {
 			select {
 			case batches <- b:
 				return nil
@@ -220,7 +220,7 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 
 // batch reads the file and gives the records after the checkpoint away in
 // batches, each with the progress that it makes.
-func (j *job) batch(c checkpoint, give func(batch) error) error {
+func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) error {
 	id, err := ksuid.Parse(c.Import)
 	if err != nil {
 		return err
@@ -228,7 +228,7 @@ func (j *job) batch(c checkpoint, give func(batch) error) error {
 	v := newValidator(j.in, j.Key)
 	var events []*nats.Msg
 	done := c.Record
-	_, err = readAll(j.file, j.nature, func(_ *records, rec record) error {
+	_, err = readAll(ctx, j.file, j.nature, func(_ *records, rec record) error {
 		u, errs := v.user(rec)
 		if rec.number <= done {
 			return nil

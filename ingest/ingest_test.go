@@ -374,6 +374,38 @@ func TestKilledAtEveryPoint(t *testing.T) {
 	}
 }
 
+// A stop in the middle of a huge file is quick, and the next start goes on.
+func TestStopInAHugeFile(t *testing.T) {
+	r := newRig(t)
+	stop := r.run()
+	const rows = 40_000
+	var b strings.Builder
+	b.WriteString("user_id,email\n")
+	for i := range rows {
+		fmt.Fprintf(&b, "u-%d,u%d@example.org\n", i, i)
+	}
+	r.drop("huge.csv", b.String())
+	for len(r.users()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("the stop took %s", took)
+	}
+	r.run()
+	if rep := r.reports(1)["huge.csv"]; rep.Published != rows {
+		t.Errorf("%d of %d published", rep.Published, rows)
+	}
+	s, err := r.js.Stream(t.Context(), event.StreamUsers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.CachedInfo().State.Msgs; n != rows+1 { // with the checkpoint
+		t.Errorf("%d messages, want %d", n, rows+1)
+	}
+}
+
 func TestLogsNameNobody(t *testing.T) {
 	r := newRig(t)
 	stop := r.run()

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -45,14 +46,14 @@ func (e *fileError) Error() string { return e.code + ": " + e.text }
 
 // inspect reads the file once. The error is a *fileError when the file cannot be
 // an import; the digest is there even then.
-func inspect(f *os.File) (nature, error) {
+func inspect(ctx context.Context, f *os.File) (nature, error) {
 	n := nature{encoding: encodingUTF8, format: formatCSV}
 	head, err := bufio.NewReader(io.NewSectionReader(f, 0, 64<<10)).Peek(64 << 10)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 		return n, err
 	}
 	sum, valid := sha256.New(), &utf8Check{}
-	if n.size, err = io.Copy(io.MultiWriter(sum, valid), io.NewSectionReader(f, 0, 1<<62)); err != nil {
+	if n.size, err = io.Copy(io.MultiWriter(sum, valid), until(ctx, io.NewSectionReader(f, 0, 1<<62))); err != nil {
 		return n, err
 	}
 	n.digest = hex.EncodeToString(sum.Sum(nil))
@@ -83,7 +84,7 @@ func inspect(f *os.File) (nature, error) {
 	case !utf16 && !valid.ok():
 		n.encoding = encoding1252
 	}
-	return n, n.findFormat(f)
+	return n, n.findFormat(ctx, f)
 }
 
 // utf16Pattern reports whether every other byte of ASCII text is zero, beginning
@@ -129,9 +130,23 @@ func (c *utf8Check) Write(p []byte) (int, error) {
 
 func (c *utf8Check) ok() bool { return !c.invalid && len(c.rest) == 0 }
 
+// until is r, failing once ctx has ended: a huge file does not hold up a stop.
+func until(ctx context.Context, r io.Reader) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
 // text returns the file's characters as UTF-8.
-func (n nature) text(f *os.File) io.Reader {
-	r := io.Reader(io.NewSectionReader(f, int64(n.bom), 1<<62))
+func (n nature) text(ctx context.Context, f *os.File) io.Reader {
+	r := until(ctx, io.NewSectionReader(f, int64(n.bom), 1<<62))
 	switch n.encoding {
 	case encodingUTF16LE:
 		return transform.NewReader(r, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewDecoder())
@@ -145,8 +160,8 @@ func (n nature) text(f *os.File) io.Reader {
 
 // findFormat tells JSON Lines from CSV, and finds the delimiter under which the
 // header has the most columns that usher knows.
-func (n *nature) findFormat(f *os.File) error {
-	s := newSplitter(n.text(f), 0)
+func (n *nature) findFormat(ctx context.Context, f *os.File) error {
+	s := newSplitter(n.text(ctx, f), 0)
 	var header string
 	for header == "" {
 		l, err := s.readLine()

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,8 +36,8 @@ type records struct {
 	columns []string
 }
 
-func newRecords(f *os.File, n nature) (*records, error) {
-	r := &records{nature: n, lines: newSplitter(n.text(f), n.delim)}
+func newRecords(ctx context.Context, f *os.File, n nature) (*records, error) {
+	r := &records{nature: n, lines: newSplitter(n.text(ctx, f), n.delim)}
 	if n.format == formatJSONL {
 		r.columns = []string{"_raw"}
 		return r, nil
@@ -183,8 +184,8 @@ func jsonText(raw json.RawMessage) string {
 }
 
 // readAll calls each with every row, and returns the blank lines.
-func readAll(f *os.File, n nature, each func(*records, record) error) (blank int, err error) {
-	r, err := newRecords(f, n)
+func readAll(ctx context.Context, f *os.File, n nature, each func(*records, record) error) (blank int, err error) {
+	r, err := newRecords(ctx, f, n)
 	if err != nil {
 		return 0, err
 	}
