@@ -406,6 +406,51 @@ func TestStopInAHugeFile(t *testing.T) {
 	}
 }
 
+// A full stream makes the import wait, and say so, until there is room.
+func TestAFullStreamIsWaitedFor(t *testing.T) {
+	r := newRig(t)
+	resize := func(bytes int64) {
+		t.Helper()
+		s, err := r.js.Stream(t.Context(), event.StreamUsers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := s.CachedInfo().Config
+		cfg.MaxBytes = bytes
+		if _, err := r.js.UpdateStream(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resize(1 << 20)
+	w, err := New(config(r.dir, r.js, slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	const rows = 5000
+	var b strings.Builder
+	b.WriteString("user_id,email\n")
+	for i := range rows {
+		fmt.Fprintf(&b, "u-%d,u%d@example.org\n", i, i)
+	}
+	r.drop("a.csv", b.String())
+	for deadline := time.Now().Add(20 * time.Second); w.Ready() == nil; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the watcher does not say that it waits")
+		}
+	}
+	if err := w.Ready(); !errors.Is(err, errFull) {
+		t.Errorf("it waits because %v", err)
+	}
+	resize(32 << 20)
+	if rep := r.reports(1)["a.csv"]; rep.Published != rows || len(r.users()) != rows {
+		t.Errorf("%d of %d published", rep.Published, rows)
+	}
+}
+
 func TestLogsNameNobody(t *testing.T) {
 	r := newRig(t)
 	stop := r.run()
