@@ -70,7 +70,9 @@ type rig struct {
 	dir string
 	url string
 	js  jetstream.JetStream
-	log bytes.Buffer
+
+	log     bytes.Buffer
+	handler slog.Handler // guards log
 }
 
 func newRig(t *testing.T) *rig {
@@ -89,7 +91,10 @@ func newRig(t *testing.T) *rig {
 // run starts a watcher that stops with the test, or with the returned function.
 func (r *rig) run() (stop func()) {
 	r.Helper()
-	w, err := New(config(r.dir, r.js, slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if r.handler == nil {
+		r.handler = slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})
+	}
+	w, err := New(config(r.dir, r.js, r.handler))
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -403,6 +408,75 @@ func TestStopInAHugeFile(t *testing.T) {
 	}
 	if n := s.CachedInfo().State.Msgs; n != rows+1 { // with the checkpoint
 		t.Errorf("%d messages, want %d", n, rows+1)
+	}
+}
+
+// Of rivals who publish the same file at once, each batch has one winner, and a
+// batch that lost leaves nothing.
+func TestTheFence(t *testing.T) {
+	r := newRig(t)
+	c := config(r.dir, r.js, slog.DiscardHandler)
+	p := &publisher{js: r.js, metrics: c.Metrics}
+	const rivals, rows = 4, 10
+	commit := func(expect uint64) (uint64, error) {
+		var events []*nats.Msg
+		for i := range rows {
+			m, err := userEvent(event.User{UserID: fmt.Sprint("u-", i), Email: "a@example.org", Import: event.Import{Record: i + 1}}, "inbox", "d", time.Now())
+			if err != nil {
+				return 0, err
+			}
+			events = append(events, m)
+		}
+		return p.commit(t.Context(), events, "d", checkpoint{Import: "i", Source: "inbox"}, expect)
+	}
+	var seq uint64
+	for round := range 3 {
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		winners, next := 0, uint64(0)
+		for range rivals {
+			wg.Go(func() {
+				got, err := commit(seq)
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case err == nil:
+					winners, next = winners+1, got
+				case !errors.Is(err, errFence):
+					t.Errorf("round %d: %v", round, err)
+				}
+			})
+		}
+		wg.Wait()
+		if winners != 1 {
+			t.Fatalf("round %d has %d winners", round, winners)
+		}
+		seq = next
+	}
+	s, err := r.js.Stream(t.Context(), event.StreamUsers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.CachedInfo().State.Msgs; n != 3*rows+1 { // one checkpoint is left of three
+		t.Errorf("%d messages, want %d", n, 3*rows+1)
+	}
+}
+
+// Two watchers on one inbox: one works, the other stands by and takes over.
+func TestTwoWatchers(t *testing.T) {
+	r := newRig(t)
+	first := r.run()
+	second := r.run()
+	for i := range 5 {
+		r.drop(fmt.Sprintf("%d.csv", i), fmt.Sprintf("user_id,email\nu-%d,u%d@example.org\n", i, i))
+	}
+	r.reports(5)
+	first()
+	r.drop("5.csv", "user_id,email\nu-5,u5@example.org\n")
+	r.reports(6)
+	second()
+	if n := len(r.users()); n != 6 {
+		t.Errorf("%d users, want 6", n)
 	}
 }
 
