@@ -128,9 +128,14 @@ func Run(ctx context.Context, c Config, env Env) (err error) {
 	}
 }
 
+// stopWithin is the time for a stop, with half a second to spare of the ten that
+// are promised.
+const stopWithin = 9500 * time.Millisecond
+
 // close stops what was started, the last first, and ends within ten seconds
 // even when a message is still being handed over.
 func (p *process) close() error {
+	began := time.Now()
 	errs := []error{p.life.stop()}
 	if p.temporal != nil {
 		p.temporal.Close()
@@ -139,7 +144,8 @@ func (p *process) close() error {
 		closeNATS(p.nc)
 	}
 	if p.servers != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+		// Their files are safe at any moment, so they get what is left.
+		ctx, cancel := context.WithTimeout(context.Background(), max(stopWithin-time.Since(began), 500*time.Millisecond))
 		defer cancel()
 		errs = append(errs, p.servers.Stop(ctx))
 	}

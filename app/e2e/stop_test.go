@@ -68,9 +68,11 @@ func TestStopWithAnOpenSend(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("nothing was sent")
 	}
-	if took := u.stop(); took > 10*time.Second {
+	took := u.stop()
+	if took > 10*time.Second {
 		t.Errorf("the stop took %s", took)
 	}
+	t.Logf("the stop took %s", took)
 	// Started again with a server that answers, the message is sent once more and
 	// counted as a copy.
 	u.config.SMTPAddr = ""
