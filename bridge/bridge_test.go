@@ -142,7 +142,8 @@ func (r *rig) run() (stop func()) {
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- r.bridge.Run(ctx) }()
+	b := r.bridge
+	go func() { done <- b.Run(ctx) }()
 	var once sync.Once
 	stop = func() {
 		once.Do(func() {
@@ -394,8 +395,8 @@ func TestAnOutageUsesUpNoDelivery(t *testing.T) {
 	}
 }
 
-// Users and verifications in any order, each twice, while bridges come and go:
-// each event has one effect.
+// Users and verifications in any order, each twice, while one bridge stays and
+// another comes and goes: each event has one effect.
 func TestAnyOrder(t *testing.T) {
 	const users = 200
 	r := newRig(t)
@@ -407,6 +408,7 @@ func TestAnyOrder(t *testing.T) {
 		}
 	}
 	rand.Shuffle(len(publish), func(i, j int) { publish[i], publish[j] = publish[j], publish[i] })
+	r.run()
 	stop := r.run()
 	for i, p := range publish {
 		p()
@@ -428,6 +430,8 @@ func TestAnyOrder(t *testing.T) {
 		return nil
 	})
 	stop()
+	r.runs.mu.Lock()
+	defer r.runs.mu.Unlock()
 	for i := range users {
 		x := r.runs.byUser[fmt.Sprint("u-", i)]
 		if x == nil || x.parked {
