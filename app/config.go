@@ -38,6 +38,7 @@ var AllRoles = Roles{true, true, true, true}
 type Base struct {
 	Data      string `help:"Folder for everything that usher keeps." default:"./usher-data" placeholder:"DIR"`
 	OpsAddr   string `help:"Where /metrics, /livez and /readyz are served." default:"127.0.0.1:9464" placeholder:"ADDR"`
+	Pprof     bool   `help:"Serve profiles at /debug/pprof/ beside /metrics."`
 	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." default:"info" enum:"debug,info,warn,error"`
 	LogFormat string `help:"Form of the log: text or json." default:"text" enum:"text,json"`
 }

@@ -97,9 +97,10 @@ func temporalOptions(address, namespace string, conventions bool) (client.Option
 
 // connectTemporal returns a client on which events keep their identity as
 // request ids and payloads are encrypted.
-func connectTemporal(o client.Options, codec converter.PayloadCodec, logger *slog.Logger) (client.Client, error) {
+func connectTemporal(o client.Options, codec converter.PayloadCodec, figures client.MetricsHandler, logger *slog.Logger) (client.Client, error) {
 	o.Logger = log.NewStructuredLogger(logger)
 	o.Identity = "usher"
+	o.MetricsHandler = figures
 	o.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	o.ConnectionOptions.DialOptions = append(o.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(bridge.RequestIDInterceptor))
 	o.DataConverter = converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), codec)

@@ -6,33 +6,69 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"usher/metrics"
 )
 
-// ops serves /metrics, /livez and /readyz.
+// ops serves /metrics, /livez and /readyz, and /debug/pprof/ on request.
 type ops struct {
 	listener net.Listener
 	registry *prometheus.Registry
+	metrics  *metrics.Process
+	profiles bool
 
 	mu     sync.Mutex
 	checks []check
 	up     bool
 }
 
-// check is one component's readiness: nil, or why it waits.
+// check is one component's readiness: nil, or why it waits. A component that is
+// vital makes the process unfit when it waits; any other one is degraded: it
+// goes on by itself, and taking the process out would help nobody. Checks only
+// look at memory.
 type check struct {
 	name  string
+	vital bool
 	ready func() error
 }
 
-func (o *ops) add(name string, ready func() error) {
+// Values of usher_component_state.
+const (
+	stateFailed = iota
+	stateDegraded
+	stateOK
+)
+
+var stateNames = []string{"failed", "degraded", "ok"}
+
+func (c check) state() (int, error) {
+	err := c.ready()
+	switch {
+	case err == nil:
+		return stateOK, nil
+	case c.vital:
+		return stateFailed, err
+	}
+	return stateDegraded, err
+}
+
+// add names a component that /readyz reports.
+func (o *ops) add(name string, ready func() error) { o.put(check{name, false, ready}) }
+
+// need names a component without which this process is no use.
+func (o *ops) need(name string, ready func() error) { o.put(check{name, true, ready}) }
+
+func (o *ops) put(c check) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.checks = append(o.checks, check{name, ready})
+	o.checks = append(o.checks, c)
+	o.metrics.Components.WithLabelValues(c.name).Set(stateOK)
 }
 
 // started marks the end of the start: until then nothing is ready.
@@ -44,33 +80,60 @@ func (o *ops) started() {
 
 func (o *ops) run(ctx context.Context) error {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{Registry: o.registry}))
+	scrape := promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{Registry: o.registry, EnableOpenMetrics: true})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		for _, c := range o.components() {
+			state, _ := c.state() // the reason is for /readyz
+			o.metrics.Components.WithLabelValues(c.name).Set(float64(state))
+		}
+		scrape.ServeHTTP(w, r)
+	})
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", o.readyz)
+	if o.profiles {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	}
 	return serve(ctx, o.listener, mux)
 }
 
-// readyz answers 200 when every component is ready and 503 otherwise, with one
-// line each.
-func (o *ops) readyz(w http.ResponseWriter, _ *http.Request) {
+func (o *ops) components() []check {
 	o.mu.Lock()
-	up, checks := o.up, o.checks
+	defer o.mu.Unlock()
+	return o.checks
+}
+
+// readyz answers 200 with ok or degraded, and 503 with starting or failed. With
+// ?verbose there is a line for each component; without, for each that waits.
+func (o *ops) readyz(w http.ResponseWriter, r *http.Request) {
+	o.mu.Lock()
+	up := o.up
 	o.mu.Unlock()
-	code, body := http.StatusOK, ""
-	if !up {
-		code, body = http.StatusServiceUnavailable, "starting\n"
-	}
-	for _, c := range checks {
-		if err := c.ready(); err != nil {
-			code = http.StatusServiceUnavailable
-			body += fmt.Sprintf("%s: degraded: %v\n", c.name, err)
-		} else {
+	_, verbose := r.URL.Query()["verbose"]
+	worst, body := stateOK, ""
+	for _, c := range o.components() {
+		state, err := c.state()
+		worst = min(worst, state)
+		switch {
+		case err != nil:
+			body += fmt.Sprintf("%s: %s: %v\n", c.name, stateNames[state], err)
+		case verbose:
 			body += fmt.Sprintf("%s: ok\n", c.name)
 		}
 	}
+	code, word := http.StatusOK, stateNames[worst]
+	switch {
+	case !up:
+		code, word = http.StatusServiceUnavailable, "starting"
+	case worst == stateFailed:
+		code = http.StatusServiceUnavailable
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	_, _ = w.Write([]byte(body))
+	fmt.Fprintf(w, "%s\n%s", word, body)
 }
 
 // serve answers on l until ctx ends, then lets requests in hand finish.

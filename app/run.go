@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -40,6 +42,7 @@ type Embedded interface {
 	TemporalUIAddr() string
 	MaxStore() int64
 	Failed() <-chan error
+	Measure(*metrics.Server)
 	Stop(ctx context.Context) error
 }
 
@@ -49,9 +52,10 @@ type Env struct {
 	Embed func(context.Context, EmbedConfig) (Embedded, error)
 	// Up marks `usher up`: servers that are not named are embedded, messages
 	// without a server go to the catcher, and DATA/usher.json tells where all is.
-	Up  bool
-	Out io.Writer // what people read; the log goes elsewhere
-	Log *slog.Logger
+	Up      bool
+	Version string    // of the build
+	Out     io.Writer // what people read; the log goes elsewhere
+	Log     *slog.Logger
 	// Ready is called once when everything runs.
 	Ready func(Addresses)
 	Fault event.Fault
@@ -64,17 +68,20 @@ type process struct {
 	addr     Addresses
 	registry *prometheus.Registry
 	shared   *metrics.Shared
+	figures  *metrics.Process
+	ownNATS  *metrics.Server // nil without an embedded one
 	ops      *ops
 	life     *lifecycle
 
-	servers  Embedded
-	nc       *nats.Conn
-	js       jetstream.JetStream
-	temporal client.Client
-	people   *streams.People
-	pub      *streams.Publisher
-	catcher  *catcher.Catcher
-	key      event.Key
+	servers      Embedded
+	nc           *nats.Conn
+	js           jetstream.JetStream
+	temporal     client.Client
+	temporalAway atomic.Bool // at the last look
+	people       *streams.People
+	pub          *streams.Publisher
+	catcher      *catcher.Catcher
+	key          event.Key
 }
 
 // Run is a process from its first line to its last: servers, connections, then
@@ -94,11 +101,12 @@ func Run(ctx context.Context, c Config, env Env) (err error) {
 	p := &process{Config: c, Env: env, registry: prometheus.NewRegistry(), life: newLifecycle(env.Log)}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.shared = metrics.NewShared(p.registry)
+	p.figures = metrics.NewProcess(p.registry, env.Version, runtime.Version())
 	p.addr.PID = os.Getpid()
 
 	defer func() { err = errors.Join(err, p.close()) }()
 	for _, step := range []func(context.Context) error{
-		p.startOps, p.startServers, p.connect, p.startCatcher, p.startConsumers, p.startProducers,
+		p.startOps, p.startServers, p.connect, p.startWatch, p.startCatcher, p.startConsumers, p.startProducers,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -158,7 +166,7 @@ func (p *process) startOps(ctx context.Context) error {
 		return err
 	}
 	p.addr.Ops = l.Addr().String()
-	p.ops = &ops{listener: l, registry: p.registry}
+	p.ops = &ops{listener: l, registry: p.registry, metrics: p.figures, profiles: p.Pprof}
 	p.life.start(ctx, part{"ops", p.ops.run, 2 * time.Second})
 	return nil
 }
@@ -181,6 +189,7 @@ func (p *process) startServers(ctx context.Context) error {
 			return err
 		}
 		p.servers = s
+		p.ownNATS = metrics.NewServer(p.registry)
 	}
 	if needNATS {
 		p.addr.NATS = p.servers.NATSAddr()
@@ -235,7 +244,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return err
 	}
 	p.pub = streams.NewPublisher(p.js, p.shared)
-	p.ops.add("nats", func() error {
+	p.ops.need("nats", func() error {
 		if !p.nc.IsConnected() {
 			return errors.New("not connected")
 		}
@@ -260,13 +269,24 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if p.temporal, err = connectTemporal(options, codec, p.Log); err != nil {
+	if p.temporal, err = connectTemporal(options, codec, newSDKMetrics(p.registry), p.Log); err != nil {
 		return fmt.Errorf("the client of Temporal: %w", err)
 	}
+	p.ops.add("temporal", func() error {
+		if p.temporalAway.Load() {
+			return errors.New("it does not answer")
+		}
+		return nil
+	})
 	return retryUntil(ctx, p.Log, "Temporal", func(ctx context.Context) error {
 		_, err := p.temporal.CheckHealth(ctx, nil)
 		return err
 	})
+}
+
+func (p *process) startWatch(ctx context.Context) error {
+	p.life.start(ctx, part{"process", p.watchProcess, time.Second})
+	return nil
 }
 
 func (p *process) roleName() string {

@@ -12,6 +12,7 @@ import (
 	"usher/ingest"
 	"usher/metrics"
 	"usher/notify"
+	"usher/streams"
 	"usher/workflows"
 )
 
@@ -55,7 +56,11 @@ func (p *process) startConsumers(ctx context.Context) error {
 			Metrics: metrics.NewBridge(p.registry, p.shared), Log: p.Log, Fault: p.Fault,
 		})
 		p.ops.add("bridge", b.Ready)
-		parts = append(parts, part{"bridge", b.Run, 7 * time.Second})
+		sampler := streams.Sampler{JetStream: p.js, Metrics: metrics.NewStreams(p.registry), Errors: p.figures.SamplerErrors, Log: p.Log}
+		if p.ownNATS != nil {
+			sampler.MaxStore = p.servers.MaxStore()
+		}
+		parts = append(parts, part{"bridge", b.Run, 7 * time.Second}, part{"sampler", sampler.Run, time.Second})
 	}
 	p.life.start(ctx, parts...)
 	return nil
@@ -96,7 +101,7 @@ func (p *process) startProducers(ctx context.Context) error {
 		}
 		w, err := ingest.New(ingest.Config{
 			Inboxes: inboxes, Archive: p.path("archive"), Refused: p.path("refused"), Key: p.key, JetStream: p.js,
-			Metrics: metrics.NewIngest(p.registry, p.shared, sources...), Log: p.Log, Fault: p.Fault,
+			Metrics: metrics.NewIngest(p.registry, p.shared, ingest.RowCodes, sources...), Log: p.Log, Fault: p.Fault,
 		})
 		if err != nil {
 			return err

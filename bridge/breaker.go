@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // breaker is open while a server that the bridge needs is away. Whoever finds
@@ -14,10 +16,11 @@ type breaker struct {
 	cause   error         // nil while closed
 	openc   chan struct{} // closed while the breaker is open
 	closedc chan struct{} // closed while the breaker is closed
+	gauge   prometheus.Gauge
 }
 
-func newBreaker() *breaker {
-	b := &breaker{openc: make(chan struct{}), closedc: make(chan struct{})}
+func newBreaker(gauge prometheus.Gauge) *breaker {
+	b := &breaker{openc: make(chan struct{}), closedc: make(chan struct{}), gauge: gauge}
 	close(b.closedc)
 	return b
 }
@@ -29,6 +32,7 @@ func (b *breaker) open(cause error, log *slog.Logger) {
 		log.Warn("a server is away: no more messages are taken until it is back", "error", cause)
 		b.closedc = make(chan struct{})
 		close(b.openc)
+		b.gauge.Set(1)
 	}
 	b.cause = cause
 }
@@ -40,6 +44,7 @@ func (b *breaker) close() {
 		b.cause = nil
 		b.openc = make(chan struct{})
 		close(b.closedc)
+		b.gauge.Set(0)
 	}
 }
 

@@ -73,7 +73,7 @@ func New(c Config) *Bridge {
 	c.Workers = orDefault(c.Workers, 64)
 	c.AckWait = orDefault(c.AckWait, 15*time.Second)
 	c.MaxDeliver = orDefault(c.MaxDeliver, 20)
-	return &Bridge{Config: c, breaker: newBreaker()}
+	return &Bridge{Config: c, breaker: newBreaker(c.Metrics.BreakerOpen)}
 }
 
 func orDefault[T int | time.Duration](v, d T) T {
@@ -88,8 +88,8 @@ func orDefault[T int | time.Duration](v, d T) T {
 func (b *Bridge) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, c := range []*consumer{
-		b.newConsumer(event.StreamUsers, event.ConsumerUsers, "users.v1.imported.>", b.onUser),
-		b.newConsumer(event.StreamVerifications, event.ConsumerVerifications, "verifications.v1.>", b.onVerification),
+		b.newConsumer(event.StreamUsers, event.ConsumerUsers, "users.v1.imported.>", "start", b.onUser),
+		b.newConsumer(event.StreamVerifications, event.ConsumerVerifications, "verifications.v1.>", "signal", b.onVerification),
 	} {
 		wg.Go(func() { c.run(ctx) })
 	}
@@ -148,6 +148,9 @@ func (b *Bridge) onUser(ctx context.Context, m message) (outcome string, err err
 	}
 	id := event.Identify(source, env.ID, env.MsgID, m.Position)
 	opened := event.Opened{Identity: id, Seq: m.Seq, Stored: m.Stored}
+	if env.Time.IsZero() || env.Time.After(m.Stored) {
+		env.Time = m.Stored
+	}
 	b.Fault.At("bridge.user")
 	for range 3 {
 		person, err := b.People.Claim(ctx, user.UserID, event.Person{
@@ -164,6 +167,9 @@ func (b *Bridge) onUser(ctx context.Context, m message) (outcome string, err err
 		}
 		b.Fault.At("bridge.claimed")
 		outcome, err := b.bring(ctx, person, id, opened, user)
+		if outcome == started && err == nil && source != event.SourceCanary {
+			b.Metrics.IntakeLatency.Observe(time.Since(env.Time).Seconds())
+		}
 		if !errors.Is(err, ErrNoRun) && !errors.Is(err, ErrOver) {
 			return outcome, err
 		}
@@ -206,9 +212,8 @@ func (b *Bridge) start(ctx context.Context, person event.Person, id event.Identi
 		return "", err
 	}
 	b.Metrics.StageSeconds.WithLabelValues("start").Observe(time.Since(begin).Seconds())
-	b.Metrics.IntakeLatency.Observe(max(0, time.Since(opened.Stored).Seconds()))
 	b.Fault.At("bridge.started")
-	_, err = b.Publisher.Fact(ctx, event.Fact{
+	err = b.tell(ctx, event.Fact{
 		Kind: event.FactStarted, UserID: user.UserID, Generation: person.Generation, At: time.Now().UTC(), Status: event.StatusWaiting,
 		Answers: event.AnswersUser, EventID: id.ID, EventSource: id.Source, Effect: event.EffectApplied,
 		Inbox: person.Source, Import: user.Import.ID,
@@ -270,7 +275,7 @@ func (b *Bridge) park(ctx context.Context, v event.Verification) (string, error)
 		return "", err
 	}
 	b.Fault.At("bridge.parked")
-	_, err = b.Publisher.Fact(ctx, event.Fact{
+	err = b.tell(ctx, event.Fact{
 		Kind: event.FactParked, UserID: v.UserID, At: time.Now().UTC(), Status: event.StatusParked,
 		Answers: event.AnswersVerification, EventID: v.ID, EventSource: v.Source,
 	})
@@ -289,7 +294,15 @@ func (b *Bridge) tellLate(ctx context.Context, p event.Person, v event.Verificat
 			f.Kind, f.Effect = event.FactDuplicate, event.EffectDuplicate
 		}
 	}
-	_, err := b.Publisher.Fact(ctx, f)
+	return b.tell(ctx, f)
+}
+
+// tell publishes a fact and counts what it says of an event.
+func (b *Bridge) tell(ctx context.Context, f event.Fact) error {
+	stored, err := b.Publisher.Fact(ctx, f)
+	if stored && f.Effect != "" && f.Inbox != event.SourceCanary {
+		b.Metrics.Events.WithLabelValues(f.Answers, string(f.Effect)).Inc()
+	}
 	return err
 }
 

@@ -371,7 +371,7 @@ func newRigConsumer(r *rig) *consumer {
 	reg := prometheus.NewRegistry()
 	shared := metrics.NewShared(reg)
 	b := New(Config{JetStream: r.js, Publisher: streams.NewPublisher(r.js, shared), Metrics: metrics.NewBridge(reg, shared), Log: slog.New(slog.DiscardHandler)})
-	return b.newConsumer(event.StreamVerifications, event.ConsumerVerifications, "verifications.v1.>", b.onVerification)
+	return b.newConsumer(event.StreamVerifications, event.ConsumerVerifications, "verifications.v1.>", "signal", b.onVerification)
 }
 
 func TestAnOutageUsesUpNoDelivery(t *testing.T) {

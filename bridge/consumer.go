@@ -25,6 +25,7 @@ const (
 type consumer struct {
 	*Bridge
 	stream, name, filter string
+	stage                string // in metrics
 	handle               func(context.Context, message) (outcome string, err error)
 
 	slots   chan struct{} // one a message in hand; full means that no more are taken
@@ -37,9 +38,9 @@ type consumer struct {
 	ended   chan struct{} // tells the safety net that a session ended by itself
 }
 
-func (b *Bridge) newConsumer(stream, name, filter string, handle func(context.Context, message) (string, error)) *consumer {
+func (b *Bridge) newConsumer(stream, name, filter, stage string, handle func(context.Context, message) (string, error)) *consumer {
 	return &consumer{
-		Bridge: b, stream: stream, name: name, filter: filter, handle: handle,
+		Bridge: b, stream: stream, name: name, filter: filter, stage: stage, handle: handle,
 		slots: make(chan struct{}, b.Workers), inHand: map[jetstream.Msg]struct{}{},
 		ended: make(chan struct{}, 1),
 	}
@@ -136,14 +137,6 @@ func (c *consumer) take(ctx, hands context.Context, msg jetstream.Msg) {
 		c.giveBack(msg, 0)
 		return
 	}
-	if meta, err := msg.Metadata(); err == nil {
-		lag := 0.0
-		if meta.NumPending > 0 {
-			lag = max(0, time.Since(meta.Timestamp).Seconds())
-		}
-		c.Metrics.Pending.WithLabelValues(c.name).Set(float64(meta.NumPending))
-		c.Metrics.LagSeconds.WithLabelValues(c.name).Set(lag)
-	}
 	c.hold(msg)
 	c.workers.Go(func() {
 		defer func() { c.release(msg); <-c.slots }()
@@ -183,7 +176,7 @@ func (c *consumer) process(ctx, hands context.Context, msg jetstream.Msg) {
 			c.bury(hands, msg, m, exhausted, event.ReasonExhausted, err)
 			return
 		case kind == transient:
-			c.Metrics.Retries.WithLabelValues(c.name, "transient").Inc()
+			c.Metrics.Retries.WithLabelValues(c.stage, "transient").Inc()
 			c.Log.Warn("message is tried again later", "consumer", c.name, "seq", m.Seq, "attempt", meta.NumDelivered, "error", err)
 			c.giveBack(msg, backoff(int(meta.NumDelivered)))
 			return

@@ -43,7 +43,7 @@ func (d demoCmd) Run(s *session) error {
 	stopped := make(chan error, 1)
 	fmt.Fprintln(s.stdout, "Starting NATS, Temporal, the catcher and all roles on free ports …")
 	go func() {
-		stopped <- app.Run(ctx, c, app.Env{Embed: s.Embed, Up: true, Out: discard{}, Log: s.logger(c.Base), Ready: func(a app.Addresses) { ready <- a }})
+		stopped <- app.Run(ctx, c, app.Env{Embed: s.Embed, Up: true, Version: s.Version, Out: discard{}, Log: s.logger(c.Base), Ready: func(a app.Addresses) { ready <- a }})
 	}()
 	var a app.Addresses
 	select {

@@ -61,7 +61,7 @@ func (u upCmd) Run(s *session) error {
 		return err
 	}
 	return app.Run(s.ctx, c, app.Env{
-		Embed: s.Embed, Up: true, Out: s.stdout, Log: s.logger(c.Base),
+		Embed: s.Embed, Up: true, Version: s.Version, Out: s.stdout, Log: s.logger(c.Base),
 		Ready: func(a app.Addresses) { s.welcome(c, a, sampled) },
 	})
 }
@@ -120,7 +120,7 @@ func (s *session) welcome(c app.Config, a app.Addresses, sampled bool) {
 }
 
 func (s *session) role(c app.Config) error {
-	return app.Run(s.ctx, c, app.Env{Out: s.stdout, Log: s.logger(c.Base), Ready: func(a app.Addresses) {
+	return app.Run(s.ctx, c, app.Env{Version: s.Version, Out: s.stdout, Log: s.logger(c.Base), Ready: func(a app.Addresses) {
 		fmt.Fprintf(s.stdout, "ready; metrics at http://%s/metrics\n", a.Ops)
 		if a.Console != "" {
 			fmt.Fprintf(s.stdout, "console at http://%s\n", a.Console)

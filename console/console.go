@@ -111,19 +111,27 @@ func (k *Console) measure(ctx context.Context) error {
 	t := time.NewTicker(2 * time.Second)
 	defer t.Stop()
 	for {
-		people, letters, err := k.model.counts(ctx)
-		if err == nil {
-			for _, s := range event.Statuses() {
-				k.Metrics.People.WithLabelValues(string(s)).Set(float64(people[s]))
-			}
-			for l, n := range letters {
-				k.Metrics.DeadLetters.WithLabelValues(l[0], l[1]).Set(float64(n))
-			}
+		if f, err := k.model.figures(ctx); err == nil {
+			k.setGauges(f)
 		}
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+func (k *Console) setGauges(f figures) {
+	for _, s := range event.Statuses() {
+		k.Metrics.People.WithLabelValues(string(s)).Set(float64(f.people[s]))
+		if s.Final() {
+			continue
+		}
+		age := 0.0
+		if at := f.oldest[s]; !at.IsZero() {
+			age = max(0, time.Since(at).Seconds())
+		}
+		k.Metrics.PeopleOldest.WithLabelValues(string(s)).Set(age)
 	}
 }

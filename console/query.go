@@ -218,25 +218,37 @@ func (m *model) deadLetters(ctx context.Context, limit int) ([]DeadLetter, error
 	return out, rows.Err()
 }
 
-// counts are the people by status and the dead letters by stream and reason.
-func (m *model) counts(ctx context.Context) (people map[event.Status]int, letters map[[2]string]int, err error) {
-	people, letters = map[event.Status]int{}, map[[2]string]int{}
-	rows, err := m.db.QueryContext(ctx, `SELECT 'p', status, '', count(*) FROM people GROUP BY status UNION ALL SELECT 'd', stream, reason, count(*) FROM deadletters GROUP BY stream, reason`)
+// figures are what the gauges and the head of each page show.
+type figures struct {
+	people  map[event.Status]int
+	oldest  map[event.Status]time.Time // of the statuses that are not final
+	letters int
+}
+
+func (m *model) figures(ctx context.Context) (figures, error) {
+	f := figures{people: map[event.Status]int{}, oldest: map[event.Status]time.Time{}}
+	rows, err := m.db.QueryContext(ctx, `SELECT status, count(*), min(since) FROM people GROUP BY status
+		UNION ALL SELECT 'letters', count(*), 0 FROM deadletters`)
 	if err != nil {
-		return nil, nil, err
+		return f, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var kind, a, b string
+		var status event.Status
 		var n int
-		if err := rows.Scan(&kind, &a, &b, &n); err != nil {
-			return nil, nil, err
+		var since int64
+		if err := rows.Scan(&status, &n, &since); err != nil {
+			return f, err
 		}
-		if kind == "p" {
-			people[event.Status(a)] = n
-		} else {
-			letters[[2]string{a, b}] = n
+		switch {
+		case status == "letters":
+			f.letters = n
+		default:
+			f.people[status] = n
+			if !status.Final() {
+				f.oldest[status] = time.UnixMicro(since)
+			}
 		}
 	}
-	return people, letters, rows.Err()
+	return f, rows.Err()
 }

@@ -214,15 +214,11 @@ func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name st
 	d["User0"] = k.sessions.GetString(r.Context(), sessionUser)
 	d["Path"] = r.URL.Path
 	if d["User0"] != "" {
-		people, letters, err := k.model.counts(r.Context())
+		f, err := k.model.figures(r.Context())
 		if err != nil {
 			k.Log.Error("the counts cannot be read", "error", err)
 		}
-		n := 0
-		for _, l := range letters {
-			n += l
-		}
-		d["Waiting"], d["LetterCount"] = people[event.StatusWaiting], n
+		d["Waiting"], d["LetterCount"] = f.people[event.StatusWaiting], f.letters
 	}
 	var b strings.Builder
 	if err := pages.ExecuteTemplate(&b, name, d); err != nil {

@@ -1,5 +1,7 @@
 package event
 
+import "strings"
+
 // Streams, buckets and consumers on JetStream. docs/contract.md lists them.
 const (
 	StreamUsers         = "USERS"
@@ -14,6 +16,10 @@ const (
 	ConsumerUsers         = "bridge-users"
 	ConsumerVerifications = "bridge-verifications"
 )
+
+// SourceCanary is the inbox of canary users: they go the whole way, and no figure
+// about people counts them.
+const SourceCanary = "canary"
 
 // Names on Temporal.
 const (
@@ -79,4 +85,14 @@ func FactSubject(kind string) string { return "onboarding.v1." + kind }
 // DeadLetterSubject is where messages of stream that cannot be used are kept.
 func DeadLetterSubject(stream, reason string) string {
 	return "deadletters.v1." + stream + "." + reason
+}
+
+// ParseDeadLetterSubject tells where a dead letter came from and why it is one;
+// ok is false for any other subject.
+func ParseDeadLetterSubject(subject string) (stream, reason string, ok bool) {
+	rest, ok := strings.CutPrefix(subject, "deadletters.v1.")
+	if !ok {
+		return "", "", false
+	}
+	return strings.Cut(rest, ".")
 }

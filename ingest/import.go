@@ -26,6 +26,9 @@ type job struct {
 	nature nature
 	report Report
 	redrop bool
+
+	claimed  time.Time // when the file was taken
+	progress *progress
 }
 
 // redropMark lies in a claim whose content may be known.
@@ -68,10 +71,13 @@ func (w *Watcher) process(ctx context.Context, in Inbox, id string) error {
 			return j.refuse(&fileError{"E_KNOWN", fmt.Sprintf("this content was imported as %s, but the stream has forgotten it; if it must be imported again, use usher redrop", of)})
 		}
 	}
+	j.progress = w.work(in)
+	defer j.progress.end()
 	if err := j.validate(ctx); err != nil {
 		return j.refuse(err)
 	}
 	w.Metrics.StageSeconds.WithLabelValues("parse").Observe(time.Since(began).Seconds())
+	j.progress.of(j.report.Rows)
 	if j.report.Published > 0 && !(c.Import == id && c.Done) {
 		if err := j.publish(ctx, c, seq); err != nil {
 			return err
@@ -110,11 +116,23 @@ func (w *Watcher) open(in Inbox, id string) (*job, error) {
 	j.report = Report{
 		Import: id, File: j.name, Source: in.Source, Errors: map[string]int{}, StartedAt: imported.Time().UTC(),
 	}
+	j.claimed = claimedAt(filepath.Join(j.dir, j.name), imported.Time())
 	j.file, err = os.Open(filepath.Join(j.dir, j.name))
 	if errors.Is(err, fs.ErrPermission) {
 		err = &fileError{"E_UNREADABLE", "usher may not read this file; change its permissions and drop it again"}
 	}
 	return j, err
+}
+
+// claimedAt is when the file was renamed into its claim: its inode changed then,
+// and has not since. The id of the import knows that only to the second.
+func claimedAt(path string, imported time.Time) time.Time {
+	l, _ := lookAt(path) // gone: the error comes when it is opened
+	t := time.Unix(0, l.ctime).UTC()
+	if t.Before(imported) || t.After(time.Now()) {
+		return imported.UTC()
+	}
+	return t
 }
 
 func (j *job) describe() {
@@ -211,6 +229,7 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 			cancel()
 			break
 		}
+		j.progress.at(b.checkpoint.Record)
 	}
 	if readErr := <-read; err == nil {
 		err = readErr
@@ -236,7 +255,7 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) e
 		c.Record = rec.number
 		if len(errs) == 0 {
 			u.Import = event.Import{ID: c.Import, File: j.name, Record: rec.number, Line: rec.line}
-			m, err := userEvent(u, j.in.Source, j.nature.digest, id.Time())
+			m, err := userEvent(u, j.in.Source, j.nature.digest, id.Time(), j.claimed)
 			if err != nil {
 				return err
 			}
@@ -307,6 +326,9 @@ func (j *job) finish() error {
 
 func (j *job) count() {
 	r, m := j.report, j.Metrics
+	if r.Source == event.SourceCanary {
+		return
+	}
 	m.Files.WithLabelValues(r.Source, r.Result).Inc()
 	m.Records.WithLabelValues(r.Source, "published", "").Add(float64(r.Published))
 	for code, n := range r.Errors {

@@ -61,7 +61,7 @@ func config(dir string, js jetstream.JetStream, log slog.Handler) Config {
 		Inboxes: []Inbox{{Source: "inbox", Dir: filepath.Join(dir, "inbox")}},
 		Archive: filepath.Join(dir, "archive"), Refused: filepath.Join(dir, "refused"),
 		Key: event.Key("a key for these tests"), JetStream: js, Rescan: 100 * time.Millisecond, Quiet: 200 * time.Millisecond, Empty: 200 * time.Millisecond,
-		Metrics: metrics.NewIngest(reg, metrics.NewShared(reg), "inbox"), Log: slog.New(log),
+		Metrics: metrics.NewIngest(reg, metrics.NewShared(reg), RowCodes, "inbox"), Log: slog.New(log),
 	}
 }
 
@@ -421,7 +421,7 @@ func TestTheFence(t *testing.T) {
 	commit := func(expect uint64) (uint64, error) {
 		var events []*nats.Msg
 		for i := range rows {
-			m, err := userEvent(event.User{UserID: fmt.Sprint("u-", i), Email: "a@example.org", Import: event.Import{Record: i + 1}}, "inbox", "d", time.Now())
+			m, err := userEvent(event.User{UserID: fmt.Sprint("u-", i), Email: "a@example.org", Import: event.Import{Record: i + 1}}, "inbox", "d", time.Now(), time.Now())
 			if err != nil {
 				return 0, err
 			}

@@ -72,10 +72,21 @@ func (w *Watcher) settle(ctx context.Context, in Inbox, start func()) error {
 				delete(candidates, name)
 			}
 		}
+		w.measure(in, candidates)
 		if claimed {
 			start()
 		}
 	}
+}
+
+// measure shows what waits in the inbox.
+func (w *Watcher) measure(in Inbox, candidates map[string]*candidate) {
+	oldest := time.Duration(0)
+	for _, c := range candidates {
+		oldest = max(oldest, time.Since(c.seen))
+	}
+	w.Metrics.Waiting.WithLabelValues(in.Source).Set(float64(len(candidates)))
+	w.Metrics.OldestSeconds.WithLabelValues(in.Source).Set(oldest.Seconds())
 }
 
 // scan looks at the whole folder. A folder that is away is an outage, not an

@@ -23,6 +23,12 @@ const (
 	maxAttrs     = 50
 )
 
+// RowCodes lists the codes with which a row may be refused.
+var RowCodes = []string{
+	"E_COLUMN_COUNT", "E_DUP_IN_FILE", "E_EMAIL_SYNTAX", "E_ENCODING", "E_EXCEL_SCIENTIFIC", "E_JSON", "E_LOCALE",
+	"E_PHONE_INVALID", "E_QUOTE", "E_REQUIRED", "E_TOO_LONG", "E_USER_ID",
+}
+
 // validator turns rows into users, and remembers who was in the file already.
 type validator struct {
 	inbox Inbox

@@ -1,194 +1,229 @@
-// Package metrics holds every collector of usher, one struct per stage, made
-// from a prometheus.Registerer. Names and labels are those of docs/contract.md.
+// Package metrics holds the catalogue of every metric of usher and the
+// collectors made from it, one struct per stage.
 //
-// Labels are bounded sets, and combinations known beforehand exist at zero, so
-// that rate() and alerts see the first failure. No label carries a user, an
-// address, a file name or an error's text. Two sets fit in one process: nothing
-// is registered globally.
+// A metric is declared once, with its meaning, unit, labels and their bounded
+// values. The collectors here, the dashboards and alert rules in deploy, their
+// tests and docs/metrics.md all come from that declaration or are checked
+// against it, so names cannot drift apart.
+//
+// No label carries a user, an address, a file name or an error's text. Two sets
+// fit in one process: nothing is registered globally.
 package metrics
 
-import (
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
-
-	"usher/event"
-)
-
-// Buckets in seconds: machine time from 5 ms to a minute, the human wait from a
-// minute to two weeks.
-var (
-	machineBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
-	humanBuckets   = []float64{60, 300, 900, 3600, 4 * 3600, 12 * 3600, 86400, 2 * 86400, 3 * 86400, 7 * 86400, 14 * 86400}
-)
+import "github.com/prometheus/client_golang/prometheus"
 
 // Shared are the collectors that more than one stage moves.
 type Shared struct {
 	EventsPublished *prometheus.CounterVec   // stream
 	Retries         *prometheus.CounterVec   // stage, reason
 	StageSeconds    *prometheus.HistogramVec // stage
+	Events          *prometheus.CounterVec   // kind = user, verification; effect
 }
 
 // NewShared registers the shared collectors; once per registry.
 func NewShared(reg prometheus.Registerer) *Shared {
-	f := promauto.With(reg)
-	s := &Shared{
-		EventsPublished: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "usher_events_published_total", Help: "Events published and acknowledged, by stream.",
-		}, []string{"stream"}),
-		Retries: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "usher_retries_total", Help: "Steps tried again, by stage and reason.",
-		}, []string{"stage", "reason"}),
-		StageSeconds: f.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "usher_stage_seconds", Help: "Time one step took, by stage.", Buckets: machineBuckets,
-		}, []string{"stage"}),
+	return &Shared{
+		EventsPublished: eventsPublished.CounterVec(reg),
+		Retries:         retriesTotal.CounterVec(reg),
+		StageSeconds:    stageSeconds.HistogramVec(reg),
+		Events:          eventsTotal.CounterVec(reg),
 	}
-	for _, stream := range []string{event.StreamUsers, event.StreamVerifications, event.StreamOnboarding, event.StreamDeadLetters} {
-		s.EventsPublished.WithLabelValues(stream)
-	}
-	for _, stage := range []string{"settle", "parse", "publish", "start", "signal", "activate", "email", "sms"} {
-		s.StageSeconds.WithLabelValues(stage)
-		s.Retries.WithLabelValues(stage, "transient")
-	}
-	return s
 }
 
 // Ingest are the collectors of the watch role.
 type Ingest struct {
 	*Shared
-	Files   *prometheus.CounterVec // source, result = archived, refused, duplicate
-	Records *prometheus.CounterVec // source, result = published, refused; reason = "" or a code
+	Files         *prometheus.CounterVec // source, result = archived, refused, duplicate
+	Records       *prometheus.CounterVec // source, result = published, refused; reason = "" or a code
+	ImportRows    *prometheus.GaugeVec   // source, state = total, done
+	ImportsInWork *prometheus.GaugeVec   // source
+	Waiting       *prometheus.GaugeVec   // source
+	OldestSeconds *prometheus.GaugeVec   // source
 }
 
-// NewIngest registers the collectors of the watch role for the given inboxes.
-func NewIngest(reg prometheus.Registerer, shared *Shared, sources ...string) *Ingest {
-	f := promauto.With(reg)
-	m := &Ingest{
-		Shared: shared,
-		Files: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "usher_files_total", Help: "Files taken from an inbox, by how they ended.",
-		}, []string{"source", "result"}),
-		Records: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "usher_records_total", Help: "Records of files, by result; reason is the code of the first error.",
-		}, []string{"source", "result", "reason"}),
+// NewIngest registers the collectors of the watch role for the given inboxes and
+// the codes that a row may be refused with.
+func NewIngest(reg prometheus.Registerer, shared *Shared, codes []string, sources ...string) *Ingest {
+	return &Ingest{
+		Shared:        shared,
+		Files:         filesTotal.with("source", sources...).CounterVec(reg),
+		Records:       recordsTotal.with("source", sources...).with("reason", codes...).CounterVec(reg),
+		ImportRows:    importRows.with("source", sources...).GaugeVec(reg),
+		ImportsInWork: importsInWork.with("source", sources...).GaugeVec(reg),
+		Waiting:       inboxWaiting.with("source", sources...).GaugeVec(reg),
+		OldestSeconds: inboxOldest.with("source", sources...).GaugeVec(reg),
 	}
-	for _, source := range sources {
-		for _, result := range []string{"archived", "refused", "duplicate"} {
-			m.Files.WithLabelValues(source, result)
-		}
-		m.Records.WithLabelValues(source, "published", "")
-	}
-	return m
 }
 
 // Bridge are the collectors of the bridge role.
 type Bridge struct {
 	*Shared
 	Messages      *prometheus.CounterVec // stream, outcome
-	Pending       *prometheus.GaugeVec   // consumer
-	LagSeconds    *prometheus.GaugeVec   // consumer
-	IntakeLatency prometheus.Histogram
+	IntakeLatency prometheus.Observer
+	BreakerOpen   prometheus.Gauge
 }
-
-// Outcomes are the ends that a message may find in the bridge.
-var Outcomes = []string{"started", "signalled", "parked", "known", "malformed", "denied", "exhausted"}
 
 // NewBridge registers the collectors of the bridge role.
 func NewBridge(reg prometheus.Registerer, shared *Shared) *Bridge {
-	f := promauto.With(reg)
-	m := &Bridge{
-		Shared: shared,
-		Messages: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "usher_bridge_messages_total", Help: "Messages that this process acked or terminated, by outcome.",
-		}, []string{"stream", "outcome"}),
-		Pending: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "usher_consumer_pending", Help: "Messages that a consumer has not been given yet.",
-		}, []string{"consumer"}),
-		LagSeconds: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "usher_consumer_lag_seconds", Help: "Age of the message that a consumer was given last; 0 when nothing is pending.",
-		}, []string{"consumer"}),
-		IntakeLatency: f.NewHistogram(prometheus.HistogramOpts{
-			Name: "usher_intake_latency_seconds", Help: "Time from a file being complete to a user's workflow being started.", Buckets: machineBuckets,
-		}),
+	return &Bridge{
+		Shared:        shared,
+		Messages:      bridgeMessages.CounterVec(reg),
+		IntakeLatency: intakeLatency.observer(reg),
+		BreakerOpen:   breakerOpen.gauge(reg),
 	}
-	for _, stream := range []string{event.StreamUsers, event.StreamVerifications} {
-		for _, outcome := range Outcomes {
-			m.Messages.WithLabelValues(stream, outcome)
+}
+
+// Streams are what a sampler of JetStream sets.
+type Streams struct {
+	MaxStorage, UsedStorage                   prometheus.Gauge
+	Messages, Bytes, Limit                    *prometheus.GaugeVec // stream_name
+	NumPending, NumAckPending, NumRedelivered *prometheus.GaugeVec // stream_name, consumer_name
+	Pending, LagSeconds                       *prometheus.GaugeVec // consumer
+	DeadLetters                               *prometheus.GaugeVec // stream, reason
+	DeadLettersOldest                         prometheus.Gauge
+}
+
+// NewStreams registers what a sampler of JetStream sets.
+func NewStreams(reg prometheus.Registerer) *Streams {
+	return &Streams{
+		MaxStorage:        named("jetstream_server_max_storage").gauge(reg),
+		UsedStorage:       named("jetstream_server_total_message_bytes").gauge(reg),
+		Messages:          named("jetstream_stream_total_messages").GaugeVec(reg),
+		Bytes:             named("jetstream_stream_total_bytes").GaugeVec(reg),
+		Limit:             named("jetstream_stream_limit_bytes").GaugeVec(reg),
+		NumPending:        named("jetstream_consumer_num_pending").GaugeVec(reg),
+		NumAckPending:     named("jetstream_consumer_num_ack_pending").GaugeVec(reg),
+		NumRedelivered:    named("jetstream_consumer_num_redelivered").GaugeVec(reg),
+		Pending:           consumerPending.GaugeVec(reg),
+		LagSeconds:        consumerLag.GaugeVec(reg),
+		DeadLetters:       deadLetters.GaugeVec(reg),
+		DeadLettersOldest: deadLettersOldest.gauge(reg),
+	}
+}
+
+// SetDeadLetters shows how many there are by stream and reason; what is not in
+// counts is 0.
+func (s *Streams) SetDeadLetters(counts map[[2]string]int) {
+	for _, stream := range deadStreams {
+		for _, reason := range deadReasons {
+			s.DeadLetters.WithLabelValues(stream, reason).Set(float64(counts[[2]string{stream, reason}]))
 		}
 	}
-	for _, c := range []string{event.ConsumerUsers, event.ConsumerVerifications} {
-		m.Pending.WithLabelValues(c)
-		m.LagSeconds.WithLabelValues(c)
-	}
-	return m
 }
 
 // Worker are the collectors of the worker role.
 type Worker struct {
 	*Shared
-	Events         *prometheus.CounterVec // kind = user, verification; effect
 	Finished       *prometheus.CounterVec // status
-	Attempts       *prometheus.CounterVec // channel, provider, result, reason
-	Messages       *prometheus.CounterVec // channel, provider, outcome
-	WelcomeLatency prometheus.Histogram
-	Wait           prometheus.Histogram
+	WelcomeLatency prometheus.Observer
+	Wait           prometheus.Observer
+
+	Attempts *prometheus.CounterVec // channel, provider, result, reason
+	Messages *prometheus.CounterVec // channel, provider, outcome
+	Copies   *prometheus.CounterVec // channel, provider
 }
 
 // NewWorker registers the collectors of the worker role.
 func NewWorker(reg prometheus.Registerer, shared *Shared) *Worker {
-	f := promauto.With(reg)
-	m := &Worker{
-		Shared: shared,
-		Events: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "usher_events_total", Help: "Events that reached a workflow, by what it made of them.",
-		}, []string{"kind", "effect"}),
-		Finished: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "usher_finished_total", Help: "Onboardings that ended, by status.",
-		}, []string{"status"}),
-		Attempts: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "usher_notify_attempts_total", Help: "Attempts to send a message, by result.",
-		}, []string{"channel", "provider", "result", "reason"}),
-		Messages: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "usher_notify_messages_total", Help: "Messages that came to an end, by outcome.",
-		}, []string{"channel", "provider", "outcome"}),
-		WelcomeLatency: f.NewHistogram(prometheus.HistogramOpts{
-			Name: "usher_welcome_latency_seconds", Help: "Time from a decision being stored to the last channel's acceptance.", Buckets: machineBuckets,
-		}),
-		Wait: f.NewHistogram(prometheus.HistogramOpts{
-			Name: "usher_verification_wait_seconds", Help: "Time that a user waited for the decision.", Buckets: humanBuckets,
-		}),
+	later := func(m Metric) Metric { m.Zeros = [][]string{}; return m } // see Provider
+	return &Worker{
+		Shared:         shared,
+		Finished:       finishedTotal.CounterVec(reg),
+		WelcomeLatency: welcomeLatency.observer(reg),
+		Wait:           verificationWait.observer(reg),
+		Attempts:       later(notifyAttempts).CounterVec(reg),
+		Messages:       later(notifyMessages).CounterVec(reg),
+		Copies:         later(notifyCopies).CounterVec(reg),
 	}
-	for _, kind := range []string{"user", "verification"} {
-		for _, effect := range []event.Effect{event.EffectApplied, event.EffectUpdated, event.EffectUnchanged, event.EffectDuplicate, event.EffectLate} {
-			m.Events.WithLabelValues(kind, string(effect))
+}
+
+// Provider makes the zeros of one provider, whose failures have the given
+// reasons.
+func (w *Worker) Provider(channel, provider string, reasons []string) {
+	for _, reason := range reasons {
+		for _, result := range []string{"retry", "failed", "unknown"} {
+			w.Attempts.WithLabelValues(channel, provider, result, reason)
 		}
+		w.Retries.WithLabelValues(channel, reason)
 	}
-	for _, status := range event.Statuses() {
-		if status.Final() {
-			m.Finished.WithLabelValues(string(status))
-		}
+	w.Attempts.WithLabelValues(channel, provider, "accepted", "")
+	for _, outcome := range []string{"accepted", "failed", "unknown"} {
+		w.Messages.WithLabelValues(channel, provider, outcome)
 	}
-	return m
+	w.Copies.WithLabelValues(channel, provider)
 }
 
 // Console are the collectors of the console role, set from its read model.
 type Console struct {
-	People      *prometheus.GaugeVec // status
-	DeadLetters *prometheus.GaugeVec // stream, reason
+	People       *prometheus.GaugeVec // status
+	PeopleOldest *prometheus.GaugeVec // status
 }
 
 // NewConsole registers the collectors of the console role.
 func NewConsole(reg prometheus.Registerer) *Console {
-	f := promauto.With(reg)
-	m := &Console{
-		People: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "usher_people", Help: "Users by status. Several consoles each export it: take the max.",
-		}, []string{"status"}),
-		DeadLetters: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "usher_deadletters", Help: "Dead letters kept, by the stream they came from and why.",
-		}, []string{"stream", "reason"}),
+	return &Console{
+		People:       people.GaugeVec(reg),
+		PeopleOldest: peopleOldest.GaugeVec(reg),
 	}
-	for _, status := range event.Statuses() {
-		m.People.WithLabelValues(string(status))
+}
+
+// Canary are the collectors of canary runs.
+type Canary struct {
+	Runs    *prometheus.CounterVec // result, step
+	Seconds prometheus.Observer
+	Last    prometheus.Gauge
+}
+
+// NewCanary registers the collectors of canary runs.
+func NewCanary(reg prometheus.Registerer) *Canary {
+	c := &Canary{canaryRuns.CounterVec(reg), canarySeconds.observer(reg), canaryLast.gauge(reg)}
+	c.Last.SetToCurrentTime()
+	return c
+}
+
+// Process are the collectors that every process has.
+type Process struct {
+	Components        *prometheus.GaugeVec // component
+	DiskFree          prometheus.Gauge
+	DiskSize          prometheus.Gauge
+	CertificateExpiry *prometheus.GaugeVec // peer
+	SamplerErrors     prometheus.Counter
+}
+
+// NewProcess registers the collectors that every process has.
+func NewProcess(reg prometheus.Registerer, version, goversion string) *Process {
+	buildInfo.with("version", version).with("goversion", goversion).GaugeVec(reg).WithLabelValues(version, goversion).Set(1)
+	return &Process{
+		Components:        componentState.GaugeVec(reg),
+		DiskFree:          diskFree.gauge(reg),
+		DiskSize:          diskSize.gauge(reg),
+		CertificateExpiry: certificateExpiry.GaugeVec(reg),
+		SamplerErrors:     samplerErrors.counter(reg),
+	}
+}
+
+// Server are what the embedded NATS server says of itself.
+type Server struct {
+	Connections, SlowConsumers         prometheus.Gauge
+	InMsgs, OutMsgs, InBytes, OutBytes prometheus.Gauge
+}
+
+// NewServer registers the figures of the embedded NATS server.
+func NewServer(reg prometheus.Registerer) *Server {
+	return &Server{
+		Connections:   named("gnatsd_varz_connections").gauge(reg),
+		SlowConsumers: named("gnatsd_varz_slow_consumers").gauge(reg),
+		InMsgs:        named("gnatsd_varz_in_msgs").gauge(reg),
+		OutMsgs:       named("gnatsd_varz_out_msgs").gauge(reg),
+		InBytes:       named("gnatsd_varz_in_bytes").gauge(reg),
+		OutBytes:      named("gnatsd_varz_out_bytes").gauge(reg),
+	}
+}
+
+func named(name string) Metric {
+	m, ok := Find(name)
+	if !ok {
+		panic("the catalogue has no " + name)
 	}
 	return m
 }

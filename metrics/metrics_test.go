@@ -10,7 +10,7 @@ import (
 func TestEverythingFitsOneRegistry(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	s := NewShared(reg)
-	NewIngest(reg, s, "inbox", "hr")
+	NewIngest(reg, s, []string{"E_QUOTE"}, "inbox", "hr")
 	NewBridge(reg, s)
 	NewWorker(reg, s)
 	NewConsole(reg)

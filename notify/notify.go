@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/ksuid"
 
 	"usher/event"
@@ -37,6 +38,8 @@ type Request struct {
 	Attributes                 map[string]string
 
 	Decided time.Time // the date of the message, however often it is tried
+
+	Canary bool // nobody reads it, so no figure counts it
 }
 
 func (r Request) key() string {
@@ -71,6 +74,7 @@ type Sender struct {
 	Config
 	templates *templates
 	channels  map[string]transport
+	unread    *metrics.Worker // takes what canary messages would count
 }
 
 // transport hands one rendered message to a provider.
@@ -118,19 +122,20 @@ func New(c Config) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sender{c, t, map[string]transport{event.ChannelEmail: mail, event.ChannelSMS: text}}
+	nowhere := prometheus.NewRegistry()
+	s := &Sender{c, t, map[string]transport{event.ChannelEmail: mail, event.ChannelSMS: text}, metrics.NewWorker(nowhere, metrics.NewShared(nowhere))}
 	for channel, tr := range s.channels {
-		for _, r := range Reasons {
-			for _, result := range []string{"retry", "failed", "unknown"} {
-				c.Metrics.Attempts.WithLabelValues(channel, tr.provider(), result, r)
-			}
-		}
-		c.Metrics.Attempts.WithLabelValues(channel, tr.provider(), "accepted", "")
-		for _, outcome := range []string{"accepted", "failed", "unknown"} {
-			c.Metrics.Messages.WithLabelValues(channel, tr.provider(), outcome)
-		}
+		c.Metrics.Provider(channel, tr.provider(), Reasons)
 	}
 	return s, nil
+}
+
+// metrics are where a message is counted.
+func (s *Sender) metrics(r Request) *metrics.Worker {
+	if r.Canary {
+		return s.unread
+	}
+	return s.Metrics
 }
 
 // Close gives back what the Sender holds. Nothing may be sent afterwards.
@@ -185,7 +190,7 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 		s.Fault.At("notify.handed")
 		sent, err := s.accept(ctx, r, t, a, id)
 		if err == nil {
-			s.Metrics.StageSeconds.WithLabelValues(r.Channel).Observe(time.Since(began).Seconds())
+			s.metrics(r).StageSeconds.WithLabelValues(r.Channel).Observe(time.Since(began).Seconds())
 			s.Fault.At("notify.accepted")
 		}
 		return sent, err
@@ -233,7 +238,7 @@ func (s *Sender) commit(ctx context.Context, r Request, a *attempt) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	_, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
+	written, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
 		switch {
 		case e.State == event.SendAccepted:
 			return errAccepted
@@ -255,6 +260,9 @@ func (s *Sender) commit(ctx context.Context, r Request, a *attempt) error {
 		return err
 	}
 	a.committed = true
+	if written.Copies > a.found.Copies {
+		s.metrics(r).Copies.WithLabelValues(r.Channel, s.channels[r.Channel].provider()).Inc()
+	}
 	s.Fault.At("notify.submitting")
 	return nil
 }
@@ -268,8 +276,8 @@ func (s *Sender) accept(ctx context.Context, r Request, t transport, a attempt, 
 	if err != nil {
 		return sent, fmt.Errorf("the message was accepted, but the ledger cannot be written: %w", err)
 	}
-	s.Metrics.Attempts.WithLabelValues(r.Channel, t.provider(), "accepted", "").Inc()
-	s.Metrics.Messages.WithLabelValues(r.Channel, t.provider(), "accepted").Inc()
+	s.metrics(r).Attempts.WithLabelValues(r.Channel, t.provider(), "accepted", "").Inc()
+	s.metrics(r).Messages.WithLabelValues(r.Channel, t.provider(), "accepted").Inc()
 	return sent, nil
 }
 
@@ -291,14 +299,14 @@ func (s *Sender) record(ctx context.Context, r Request, t transport, a attempt, 
 	case a.committed: // surely not taken: free for another try
 		entry, err = s.write(ctx, r, a, func(e *event.Send) { e.State, e.Token, e.Reason, e.At = "", "", f.reason, now() })
 	}
-	s.Metrics.Attempts.WithLabelValues(r.Channel, t.provider(), result, f.reason).Inc()
+	s.metrics(r).Attempts.WithLabelValues(r.Channel, t.provider(), result, f.reason).Inc()
 	if err != nil {
 		return entry, fmt.Errorf("the ledger cannot be written after %s: %w", f.reason, err)
 	}
 	if terminal {
-		s.Metrics.Messages.WithLabelValues(r.Channel, t.provider(), result).Inc()
+		s.metrics(r).Messages.WithLabelValues(r.Channel, t.provider(), result).Inc()
 	} else {
-		s.Metrics.Retries.WithLabelValues(r.Channel, f.reason).Inc()
+		s.metrics(r).Retries.WithLabelValues(r.Channel, f.reason).Inc()
 	}
 	s.Log.Info("message not accepted", "channel", r.Channel, "provider", t.provider(), "result", result, "reason", f.reason, "error", f.err)
 	switch {
@@ -326,7 +334,7 @@ func (s *Sender) hold(ctx context.Context, r Request, t transport) (event.Send, 
 	if entry.State == event.SendAccepted {
 		return entry, nil
 	}
-	s.Metrics.Messages.WithLabelValues(r.Channel, t.provider(), "unknown").Inc()
+	s.metrics(r).Messages.WithLabelValues(r.Channel, t.provider(), "unknown").Inc()
 	return entry, event.Permanent(ErrHeld)
 }
 

@@ -185,6 +185,9 @@ func (a *Activities) DeadLetter(ctx context.Context, o Orphans) error {
 
 // count moves the metrics that tell what workflows made of events.
 func (a *Activities) count(f event.Fact) {
+	if f.Inbox == event.SourceCanary {
+		return
+	}
 	if f.Effect != "" {
 		a.Metrics.Events.WithLabelValues(f.Answers, string(f.Effect)).Inc()
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"usher/metrics"
 )
 
 // Config says which servers to run and where.
@@ -112,6 +114,13 @@ func (s *Servers) TemporalUIAddr() string {
 
 // MaxStore is the room that JetStream has, in bytes.
 func (s *Servers) MaxStore() int64 { return s.maxStore }
+
+// Measure sets the gauges about the embedded NATS; without one they stay 0.
+func (s *Servers) Measure(m *metrics.Server) {
+	if s.nats != nil {
+		s.nats.measure(m)
+	}
+}
 
 // Failed yields the reason when a server cannot go on. The process should stop.
 func (s *Servers) Failed() <-chan error { return s.failed }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"usher/metrics"
 )
 
 type natsServer struct {
@@ -62,6 +64,20 @@ func (n *natsServer) stop() error {
 	n.server.Shutdown()
 	n.server.WaitForShutdown()
 	return nil
+}
+
+// measure sets what the server says of itself.
+func (n *natsServer) measure(m *metrics.Server) {
+	v, err := n.server.Varz(nil)
+	if err != nil {
+		return // it is stopping
+	}
+	m.Connections.Set(float64(v.Connections))
+	m.SlowConsumers.Set(float64(v.SlowConsumers))
+	m.InMsgs.Set(float64(v.InMsgs))
+	m.OutMsgs.Set(float64(v.OutMsgs))
+	m.InBytes.Set(float64(v.InBytes))
+	m.OutBytes.Set(float64(v.OutBytes))
 }
 
 // natsLog hands what NATS says from warn on to slog. NATS reports through Fatalf

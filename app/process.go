@@ -1,0 +1,37 @@
+package app
+
+import (
+	"context"
+	"time"
+)
+
+// watchProcess keeps the gauges about what this process stands on up to date.
+func (p *process) watchProcess(ctx context.Context) error {
+	t := time.NewTicker(10 * time.Second)
+	defer t.Stop()
+	for {
+		if p.temporal != nil {
+			look, cancel := context.WithTimeout(ctx, 5*time.Second)
+			_, err := p.temporal.CheckHealth(look, nil)
+			cancel()
+			p.temporalAway.Store(err != nil && ctx.Err() == nil)
+		}
+		if free, size, err := diskRoom(p.Data); err == nil {
+			p.figures.DiskFree.Set(float64(free))
+			p.figures.DiskSize.Set(float64(size))
+		} else {
+			p.figures.SamplerErrors.Inc()
+		}
+		if tls, err := p.nc.TLSConnectionState(); err == nil && len(tls.PeerCertificates) > 0 {
+			p.figures.CertificateExpiry.WithLabelValues("nats").Set(float64(tls.PeerCertificates[0].NotAfter.Unix()))
+		}
+		if p.ownNATS != nil {
+			p.servers.Measure(p.ownNATS)
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

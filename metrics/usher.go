@@ -1,0 +1,239 @@
+package metrics
+
+import "usher/event"
+
+// Buckets in seconds: machine time from 5 ms to a minute, the whole of a welcome
+// from 50 ms to an hour because it contains retries, the human wait from a minute
+// to two weeks.
+var (
+	machineBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+	welcomeBuckets = []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600}
+	humanBuckets   = []float64{60, 300, 900, 3600, 4 * 3600, 12 * 3600, 86400, 2 * 86400, 3 * 86400, 7 * 86400, 14 * 86400}
+)
+
+// Stages are the steps whose time is measured and whose retries are counted.
+var Stages = []string{"settle", "parse", "publish", "start", "signal", "activate", "email", "sms"}
+
+// Outcomes are the ends that a message may find in the bridge.
+var Outcomes = []string{"started", "signalled", "parked", "known", "malformed", "denied", "exhausted"}
+
+// The bounded sets that several metrics share.
+var (
+	effects  = []string{string(event.EffectApplied), string(event.EffectUpdated), string(event.EffectUnchanged), string(event.EffectDuplicate), string(event.EffectLate)}
+	statuses = func() (out []string) {
+		for _, s := range event.Statuses() {
+			out = append(out, string(s))
+		}
+		return out
+	}()
+	finals = func() (out []string) {
+		for _, s := range event.Statuses() {
+			if s.Final() {
+				out = append(out, string(s))
+			}
+		}
+		return out
+	}()
+	deadStreams = []string{event.StreamUsers, event.StreamVerifications}
+	deadReasons = []string{event.ReasonMalformed, event.ReasonDenied, event.ReasonConflict, event.ReasonUnknownUser, event.ReasonExhausted, event.ReasonRefused}
+
+	labelSource   = Label{Name: "source", By: "the inboxes of this process"}
+	labelProvider = Label{Name: "provider", By: "the configured providers"}
+	labelChannel  = Label{Name: "channel", Values: []string{event.ChannelEmail, event.ChannelSMS}}
+	labelReason   = Label{Name: "reason", By: "the delivery reasons of docs/runbook.md"}
+	labelConsumer = Label{Name: "consumer", Values: []string{event.ConsumerUsers, event.ConsumerVerifications}}
+)
+
+// Intake.
+var (
+	filesTotal = Metric{
+		Name: "usher_files_total", Kind: Counter, Unit: "files", Role: "watch",
+		Help:   "Files taken from an inbox, by how they ended.",
+		Labels: []Label{labelSource, {Name: "result", Values: []string{"archived", "refused", "duplicate"}}},
+	}
+	recordsTotal = Metric{
+		Name: "usher_records_total", Kind: Counter, Unit: "records", Role: "watch",
+		Help: "Records of finished files, by result; reason is the code of each error of a refused one.",
+		Labels: []Label{labelSource, {Name: "result", Values: []string{"published", "refused"}},
+			{Name: "reason", By: "the row codes of docs/operators.md; empty when published"}},
+		Zeros: [][]string{{"*", "published", ""}, {"*", "refused", "*"}},
+	}
+	importRows = Metric{
+		Name: "usher_import_rows", Kind: Gauge, Unit: "rows", Role: "watch",
+		Help:   "Rows of the imports in work: how many there are, and how many are done.",
+		Labels: []Label{labelSource, {Name: "state", Values: []string{"total", "done"}}},
+	}
+	importsInWork = Metric{
+		Name: "usher_imports_in_work", Kind: Gauge, Unit: "imports", Role: "watch",
+		Help:   "Imports that are being validated or published now.",
+		Labels: []Label{labelSource},
+	}
+	inboxWaiting = Metric{
+		Name: "usher_inbox_waiting_files", Kind: Gauge, Unit: "files", Role: "watch",
+		Help:   "Files in an inbox that are not claimed yet, at the last look.",
+		Labels: []Label{labelSource},
+	}
+	inboxOldest = Metric{
+		Name: "usher_inbox_oldest_seconds", Kind: Gauge, Unit: "seconds", Role: "watch",
+		Help:   "How long the oldest of the files that are not claimed yet has been seen in its inbox; 0 when there is none.",
+		Labels: []Label{labelSource},
+	}
+)
+
+// Events and stages.
+var (
+	eventsPublished = Metric{
+		Name: "usher_events_published_total", Kind: Counter, Unit: "events", Role: "all",
+		Help:   "Events published and acknowledged, by stream.",
+		Labels: []Label{{Name: "stream", Values: []string{event.StreamUsers, event.StreamVerifications, event.StreamOnboarding, event.StreamDeadLetters}}},
+	}
+	stageSeconds = Metric{
+		Name: "usher_stage_seconds", Kind: Histogram, Unit: "seconds", Role: "all", Buckets: machineBuckets,
+		Help:   "Time that one step took when it succeeded: settle and parse of a file, publish of a batch, start and signal of a workflow, activation, one message.",
+		Labels: []Label{{Name: "stage", Values: Stages}},
+	}
+	retriesTotal = Metric{
+		Name: "usher_retries_total", Kind: Counter, Unit: "retries", Role: "all",
+		Help:   "Steps that failed and are tried again, by stage and reason.",
+		Labels: []Label{{Name: "stage", Values: Stages}, {Name: "reason", By: "transient, and for messages the delivery reasons of docs/runbook.md", Values: []string{"transient"}}},
+	}
+)
+
+// Bridge.
+var (
+	bridgeMessages = Metric{
+		Name: "usher_bridge_messages_total", Kind: Counter, Unit: "messages", Role: "bridge",
+		Help:   "Messages that this process acked or terminated, by outcome; each exactly once.",
+		Labels: []Label{{Name: "stream", Values: []string{event.StreamUsers, event.StreamVerifications}}, {Name: "outcome", Values: Outcomes}},
+	}
+	consumerPending = Metric{
+		Name: "usher_consumer_pending", Kind: Gauge, Unit: "messages", Role: "bridge",
+		Help:   "Messages that a consumer has not dealt with: not delivered yet, or delivered and not acked.",
+		Labels: []Label{labelConsumer},
+	}
+	consumerLag = Metric{
+		Name: "usher_consumer_lag_seconds", Kind: Gauge, Unit: "seconds", Role: "bridge",
+		Help:   "Age of the oldest message that a consumer has not dealt with, by JetStream's clock; 0 when there is none.",
+		Labels: []Label{labelConsumer},
+	}
+	intakeLatency = Metric{
+		Name: "usher_intake_latency_seconds", Kind: Histogram, Unit: "seconds", Role: "bridge", Buckets: machineBuckets,
+		Help: "Time from a file being complete to the workflow of one of its users being started.",
+	}
+	breakerOpen = Metric{
+		Name: "usher_bridge_breaker_open", Kind: Gauge, Unit: "0 or 1", Role: "bridge",
+		Help: "1 while the bridge takes no messages because a server that it needs is away.",
+	}
+)
+
+// Worker.
+var (
+	eventsTotal = Metric{
+		Name: "usher_events_total", Kind: Counter, Unit: "events", Role: "worker",
+		Help:   "Events that reached a workflow, by what it made of them.",
+		Labels: []Label{{Name: "kind", Values: []string{event.AnswersUser, event.AnswersVerification}}, {Name: "effect", Values: effects}},
+	}
+	finishedTotal = Metric{
+		Name: "usher_finished_total", Kind: Counter, Unit: "users", Role: "worker",
+		Help:   "Onboardings that ended, by status.",
+		Labels: []Label{{Name: "status", Values: finals}},
+	}
+	verificationWait = Metric{
+		Name: "usher_verification_wait_seconds", Kind: Histogram, Unit: "seconds", Role: "worker", Buckets: humanBuckets,
+		Help: "Time that a user waited for the decision.",
+	}
+	welcomeLatency = Metric{
+		Name: "usher_welcome_latency_seconds", Kind: Histogram, Unit: "seconds", Role: "worker", Buckets: welcomeBuckets,
+		Help: "Time from an approval being stored to the last channel's acceptance.",
+	}
+	notifyAttempts = Metric{
+		Name: "usher_notify_attempts_total", Kind: Counter, Unit: "attempts", Role: "worker",
+		Help:   "Attempts to hand a message over, by result; a retry that helps is no failure.",
+		Labels: []Label{labelChannel, labelProvider, {Name: "result", Values: []string{"accepted", "retry", "failed", "unknown"}}, labelReason},
+	}
+	notifyMessages = Metric{
+		Name: "usher_notify_messages_total", Kind: Counter, Unit: "messages", Role: "worker",
+		Help:   "Messages that came to an end, by outcome; unknown is held for a person.",
+		Labels: []Label{labelChannel, labelProvider, {Name: "outcome", Values: []string{"accepted", "failed", "unknown"}}},
+	}
+	notifyCopies = Metric{
+		Name: "usher_notify_copies_total", Kind: Counter, Unit: "messages", Role: "worker",
+		Help:   "Messages sent again because nobody could tell whether the first try went out: the user may have two.",
+		Labels: []Label{labelChannel, labelProvider},
+	}
+)
+
+// Console.
+var (
+	people = Metric{
+		Name: "usher_people", Kind: Gauge, Unit: "users", Role: "console",
+		Help:   "Users by status. Several consoles each export it: take the max.",
+		Labels: []Label{{Name: "status", Values: statuses}},
+	}
+	peopleOldest = Metric{
+		Name: "usher_people_oldest_seconds", Kind: Gauge, Unit: "seconds", Role: "console",
+		Help:   "How long the user who has been longest in a status that is not final has been there; 0 when there is none.",
+		Labels: []Label{{Name: "status", Values: []string{string(event.StatusParked), string(event.StatusWaiting), string(event.StatusApproved), string(event.StatusActive)}}},
+	}
+	deadLetters = Metric{
+		Name: "usher_deadletters", Kind: Gauge, Unit: "messages", Role: "bridge",
+		Help:   "Dead letters kept, by the stream they came from and why.",
+		Labels: []Label{{Name: "stream", Values: deadStreams}, {Name: "reason", Values: deadReasons}},
+	}
+	deadLettersOldest = Metric{
+		Name: "usher_deadletters_oldest_seconds", Kind: Gauge, Unit: "seconds", Role: "bridge",
+		Help: "Age of the oldest dead letter kept; 0 when there is none.",
+	}
+)
+
+// Canary.
+var (
+	canaryRuns = Metric{
+		Name: "usher_canary_runs_total", Kind: Counter, Unit: "runs", Role: "up",
+		Help:   "Canary users that went the whole way, or did not; step is where a failed one stopped.",
+		Labels: []Label{{Name: "result", Values: []string{"welcomed", "failed"}}, {Name: "step", Values: CanarySteps}},
+		Zeros:  [][]string{{"welcomed", ""}, {"failed", "*"}},
+	}
+	canarySeconds = Metric{
+		Name: "usher_canary_seconds", Kind: Histogram, Unit: "seconds", Role: "up", Buckets: machineBuckets,
+		Help: "Time of a canary user from the dropped file to the welcome.",
+	}
+	canaryLast = Metric{
+		Name: "usher_canary_last_success_timestamp_seconds", Kind: Gauge, Unit: "seconds since 1970", Role: "up",
+		Help: "When a canary user was welcomed last; the start of the process before the first one.",
+	}
+)
+
+// CanarySteps are the steps of a canary user.
+var CanarySteps = []string{"drop", "start", "decide", "welcome"}
+
+// The process and what it stands on.
+var (
+	componentState = Metric{
+		Name: "usher_component_state", Kind: Gauge, Unit: "0, 1 or 2", Role: "all",
+		Help:   "What /readyz says of a component: 2 ok, 1 degraded (it waits and goes on by itself), 0 failed.",
+		Labels: []Label{{Name: "component", By: "the parts of this process"}},
+	}
+	buildInfo = Metric{
+		Name: "usher_build_info", Kind: Gauge, Unit: "always 1", Role: "all",
+		Help:   "The version of this process.",
+		Labels: []Label{{Name: "version", By: "the build"}, {Name: "goversion", By: "the build"}},
+	}
+	diskFree = Metric{
+		Name: "usher_disk_free_bytes", Kind: Gauge, Unit: "bytes", Role: "all",
+		Help: "Room that is left on the disk of the data folder.",
+	}
+	diskSize = Metric{
+		Name: "usher_disk_size_bytes", Kind: Gauge, Unit: "bytes", Role: "all",
+		Help: "Size of the disk of the data folder.",
+	}
+	certificateExpiry = Metric{
+		Name: "usher_certificate_expiry_timestamp_seconds", Kind: Gauge, Unit: "seconds since 1970", Role: "all",
+		Help:   "When the certificate that a peer showed last ends.",
+		Labels: []Label{{Name: "peer", Values: []string{"nats", "smtp"}}}, Zeros: [][]string{},
+	}
+	samplerErrors = Metric{
+		Name: "usher_sampler_errors_total", Kind: Counter, Unit: "samples", Role: "all",
+		Help: "Looks at JetStream or the disk that failed; gauges keep what they had.",
+	}
+)
