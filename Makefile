@@ -7,7 +7,7 @@ DATA    ?= usher-data
 SLIM    := linux/amd64 linux/arm64 darwin/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build build-slim test soak bench lint vet
+.PHONY: help run demo build build-slim generate test soak bench lint vet
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ build-slim: ## vet and build bin/slim/ without the servers, for each platform
 		$(GO) vet -tags noembed,$(TAGS) ./cmd/... ./app ./ingest ./bridge ./workflows ./notify ./console ./catcher ./streams ./metrics ./event && \
 		$(GO) build -trimpath -tags noembed,$(TAGS) -ldflags '$(LDFLAGS)' -o bin/slim/usher-$$GOOS-$$GOARCH ./cmd/usher || exit 1; \
 	done
+
+generate: ## write dashboards, alert rules and docs/metrics.md from the code
+	$(GO) run ./deploy/monitoring/generate
 
 test: ## run every test (under ten minutes once the build cache is warm)
 	$(GO) test -tags $(TAGS) ./...
