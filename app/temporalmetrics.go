@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -51,7 +52,7 @@ func (h *sdkMetrics) WithTags(tags map[string]string) client.MetricsHandler {
 
 // Counter implements client.MetricsHandler.
 func (h *sdkMetrics) Counter(name string) client.MetricsCounter {
-	name += "_total"
+	name = strings.TrimSuffix(name, "_total") + "_total" // some have it already
 	v, values := find(h, h.known.counters, name, metrics.Counter, metrics.Metric.CounterVec)
 	return sdkCounter{v.WithLabelValues(values...)}
 }

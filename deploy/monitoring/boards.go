@@ -166,7 +166,7 @@ func engine() Board {
 			{Kind: TimeSeries, Title: "Memory", Unit: "bytes", About: "Resident memory, and the heap in use.", Queries: []Query{{"sum by (instance) (process_resident_memory_bytes)", "{{instance}} resident"}, {"sum by (instance) (go_memstats_heap_inuse_bytes)", "{{instance}} heap"}}},
 			{Kind: TimeSeries, Title: "Goroutines and files", Unit: "short", About: "A steady rise is a leak.", Queries: []Query{{"sum by (instance) (go_goroutines)", "{{instance}} goroutines"}, {"sum by (instance) (process_open_fds)", "{{instance}} files"}}},
 			{Kind: TimeSeries, Title: "Disk", Unit: "percentunit", Red: 0.9, About: "Used part of the disk of the data folder.", Queries: []Query{{"1 - min by (instance) (usher_disk_free_bytes / (usher_disk_size_bytes > 0))", "{{instance}}"}}},
-			{Kind: TimeSeries, Title: "Garbage collector", Unit: "s", About: "Longest pause.", Queries: []Query{{`max by (instance) (go_gc_duration_seconds{quantile="1"})`, "{{instance}}"}}},
+			{Kind: TimeSeries, Title: "Garbage collector", Unit: "s", About: "Longest pause.", Queries: []Query{{`max by (instance) (go_gc_duration_seconds{quantile=~"1(.0)?"})`, "{{instance}}"}}},
 			{Kind: TimeSeries, Title: "Time of steps", Unit: "s", About: "99 % of each stage; 0 while it rests.", Queries: []Query{{quantile(0.99, "usher_stage_seconds", "", "stage"), "{{stage}}"}}},
 		}},
 	}}

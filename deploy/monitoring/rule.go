@@ -46,10 +46,11 @@ func burn(bad, all string, budget, factor float64, long, short string, least int
 	return fmt.Sprintf("(%s)\nand (%s)\nand sum(increase(%s)) >= %d", over(long), over(short), strings.ReplaceAll(all, "[W]", "["+long+"]"), least)
 }
 
-// slow is burn for a latency: bad are those beyond the bucket le.
+// slow is burn for a latency: bad are those beyond the bucket le. Prometheus asks
+// for OpenMetrics, in which a bound of 60 is written as 60.0.
 func slow(histogram, le string, budget, factor float64, long, short string, least int) string {
 	over := func(w string) string {
-		return fmt.Sprintf(`1 - sum(increase(%s_bucket{le="%s"}[%s])) / (sum(increase(%s_count[%s])) > 0) > %g`, histogram, le, w, histogram, w, budget*factor)
+		return fmt.Sprintf(`1 - sum(increase(%s_bucket{le=~"%s(.0)?"}[%s])) / (sum(increase(%s_count[%s])) > 0) > %g`, histogram, le, w, histogram, w, budget*factor)
 	}
 	return fmt.Sprintf("(%s)\nand (%s)\nand sum(increase(%s_count[%s])) >= %d", over(long), over(short), histogram, long, least)
 }
