@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ type deadLettersCmd struct {
 	Ls     lettersLs     `cmd:"" help:"List dead letters."`
 	Show   lettersShow   `cmd:"" help:"Show one whole: cause, headers, body."`
 	Replay lettersReplay `cmd:"" help:"Send dead letters again, after what was wrong is mended."`
+	Drop   lettersDrop   `cmd:"" help:"Delete dead letters that nobody needs."`
 }
 
 // letterFilter selects dead letters.
@@ -178,18 +180,18 @@ func (c lettersShow) Run(s *session) error {
 	return err
 }
 
-type lettersReplay struct {
+// letterChoice is what replay and drop act on: numbers, a filter, or all.
+type letterChoice struct {
 	where        `embed:""`
 	letterFilter `embed:""`
 	Seqs         []uint64 `arg:"" optional:"" name:"seq" help:"Only these, by the number that ls prints."`
-	DryRun       bool     `help:"Say what would be sent, and send nothing."`
-	All          bool     `help:"Send all of them, when neither a number nor a filter is given."`
+	DryRun       bool     `help:"Say what would be done, and do nothing."`
+	All          bool     `help:"All of them, when neither a number nor a filter is given."`
 }
 
-// Run executes `usher deadletters replay`: each goes to its original subject
-// under its original identity, so that an event that took effect after all has
-// no second one. The dead letter stays.
-func (c lettersReplay) Run(s *session) error {
+// move does act to each chosen dead letter and takes it out of the stream
+// afterwards. A kill in between repeats act at the next call.
+func (c letterChoice) move(s *session, verb, past string, act func(context.Context, *app.Client, letter) error) error {
 	if len(c.Seqs) == 0 && c.Stream == "" && c.Reason == "" && c.Since == 0 && !c.All {
 		return usageError("say which ones: numbers, --stream, --reason, --since, or --all")
 	}
@@ -198,35 +200,58 @@ func (c lettersReplay) Run(s *session) error {
 		return err
 	}
 	defer cl.Close()
-	chosen := map[uint64]bool{}
-	for _, seq := range c.Seqs {
-		chosen[seq] = true
+	stream, err := cl.JetStream.Stream(s.ctx, event.StreamDeadLetters)
+	if err != nil {
+		return err
 	}
-	sent := 0
+	n := 0
 	err = c.each(s.ctx, cl.JetStream, func(l letter) error {
-		if len(chosen) > 0 && !chosen[l.Seq] {
+		if len(c.Seqs) > 0 && !slices.Contains(c.Seqs, l.Seq) {
 			return nil
 		}
-		sent++
+		n++
 		if c.DryRun {
-			_, err := fmt.Fprintf(s.stdout, "would send %d to %s\n", l.Seq, l.To)
+			_, err := fmt.Fprintf(s.stdout, "would %s %d, for %s\n", verb, l.Seq, l.To)
 			return err
 		}
-		if err := replay(s.ctx, cl, l); err != nil {
+		err := act(s.ctx, cl, l)
+		if err == nil {
+			err = stream.DeleteMsg(s.ctx, l.Seq)
+		}
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) { // somebody else took it out
 			return fmt.Errorf("dead letter %d: %w", l.Seq, err)
 		}
-		_, err := fmt.Fprintf(s.stdout, "sent %d to %s\n", l.Seq, l.To)
+		_, err = fmt.Fprintf(s.stdout, "%s %d, for %s\n", past, l.Seq, l.To)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	verb := "sent again"
 	if c.DryRun {
-		verb = "would be sent again"
+		past = "would be " + past
 	}
-	_, err = fmt.Fprintf(s.stdout, "%d dead letters %s\n", sent, verb)
+	_, err = fmt.Fprintf(s.stdout, "%d dead letters %s\n", n, past)
 	return err
+}
+
+type lettersReplay struct {
+	letterChoice `embed:""`
+}
+
+// Run executes `usher deadletters replay`: each goes to its original subject
+// under its original identity, so that an event that took effect after all has
+// no second one. What cannot be used again becomes a new dead letter.
+func (c lettersReplay) Run(s *session) error {
+	return c.move(s, "send", "sent again", replay)
+}
+
+type lettersDrop struct {
+	letterChoice `embed:""`
+}
+
+// Run executes `usher deadletters drop`.
+func (c lettersDrop) Run(s *session) error {
+	return c.move(s, "drop", "dropped", func(context.Context, *app.Client, letter) error { return nil })
 }
 
 // replay publishes a dead letter's original. JetStream's own duplicate window

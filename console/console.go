@@ -111,6 +111,7 @@ func (k *Console) measure(ctx context.Context) error {
 	t := time.NewTicker(2 * time.Second)
 	defer t.Stop()
 	for {
+		k.forgetLetters(ctx)
 		if f, err := k.model.figures(ctx); err == nil {
 			k.setGauges(f)
 		}
@@ -133,5 +134,25 @@ func (k *Console) setGauges(f figures) {
 			age = max(0, time.Since(at).Seconds())
 		}
 		k.Metrics.PeopleOldest.WithLabelValues(string(s)).Set(age)
+	}
+}
+
+// forgetLetters takes dead letters that were sent again or dropped out of the
+// read model: a stream says nothing when a message is deleted.
+func (k *Console) forgetLetters(ctx context.Context) {
+	s, err := k.JetStream.Stream(ctx, event.StreamDeadLetters)
+	if err != nil {
+		return // the next look finds out
+	}
+	kept, err := k.model.letterCount(ctx)
+	if err != nil || uint64(kept) <= s.CachedInfo().State.Msgs {
+		return
+	}
+	i, err := s.Info(ctx, jetstream.WithDeletedDetails(true))
+	if err == nil {
+		err = k.model.forgetLetters(ctx, i.State.FirstSeq, i.State.Deleted)
+	}
+	if err != nil && ctx.Err() == nil {
+		k.Log.Warn("the list of dead letters may be out of date", "error", err)
 	}
 }

@@ -252,3 +252,21 @@ func (m *model) figures(ctx context.Context) (figures, error) {
 	}
 	return f, rows.Err()
 }
+
+func (m *model) letterCount(ctx context.Context) (n int, err error) {
+	err = m.db.QueryRowContext(ctx, `SELECT count(*) FROM deadletters`).Scan(&n)
+	return n, err
+}
+
+// forgetLetters deletes what the stream no longer has.
+func (m *model) forgetLetters(ctx context.Context, first uint64, deleted []uint64) error {
+	return m.transaction(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec(`DELETE FROM deadletters WHERE seq < ?`, first)
+		for _, seq := range deleted {
+			if err == nil {
+				_, err = tx.Exec(`DELETE FROM deadletters WHERE seq = ?`, seq)
+			}
+		}
+		return err
+	})
+}
