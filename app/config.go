@@ -63,6 +63,9 @@ type Servers struct {
 	CatcherHTTPAddr string        `name:"catcher-http-addr" help:"Where the catcher takes text messages and shows what came." default:"127.0.0.1:8025" placeholder:"ADDR"`
 	MaxStore        int64         `help:"Room for all streams in bytes; 0 takes what the disk allows, 20 GiB at most." default:"0" placeholder:"BYTES"`
 	Retention       time.Duration `help:"How long Temporal keeps a finished workflow." default:"720h"`
+	Canary          time.Duration `help:"Send a canary user the whole way this often, such as 5m; 0 sends none."`
+	CanaryEmail     string        `help:"Address of a sink for its messages; needed unless the catcher takes them." placeholder:"ADDRESS"`
+	CanaryPhone     string        `help:"Number of a sink for its text messages; without it none is sent." placeholder:"NUMBER"`
 	Sample          string        `help:"On new data, drop this file into the inbox." type:"path" placeholder:"FILE" hidden:""`
 }
 
@@ -122,7 +125,7 @@ func (c Config) Validate() error {
 	for name, dir := range c.Inbox {
 		if err := event.CheckSource(name); err != nil {
 			bad("--inbox: %w", err)
-		} else if name == event.SourceInbox || name == event.SourceConsole || name == event.SourceCLI {
+		} else if name == event.SourceInbox || name == event.SourceConsole || name == event.SourceCLI || name == event.SourceCanary {
 			bad("--inbox: the name %s is taken by usher itself", name)
 		}
 		if dir == "" {
@@ -144,6 +147,9 @@ func (c Config) Validate() error {
 			bad("--%s and --%s-file: give one of them", s.flag, s.flag)
 		}
 	}
+	if c.Canary > 0 && c.SMTPAddr != "" && c.CanaryEmail == "" {
+		bad("--canary-email: a real mail server is configured, so say which address takes the canary's messages")
+	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
 }
@@ -152,9 +158,12 @@ func (c Config) path(name ...string) string {
 	return filepath.Join(append([]string{c.Data}, name...)...)
 }
 
-// inboxes are the folders to watch, the default one first.
+// inboxes are the folders to watch, the default one first; canary users have one
+// of their own.
 func (c Config) inboxes() []struct{ Source, Dir string } {
-	out := []struct{ Source, Dir string }{{event.SourceInbox, c.path("inbox")}}
+	out := []struct{ Source, Dir string }{
+		{event.SourceInbox, c.path("inbox")}, {event.SourceCanary, c.path(event.SourceCanary)},
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Inbox)) {
 		out = append(out, struct{ Source, Dir string }{name, c.Inbox[name]})
 	}

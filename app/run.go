@@ -106,7 +106,7 @@ func Run(ctx context.Context, c Config, env Env) (err error) {
 
 	defer func() { err = errors.Join(err, p.close()) }()
 	for _, step := range []func(context.Context) error{
-		p.startOps, p.startServers, p.connect, p.startWatch, p.startCatcher, p.startConsumers, p.startProducers,
+		p.startOps, p.startServers, p.connect, p.startWatch, p.startCatcher, p.startConsumers, p.startProducers, p.startCanary,
 	} {
 		if err := step(ctx); err != nil {
 			return err

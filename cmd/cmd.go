@@ -50,6 +50,8 @@ type cli struct {
 	Withdraw withdrawCmd `cmd:"" help:"Stop an onboarding while it waits."`
 	Status   statusCmd   `cmd:"" help:"Say where a file, an import, a user or an event stands."`
 
+	Canary canaryCmd `cmd:"" help:"Send a canary user the whole way, and say where it stops."`
+
 	Deadletters deadLettersCmd `cmd:"" help:"List, show and send again what could not be used."`
 
 	Demo    demoCmd    `cmd:"" help:"Show the whole way in a folder of its own, without hands."`

@@ -287,6 +287,9 @@ func (j *job) refuse(err error) error {
 // finish writes the refused rows and the report, moves the original, counts, and
 // gives up the claim.
 func (j *job) finish() error {
+	if j.in.Source == event.SourceCanary {
+		return os.RemoveAll(j.dir) // nobody looks for a canary
+	}
 	r := &j.report
 	name := r.Import + "-" + shortName(j.name)
 	refused := filepath.Join(j.Config.Refused, j.in.Source, name+".refused.csv")
@@ -326,9 +329,6 @@ func (j *job) finish() error {
 
 func (j *job) count() {
 	r, m := j.report, j.Metrics
-	if r.Source == event.SourceCanary {
-		return
-	}
 	m.Files.WithLabelValues(r.Source, r.Result).Inc()
 	m.Records.WithLabelValues(r.Source, "published", "").Add(float64(r.Published))
 	for code, n := range r.Errors {

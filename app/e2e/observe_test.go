@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"usher/app"
 	"usher/deploy/monitoring"
 	"usher/deploy/monitoring/promtest"
 	"usher/event"
@@ -38,6 +40,7 @@ func TestEveryPanelShowsData(t *testing.T) {
 		"u2@example.org": {&smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "later"}},
 		"u3@example.org": {&smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "nobody"}, errAlways},
 	})
+	u.config.Canary, u.config.CanaryEmail = 2*time.Second, "sink@example.org" // counted nowhere below
 	u.start("")
 	real := startPrometheus(t, u.addr.Ops)
 	store := promtest.NewStore("usher", u.addr.Ops)
@@ -58,6 +61,7 @@ func TestEveryPanelShowsData(t *testing.T) {
 	if people["u-2"].Status != event.StatusWelcomed || people["u-3"].Status != event.StatusPartlyWelcomed {
 		t.Fatalf("u-2 is %s and u-3 %s", people["u-2"].Status, people["u-3"].Status)
 	}
+	u.canary()
 	for range 14 { // the samplers look every five seconds
 		time.Sleep(500 * time.Millisecond)
 		u.scrape(store)
@@ -98,7 +102,8 @@ func TestEveryPanelShowsData(t *testing.T) {
 		`sum(jetstream_stream_total_messages{stream_name="VERIFICATIONS"})`:        6,
 		`sum(temporal_activity_execution_failed_total{activity_type="SendEmail"})`: 2,
 		`sum(rate(usher_sampler_errors_total[1m]))`:                                0,
-		`sum(usher_canary_runs_total) or vector(0)`:                                0,
+		`sum(usher_canary_runs_total{result="failed"})`:                            0,
+		`count(usher_canary_seconds_count > 2)`:                                    1,
 		`count(usher_component_state == 2)`:                                        5,
 	} {
 		v, err := store.Query(t.Context(), expr, 10*time.Second, time.Minute)
@@ -345,4 +350,29 @@ func (p *prometheus) ask(t *testing.T, expr string) (a answer) {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// canary makes one run as the command does, and checks that it leaves nothing.
+func (u *usher) canary() {
+	u.Helper()
+	c, err := u.client()
+	if err != nil {
+		u.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(u.Context(), 30*time.Second)
+	defer cancel()
+	var steps []string
+	_, err = app.Canary{
+		Client: c, Inbox: filepath.Join(u.dir, event.SourceCanary), Email: "sink@example.org",
+		Progress: func(step string, _ time.Duration) { steps = append(steps, step) },
+	}.Run(ctx)
+	if got := strings.Join(steps, " "); err != nil || got != strings.Join(metrics.CanarySteps, " ") {
+		u.Errorf("the canary went through %q: %v", got, err)
+	}
+	_, err = app.Canary{Client: c, Inbox: filepath.Join(u.dir, "nowhere"), Email: "sink@example.org"}.Run(ctx)
+	var stopped *app.CanaryError
+	if !errors.As(err, &stopped) || stopped.Step != "drop" {
+		u.Errorf("a canary without an inbox: %v", err)
+	}
 }

@@ -17,7 +17,7 @@ func overview() Board {
 			{Kind: Stat, Title: "Dead letters", Unit: "short", Width: 4, Red: 1, About: "Messages that could not be used and wait for somebody: `usher deadletters ls`.", Queries: []Query{{"sum(max by (stream, reason) (usher_deadletters))", "kept"}}},
 			{Kind: Stat, Title: "Held, outcome unknown", Unit: "short", Width: 4, Red: 1, About: "Messages in the shown time of which nobody can tell whether they went out, held for a person.", Queries: []Query{{inRange(`usher_notify_messages_total{outcome="unknown"}`), "held"}}},
 			{Kind: Stat, Title: "Parts that wait or fail", Unit: "short", Width: 4, Red: 1, About: "Components that /readyz calls degraded or failed.", Queries: []Query{{"count(usher_component_state < 2) or vector(0)", "parts"}}},
-			{Kind: Stat, Title: "Processes", Unit: "short", Width: 4, About: "Processes of usher that were scraped.", Queries: []Query{{"sum(usher_build_info)", "processes"}}},
+			{Kind: Stat, Title: "Since the last canary", Unit: "s", Width: 4, Red: 1200, About: "Time since a canary user went the whole way; 0 where none is sent (`--canary`).", Queries: []Query{{orZero("time() - max(usher_canary_last_success_timestamp_seconds)"), "canary"}}},
 		}},
 		{"The way of a user", []Panel{
 			{Kind: BarGauge, Title: "Funnel", Unit: "short", Width: 12, About: "Users at each step, in the shown time. A step may be ahead of an earlier one: those who came before the shown time are decided in it.", Queries: []Query{
@@ -53,6 +53,8 @@ func overview() Board {
 			{Kind: TimeSeries, Title: "From approval to welcome", Unit: "s", Width: 12, About: "Time from an approval being stored to the last channel's acceptance; 0 while nobody is welcomed.", Queries: []Query{
 				{quantile(0.5, "usher_welcome_latency_seconds", ""), "median"}, {quantile(0.99, "usher_welcome_latency_seconds", ""), "99 %"},
 			}},
+			{Kind: TimeSeries, Title: "Canary users", Unit: "short", Width: 12, About: "Runs in the shown interval, by where a failed one stopped; none where no canary is sent.", Queries: []Query{{orZero("sum by (result, step) (increase(usher_canary_runs_total" + window + "))"), "{{result}} {{step}}"}}},
+			{Kind: TimeSeries, Title: "Time of a canary user", Unit: "s", Width: 12, About: "From file to welcome; 0 while none is sent.", Queries: []Query{{orZero(quantile(0.9, "usher_canary_seconds", "")), "90 %"}}},
 			{Kind: TimeSeries, Title: "Ends", Unit: "short", Width: 12, About: "Onboardings that ended in the shown interval, by status.", Queries: []Query{{"sum by (status) (increase(usher_finished_total" + window + "))", "{{status}}"}}},
 		}},
 	}}

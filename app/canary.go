@@ -1,0 +1,199 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+	"usher/metrics"
+)
+
+// Canary is one user of its own who goes the whole way, from a dropped file to a
+// message in a sink, to prove that the way is open. No figure about people
+// counts it, and what it leaves in the streams is deleted when it succeeds.
+type Canary struct {
+	Client       *Client
+	Inbox        string // folder of the inbox `canary`, which every watcher serves
+	Email, Phone string // of the sink; Phone may be empty
+	Progress     func(step string, took time.Duration)
+}
+
+// A CanaryError says at which step a canary user stopped.
+type CanaryError struct {
+	Step string // one of metrics.CanarySteps
+	Err  error
+}
+
+func (e *CanaryError) Error() string {
+	return fmt.Sprintf("the canary stopped at %s: %v", e.Step, e.Err)
+}
+func (e *CanaryError) Unwrap() error { return e.Err }
+
+// what each step waits for, to say so when it does not come.
+var canaryAwaits = map[string]string{
+	"start":   "its workflow was not started: the file was not taken, or the bridge does not get through",
+	"decide":  "its approval was not applied: VERIFICATIONS, the bridge or a worker does not get through",
+	"welcome": "it was not welcomed: a worker or the delivery does not get through",
+}
+
+// Run takes one canary user from the file to the welcome, within the time that
+// ctx leaves. Its error is a *CanaryError.
+func (c Canary) Run(ctx context.Context) (took time.Duration, err error) {
+	began, step := time.Now(), "drop"
+	fail := func(err error) (time.Duration, error) {
+		if ctx.Err() != nil && canaryAwaits[step] != "" {
+			err = errors.New(canaryAwaits[step])
+		}
+		return time.Since(began), &CanaryError{step, err}
+	}
+	js := c.Client.JetStream
+	facts, err := js.OrderedConsumer(ctx, event.StreamOnboarding, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy})
+	if err != nil {
+		return fail(err)
+	}
+	msgs, err := facts.Messages()
+	if err != nil {
+		return fail(err)
+	}
+	defer msgs.Stop()
+	id := "canary-" + event.NewID()
+	file := fmt.Sprintf("user_id,name,email,phone,locale\n%s,Canary,%s,%s,en\n", id, c.Email, c.Phone)
+	if err := dropCanary(c.Inbox, id, file); err != nil {
+		return fail(err)
+	}
+	done := func(next string) {
+		if c.Progress != nil {
+			c.Progress(step, time.Since(began))
+		}
+		step = next
+	}
+	done("start")
+	var seen []uint64
+	for {
+		m, err := msgs.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return fail(err)
+		}
+		var f event.Fact
+		if json.Unmarshal(m.Data(), &f) != nil || f.UserID != id {
+			continue
+		}
+		if meta, err := m.Metadata(); err == nil {
+			seen = append(seen, meta.Sequence.Stream)
+		}
+		switch {
+		case f.Kind == event.FactStarted:
+			done("decide")
+			if err := c.Client.Publisher.Verification(ctx, event.SourceCanary, event.VerbApproved, event.NewID(), event.VerificationBody{UserID: id}); err != nil {
+				return fail(err)
+			}
+		case f.Kind == event.FactApproved:
+			done("welcome")
+		case f.Status == event.StatusWelcomed:
+			took = time.Since(began)
+			done("")
+			c.clean(ctx, id, file, seen)
+			return took, nil
+		case f.Status.Final():
+			return fail(fmt.Errorf("it ended %s", f.Status))
+		}
+	}
+}
+
+// dropCanary puts the file into the inbox by rename. A folder that nobody made
+// is one that no watcher serves.
+func dropCanary(inbox, name, content string) error {
+	tmp := filepath.Join(inbox, "."+name)
+	if err := os.WriteFile(tmp, []byte(content), 0o640); err != nil {
+		return fmt.Errorf("the folder of canary files cannot be used; a watcher makes it: %w", reason(err))
+	}
+	return os.Rename(tmp, filepath.Join(inbox, name+".csv"))
+}
+
+// clean deletes what the run left behind, as far as it can: what stays is found
+// by the next one, or ages out.
+func (c Canary) clean(ctx context.Context, id, file string, facts []uint64) {
+	js := c.Client.JetStream
+	purge := func(stream, subject string) {
+		s, err := js.Stream(ctx, stream)
+		if err != nil {
+			return
+		}
+		m, err := s.GetLastMsgForSubject(ctx, subject)
+		if err != nil || !strings.Contains(string(m.Data), id) {
+			return // another canary came later; it cleans up
+		}
+		_ = s.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(m.Sequence+1))
+	}
+	sum := sha256.Sum256([]byte(file))
+	purge(event.StreamUsers, event.ImportedSubject(event.SourceCanary))
+	purge(event.StreamUsers, event.CheckpointSubject(event.SourceCanary, hex.EncodeToString(sum[:])))
+	purge(event.StreamVerifications, event.VerificationSubject(event.SourceCanary, event.VerbApproved))
+	if s, err := js.Stream(ctx, "KV_"+event.BucketPeople); err == nil {
+		_ = s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+event.BucketPeople+"."+id))
+	}
+	if s, err := js.Stream(ctx, event.StreamOnboarding); err == nil {
+		for _, seq := range facts {
+			_ = s.DeleteMsg(ctx, seq)
+		}
+	}
+}
+
+// canaries makes a run from time to time and exports how it went.
+func (p *process) canaries(c Canary, m *metrics.Canary) func(context.Context) error {
+	return func(ctx context.Context) error {
+		t := time.NewTicker(p.Config.Canary)
+		defer t.Stop()
+		for {
+			run, cancel := context.WithTimeout(ctx, max(p.Config.Canary, time.Minute))
+			took, err := c.Run(run)
+			cancel()
+			var stopped *CanaryError
+			switch {
+			case ctx.Err() != nil:
+				return nil
+			case errors.As(err, &stopped):
+				m.Runs.WithLabelValues("failed", stopped.Step).Inc()
+				p.Log.Warn("a canary user did not arrive", "step", stopped.Step, "error", stopped.Err)
+			default:
+				m.Runs.WithLabelValues("welcomed", "").Inc()
+				m.Seconds.Observe(took.Seconds())
+				m.Last.SetToCurrentTime()
+			}
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+}
+
+// sinkAddress is where canary messages go when the catcher takes them: a domain
+// that never resolves (RFC 2606).
+const sinkAddress = "canary@usher.invalid"
+
+func (p *process) startCanary(ctx context.Context) error {
+	if p.Config.Canary <= 0 {
+		return nil
+	}
+	c := Canary{
+		Client: &Client{JetStream: p.js, People: p.people, Publisher: p.pub},
+		Inbox:  p.path(event.SourceCanary), Email: p.CanaryEmail, Phone: p.CanaryPhone,
+	}
+	if c.Email == "" {
+		c.Email = sinkAddress
+	}
+	p.life.start(ctx, part{"canary", p.canaries(c, metrics.NewCanary(p.registry)), time.Second})
+	return nil
+}
