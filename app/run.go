@@ -22,6 +22,7 @@ import (
 	"usher/event"
 	"usher/metrics"
 	"usher/streams"
+	"usher/tracing"
 )
 
 // EmbedConfig says which servers to embed.
@@ -67,6 +68,7 @@ type process struct {
 	Env
 	addr     Addresses
 	registry *prometheus.Registry
+	tracer   tracing.Tracer
 	shared   *metrics.Shared
 	figures  *metrics.Process
 	ownNATS  *metrics.Server // nil without an embedded one
@@ -105,6 +107,16 @@ func Run(ctx context.Context, c Config, env Env) (err error) {
 	p.addr.PID = os.Getpid()
 
 	defer func() { err = errors.Join(err, p.close()) }()
+	tracer, flush, err := tracing.New(ctx, env.Version)
+	if err != nil {
+		return err
+	}
+	p.tracer = tracer
+	defer func() {
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 300*time.Millisecond)
+		defer cancel()
+		_ = flush(stop) // spans are not worth a failed stop
+	}()
 	for _, step := range []func(context.Context) error{
 		p.startOps, p.startServers, p.connect, p.startWatch, p.startCatcher, p.startConsumers, p.startProducers, p.startCanary,
 	} {

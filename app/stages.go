@@ -42,7 +42,7 @@ func (p *process) startConsumers(ctx context.Context) error {
 			return err
 		}
 		a := &workflows.Activities{
-			Facts: p.pub, People: p.people, Sender: delivery{sender}, Orphanage: orphanage{p.js, p.pub}, Metrics: m, Log: p.Log, Fault: p.Fault,
+			Facts: p.pub, People: p.people, Sender: delivery{sender}, Orphanage: orphanage{p.js, p.pub}, Metrics: m, Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 		}
 		parts = append(parts, part{"worker", func(ctx context.Context) error {
 			return errors.Join(workflows.Run(ctx, p.temporal, a), sender.Close())
@@ -53,7 +53,7 @@ func (p *process) startConsumers(ctx context.Context) error {
 			JetStream: p.js, People: p.people, Workflows: bridge.NewTemporal(p.temporal), Publisher: p.pub,
 			UserIDByEmail: func(email string) string { return p.key.UserID(email, "") },
 			Settings:      p.settings(), AckWait: p.AckWait,
-			Metrics: metrics.NewBridge(p.registry, p.shared), Log: p.Log, Fault: p.Fault,
+			Metrics: metrics.NewBridge(p.registry, p.shared), Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 		})
 		p.ops.add("bridge", b.Ready)
 		sampler := streams.Sampler{JetStream: p.js, Metrics: metrics.NewStreams(p.registry), Errors: p.figures.SamplerErrors, Log: p.Log}
@@ -84,7 +84,7 @@ func (p *process) startProducers(ctx context.Context) error {
 			PrintPassword: func(user, password string) {
 				fmt.Fprintf(p.Out, "\n  The console's account is %s, its password %s\n  It is printed this once only.\n", user, password)
 			},
-			Metrics: metrics.NewConsole(p.registry), Log: p.Log,
+			Metrics: metrics.NewConsole(p.registry), Tracer: p.tracer, Log: p.Log,
 		})
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func (p *process) startProducers(ctx context.Context) error {
 		}
 		w, err := ingest.New(ingest.Config{
 			Inboxes: inboxes, Archive: p.path("archive"), Refused: p.path("refused"), Key: p.key, JetStream: p.js,
-			Metrics: metrics.NewIngest(p.registry, p.shared, ingest.RowCodes, sources...), Log: p.Log, Fault: p.Fault,
+			Metrics: metrics.NewIngest(p.registry, p.shared, ingest.RowCodes, sources...), Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 		})
 		if err != nil {
 			return err

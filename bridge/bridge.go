@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/tracing"
 )
 
 // People are the records that outlive Temporal's retention.
@@ -58,6 +60,7 @@ type Config struct {
 	MaxDeliver int           // deliveries before a message becomes a dead letter; default 20
 
 	Metrics *metrics.Bridge
+	Tracer  tracing.Tracer
 	Log     *slog.Logger
 	Fault   event.Fault
 }
@@ -106,6 +109,16 @@ type message struct {
 	subject string
 	header  map[string][]string
 	data    []byte
+}
+
+// trace is the sender's W3C trace context, whatever the case of the header.
+func (m message) trace() string {
+	for k, v := range m.header {
+		if strings.EqualFold(k, event.HeaderTraceParent) && len(v) > 0 {
+			return v[0]
+		}
+	}
+	return ""
 }
 
 // Outcomes of messages, as counted in usher_bridge_messages_total.
@@ -184,7 +197,7 @@ func (b *Bridge) onUser(ctx context.Context, m message) (outcome string, err err
 func (b *Bridge) bring(ctx context.Context, person event.Person, id event.Identity, opened event.Opened, user event.User) (string, error) {
 	start := func() (string, error) { return b.start(ctx, person, id, opened, user) }
 	signal := func() (string, error) {
-		e := event.UserEvent{Identity: id, Inbox: person.Source, Generation: person.Generation, Opened: opened, User: user}
+		e := event.UserEvent{Identity: id, Inbox: person.Source, Generation: person.Generation, Opened: opened, User: user, Trace: tracing.Context(ctx)}
 		return signalled, b.signal(ctx, id, user.UserID, event.SignalUser, e)
 	}
 	if person.Opened.Identity == id {
@@ -207,6 +220,7 @@ func (b *Bridge) start(ctx context.Context, person event.Person, id event.Identi
 	begin := time.Now()
 	err := b.Workflows.Start(ctx, id, event.Onboarding{
 		UserID: user.UserID, Generation: person.Generation, Inbox: person.Source, Opened: opened, User: &user, Settings: b.Settings,
+		Trace: tracing.Context(ctx),
 	})
 	if err != nil {
 		return "", err
@@ -237,6 +251,7 @@ func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string,
 	if err != nil {
 		return "", err
 	}
+	v.Trace = tracing.Context(ctx)
 	b.Fault.At("bridge.verification")
 	for range 3 {
 		person, ok, err := b.People.Get(ctx, v.UserID)
@@ -270,7 +285,7 @@ func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string,
 
 func (b *Bridge) park(ctx context.Context, v event.Verification) (string, error) {
 	opened := event.Opened{Identity: v.Identity, Seq: v.Seq, Stored: v.Stored}
-	err := b.Workflows.Park(ctx, event.Onboarding{UserID: v.UserID, Opened: opened, Settings: b.Settings}, v)
+	err := b.Workflows.Park(ctx, event.Onboarding{UserID: v.UserID, Opened: opened, Settings: b.Settings, Trace: v.Trace}, v)
 	if err != nil {
 		return "", err
 	}

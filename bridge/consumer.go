@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
+	"usher/tracing"
 )
 
 const (
@@ -191,7 +192,11 @@ func (c *consumer) process(ctx, hands context.Context, msg jetstream.Msg) {
 func (c *consumer) try(ctx context.Context, m message) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	return c.handle(ctx, m)
+	ctx, span := c.Tracer.Start(tracing.With(ctx, m.trace()), "process "+c.stream, tracing.Consumer, tracing.Stream(c.stream)...)
+	outcome, err := c.handle(ctx, m)
+	span.SetAttributes(tracing.Outcome(outcome))
+	span.Done(err)
+	return outcome, err
 }
 
 // bury keeps a dead letter, and only then terminates the message.

@@ -14,6 +14,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/tracing"
 )
 
 // Config joins a Console to its neighbours.
@@ -30,6 +31,7 @@ type Config struct {
 	Answer time.Duration // how long a decision waits for its fact; default 1 s
 
 	Metrics *metrics.Console
+	Tracer  tracing.Tracer
 	Log     *slog.Logger
 }
 

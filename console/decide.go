@@ -13,6 +13,7 @@ import (
 	"github.com/segmentio/ksuid"
 
 	"usher/event"
+	"usher/tracing"
 )
 
 // Decision is what a verifier says about a user.
@@ -43,13 +44,15 @@ func (k *Console) decide(ctx context.Context, actor, userID, eventID string, d D
 	if err := event.CheckUserID(userID); err != nil {
 		return a, errNone
 	}
+	ctx, span := k.Tracer.Start(ctx, "decide", tracing.Producer, tracing.EventID(eventID), tracing.UserID(userID))
+	defer span.Done(nil)
 	facts, done := k.waiters.expect(eventID)
 	defer done()
 	data, err := json.Marshal(event.VerificationBody{UserID: userID, Reason: d.Reason, Actor: actor})
 	if err != nil {
 		return a, err
 	}
-	env := event.Envelope{ID: eventID, Type: event.TypeVerification + "." + d.Decision, Source: "/usher/" + event.SourceConsole, Subject: userID, Time: time.Now(), MsgID: eventID}
+	env := event.Envelope{ID: eventID, Type: event.TypeVerification + "." + d.Decision, Source: "/usher/" + event.SourceConsole, Subject: userID, Time: time.Now(), MsgID: eventID, TraceParent: tracing.Context(ctx)}
 	msg := &nats.Msg{Subject: event.VerificationSubject(event.SourceConsole, d.Decision), Header: env.Header(), Data: data}
 	ack, err := k.JetStream.PublishMsg(ctx, msg, jetstream.WithExpectStream(event.StreamVerifications))
 	if err != nil {

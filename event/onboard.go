@@ -13,6 +13,7 @@ type Onboarding struct {
 	User *User `json:"user,omitempty"` // nil while parked
 
 	Settings Settings `json:"settings"`
+	Trace    string   `json:"trace,omitempty"` // W3C traceparent of the step that started the run
 }
 
 // Settings are the limits of one onboarding. They travel with the start, so that
@@ -44,6 +45,7 @@ type UserEvent struct {
 	Generation int    `json:"generation"` // from PEOPLE: what a parked run becomes
 	Opened     Opened `json:"opened"`
 	User       User   `json:"user"`
+	Trace      string `json:"trace,omitempty"` // W3C traceparent
 }
 
 // OnboardingStatus answers the query `status`. It holds no personal data.

@@ -21,6 +21,7 @@ type Verification struct {
 	Actor  string    `json:"actor,omitempty"` // as the sender named it; may be personal
 	Stored time.Time `json:"stored"`          // JetStream's clock
 	Seq    uint64    `json:"seq"`             // in VERIFICATIONS
+	Trace  string    `json:"trace,omitempty"` // W3C traceparent
 }
 
 // VerificationBody is what a sender writes: the user by id, or by the address of

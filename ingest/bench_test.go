@@ -118,7 +118,7 @@ func rawOnce(b *testing.B, nc *nats.Conn, size int) float64 {
 		m, err := userEvent(event.User{
 			UserID: fmt.Sprintf("u-%d", i), Name: fmt.Sprintf("User Number %d", i), Email: fmt.Sprintf("user.number.%d@example.org", i), Phone: fmt.Sprintf("+4930%07d", i),
 			Locale: "de", Attributes: map[string]string{"department": "Research and Development"}, Import: event.Import{ID: "3MYUc6h2SjV0uXEa7vgBnlYftKR", File: "a.csv", Record: i, Line: i},
-		}, "inbox", "digest", time.Now(), time.Now())
+		}, "inbox", "digest", time.Now(), time.Now(), "")
 		if err != nil {
 			b.Fatal(err)
 		}

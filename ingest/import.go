@@ -14,6 +14,7 @@ import (
 	"github.com/segmentio/ksuid"
 
 	"usher/event"
+	"usher/tracing"
 )
 
 // job is one claimed file on its way through an import.
@@ -36,7 +37,7 @@ const redropMark = ".redrop"
 
 // process takes a claim through all that is left to do. Every step may have been
 // done before by a process that died.
-func (w *Watcher) process(ctx context.Context, in Inbox, id string) error {
+func (w *Watcher) process(ctx context.Context, in Inbox, id string) (err error) {
 	j, err := w.open(in, id)
 	if err != nil {
 		return j.refuse(err)
@@ -45,6 +46,8 @@ func (w *Watcher) process(ctx context.Context, in Inbox, id string) error {
 		return nil
 	}
 	defer j.file.Close()
+	ctx, span := w.Tracer.Start(ctx, "import", tracing.Inside, tracing.Source(in.Source), tracing.Import(id))
+	defer func() { span.Done(err) }()
 	began := time.Now()
 	if j.nature, err = inspect(ctx, j.file); err != nil {
 		return j.refuse(err)
@@ -170,6 +173,7 @@ func (j *job) validate(ctx context.Context) error {
 	r := &j.report
 	r.Rows, r.Published, r.Refused, r.Examples = 0, 0, 0, nil
 	clear(r.Errors)
+	ctx, span := tracing.Child(ctx, "validate", tracing.Inside)
 	blank, err := readAll(ctx, j.file, j.nature, func(rs *records, rec record) (err error) {
 		r.Rows++
 		_, errs := v.user(rec)
@@ -189,13 +193,16 @@ func (j *job) validate(ctx context.Context) error {
 		err = errors.Join(err, refused.close())
 	}
 	r.Blank = blank
+	span.Done(err)
 	return err
 }
 
 func (j *job) refusedDraft() string { return filepath.Join(j.dir, ".refused.csv") }
 
-// batch is what commits at once: events, and the progress that they are.
+// batch is what commits at once: events, and the progress that they are. Its
+// span begins with its first event, which carries the span's context.
 type batch struct {
+	span       tracing.Span
 	events     []*nats.Msg
 	checkpoint checkpoint
 }
@@ -225,7 +232,10 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 	var err error
 	for b := range batches {
 		b.checkpoint.At = time.Now().UTC()
-		if seq, err = j.publisher.commit(ctx, b.events, j.nature.digest, b.checkpoint, seq); err != nil {
+		b.span.SetAttributes(tracing.Count(len(b.events)))
+		seq, err = j.publisher.commit(ctx, b.events, j.nature.digest, b.checkpoint, seq)
+		b.span.Done(err)
+		if err != nil {
 			cancel()
 			break
 		}
@@ -245,7 +255,12 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) e
 		return err
 	}
 	v := newValidator(j.in, j.Key)
+	begin := func() (string, tracing.Span) {
+		ctx, span := tracing.Child(ctx, "publish "+event.StreamUsers, tracing.Producer, tracing.Stream(event.StreamUsers)...)
+		return tracing.Context(ctx), span
+	}
 	var events []*nats.Msg
+	trace, span := begin()
 	done := c.Record
 	_, err = readAll(ctx, j.file, j.nature, func(_ *records, rec record) error {
 		u, errs := v.user(rec)
@@ -255,7 +270,7 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) e
 		c.Record = rec.number
 		if len(errs) == 0 {
 			u.Import = event.Import{ID: c.Import, File: j.name, Record: rec.number, Line: rec.line}
-			m, err := userEvent(u, j.in.Source, j.nature.digest, id.Time(), j.claimed)
+			m, err := userEvent(u, j.in.Source, j.nature.digest, id.Time(), j.claimed, trace)
 			if err != nil {
 				return err
 			}
@@ -266,8 +281,11 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) e
 		}
 		c.Published += len(events)
 		c.Done = rec.number == j.report.Rows
-		b := batch{events, c}
+		b := batch{span, events, c}
 		events = make([]*nats.Msg, 0, perBatch+1)
+		if !c.Done {
+			trace, span = begin()
+		}
 		return give(b)
 	})
 	return err

@@ -14,6 +14,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/tracing"
 )
 
 // Inbox is one folder to watch.
@@ -41,6 +42,7 @@ type Config struct {
 	Empty  time.Duration // after which a file without a byte is taken as it is; default 10 s
 
 	Metrics *metrics.Ingest
+	Tracer  tracing.Tracer
 	Log     *slog.Logger
 	Fault   event.Fault
 }

@@ -421,7 +421,7 @@ func TestTheFence(t *testing.T) {
 	commit := func(expect uint64) (uint64, error) {
 		var events []*nats.Msg
 		for i := range rows {
-			m, err := userEvent(event.User{UserID: fmt.Sprint("u-", i), Email: "a@example.org", Import: event.Import{Record: i + 1}}, "inbox", "d", time.Now(), time.Now())
+			m, err := userEvent(event.User{UserID: fmt.Sprint("u-", i), Email: "a@example.org", Import: event.Import{Record: i + 1}}, "inbox", "d", time.Now(), time.Now(), "")
 			if err != nil {
 				return 0, err
 			}

@@ -136,14 +136,15 @@ func readAck(data []byte) (uint64, error) {
 }
 
 // userEvent is the event of one record. The same record has the same id each
-// time. claimed is when its file was complete and taken.
-func userEvent(u event.User, source, digest string, imported, claimed time.Time) (*nats.Msg, error) {
+// time. claimed is when its file was complete and taken, trace the step that
+// publishes it.
+func userEvent(u event.User, source, digest string, imported, claimed time.Time, trace string) (*nats.Msg, error) {
 	body, err := json.Marshal(u)
 	if err != nil {
 		return nil, err
 	}
 	env := event.Envelope{
-		ID: event.RecordID(imported, digest, u.Import.Record), Type: event.TypeImported, Source: "/usher/" + source, Subject: u.UserID, Time: claimed,
+		ID: event.RecordID(imported, digest, u.Import.Record), Type: event.TypeImported, Source: "/usher/" + source, Subject: u.UserID, Time: claimed, TraceParent: trace,
 	}
 	return &nats.Msg{Subject: event.ImportedSubject(source), Header: env.Header(), Data: body}, nil
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"usher/event"
+	"usher/tracing"
 )
 
 // SMTPConfig is the server that takes the e-mail.
@@ -92,10 +93,12 @@ func (t *smtpTransport) deliver(ctx context.Context, m message, commit func() er
 	leave := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer leave()
 
+	tracing.Event(ctx, "connected")
 	c, f := t.open(conn)
 	if f != nil {
 		return "", f
 	}
+	tracing.Event(ctx, "greeted")
 	if err := c.Mail(t.from.Address, &smtp.MailOptions{UTF8: utf8, Size: int64(len(body))}); err != nil {
 		if utf8 && !isReply(err) {
 			return "", &failure{reason: ReasonRecipient, class: permanent, err: errors.New("the SMTP server does not take addresses with letters beyond ASCII (SMTPUTF8)")}
@@ -105,6 +108,7 @@ func (t *smtpTransport) deliver(ctx context.Context, m message, commit func() er
 	if err := c.Rcpt(rcpt, nil); err != nil {
 		return "", smtpFailure(phaseRcpt, err)
 	}
+	tracing.Event(ctx, "recipient taken")
 	w, err := c.Data()
 	if err != nil {
 		return "", smtpFailure(phaseData, err)
@@ -121,6 +125,7 @@ func (t *smtpTransport) deliver(ctx context.Context, m message, commit func() er
 	if err != nil {
 		return "", smtpFailure(phaseDot, err)
 	}
+	tracing.Event(ctx, "accepted")
 	_ = c.Quit() // accepted, whatever comes now
 	return queueID(r.StatusText), nil
 }

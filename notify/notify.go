@@ -15,6 +15,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/tracing"
 )
 
 // Ledger keeps one entry a message.
@@ -185,7 +186,13 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 	}
 	s.Fault.At("notify.rendered")
 	a := attempt{found: found, pinned: pinned, token: ksuid.New().String()}
-	id, err := t.deliver(ctx, m, func() error { return s.commit(ctx, r, &a) })
+	handing, span := tracing.Child(ctx, "hand over", tracing.Client, tracing.Channel(r.Channel))
+	id, err := t.deliver(handing, m, func() error {
+		err := s.commit(ctx, r, &a)
+		tracing.Event(handing, "ledger says submitting")
+		return err
+	})
+	span.Done(err)
 	if err == nil {
 		s.Fault.At("notify.handed")
 		sent, err := s.accept(ctx, r, t, a, id)

@@ -13,6 +13,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/tracing"
 )
 
 // Publisher writes events of usher's own.
@@ -38,7 +39,7 @@ func (p *Publisher) Fact(ctx context.Context, f event.Fact) (stored bool, err er
 		return false, event.Permanent(fmt.Errorf("encode the fact: %w", err))
 	}
 	env := event.Envelope{
-		ID: f.ID, Type: event.TypeFact + "." + f.Kind, Source: "/usher", Subject: f.UserID, Time: f.At, MsgID: f.ID,
+		ID: f.ID, Type: event.TypeFact + "." + f.Kind, Source: "/usher", Subject: f.UserID, Time: f.At, MsgID: f.ID, TraceParent: tracing.Context(ctx),
 	}
 	return p.publish(ctx, event.StreamOnboarding, &nats.Msg{
 		Subject: event.FactSubject(f.Kind), Header: env.Header(), Data: data,
@@ -53,7 +54,7 @@ func (p *Publisher) Verification(ctx context.Context, source, verb, id string, b
 		return event.Permanent(fmt.Errorf("encode the verification: %w", err))
 	}
 	env := event.Envelope{
-		ID: id, Type: event.TypeVerification + "." + verb, Source: "/usher/" + source, Subject: body.UserID, Time: time.Now(), MsgID: id,
+		ID: id, Type: event.TypeVerification + "." + verb, Source: "/usher/" + source, Subject: body.UserID, Time: time.Now(), MsgID: id, TraceParent: tracing.Context(ctx),
 	}
 	_, err = p.publish(ctx, event.StreamVerifications, &nats.Msg{
 		Subject: event.VerificationSubject(source, verb), Header: env.Header(), Data: data,

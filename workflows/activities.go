@@ -12,6 +12,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/tracing"
 )
 
 // Names under which activities are registered. They stand in histories, so they
@@ -58,8 +59,27 @@ type Activities struct {
 	Sender    Sender
 	Orphanage Orphanage
 	Metrics   *metrics.Worker
+	Tracer    tracing.Tracer
 	Log       *slog.Logger
 	Fault     event.Fault
+}
+
+// Story says to which trace a step belongs: that of the decision. The one of the
+// file came before; a wait of any length lies between.
+type Story struct {
+	Trace  string `json:"trace,omitempty"`  // W3C traceparent
+	Before string `json:"before,omitempty"` // W3C traceparent
+}
+
+// step begins a span of the story.
+func (a *Activities) step(ctx context.Context, s Story, name, userID string) (context.Context, tracing.Span) {
+	attempt := int32(0)
+	if activity.IsActivity(ctx) {
+		attempt = activity.GetInfo(ctx).Attempt
+	}
+	ctx, span := a.Tracer.Start(tracing.With(ctx, s.Trace), name, tracing.Inside, tracing.UserID(userID), tracing.Attempt(int(attempt)))
+	span.LinkTo(s.Before)
+	return ctx, span
 }
 
 // Step is the input of Activate: facts to publish first, the decision to record,
@@ -71,6 +91,7 @@ type Step struct {
 	Decided    event.Decided `json:"decided"`
 	Before     []event.Fact  `json:"before,omitempty"`
 	Result     event.Fact    `json:"result"`
+	Story      Story         `json:"story,omitzero"`
 }
 
 // Delivery is the input of SendEmail and SendSMS.
@@ -83,6 +104,7 @@ type Delivery struct {
 	User       event.User `json:"user"`
 	Decided    time.Time  `json:"decided"`
 	Result     event.Fact `json:"result"`
+	Story      Story      `json:"story,omitzero"`
 }
 
 // Ending is the input of Finish.
@@ -93,6 +115,7 @@ type Ending struct {
 	Opened     time.Time      `json:"opened"`
 	Decided    *event.Decided `json:"decided,omitempty"`
 	Facts      []event.Fact   `json:"facts,omitempty"`
+	Story      Story          `json:"story,omitzero"`
 }
 
 // Orphans is the input of DeadLetterOrphans.
@@ -117,13 +140,15 @@ func (a *Activities) Publish(ctx context.Context, facts []event.Fact) error {
 
 // Activate records the decision in PEOPLE and makes the account usable. No
 // target is configured yet.
-func (a *Activities) Activate(ctx context.Context, s Step) error {
+func (a *Activities) Activate(ctx context.Context, s Step) (err error) {
 	start := time.Now()
+	ctx, span := a.step(ctx, s.Story, activityActivate, s.UserID)
+	defer func() { span.Done(err) }()
 	if err := a.Publish(ctx, s.Before); err != nil {
 		return err
 	}
 	a.Fault.At("activate.before")
-	_, err := a.People.Update(ctx, s.UserID, func(p *event.Person) error {
+	_, err = a.People.Update(ctx, s.UserID, func(p *event.Person) error {
 		if p.Generation == s.Generation {
 			p.Decided = &s.Decided
 		}
@@ -142,13 +167,17 @@ func (a *Activities) Activate(ctx context.Context, s Step) error {
 
 // Send sends one message and reports it. It is registered under a name of its
 // own for each channel.
-func (a *Activities) Send(ctx context.Context, d Delivery) error {
+func (a *Activities) Send(ctx context.Context, d Delivery) (err error) {
+	ctx, span := a.step(ctx, d.Story, "Send", d.UserID)
+	span.SetAttributes(tracing.Channel(d.Channel))
+	defer func() { span.Done(err) }()
 	stop := beat(ctx)
 	defer stop()
 	ctx, cancel := untilStop(ctx)
 	defer cancel()
 	sent, err := a.Sender.Send(ctx, d)
 	if err != nil {
+		span.SetAttributes(tracing.Reason(sent.Reason))
 		return boundary(err, sent.Reason)
 	}
 	a.Fault.At("send.accepted")
@@ -158,9 +187,11 @@ func (a *Activities) Send(ctx context.Context, d Delivery) error {
 }
 
 // Finish writes the end of the generation into PEOPLE and tells it.
-func (a *Activities) Finish(ctx context.Context, e Ending) error {
+func (a *Activities) Finish(ctx context.Context, e Ending) (err error) {
+	ctx, span := a.step(ctx, e.Story, activityFinish, e.UserID)
+	defer func() { span.Done(err) }()
 	a.Fault.At("finish.before")
-	_, err := a.People.Update(ctx, e.UserID, func(p *event.Person) error {
+	_, err = a.People.Update(ctx, e.UserID, func(p *event.Person) error {
 		if p.Generation == e.Generation {
 			p.Status, p.Decided = e.Status, e.Decided
 		}

@@ -16,6 +16,8 @@ type onboarding struct {
 	user       event.User
 	settings   event.Settings
 
+	trace string // of the step that started the run, "" without tracing
+
 	status  event.Status
 	decided *event.Verification  // the one that counted
 	held    []event.Verification // while parked, in order of arrival
@@ -27,7 +29,7 @@ type onboarding struct {
 
 func newOnboarding(in event.Onboarding) *onboarding {
 	o := &onboarding{
-		userID: in.UserID, inbox: in.Inbox, generation: in.Generation, opened: in.Opened, settings: in.Settings,
+		userID: in.UserID, inbox: in.Inbox, generation: in.Generation, opened: in.Opened, settings: in.Settings, trace: in.Trace,
 		status: event.StatusParked,
 		seen:   map[event.Identity]bool{},
 	}
@@ -60,7 +62,7 @@ func (o *onboarding) onUser(ctx workflow.Context, e event.UserEvent) {
 // arrive ends the parking: the user is there, and what was held is applied in
 // the order in which it came.
 func (o *onboarding) arrive(ctx workflow.Context, e event.UserEvent) {
-	o.user, o.inbox, o.generation, o.opened = e.User, e.Inbox, e.Generation, e.Opened
+	o.user, o.inbox, o.generation, o.opened, o.trace = e.User, e.Inbox, e.Generation, e.Opened, e.Trace
 	o.status = event.StatusWaiting
 	o.n = 0
 	o.answer(ctx, event.AnswersUser, event.FactStarted, event.EffectApplied, e.Identity)
@@ -135,6 +137,15 @@ func (o *onboarding) takePending() []event.Fact {
 	p := o.pending
 	o.pending = nil
 	return p
+}
+
+// story says where the steps after the decision belong.
+func (o *onboarding) story() Story {
+	s := Story{Before: o.trace}
+	if o.decided != nil {
+		s.Trace = o.decided.Trace
+	}
+	return s
 }
 
 func (o *onboarding) decision() *event.Decided {

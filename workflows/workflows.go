@@ -100,7 +100,7 @@ func (o *onboarding) park(ctx workflow.Context) error {
 // activate makes the account usable. No target is configured yet, so it records
 // the decision and says so.
 func (o *onboarding) activate(ctx workflow.Context) error {
-	step := Step{UserID: o.userID, Generation: o.generation, Opened: o.opened.Stored, Decided: *o.decision(), Before: o.takePending()}
+	step := Step{UserID: o.userID, Generation: o.generation, Opened: o.opened.Stored, Decided: *o.decision(), Before: o.takePending(), Story: o.story()}
 	o.status = event.StatusActive
 	step.Result = o.fact(ctx, event.FactActivated)
 	step.Result.Target = "none"
@@ -173,7 +173,7 @@ func (o *onboarding) startSend(ctx workflow.Context, channel, activity string) *
 	})
 	d := Delivery{
 		UserID: o.userID, Generation: o.generation, Purpose: event.PurposeWelcome, Channel: channel, Ordinal: 1,
-		User: o.user, Decided: o.decided.Stored, Result: result,
+		User: o.user, Decided: o.decided.Stored, Result: result, Story: o.story(),
 	}
 	return &send{workflow.ExecuteActivity(ctx, activity, d), result}
 }
@@ -210,7 +210,7 @@ func (s *send) failure(ctx workflow.Context) (reason string, err error) {
 // finish writes the end into PEOPLE, tells it, and takes the signals that came
 // while it did.
 func (o *onboarding) finish(ctx workflow.Context) error {
-	end := Ending{UserID: o.userID, Generation: o.generation, Status: o.status, Opened: o.opened.Stored, Decided: o.decision()}
+	end := Ending{UserID: o.userID, Generation: o.generation, Status: o.status, Opened: o.opened.Stored, Decided: o.decision(), Story: o.story()}
 	end.Facts = o.takePending()
 	if kind := endKind(o.status); kind != "" {
 		f := o.fact(ctx, kind)
