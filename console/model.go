@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ type model struct{ db *sql.DB }
 // Canary users are nobody, so the model leaves them out.
 
 // modelVersion changes with the schema; a file of another version is made anew.
-const modelVersion = 1
+const modelVersion = 2
 
 const modelSchema = `
 CREATE TABLE positions (stream TEXT PRIMARY KEY, created INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
@@ -34,6 +35,7 @@ CREATE INDEX people_status ON people (status, since, user_id);
 CREATE TABLE facts (id TEXT PRIMARY KEY, user_id TEXT NOT NULL, event_id TEXT NOT NULL, event_source TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
 CREATE INDEX facts_user ON facts (user_id, at);
 CREATE INDEX facts_event ON facts (event_id);
+CREATE INDEX facts_at ON facts (at);
 CREATE TABLE decisions (event_id TEXT PRIMARY KEY, reason TEXT NOT NULL, actor TEXT NOT NULL) STRICT;
 CREATE TABLE imports (id TEXT PRIMARY KEY, file TEXT NOT NULL, source TEXT NOT NULL, record INTEGER NOT NULL, published INTEGER NOT NULL, refused INTEGER NOT NULL, total INTEGER NOT NULL, done INTEGER NOT NULL, started INTEGER NOT NULL) STRICT;
 CREATE TABLE deadletters (seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, sequence TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
@@ -71,7 +73,7 @@ func tryModel(path string) (*model, error) {
 	case err == nil && version == modelVersion:
 		return &model{db}, nil
 	case err == nil && tables == 0:
-		if _, err = db.Exec(modelSchema + `PRAGMA user_version = 1`); err == nil {
+		if _, err = db.Exec(modelSchema + fmt.Sprintf(`PRAGMA user_version = %d`, modelVersion)); err == nil {
 			return &model{db}, nil
 		}
 	case err == nil:

@@ -52,6 +52,7 @@ func (k *Console) handler() http.Handler {
 	page.HandleFunc("POST /users/{user_id}/decision", k.decisionForm)
 	page.HandleFunc("GET /imports", k.importsPage)
 	page.HandleFunc("GET /deadletters", k.deadLettersPage)
+	page.HandleFunc("GET /figures", k.metricsPage)
 	page.HandleFunc("POST /signout", k.signOut)
 
 	web := http.NewServeMux()
