@@ -112,6 +112,7 @@ func (k *Console) audit(ctx context.Context, action, actor string, what map[stri
 		_, err = k.JetStream.Publish(context.WithoutCancel(ctx), "audit.v1."+action, data, jetstream.WithExpectStream(event.StreamAudit))
 	}
 	if err != nil {
+		k.Metrics.AuditFailures.Inc()
 		k.Log.Error("the audit record was not stored", "action", action, "error", err)
 	}
 }

@@ -55,6 +55,7 @@ func ours() []Metric {
 		eventsTotal, finishedTotal, verificationWait, welcomeLatency,
 		notifyAttempts, notifyMessages, notifyCopies,
 		people, peopleOldest, deadLetters, deadLettersOldest,
+		auditFailures,
 		canaryRuns, canarySeconds, canaryLast,
 		componentState, buildInfo, diskFree, diskSize, certificateExpiry, samplerErrors,
 	}

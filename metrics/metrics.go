@@ -155,15 +155,17 @@ func (w *Worker) Provider(channel, provider string, reasons []string) {
 
 // Console are the collectors of the console role, set from its read model.
 type Console struct {
-	People       *prometheus.GaugeVec // status
-	PeopleOldest *prometheus.GaugeVec // status
+	People        *prometheus.GaugeVec // status
+	PeopleOldest  *prometheus.GaugeVec // status
+	AuditFailures prometheus.Counter
 }
 
 // NewConsole registers the collectors of the console role.
 func NewConsole(reg prometheus.Registerer) *Console {
 	return &Console{
-		People:       people.GaugeVec(reg),
-		PeopleOldest: peopleOldest.GaugeVec(reg),
+		People:        people.GaugeVec(reg),
+		PeopleOldest:  peopleOldest.GaugeVec(reg),
+		AuditFailures: auditFailures.counter(reg),
 	}
 }
 

@@ -186,6 +186,12 @@ var (
 	}
 )
 
+// auditFailures is a gap in the record of who did what.
+var auditFailures = Metric{
+	Name: "usher_audit_failures_total", Kind: Counter, Unit: "records", Role: "console",
+	Help: "Records of who did what that could not be stored; what was done stays done.",
+}
+
 // Canary.
 var (
 	canaryRuns = Metric{

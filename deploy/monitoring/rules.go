@@ -61,6 +61,12 @@ func Rules() []Rule {
 			Quiet: Scenario{Series: one(`usher_notify_copies_total{channel="sms",provider="twilio"}`, "2x20"), At: "10m"},
 		},
 		{
+			Name: "UsherAuditBreak", Severity: Page, Summary: "A record of who did what was not stored.",
+			Expr:  `sum(increase(usher_audit_failures_total[1h])) > 0`,
+			Fires: Scenario{Series: one(`usher_audit_failures_total`, "0 0 1x10"), At: "8m"},
+			Quiet: Scenario{Series: one(`usher_audit_failures_total`, "2x20"), At: "8m"},
+		},
+		{
 			Name: "UsherNondeterminism", Severity: Page, Summary: "Workflow code does not agree with the history of open runs; those users stand still.",
 			Expr:  `sum(increase(temporal_workflow_task_execution_failed_total{failure_reason="NonDeterminismError"}[15m])) > 0`,
 			Fires: Scenario{Series: one(`temporal_workflow_task_execution_failed_total{failure_reason="NonDeterminismError"}`, "0 0 1 2 3 4 5"), At: "6m"},
