@@ -161,6 +161,9 @@ func (w *Watcher) watch(ctx context.Context, in Inbox) error {
 func (w *Watcher) finish(ctx context.Context, in Inbox, id string) {
 	key := in.Source + "/" + id
 	defer w.wait(key, nil)
+	inWork := w.Metrics.ImportsInWork.WithLabelValues(in.Source) // also while it waits for the next try
+	inWork.Inc()
+	defer inWork.Dec()
 	for attempt := 0; ; attempt++ {
 		err := w.runImport(ctx, in, id)
 		if err == nil || ctx.Err() != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"usher/event"
 	"usher/metrics"
@@ -496,7 +497,11 @@ func TestAFullStreamIsWaitedFor(t *testing.T) {
 		}
 	}
 	resize(1 << 20)
-	w, err := New(config(r.dir, r.js, slog.DiscardHandler))
+	c := config(r.dir, r.js, slog.DiscardHandler)
+	gauge := func(v *prometheus.GaugeVec, labels ...string) float64 {
+		return testutil.ToFloat64(v.WithLabelValues(append([]string{"inbox"}, labels...)...))
+	}
+	w, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -519,9 +524,18 @@ func TestAFullStreamIsWaitedFor(t *testing.T) {
 	if err := w.Ready(); !errors.Is(err, errFull) {
 		t.Errorf("it waits because %v", err)
 	}
+	if n := gauge(c.Metrics.ImportsInWork); n != 1 {
+		t.Errorf("%v imports are shown in work while one waits", n)
+	}
 	resize(32 << 20)
 	if rep := r.reports(1)["a.csv"]; rep.Published != rows || len(r.users()) != rows {
 		t.Errorf("%d of %d published", rep.Published, rows)
+	}
+	cancel()
+	<-done
+	done <- nil
+	if n, all, some := gauge(c.Metrics.ImportsInWork), gauge(c.Metrics.ImportRows, "total"), gauge(c.Metrics.ImportRows, "done"); n+all+some != 0 {
+		t.Errorf("after the end %v imports with %v rows are shown, %v of them done", n, all, some)
 	}
 }
 

@@ -2,8 +2,8 @@ package ingest
 
 import "usher/metrics"
 
-// progress shows one import in the gauges of its inbox, which add up over all
-// imports in work, and takes it out again at the end.
+// progress shows the rows of one import in the gauges of its inbox, which add up
+// over all imports in work, and takes them out again at the end.
 type progress struct {
 	m           *metrics.Ingest
 	source      string
@@ -11,7 +11,6 @@ type progress struct {
 }
 
 func (w *Watcher) work(in Inbox) *progress {
-	w.Metrics.ImportsInWork.WithLabelValues(in.Source).Inc()
 	return &progress{m: w.Metrics, source: in.Source}
 }
 
@@ -30,5 +29,4 @@ func (p *progress) at(row int) {
 func (p *progress) end() {
 	p.of(0)
 	p.at(0)
-	p.m.ImportsInWork.WithLabelValues(p.source).Dec()
 }

@@ -65,7 +65,7 @@ var (
 	}
 	importsInWork = Metric{
 		Name: "usher_imports_in_work", Kind: Gauge, Unit: "imports", Role: "watch",
-		Help:   "Imports that are being validated or published now.",
+		Help:   "Imports that are being validated or published now, or wait to go on.",
 		Labels: []Label{labelSource},
 	}
 	inboxWaiting = Metric{

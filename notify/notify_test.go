@@ -331,6 +331,23 @@ func TestAcceptedIsNeverSentAgain(t *testing.T) {
 	}
 }
 
+func TestCanaryMessagesAreSentAndNotCounted(t *testing.T) {
+	srv := newSMTPServer(t, nil)
+	r := newRig(t, srv.addr, "http://"+nowhere)
+	req := request(event.ChannelEmail)
+	req.Canary = true
+	if _, err := r.Send(t.Context(), req); err != nil || len(srv.messages()) != 1 {
+		t.Fatalf("%d messages went out: %v", len(srv.messages()), err)
+	}
+	for _, c := range []prometheus.Collector{
+		r.Metrics.Attempts.WithLabelValues("email", "smtp", "accepted", ""), r.Metrics.Messages.WithLabelValues("email", "smtp", "accepted"),
+	} {
+		if n := testutil.ToFloat64(c); n != 0 {
+			t.Errorf("it is counted %v times", n)
+		}
+	}
+}
+
 // An unknown outcome is sent again as a recognisable copy, a bounded number of
 // times, and then held.
 func TestUnknownIsSentAgainAndCounted(t *testing.T) {
@@ -343,6 +360,9 @@ func TestUnknownIsSentAgainAndCounted(t *testing.T) {
 	}
 	if !event.IsPermanent(err) || len(srv.messages()) != 1+MaxCopies {
 		t.Errorf("%d messages, then %v", len(srv.messages()), err)
+	}
+	if n := testutil.ToFloat64(r.Metrics.Copies.WithLabelValues("email", "smtp")); n != MaxCopies {
+		t.Errorf("%v copies are counted, want %d", n, MaxCopies)
 	}
 	ids := map[string]bool{}
 	for _, raw := range srv.messages() {

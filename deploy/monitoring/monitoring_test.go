@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"usher/metrics"
@@ -38,7 +38,7 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 }
 
 // made by relabelling or by Prometheus, beside what the catalogue says.
-var scrapeLabels = []string{labels.MetricName, "job", "instance", "le"}
+var scrapeLabels = []string{model.MetricNameLabel, "job", "instance", "le"}
 
 // checkSelectors makes sure that an expression parses and that every series in
 // it is one of the catalogue, with values that its labels can have.

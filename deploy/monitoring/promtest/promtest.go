@@ -95,7 +95,7 @@ func (s *Store) metric(name string, kind dto.MetricType, m *dto.Metric, at time.
 }
 
 func (s *Store) add(name string, pairs []*dto.LabelPair, at time.Time, v float64) {
-	b := labels.NewBuilder(labels.FromStrings(labels.MetricName, name, "job", s.job, "instance", s.instance))
+	b := labels.NewBuilder(labels.FromStrings(model.MetricNameLabel, name, "job", s.job, "instance", s.instance))
 	for _, p := range pairs {
 		b.Set(p.GetName(), p.GetValue())
 	}
@@ -111,7 +111,7 @@ func (s *Store) add(name string, pairs []*dto.LabelPair, at time.Time, v float64
 func (s *Store) Names() []string {
 	var names []string
 	for _, x := range s.series {
-		names = append(names, x.labels.Get(labels.MetricName))
+		names = append(names, x.labels.Get(model.MetricNameLabel))
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
