@@ -78,7 +78,9 @@ func (o *ops) started() {
 	o.up = true
 }
 
-func (o *ops) run(ctx context.Context) error {
+func (o *ops) run(ctx context.Context) error { return serve(ctx, o.listener, o.handler()) }
+
+func (o *ops) handler() http.Handler {
 	mux := http.NewServeMux()
 	scrape := promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{Registry: o.registry, EnableOpenMetrics: true})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
@@ -96,7 +98,7 @@ func (o *ops) run(ctx context.Context) error {
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	}
-	return serve(ctx, o.listener, mux)
+	return mux
 }
 
 func (o *ops) components() []check {

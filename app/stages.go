@@ -122,7 +122,10 @@ func (p *process) sender(m *metrics.Worker) (*notify.Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	mail := notify.SMTPConfig{Addr: p.SMTPAddr, TLS: p.SMTPTLS, Username: p.SMTPUsername, Password: password, From: p.MailFrom}
+	mail := notify.SMTPConfig{
+		Addr: p.SMTPAddr, TLS: p.SMTPTLS, Username: p.SMTPUsername, Password: password, From: p.MailFrom,
+		CertificateEnds: func(at time.Time) { p.figures.CertificateExpiry.WithLabelValues("smtp").Set(float64(at.Unix())) },
+	}
 	sms := notify.SMSConfig{URL: p.SMSURL, AccountSID: p.SMSAccount, AuthToken: token, From: p.SMSFrom}
 	if mail.Addr == "" {
 		if p.catcher == nil {

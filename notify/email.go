@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/mail"
 	"strconv"
@@ -28,6 +29,10 @@ type SMTPConfig struct {
 	Password string
 	From     string // an address, with a name or without
 	TLSConf  *tls.Config
+
+	// CertificateEnds is told when the server's certificate ends, at each
+	// connection; nil: nobody asks.
+	CertificateEnds func(time.Time)
 }
 
 func (c SMTPConfig) domain() string {
@@ -57,6 +62,13 @@ func newSMTP(c SMTPConfig, grace time.Duration) (*smtpTransport, error) {
 	}
 	if c.TLSConf == nil {
 		c.TLSConf = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	}
+	if tell := c.CertificateEnds; tell != nil {
+		c.TLSConf = c.TLSConf.Clone()
+		c.TLSConf.VerifyConnection = func(s tls.ConnectionState) error {
+			tell(s.PeerCertificates[0].NotAfter)
+			return nil
+		}
 	}
 	switch c.TLS {
 	case "none", "starttls", "tls":
@@ -159,10 +171,10 @@ func (t *smtpTransport) open(conn net.Conn) (*smtp.Client, *failure) {
 		c = smtp.NewClient(conn)
 	}
 	c.CommandTimeout, c.SubmissionTimeout = stepTimeout, answerTimeout
-	if t.TLS != "starttls" {
-		if err := c.Hello("localhost"); err != nil {
-			return nil, connectFailure(err)
-		}
+	// Also after STARTTLS: the handshake comes with the first command, and its
+	// failure must not look like one of that command.
+	if err := c.Hello("localhost"); err != nil {
+		return nil, connectFailure(err)
 	}
 	if t.Username != "" {
 		if err := c.Auth(sasl.NewPlainClient("", t.Username, t.Password)); err != nil {
@@ -177,8 +189,12 @@ func (t *smtpTransport) open(conn net.Conn) (*smtp.Client, *failure) {
 func connectFailure(err error) *failure {
 	var cert *tls.CertificateVerificationError
 	var header tls.RecordHeaderError
-	if errors.As(err, &cert) || errors.As(err, &header) {
+	var network net.Error
+	switch {
+	case errors.As(err, &cert), errors.As(err, &header):
 		return &failure{reason: ReasonConfig, pause: pauseConfig, err: errors.New("TLS with the SMTP server fails")}
+	case !isReply(err) && !errors.As(err, &network) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return &failure{reason: ReasonConfig, pause: pauseConfig, err: errors.New("the SMTP server does not speak as configured, such as without STARTTLS")}
 	}
 	return smtpFailure(phaseConnect, err)
 }

@@ -1,0 +1,71 @@
+package app
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"usher/metrics"
+)
+
+// Waiting goes on by itself, so it must not make anybody restart the process;
+// failing does.
+func TestReadyzTellsDegradedFromFailed(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	o := &ops{registry: reg, metrics: metrics.NewProcess(reg, "v1", "go1")}
+	var nats, bridge error
+	o.need("nats", func() error { return nats })
+	o.add("bridge", func() error { return bridge })
+	h := o.handler()
+	ask := func(path string) (int, string) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w.Code, w.Body.String()
+	}
+	if code, body := ask("/readyz"); code != 503 || body != "starting\n" {
+		t.Errorf("before the start: %d %q", code, body)
+	}
+	o.started()
+	away := errors.New("a server is away")
+	for _, tc := range []struct {
+		nats, bridge error
+		path         string
+		code         int
+		body         string
+	}{
+		{nil, nil, "/readyz", 200, "ok\n"},
+		{nil, nil, "/readyz?verbose", 200, "ok\nnats: ok\nbridge: ok\n"},
+		{nil, away, "/readyz", 200, "degraded\nbridge: degraded: a server is away\n"},
+		{away, away, "/readyz", 503, "failed\nnats: failed: a server is away\nbridge: degraded: a server is away\n"},
+		{away, nil, "/livez", 200, "ok\n"},
+	} {
+		nats, bridge = tc.nats, tc.bridge
+		if code, body := ask(tc.path); code != tc.code || body != tc.body {
+			t.Errorf("%s: %d %q, want %d %q", tc.path, code, body, tc.code, tc.body)
+		}
+	}
+	nats, bridge = away, away
+	ask("/metrics")
+	for component, want := range map[string]float64{"nats": stateFailed, "bridge": stateDegraded} {
+		if got := testutil.ToFloat64(o.metrics.Components.WithLabelValues(component)); got != want {
+			t.Errorf("%s is shown as %v, want %v", component, got, want)
+		}
+	}
+}
+
+func TestProfilesAreServedOnRequestOnly(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		reg := prometheus.NewRegistry()
+		o := &ops{registry: reg, metrics: metrics.NewProcess(reg, "v1", "go1"), profiles: on}
+		w := httptest.NewRecorder()
+		o.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/pprof/goroutine?debug=1", nil))
+		if got := w.Code == http.StatusOK && strings.Contains(w.Body.String(), "goroutine profile"); got != on {
+			t.Errorf("profiles %v: %d", on, w.Code)
+		}
+	}
+}
