@@ -134,7 +134,6 @@ func (c statusCmd) facts(ctx context.Context, cl *app.Client, match func(event.F
 	if err != nil {
 		return nil, err
 	}
-	last := st.CachedInfo().State.LastSeq
 	var out []event.Fact
 	if st.CachedInfo().State.Msgs == 0 {
 		return nil, nil
@@ -163,7 +162,7 @@ func (c statusCmd) facts(ctx context.Context, cl *app.Client, match func(event.F
 		if err != nil {
 			return nil, err
 		}
-		if meta.Sequence.Stream >= last {
+		if meta.NumPending == 0 { // the last sequence may be of a message that was deleted
 			slices.SortStableFunc(out, func(a, b event.Fact) int { return a.At.Compare(b.At) })
 			return out, nil
 		}

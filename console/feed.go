@@ -72,6 +72,13 @@ func (f *feed) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	i, err := c.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if i.NumPending == 0 { // what the stream counted last may be deleted
+		f.caughtUp.Store(true)
+	}
 	msgs := make(chan jetstream.Msg, perTransaction)
 	cc, err := c.Consume(func(m jetstream.Msg) {
 		select {

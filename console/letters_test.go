@@ -54,3 +54,31 @@ func TestCanaryUsersAreLeftOut(t *testing.T) {
 		t.Errorf("%d users wait (%v), want 1", f.people[event.StatusWaiting], err)
 	}
 }
+
+// The last message of a stream may have been deleted: then nothing is left to
+// read, and a console that starts anew is ready.
+func TestReadyBehindADeletedEnd(t *testing.T) {
+	r := newRig(t)
+	for seq := range uint64(2) {
+		err := r.pub.DeadLetter(t.Context(), event.DeadLetter{Stream: event.StreamUsers, Sequence: seq + 1, Reason: event.ReasonMalformed, Stored: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := r.js.Stream(t.Context(), event.StreamDeadLetters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := r.run() // reads both
+	r.eventually("two are listed", func() bool { n, _ := r.console.model.letterCount(t.Context()); return n == 2 })
+	stop()
+	for range 2 {
+		if err := r.pub.DeadLetter(t.Context(), event.DeadLetter{Stream: event.StreamUsers, Sequence: 9, Reason: event.ReasonMalformed, Stored: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.DeleteMsg(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	r.run() // waits until it is ready
+}
