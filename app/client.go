@@ -24,7 +24,7 @@ type Client struct {
 
 // Dial finds the servers for a command: those that are named, else those of the
 // `usher up` that runs on the data folder, else $NATS_URL.
-func Dial(ctx context.Context, data string, e External) (*Client, error) {
+func Dial(ctx context.Context, data string, e NATSAccess) (*Client, error) {
 	url := e.NATSURL
 	if url == "" {
 		a, err := FindRunning(data)
@@ -36,7 +36,7 @@ func Dial(ctx context.Context, data string, e External) (*Client, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	nc, err := connectNATS(ctx, url, e.NATSCreds, "cli", slog.New(slog.DiscardHandler))
+	nc, err := connectNATS(ctx, url, e, "cli", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

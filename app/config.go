@@ -45,10 +45,10 @@ type Base struct {
 
 // External are servers that run elsewhere.
 type External struct {
-	NATSURL           string `name:"nats-url" help:"NATS servers to join instead of the embedded one." placeholder:"URL"`
-	NATSCreds         string `name:"nats-creds" help:"File with the NATS credentials." placeholder:"FILE"`
+	NATSAccess        `embed:""`
 	TemporalAddress   string `help:"Temporal frontend to join instead of the embedded one." placeholder:"HOST:PORT"`
 	TemporalNamespace string `help:"Temporal namespace." default:"default" placeholder:"NAME"`
+	TemporalInsecure  bool   `help:"Allow ids to cross a network to Temporal unencrypted."`
 	PayloadKey        string `help:"Key that encrypts what Temporal stores." placeholder:"SECRET"`
 	PayloadKeyFile    string `help:"File with that key." type:"path" placeholder:"FILE"`
 	Replicas          int    `help:"Copies of each stream in a NATS cluster, used when streams are created." default:"1"`
@@ -140,7 +140,7 @@ func (c Config) Validate() error {
 		}
 	}
 	for _, s := range []struct{ flag, value, file string }{
-		{"id-key", c.IDKey, c.IDKeyFile}, {"payload-key", c.PayloadKey, c.PayloadKeyFile}, {"smtp-password", c.SMTPPassword, c.SMTPPasswordFile},
+		{"id-key", c.IDKey, c.IDKeyFile}, {"payload-key", c.PayloadKey, c.PayloadKeyFile}, {"nats-password", c.NATSPassword, c.NATSPasswordFile}, {"smtp-password", c.SMTPPassword, c.SMTPPasswordFile},
 		{"sms-token", c.SMSToken, c.SMSTokenFile}, {"console-password", c.ConsolePassword, c.ConsolePasswordFile},
 	} {
 		if s.value != "" && s.file != "" {

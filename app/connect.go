@@ -22,10 +22,17 @@ import (
 // connectNATS joins the servers of url. The connection is kept up for as long
 // as the process lives; publishing fails while it is down, so that nothing
 // waits in a buffer that a crash would lose.
-func connectNATS(ctx context.Context, url, creds, name string, log *slog.Logger) (*nats.Conn, error) {
-	options := []nats.Option{
-		nats.Name("usher " + name), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectBufSize(-1),
-		nats.Timeout(5 * time.Second), nats.PingInterval(20 * time.Second), nats.MaxPingsOutstanding(3),
+//
+// Replies come to a prefix of the role's own, so that permissions can keep roles
+// from reading one another's.
+func connectNATS(ctx context.Context, url string, access NATSAccess, role string, log *slog.Logger) (*nats.Conn, error) {
+	options, err := access.options(url)
+	if err != nil {
+		return nil, err
+	}
+	options = append(options,
+		nats.Name("usher "+role), nats.CustomInboxPrefix("_INBOX_"+role), nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond), nats.ReconnectBufSize(-1),
+		nats.Timeout(5*time.Second), nats.PingInterval(20*time.Second), nats.MaxPingsOutstanding(3),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				log.Warn("the connection to NATS is lost", "error", err)
@@ -33,10 +40,7 @@ func connectNATS(ctx context.Context, url, creds, name string, log *slog.Logger)
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) { log.Warn("the connection to NATS is back") }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS reports an error", "error", err) }),
-	}
-	if creds != "" {
-		options = append(options, nats.UserCredentials(creds))
-	}
+	)
 	for attempt := 0; ; attempt++ {
 		nc, err := nats.Connect(url, options...)
 		if err == nil {

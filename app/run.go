@@ -230,7 +230,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 			url = nats.DefaultURL
 		}
 	}
-	if p.nc, err = connectNATS(ctx, url, p.NATSCreds, p.roleName(), p.Log); err != nil {
+	if p.nc, err = connectNATS(ctx, url, p.NATSAccess, p.roleName(), p.Log); err != nil {
 		return err
 	}
 	if p.addr.NATS == "" {
@@ -270,6 +270,9 @@ func (p *process) connect(ctx context.Context) (err error) {
 		address = p.TemporalAddress
 	}
 	options, err := temporalOptions(address, p.TemporalNamespace, !p.Up)
+	if err == nil {
+		err = checkTemporal(options, p.TemporalInsecure)
+	}
 	if err != nil {
 		return err
 	}
@@ -301,14 +304,15 @@ func (p *process) startWatch(ctx context.Context) error {
 	return nil
 }
 
+// roleName names the process on the servers: its role, or "up".
 func (p *process) roleName() string {
-	name := ""
+	name := "up"
 	for _, r := range []struct {
 		on   bool
 		name string
 	}{{p.Roles.Watch, "watch"}, {p.Roles.Bridge, "bridge"}, {p.Roles.Worker, "worker"}, {p.Roles.Console, "console"}} {
-		if r.on {
-			name += " " + r.name
+		if r.on && p.Roles != AllRoles {
+			name = r.name
 		}
 	}
 	return name

@@ -44,6 +44,8 @@ type cli struct {
 	Worker  workerCmd  `cmd:"" help:"Run the worker role: workflows, activation, messages."`
 	Console consoleCmd `cmd:"" help:"Run the console role: web pages and API."`
 
+	Setup setupCmd `cmd:"" help:"Make the streams on an external NATS, with an account that may."`
+
 	Check    checkCmd    `cmd:"" help:"Say what an import of files would do; nothing is published."`
 	Redrop   redropCmd   `cmd:"" help:"Import a file again although its content is known."`
 	Verify   verifyCmd   `cmd:"" help:"Decide about users."`

@@ -82,7 +82,7 @@ func (d demoCmd) show(ctx context.Context, s *session, a app.Addresses) error {
 	if _, err := dropFile(d.Sample, filepath.Join(d.Data, "inbox")); err != nil {
 		return err
 	}
-	cl, err := app.Dial(ctx, d.Data, app.External{NATSURL: "nats://" + a.NATS})
+	cl, err := app.Dial(ctx, d.Data, app.NATSAccess{NATSURL: "nats://" + a.NATS})
 	if err != nil {
 		return err
 	}

@@ -16,13 +16,12 @@ import (
 
 // where says which usher a command talks to.
 type where struct {
-	Data      string `help:"Data folder of a running usher up." default:"./usher-data" placeholder:"DIR"`
-	NATSURL   string `name:"nats-url" help:"NATS servers to ask instead." placeholder:"URL"`
-	NATSCreds string `name:"nats-creds" help:"File with the NATS credentials." placeholder:"FILE"`
+	Data           string `help:"Data folder of a running usher up." default:"./usher-data" placeholder:"DIR"`
+	app.NATSAccess `embed:""`
 }
 
 func (w where) dial(ctx context.Context) (*app.Client, error) {
-	return app.Dial(ctx, w.Data, app.External{NATSURL: w.NATSURL, NATSCreds: w.NATSCreds})
+	return app.Dial(ctx, w.Data, w.NATSAccess)
 }
 
 type verifyCmd struct {

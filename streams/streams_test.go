@@ -53,6 +53,9 @@ func TestSharesFillTheStore(t *testing.T) {
 	for _, r := range table(opts) {
 		sum += r.share
 	}
+	if n := len(table(opts)); n != Count {
+		t.Errorf("there are %d streams, Count says %d", n, Count)
+	}
 	if sum != 20 {
 		t.Errorf("the shares are %d twentieths", sum)
 	}

@@ -38,6 +38,9 @@ type row struct {
 	cfg   jetstream.StreamConfig
 }
 
+// Count is how many streams there are.
+const Count = 7
+
 // table lists the streams. The shares add up to all of MaxBytes.
 func table(o Options) []row {
 	rows := []row{

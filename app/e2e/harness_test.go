@@ -212,7 +212,9 @@ func list(first, n int, note string) string {
 
 // client connects to the running child.
 func (u *usher) client() (*app.Client, error) {
-	return app.Dial(context.Background(), u.dir, app.External{NATSURL: "nats://" + u.addr.NATS})
+	access := u.config.NATSAccess
+	access.NATSURL = "nats://" + u.addr.NATS
+	return app.Dial(context.Background(), u.dir, access)
 }
 
 // decide publishes a decision; the same id again is the same event.

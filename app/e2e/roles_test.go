@@ -7,27 +7,35 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	"usher/app"
 	"usher/event"
 )
 
-// The roles run apart, each in a process of its own, against servers that others
-// hold, and are started in an order in which nothing is there yet.
+// The roles run apart, each in a process of its own and with an account of its
+// own that may do just what it needs, against servers that others hold, and are
+// started in an order in which nothing is there yet.
 func TestRolesApart(t *testing.T) {
 	servers := newUsher(t)
 	servers.config.Roles = app.Roles{}
+	servers.config.NATSURL, servers.config.NATSUser, servers.config.NATSPassword = guardedNATS(t), "admin", "password-of-admin"
+	servers.config.IDKey = "the key of this test, long enough"
 	servers.start("")
 	hr := filepath.Join(t.TempDir(), "hr")
 	var roles []*exec.Cmd
 	for _, r := range []app.Roles{{Worker: true}, {Bridge: true}, {Console: true}, {Watch: true}} {
 		c := servers.config
 		c.Data, c.Roles = t.TempDir(), r
-		c.NATSURL, c.TemporalAddress = "nats://"+servers.addr.NATS, servers.addr.Temporal
-		c.IDKeyFile, c.PayloadKeyFile = filepath.Join(servers.dir, "id.key"), sharedKey(t, servers.dir)
+		c.TemporalAddress = servers.addr.Temporal
+		c.NATSUser = map[app.Roles]string{{Worker: true}: "worker", {Bridge: true}: "bridge", {Console: true}: "console", {Watch: true}: "watch"}[r]
+		c.NATSPassword = "password-of-" + c.NATSUser
+		c.PayloadKeyFile = sharedKey(t, servers.dir)
 		c.SMTPAddr, c.SMSURL = servers.addr.CatcherSMTP, "http://"+servers.addr.CatcherHTTP
 		if r.Watch {
 			c.Inbox = map[string]string{"hr": hr}
@@ -63,6 +71,7 @@ func TestRolesApart(t *testing.T) {
 	if err := servers.decide(event.VerbApproved, ids(1, 3)...); err != nil {
 		t.Fatal(err)
 	}
+	servers.publishRaw("verifications.v1.crm.approved", "poison")
 	people := servers.waitFinal(60*time.Second, ids(1, 3)...)
 	for id, p := range people {
 		if p.Status != event.StatusWelcomed || p.Source != "hr" {
@@ -70,6 +79,40 @@ func TestRolesApart(t *testing.T) {
 		}
 	}
 	servers.eachOnce(people)
+	servers.stop() // so that its log is whole
+	log, err := os.ReadFile(servers.log.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(log), "\n") {
+		if strings.Contains(strings.ToLower(line), "permission") {
+			t.Errorf("a role may not do what it does: %s", line)
+		}
+	}
+}
+
+// guardedNATS runs the configuration that is shipped, with a password for each
+// role.
+func guardedNATS(t *testing.T) (url string) {
+	t.Helper()
+	for _, user := range []string{"ADMIN", "WATCH", "BRIDGE", "WORKER", "CONSOLE", "CLI", "CRM"} {
+		t.Setenv("USHER_NATS_"+user, "password-of-"+strings.ToLower(user))
+	}
+	o, err := server.ProcessConfigFile("../../deploy/nats/usher.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Port, o.StoreDir, o.JetStreamMaxStore, o.NoSigs, o.NoLog = server.RANDOM_PORT, t.TempDir(), 512<<20, true, true
+	s, err := server.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("nats-server is not ready")
+	}
+	return s.ClientURL()
 }
 
 // sharedKey is the key that all roles of the test encrypt with.

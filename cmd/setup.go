@@ -1,0 +1,28 @@
+package cmd
+
+import (
+	"fmt"
+
+	"usher/app"
+)
+
+type setupCmd struct {
+	app.NATSAccess `embed:""`
+	MaxStore       int64 `help:"Room for all streams in bytes." default:"20000000000" placeholder:"BYTES"`
+	Replicas       int   `help:"Copies of each stream: 3 in a cluster." default:"1"`
+	Key            idKey `embed:""`
+}
+
+// Run executes `usher setup`: it makes the streams with an account that may, so
+// that the roles need not.
+func (c setupCmd) Run(s *session) error {
+	if c.NATSURL == "" {
+		return usageError("--nats-url is needed: `usher up` makes its own streams")
+	}
+	made, err := app.Setup(s.ctx, c.NATSAccess, c.Key.intake(), c.MaxStore, c.Replicas)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.stdout, "%d streams are there and as they should be\n", made)
+	return err
+}

@@ -1,0 +1,224 @@
+// Package nats holds no code: its test runs the server configuration beside it
+// and tries what the accounts must not be able to do. That the roles can do
+// their work under it is shown by the end-to-end tests.
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+	"usher/streams"
+)
+
+// start runs usher.conf on a free port with its store in a folder of the test.
+func start(t *testing.T) (url string) {
+	t.Helper()
+	for _, user := range []string{"ADMIN", "WATCH", "BRIDGE", "WORKER", "CONSOLE", "CLI", "CRM"} {
+		t.Setenv("USHER_NATS_"+user, "password-of-"+strings.ToLower(user))
+	}
+	o, err := server.ProcessConfigFile("usher.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !o.SyncAlways {
+		t.Error("the configuration does not sync always")
+	}
+	o.Port, o.StoreDir, o.JetStreamMaxStore, o.NoSigs, o.NoLog = server.RANDOM_PORT, t.TempDir(), 256<<20, true, true
+	s, err := server.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("nats-server is not ready")
+	}
+	js := connect(t, s.ClientURL(), "admin").js
+	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 64 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	return s.ClientURL()
+}
+
+type user struct {
+	nc *nats.Conn
+	js jetstream.JetStream
+
+	mu     sync.Mutex
+	denied []string
+}
+
+func connect(t *testing.T, url, name string) *user {
+	t.Helper()
+	u := &user{}
+	inbox := "_INBOX_" + name
+	if name == "crm" { // any client, with its defaults
+		inbox = "_INBOX"
+	}
+	nc, err := nats.Connect(url, nats.UserInfo(name, "password-of-"+name), nats.CustomInboxPrefix(inbox), nats.PermissionErrOnSubscribe(true),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			u.mu.Lock()
+			defer u.mu.Unlock()
+			u.denied = append(u.denied, err.Error())
+		}))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	t.Cleanup(nc.Close)
+	u.nc = nc
+	if u.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(2*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// refused publishes and tells whether the server said no.
+func (u *user) refused(t *testing.T, m *nats.Msg) bool {
+	t.Helper()
+	u.mu.Lock()
+	before := len(u.denied)
+	u.mu.Unlock()
+	if err := u.nc.PublishMsg(m); err != nil {
+		t.Fatal(err)
+	}
+	if err := u.nc.Flush(); err != nil { // the server answers in order
+		t.Fatal(err)
+	}
+	for range 50 {
+		u.mu.Lock()
+		n := len(u.denied)
+		u.mu.Unlock()
+		if n > before {
+			return true
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return false
+}
+
+func messages(t *testing.T, js jetstream.JetStream, stream string) uint64 {
+	t.Helper()
+	s, err := js.Stream(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.CachedInfo().State.Msgs
+}
+
+func TestAnUpstreamSystemCanDecideAndNothingElse(t *testing.T) {
+	url := start(t)
+	admin, crm := connect(t, url, "admin"), connect(t, url, "crm")
+	subject := event.VerificationSubject("crm", event.VerbApproved)
+
+	ack, err := crm.js.Publish(t.Context(), subject, []byte(`{"user_id":"u-1"}`))
+	if err != nil || ack.Stream != event.StreamVerifications {
+		t.Fatalf("its own decision: %+v, %v", ack, err)
+	}
+	for _, forbidden := range []string{
+		"users.v1.imported.inbox", "users.v1.checkpoint.inbox.x", "onboarding.v1.welcomed", "deadletters.v1.USERS.denied", "audit.v1.x",
+		"verifications.v1.erp.approved", "verifications.v1.crm.withdrawn", "verifications.v1.console.approved", "$KV.PEOPLE.u-1",
+		"$JS.API.STREAM.PURGE.USERS", "$JS.API.STREAM.INFO.USERS", "$JS.API.STREAM.MSG.GET.USERS", "$JS.API.CONSUMER.CREATE.USERS.x",
+		"$JS.ACK.USERS.bridge-users.1.1.1.1.1",
+	} {
+		if !crm.refused(t, &nats.Msg{Subject: forbidden, Data: []byte("{}")}) {
+			t.Errorf("the server let it publish to %s", forbidden)
+		}
+	}
+	for _, forbidden := range []string{"verifications.>", "users.>", "onboarding.>", "_INBOX_bridge.>", "_INBOX_admin.>", "$JS.>", ">"} {
+		sub, err := crm.nc.SubscribeSync(forbidden)
+		if err == nil {
+			_ = crm.nc.Flush()
+			_, err = sub.NextMsg(200 * time.Millisecond)
+		}
+		if !errors.Is(err, nats.ErrPermissionViolation) {
+			t.Errorf("it subscribed to %s: %v", forbidden, err)
+		}
+	}
+
+	// The reply subject of a publish is checked against no permission: whatever
+	// the server answers must not land in a stream.
+	streamsBefore := map[string]uint64{}
+	targets := map[string]string{
+		"users.v1.imported.inbox": event.StreamUsers, "onboarding.v1.welcomed": event.StreamOnboarding,
+		"$KV.PEOPLE.u-1": "KV_" + event.BucketPeople, "audit.v1.x": event.StreamAudit,
+	}
+	for _, s := range targets {
+		streamsBefore[s] = messages(t, admin.js, s)
+	}
+	stored := messages(t, admin.js, event.StreamVerifications)
+	for reply := range targets {
+		if err := crm.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Data: []byte(`{"user_id":"u-2"}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := crm.nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	// Once a later publish of its own is acknowledged, the answers have gone out.
+	if _, err := crm.js.Publish(t.Context(), subject, []byte(`{"user_id":"u-3"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if got := messages(t, admin.js, event.StreamVerifications); got <= stored {
+		t.Error("none of the publishes was stored, so nothing was tried")
+	}
+	for _, s := range targets {
+		if got := messages(t, admin.js, s); got != streamsBefore[s] {
+			t.Errorf("%d messages were written into %s by a reply subject", got-streamsBefore[s], s)
+		}
+	}
+}
+
+// In usher's own account a reply subject does write into other streams: the test
+// above would see it, and this is why upstream systems have their own account.
+func TestReplySubjectsWriteWithinOneAccount(t *testing.T) {
+	url := start(t)
+	admin, cli := connect(t, url, "admin"), connect(t, url, "cli")
+	before := messages(t, admin.js, event.StreamAudit)
+	if err := cli.nc.PublishMsg(&nats.Msg{Subject: event.VerificationSubject(event.SourceCLI, event.VerbApproved), Reply: "audit.v1.x", Data: []byte(`{"user_id":"u-1"}`)}); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(5 * time.Second); messages(t, admin.js, event.StreamAudit) == before; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the server checks reply subjects now: upstream systems need no account of their own any more")
+		}
+	}
+}
+
+func TestRolesCannotDoWhatOthersDo(t *testing.T) {
+	url := start(t)
+	for name, forbidden := range map[string][]string{
+		"watch":   {"verifications.v1.crm.approved", "onboarding.v1.welcomed", "$KV.PEOPLE.u-1", "$JS.API.STREAM.PURGE.USERS", "$JS.API.STREAM.DELETE.USERS"},
+		"bridge":  {"users.v1.imported.inbox", "verifications.v1.crm.approved", "$JS.API.STREAM.PURGE.VERIFICATIONS", "$JS.API.STREAM.UPDATE.USERS", "audit.v1.x"},
+		"worker":  {"users.v1.imported.inbox", "verifications.v1.console.approved", "$JS.API.CONSUMER.MSG.NEXT.USERS.bridge-users"},
+		"console": {"users.v1.imported.inbox", "verifications.v1.crm.approved", "onboarding.v1.welcomed", "$KV.PEOPLE.u-1", "$JS.API.CONSUMER.MSG.NEXT.USERS.bridge-users", "$JS.API.CONSUMER.DELETE.USERS.bridge-users"},
+		"cli":     {"users.v1.imported.inbox", "verifications.v1.crm.approved", "onboarding.v1.welcomed", "$JS.API.STREAM.PURGE.USERS"},
+	} {
+		u := connect(t, url, name)
+		for _, subject := range forbidden {
+			if !u.refused(t, &nats.Msg{Subject: subject, Data: []byte("{}")}) {
+				t.Errorf("%s may publish to %s", name, subject)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		if _, err := u.js.Stream(ctx, event.StreamUsers); err != nil {
+			t.Errorf("%s cannot look at a stream, so it was refused for another reason: %v", name, err)
+		}
+		cancel()
+		if sub, err := u.nc.SubscribeSync(fmt.Sprintf("_INBOX_%s.>", map[bool]string{true: "watch", false: "bridge"}[name != "watch"])); err == nil {
+			_ = u.nc.Flush()
+			if _, err := sub.NextMsg(200 * time.Millisecond); !errors.Is(err, nats.ErrPermissionViolation) {
+				t.Errorf("%s reads others' replies: %v", name, err)
+			}
+		}
+	}
+}
