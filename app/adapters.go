@@ -26,7 +26,7 @@ func (d delivery) Send(ctx context.Context, w workflows.Delivery) (event.Send, e
 	})
 }
 
-// orphanage makes dead letters of verifications whose user never came. The
+// orphanage makes dead letters of verifications that no workflow can use. The
 // original message is read back from its stream; when that is gone, what the
 // workflow knows takes its place.
 type orphanage struct {
@@ -34,11 +34,17 @@ type orphanage struct {
 	pub *streams.Publisher
 }
 
+var orphanCauses = map[string]string{
+	event.ReasonUnknownUser: "no user with this user_id came in time; replay it when the user is there",
+	event.ReasonDenied:      "this source does not decide about people of the user's inbox",
+}
+
 // Orphan implements workflows.Orphanage.
-func (o orphanage) Orphan(ctx context.Context, v event.Verification) error {
+func (o orphanage) Orphan(ctx context.Context, v event.Verification, reason string) error {
+	cause := orphanCauses[reason]
 	d := event.DeadLetter{
 		Stream: event.StreamVerifications, Consumer: "onboard", Sequence: v.Seq, Subject: event.VerificationSubject(v.Source, v.Verb),
-		Stored: v.Stored, Reason: event.ReasonUnknownUser, Cause: "no user with this user_id came in time; replay it when the user is there",
+		Stored: v.Stored, Reason: reason, Cause: cause,
 	}
 	s, err := o.js.Stream(ctx, event.StreamVerifications)
 	if err != nil {

@@ -102,12 +102,22 @@ type Web struct {
 
 // Limits are the times that an onboarding runs by.
 type Limits struct {
-	ParkedFor   time.Duration `help:"How long a decision waits for its user." default:"72h"`
-	SendFor     time.Duration `help:"How long a message is tried." default:"24h"`
-	SendAttempt time.Duration `help:"How long one try may take." default:"2m"`
-	RetryFirst  time.Duration `help:"First pause between two tries; it doubles." default:"2s"`
-	Heartbeat   time.Duration `help:"A worker silent for so long is taken for dead." default:"5s"`
-	AckWait     time.Duration `help:"A bridge silent for so long is taken for dead." default:"15s"`
+	ParkedFor   time.Duration     `help:"How long a decision waits for its user." default:"72h"`
+	SendFor     time.Duration     `help:"How long a message is tried." default:"24h"`
+	SendAttempt time.Duration     `help:"How long one try may take." default:"2m"`
+	RetryFirst  time.Duration     `help:"First pause between two tries; it doubles." default:"2s"`
+	Heartbeat   time.Duration     `help:"A worker silent for so long is taken for dead." default:"5s"`
+	Verifiers   map[string]string `help:"Sources that decide about people of an inbox, joined by +; without it all do." placeholder:"INBOX=SOURCE+SOURCE"`
+	AckWait     time.Duration     `help:"A bridge silent for so long is taken for dead." default:"15s"`
+}
+
+// verifiers are the sources that decide about people of each inbox.
+func (l Limits) verifiers() map[string]event.Verifiers {
+	out := map[string]event.Verifiers{}
+	for inbox, sources := range l.Verifiers {
+		out[inbox] = strings.Split(sources, "+")
+	}
+	return out
 }
 
 func (l Limits) settings() event.Settings {
@@ -130,6 +140,13 @@ func (c Config) Validate() error {
 		}
 		if dir == "" {
 			bad("--inbox %s: a folder is needed", name)
+		}
+	}
+	for inbox, sources := range c.verifiers() {
+		for _, s := range sources {
+			if err := event.CheckSource(s); err != nil {
+				bad("--verifiers %s: %w", inbox, err)
+			}
 		}
 	}
 	for flag, d := range map[string]time.Duration{

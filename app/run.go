@@ -255,6 +255,9 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if p.people, err = streams.NewPeople(ctx, p.js); err != nil {
 		return err
 	}
+	if !ownNATS && p.Roles.Bridge { // the role whose account may ask
+		p.warnOfLoss(ctx)
+	}
 	p.pub = streams.NewPublisher(p.js, p.shared)
 	p.ops.need("nats", func() error {
 		if !p.nc.IsConnected() {
@@ -297,6 +300,21 @@ func (p *process) connect(ctx context.Context) (err error) {
 		_, err := p.temporal.CheckHealth(ctx, nil)
 		return err
 	})
+}
+
+// warnOfLoss says in words when what the servers of others acknowledge may be
+// lost.
+func (p *process) warnOfLoss(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	doubts, err := streams.Durability(ctx, p.js)
+	if err != nil {
+		p.Log.Warn("how safe the streams are could not be seen", "error", err)
+	}
+	for _, d := range doubts {
+		p.Log.Warn("acknowledged events may be lost", "cause", d)
+		fmt.Fprintf(p.Out, "WARNING: %s\n", d)
+	}
 }
 
 func (p *process) startWatch(ctx context.Context) error {

@@ -54,6 +54,7 @@ type Config struct {
 	// UserIDByEmail derives the id of a user whose record had none.
 	UserIDByEmail func(email string) string
 	Settings      event.Settings
+	Verifiers     map[string]event.Verifiers // by inbox; one that is not there takes decisions of everybody
 
 	Workers    int           // messages in hand at once, for each stream; default 64
 	AckWait    time.Duration // after which a dead bridge's messages are given to another; default 15 s
@@ -197,7 +198,7 @@ func (b *Bridge) onUser(ctx context.Context, m message) (outcome string, err err
 func (b *Bridge) bring(ctx context.Context, person event.Person, id event.Identity, opened event.Opened, user event.User) (string, error) {
 	start := func() (string, error) { return b.start(ctx, person, id, opened, user) }
 	signal := func() (string, error) {
-		e := event.UserEvent{Identity: id, Inbox: person.Source, Generation: person.Generation, Opened: opened, User: user, Trace: tracing.Context(ctx)}
+		e := event.UserEvent{Identity: id, Inbox: person.Source, Generation: person.Generation, Opened: opened, User: user, Trace: tracing.Context(ctx), Verifiers: b.Verifiers[person.Source]}
 		return signalled, b.signal(ctx, id, user.UserID, event.SignalUser, e)
 	}
 	if person.Opened.Identity == id {
@@ -220,7 +221,7 @@ func (b *Bridge) start(ctx context.Context, person event.Person, id event.Identi
 	begin := time.Now()
 	err := b.Workflows.Start(ctx, id, event.Onboarding{
 		UserID: user.UserID, Generation: person.Generation, Inbox: person.Source, Opened: opened, User: &user, Settings: b.Settings,
-		Trace: tracing.Context(ctx),
+		Verifiers: b.Verifiers[person.Source], Trace: tracing.Context(ctx),
 	})
 	if err != nil {
 		return "", err
@@ -257,6 +258,9 @@ func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string,
 		person, ok, err := b.People.Get(ctx, v.UserID)
 		if err != nil {
 			return "", err
+		}
+		if ok && !b.Verifiers[person.Source].Allow(v.Source) {
+			return "", refuse(denied, event.ReasonDenied, fmt.Errorf("%s does not decide about people of the inbox %s", v.Source, person.Source))
 		}
 		if ok && person.Status.Final() {
 			return known, b.tellLate(ctx, person, v)

@@ -113,6 +113,8 @@ type rig struct {
 	people  *streams.People
 	metrics *metrics.Bridge
 	bridge  *Bridge
+
+	verifiers map[string]event.Verifiers
 }
 
 func newRig(t *testing.T) *rig {
@@ -137,7 +139,7 @@ func (r *rig) run() (stop func()) {
 	r.bridge = New(Config{
 		JetStream: r.js, People: r.people, Workflows: r.runs, Publisher: streams.NewPublisher(r.js, shared),
 		UserIDByEmail: func(email string) string { return event.Key("a key for this test").UserID(email, "") },
-		Settings:      event.DefaultSettings(), AckWait: time.Second, Workers: 16,
+		Settings:      event.DefaultSettings(), Verifiers: r.verifiers, AckWait: time.Second, Workers: 16,
 		Metrics: r.metrics, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -311,6 +313,22 @@ func TestWhatCannotBeUsedIsKeptAndNothingStops(t *testing.T) {
 	want := map[string]int{"USERS.malformed": 2, "USERS.user_id_conflict": 1, "VERIFICATIONS.malformed": 4, "VERIFICATIONS.denied": 1}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("dead letters (-want +got)\n%s", d)
+	}
+}
+
+// An inbox may name who decides about its people; the console always may.
+func TestOnlyTheVerifiersOfAnInboxDecide(t *testing.T) {
+	r := newRig(t)
+	r.verifiers = map[string]event.Verifiers{"inbox": {"erp"}}
+	r.run()
+	r.user("r1", "u-1")
+	r.waitOutcomes(map[string]float64{"USERS started": 1})
+	for _, source := range []string{"crm", "erp", "console"} {
+		r.publish(event.VerificationSubject(source, event.VerbApproved), "", `{"user_id":"u-1"}`)
+	}
+	r.waitOutcomes(map[string]float64{"USERS started": 1, "VERIFICATIONS denied": 1, "VERIFICATIONS signalled": 2})
+	if got := r.messages(event.StreamDeadLetters, "deadletters.v1."); len(got) != 1 || got[0] != "VERIFICATIONS.denied" {
+		t.Errorf("the dead letters are %v", got)
 	}
 }
 

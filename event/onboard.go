@@ -12,8 +12,9 @@ type Onboarding struct {
 
 	User *User `json:"user,omitempty"` // nil while parked
 
-	Settings Settings `json:"settings"`
-	Trace    string   `json:"trace,omitempty"` // W3C traceparent of the step that started the run
+	Settings  Settings  `json:"settings"`
+	Verifiers Verifiers `json:"verifiers,omitempty"` // of the inbox
+	Trace     string    `json:"trace,omitempty"`     // W3C traceparent of the step that started the run
 }
 
 // Settings are the limits of one onboarding. They travel with the start, so that
@@ -41,11 +42,12 @@ func DefaultSettings() Settings {
 // runs already.
 type UserEvent struct {
 	Identity
-	Inbox      string `json:"inbox"`
-	Generation int    `json:"generation"` // from PEOPLE: what a parked run becomes
-	Opened     Opened `json:"opened"`
-	User       User   `json:"user"`
-	Trace      string `json:"trace,omitempty"` // W3C traceparent
+	Inbox      string    `json:"inbox"`
+	Generation int       `json:"generation"` // from PEOPLE: what a parked run becomes
+	Opened     Opened    `json:"opened"`
+	User       User      `json:"user"`
+	Verifiers  Verifiers `json:"verifiers,omitempty"` // of the inbox
+	Trace      string    `json:"trace,omitempty"`     // W3C traceparent
 }
 
 // OnboardingStatus answers the query `status`. It holds no personal data.

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,10 +47,10 @@ type Sender interface {
 	Send(ctx context.Context, d Delivery) (event.Send, error)
 }
 
-// Orphanage keeps verifications for which no user ever came as dead letters. The
+// Orphanage keeps verifications that no workflow can use as dead letters. The
 // same one again is kept once.
 type Orphanage interface {
-	Orphan(ctx context.Context, v event.Verification) error
+	Orphan(ctx context.Context, v event.Verification, reason string) error
 }
 
 // Activities are the steps that touch the world.
@@ -122,6 +123,7 @@ type Ending struct {
 type Orphans struct {
 	UserID string               `json:"user_id"`
 	Events []event.Verification `json:"events"`
+	Reason string               `json:"reason,omitempty"` // of the dead letters; "" means that the user never came
 }
 
 // Publish publishes facts in order.
@@ -204,10 +206,10 @@ func (a *Activities) Finish(ctx context.Context, e Ending) (err error) {
 	return a.Publish(ctx, e.Facts)
 }
 
-// DeadLetter keeps verifications whose user never came.
+// DeadLetter keeps verifications that cannot be used.
 func (a *Activities) DeadLetter(ctx context.Context, o Orphans) error {
 	for _, v := range o.Events {
-		if err := a.Orphanage.Orphan(ctx, v); err != nil {
+		if err := a.Orphanage.Orphan(ctx, v, cmp.Or(o.Reason, event.ReasonUnknownUser)); err != nil {
 			return boundary(err, "")
 		}
 	}

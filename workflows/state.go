@@ -15,12 +15,14 @@ type onboarding struct {
 	opened     event.Opened
 	user       event.User
 	settings   event.Settings
+	verifiers  event.Verifiers
 
 	trace string // of the step that started the run, "" without tracing
 
 	status  event.Status
 	decided *event.Verification  // the one that counted
 	held    []event.Verification // while parked, in order of arrival
+	refused []event.Verification // of sources that do not decide about this inbox
 	seen    map[event.Identity]bool
 
 	n       int          // of the last fact
@@ -29,7 +31,7 @@ type onboarding struct {
 
 func newOnboarding(in event.Onboarding) *onboarding {
 	o := &onboarding{
-		userID: in.UserID, inbox: in.Inbox, generation: in.Generation, opened: in.Opened, settings: in.Settings, trace: in.Trace,
+		userID: in.UserID, inbox: in.Inbox, generation: in.Generation, opened: in.Opened, settings: in.Settings, verifiers: in.Verifiers, trace: in.Trace,
 		status: event.StatusParked,
 		seen:   map[event.Identity]bool{},
 	}
@@ -63,6 +65,7 @@ func (o *onboarding) onUser(ctx workflow.Context, e event.UserEvent) {
 // the order in which it came.
 func (o *onboarding) arrive(ctx workflow.Context, e event.UserEvent) {
 	o.user, o.inbox, o.generation, o.opened, o.trace = e.User, e.Inbox, e.Generation, e.Opened, e.Trace
+	o.verifiers = e.Verifiers
 	o.status = event.StatusWaiting
 	o.n = 0
 	o.answer(ctx, event.AnswersUser, event.FactStarted, event.EffectApplied, e.Identity)
@@ -91,6 +94,10 @@ func (o *onboarding) onVerification(ctx workflow.Context, v event.Verification) 
 
 // decide applies v when it is the first decision about this generation.
 func (o *onboarding) decide(ctx workflow.Context, v event.Verification) {
+	if !o.verifiers.Allow(v.Source) {
+		o.refused = append(o.refused, v)
+		return
+	}
 	reopened := o.generation > 1
 	if o.decided != nil || reopened && v.Stored.Before(o.opened.Stored) {
 		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, v.Identity)

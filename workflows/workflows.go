@@ -242,7 +242,7 @@ func endKind(s event.Status) string {
 // await blocks until done holds, and meanwhile publishes what signals bring.
 func (o *onboarding) await(ctx workflow.Context, done func() bool) error {
 	for {
-		err := workflow.Await(ctx, func() bool { return done() || len(o.pending) > 0 })
+		err := workflow.Await(ctx, func() bool { return done() || len(o.pending) > 0 || len(o.refused) > 0 })
 		if err != nil {
 			return err
 		}
@@ -255,8 +255,16 @@ func (o *onboarding) await(ctx workflow.Context, done func() bool) error {
 	}
 }
 
-// flush publishes the facts that no activity takes along.
+// flush publishes the facts that no activity takes along, and keeps what was
+// refused. The bridge refuses most of it before; the rest came before its user.
 func (o *onboarding) flush(ctx workflow.Context) error {
+	for len(o.refused) > 0 {
+		given := o.refused
+		o.refused = nil
+		if err := o.do(ctx, activityOrphans, Orphans{UserID: o.userID, Events: given, Reason: event.ReasonDenied}); err != nil {
+			return err
+		}
+	}
 	for len(o.pending) > 0 {
 		if err := o.doLocally(ctx, activityPublish, o.takePending()); err != nil {
 			return err

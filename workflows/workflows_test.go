@@ -61,7 +61,7 @@ func (w *world) Send(_ context.Context, d Delivery) (event.Send, error) {
 	return event.Send{State: event.SendAccepted, Provider: "test", At: time.Now()}, nil
 }
 
-func (w *world) Orphan(_ context.Context, v event.Verification) error {
+func (w *world) Orphan(_ context.Context, v event.Verification, _ string) error {
 	w.orphans = append(w.orphans, v)
 	return nil
 }
@@ -128,6 +128,21 @@ func parked() event.Onboarding {
 
 func decision(id, verb string) event.Verification {
 	return event.Verification{Identity: event.Identity{Source: "crm", ID: id}, UserID: "u-1", Verb: verb, Stored: stored.Add(time.Hour)}
+}
+
+func by(source string, v event.Verification) event.Verification {
+	v.Source = source
+	return v
+}
+
+func decidedBy(source string, e event.UserEvent) event.UserEvent {
+	e.Verifiers = event.Verifiers{source}
+	return e
+}
+
+func limited(in event.Onboarding, source string) event.Onboarding {
+	in.Verifiers = event.Verifiers{source}
+	return in
 }
 
 func arrival(id string, u event.User) event.UserEvent {
@@ -219,6 +234,23 @@ func TestStories(t *testing.T) {
 			},
 			story:  []string{"parked parked", "started waiting", "approved approved", "late approved", "activated active", "sent active", "sent active", "welcomed welcomed"},
 			status: event.StatusWelcomed, sent: []string{"email Ann", "sms Ann"},
+		},
+		"a source that does not decide about this inbox": {
+			in: parked(),
+			steps: []step{
+				{0, event.SignalVerification, decision("v1", event.VerbApproved)}, // came first, so nobody could tell
+				{time.Hour, event.SignalUser, decidedBy("erp", arrival("r1", ann))},
+				{2 * time.Hour, event.SignalVerification, decision("v2", event.VerbApproved)},
+				{3 * time.Hour, event.SignalVerification, by("erp", decision("v3", event.VerbRejected))},
+			},
+			story:  []string{"started waiting", "rejected rejected"},
+			status: event.StatusRejected, orphans: 2,
+		},
+		"the console may always decide": {
+			in:     limited(known(), "erp"),
+			steps:  []step{{time.Hour, event.SignalVerification, by(event.SourceConsole, decision("v1", event.VerbRejected))}},
+			story:  []string{"rejected rejected"},
+			status: event.StatusRejected,
 		},
 		"a user who never comes": {
 			in:      parked(),
