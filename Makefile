@@ -42,6 +42,7 @@ soak: ## kill it for longer: the kill tests five times over, fuzzing for ten min
 
 bench: ## figures as ratios from one run
 	$(GO) test -run xxx -bench . -benchtime 5x ./ingest
+	$(GO) test -tags $(TAGS) -run xxx -bench . -benchtime 5x ./app/e2e
 
 lint: vet ## gofmt, vet, staticcheck, Temporal's workflowcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

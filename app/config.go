@@ -103,6 +103,7 @@ type Web struct {
 // Limits are the times that an onboarding runs by.
 type Limits struct {
 	ParkedFor   time.Duration     `help:"How long a decision waits for its user." default:"72h"`
+	MostParked  int               `help:"How many such decisions one source may have waiting at once; more become dead letters." default:"10000"`
 	SendFor     time.Duration     `help:"How long a message is tried." default:"24h"`
 	SendAttempt time.Duration     `help:"How long one try may take." default:"2m"`
 	RetryFirst  time.Duration     `help:"First pause between two tries; it doubles." default:"2s"`
@@ -202,5 +203,5 @@ func secret(flag, value, file string) (string, error) {
 // DefaultLimits are those of production.
 func DefaultLimits() Limits {
 	s := event.DefaultSettings()
-	return Limits{ParkedFor: s.ParkedFor, SendFor: s.SendFor, SendAttempt: s.SendAttempt, RetryFirst: s.RetryFirst, Heartbeat: s.Heartbeat, AckWait: 15 * time.Second}
+	return Limits{ParkedFor: s.ParkedFor, MostParked: 10000, SendFor: s.SendFor, SendAttempt: s.SendAttempt, RetryFirst: s.RetryFirst, Heartbeat: s.Heartbeat, AckWait: 15 * time.Second}
 }

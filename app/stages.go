@@ -52,7 +52,7 @@ func (p *process) startConsumers(ctx context.Context) error {
 		b := bridge.New(bridge.Config{
 			JetStream: p.js, People: p.people, Workflows: bridge.NewTemporal(p.temporal), Publisher: p.pub,
 			UserIDByEmail: func(email string) string { return p.key.UserID(email, "") },
-			Settings:      p.settings(), Verifiers: p.verifiers(), AckWait: p.AckWait,
+			Settings:      p.settings(), Verifiers: p.verifiers(), MostParked: p.MostParked, AckWait: p.AckWait,
 			Metrics: metrics.NewBridge(p.registry, p.shared), Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 		})
 		p.ops.add("bridge", b.Ready)

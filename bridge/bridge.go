@@ -56,6 +56,7 @@ type Config struct {
 	Settings      event.Settings
 	Verifiers     map[string]event.Verifiers // by inbox; one that is not there takes decisions of everybody
 
+	MostParked int           // decisions of one source about users who are not there; default 10,000
 	Workers    int           // messages in hand at once, for each stream; default 64
 	AckWait    time.Duration // after which a dead bridge's messages are given to another; default 15 s
 	MaxDeliver int           // deliveries before a message becomes a dead letter; default 20
@@ -70,6 +71,7 @@ type Config struct {
 type Bridge struct {
 	Config
 	breaker *breaker
+	flood   *flood
 }
 
 // New returns a bridge that does nothing until Run.
@@ -77,7 +79,8 @@ func New(c Config) *Bridge {
 	c.Workers = orDefault(c.Workers, 64)
 	c.AckWait = orDefault(c.AckWait, 15*time.Second)
 	c.MaxDeliver = orDefault(c.MaxDeliver, 20)
-	return &Bridge{Config: c, breaker: newBreaker(c.Metrics.BreakerOpen)}
+	c.MostParked = orDefault(c.MostParked, 10000)
+	return &Bridge{Config: c, breaker: newBreaker(c.Metrics.BreakerOpen), flood: newFlood(c.MostParked, orDefault(c.Settings.ParkedFor, time.Hour))}
 }
 
 func orDefault[T int | time.Duration](v, d T) T {
@@ -279,6 +282,9 @@ func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string,
 		}
 		if ok && person.Status.Final() {
 			continue
+		}
+		if !b.flood.allow(v.Source) {
+			return "", refuse(denied, event.ReasonUnknownUser, fmt.Errorf("%s has decided about too many users who are not there; replay it when the user is there", v.Source))
 		}
 		if outcome, err := b.park(ctx, v); !errors.Is(err, ErrOver) {
 			return outcome, err

@@ -114,7 +114,8 @@ type rig struct {
 	metrics *metrics.Bridge
 	bridge  *Bridge
 
-	verifiers map[string]event.Verifiers
+	verifiers  map[string]event.Verifiers
+	mostParked int
 }
 
 func newRig(t *testing.T) *rig {
@@ -139,7 +140,7 @@ func (r *rig) run() (stop func()) {
 	r.bridge = New(Config{
 		JetStream: r.js, People: r.people, Workflows: r.runs, Publisher: streams.NewPublisher(r.js, shared),
 		UserIDByEmail: func(email string) string { return event.Key("a key for this test").UserID(email, "") },
-		Settings:      event.DefaultSettings(), Verifiers: r.verifiers, AckWait: time.Second, Workers: 16,
+		Settings:      event.DefaultSettings(), Verifiers: r.verifiers, MostParked: r.mostParked, AckWait: time.Second, Workers: 16,
 		Metrics: r.metrics, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -330,6 +331,27 @@ func TestOnlyTheVerifiersOfAnInboxDecide(t *testing.T) {
 	if got := r.messages(event.StreamDeadLetters, "deadletters.v1."); len(got) != 1 || got[0] != "VERIFICATIONS.denied" {
 		t.Errorf("the dead letters are %v", got)
 	}
+}
+
+// A source that names many users who are not there is stopped before it fills
+// Temporal; others are not, and what it said is kept.
+func TestAFloodOfUnknownUsersIsCapped(t *testing.T) {
+	r := newRig(t)
+	r.mostParked = 3
+	r.run()
+	for i := range 5 {
+		r.publish(event.VerificationSubject("crm", event.VerbApproved), "", fmt.Sprintf(`{"user_id":"ghost-%d"}`, i))
+	}
+	r.waitOutcomes(map[string]float64{"VERIFICATIONS parked": 3, "VERIFICATIONS denied": 2})
+	r.publish(event.VerificationSubject("erp", event.VerbApproved), "", `{"user_id":"ghost-9"}`)
+	r.waitOutcomes(map[string]float64{"VERIFICATIONS parked": 4, "VERIFICATIONS denied": 2})
+	if got := r.messages(event.StreamDeadLetters, "deadletters.v1."); len(got) != 2 || got[0] != "VERIFICATIONS.unknown_user" {
+		t.Errorf("the dead letters are %v", got)
+	}
+	r.user("r1", "u-1")
+	r.waitOutcomes(map[string]float64{"VERIFICATIONS parked": 4, "VERIFICATIONS denied": 2, "USERS started": 1})
+	r.publish(event.VerificationSubject("crm", event.VerbApproved), "", `{"user_id":"u-1"}`) // who is there costs nothing
+	r.waitOutcomes(map[string]float64{"VERIFICATIONS parked": 4, "VERIFICATIONS denied": 2, "VERIFICATIONS signalled": 1, "USERS started": 1})
 }
 
 // A message without a body and with a header Status ends the client's consumer.

@@ -243,10 +243,10 @@ func (moodySession) Data(r io.Reader) error               { _, err := io.Copy(io
 func (moodySession) Reset()                               {}
 func (moodySession) Logout() error                        { return nil }
 
-// prometheus is Debian's server, scraping with the shipped configuration.
-type prometheus struct{ addr string }
+// promServer is Debian's server, scraping with the shipped configuration.
+type promServer struct{ addr string }
 
-func startPrometheus(t *testing.T, target string) *prometheus {
+func startPrometheus(t *testing.T, target string) *promServer {
 	t.Helper()
 	path, err := exec.LookPath("prometheus")
 	if err != nil {
@@ -279,7 +279,7 @@ func startPrometheus(t *testing.T, target string) *prometheus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &prometheus{l.Addr().String()}
+	p := &promServer{l.Addr().String()}
 	l.Close()
 	cmd := exec.Command(path, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+p.addr)
 	var out strings.Builder
@@ -297,7 +297,7 @@ func startPrometheus(t *testing.T, target string) *prometheus {
 	return p
 }
 
-func (p *prometheus) everyPanel(t *testing.T) {
+func (p *promServer) everyPanel(t *testing.T) {
 	if p == nil {
 		return
 	}
@@ -319,7 +319,7 @@ func (p *prometheus) everyPanel(t *testing.T) {
 }
 
 // shows checks that an expression has data.
-func (p *prometheus) shows(t *testing.T, expr string) {
+func (p *promServer) shows(t *testing.T, expr string) {
 	if p == nil {
 		return
 	}
@@ -335,7 +335,7 @@ type answer struct {
 	}
 }
 
-func (p *prometheus) ask(t *testing.T, expr string) (a answer) {
+func (p *promServer) ask(t *testing.T, expr string) (a answer) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.addr+"/api/v1/query?query="+url.QueryEscape(expr), nil)
 	if err != nil {

@@ -40,16 +40,7 @@ func TestRolesApart(t *testing.T) {
 		if r.Watch {
 			c.Inbox = map[string]string{"hr": hr}
 		}
-		cfg, err := json.Marshal(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "USHER_E2E_CHILD="+string(cfg), "USHER_E2E_ROLE=1")
-		cmd.Stdout, cmd.Stderr = servers.log, servers.log
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		cmd := servers.startRole(c)
 		roles = append(roles, cmd)
 	}
 	defer func() {
@@ -89,6 +80,22 @@ func TestRolesApart(t *testing.T) {
 			t.Errorf("a role may not do what it does: %s", line)
 		}
 	}
+}
+
+// startRole runs a role in a process of its own.
+func (u *usher) startRole(c app.Config) *exec.Cmd {
+	u.Helper()
+	cfg, err := json.Marshal(c)
+	if err != nil {
+		u.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "USHER_E2E_CHILD="+string(cfg), "USHER_E2E_ROLE=1")
+	cmd.Stdout, cmd.Stderr = u.log, u.log
+	if err := cmd.Start(); err != nil {
+		u.Fatal(err)
+	}
+	return cmd
 }
 
 // guardedNATS runs the configuration that is shipped, with a password for each
