@@ -44,7 +44,7 @@ func TestDeadLetters(t *testing.T) {
 		{"ls --reason malformed", 0, []string{"not a JSON object"}, "nobody came"},
 		{"ls --json", 0, []string{`"reason":"unknown_user"`}, "data"},
 		{"show 1", 0, []string{"hello", "Nats-Msg-Id", "not a JSON object"}, ""},
-		{"show 99", 1, []string{"there is no dead letter 99"}, ""},
+		{"show 99", 1, []string{"there is no such dead letter: 99"}, ""},
 		{"replay", 2, []string{"--all"}, ""},
 		{"replay --reason unknown_user --dry-run", 0, []string{"would send 2", "would send 3", "2 dead letters would be sent again"}, "would send 1"},
 		{"replay --reason unknown_user", 0, []string{"2 dead letters sent again"}, ""},

@@ -1,0 +1,179 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+)
+
+// Letters are the dead letters that are kept.
+type Letters struct{ js jetstream.JetStream }
+
+// NewLetters reads, replays and drops through js.
+func NewLetters(js jetstream.JetStream) *Letters { return &Letters{js} }
+
+// Letter is a dead letter as it is kept.
+type Letter struct {
+	Seq    uint64              `json:"seq"`
+	Kept   time.Time           `json:"kept"`
+	Stream string              `json:"stream"`
+	Origin uint64              `json:"sequence"`
+	Reason string              `json:"reason"`
+	Cause  string              `json:"cause"`
+	To     string              `json:"subject"`
+	Header map[string][]string `json:"headers,omitempty"` // the original ones
+	Data   []byte              `json:"data,omitempty"`
+}
+
+// LetterFilter selects dead letters; its zero value selects all.
+type LetterFilter struct {
+	Stream, Reason string
+	Since          time.Duration // kept within this time
+}
+
+// ErrNoLetter is returned for a number under which no dead letter is kept.
+var ErrNoLetter = errors.New("there is no such dead letter")
+
+func readLetter(seq uint64, kept time.Time, h nats.Header, data []byte) Letter {
+	l := Letter{
+		Seq: seq, Kept: kept, Stream: h.Get(event.HeaderStream), Reason: h.Get(event.HeaderReason),
+		Cause: h.Get(event.HeaderCause), To: h.Get(event.HeaderSubject), Header: map[string][]string{}, Data: data,
+	}
+	l.Origin, _ = strconv.ParseUint(h.Get(event.HeaderSequence), 10, 64) // 0 for what is not usher's
+	for k, v := range h {
+		switch original, kept := strings.CutPrefix(k, event.HeaderOriginal); {
+		case kept:
+			l.Header[original] = v
+		case !strings.HasPrefix(k, "Usher-") && !strings.HasPrefix(k, "Nats-"):
+			l.Header[k] = v
+		}
+	}
+	return l
+}
+
+// Get reads one. Its error wraps ErrNoLetter when it is not kept any more.
+func (d *Letters) Get(ctx context.Context, seq uint64) (Letter, error) {
+	s, err := d.js.Stream(ctx, event.StreamDeadLetters)
+	if err != nil {
+		return Letter{}, err
+	}
+	m, err := s.GetMsg(ctx, seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Letter{}, fmt.Errorf("%w: %d", ErrNoLetter, seq)
+	}
+	if err != nil {
+		return Letter{}, err
+	}
+	return readLetter(m.Sequence, m.Time, m.Header, m.Data), nil
+}
+
+// Each calls do with the dead letters that are there now, the oldest first, and
+// ends with its first error.
+func (d *Letters) Each(ctx context.Context, f LetterFilter, do func(Letter) error) error {
+	s, err := d.js.Stream(ctx, event.StreamDeadLetters)
+	if err != nil {
+		return err
+	}
+	state := s.CachedInfo().State
+	if state.Msgs == 0 {
+		return nil
+	}
+	token := func(v string) string {
+		if v == "" {
+			return "*"
+		}
+		return v
+	}
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{event.DeadLetterSubject(token(f.Stream), token(f.Reason))}}
+	if f.Since > 0 {
+		at := time.Now().Add(-f.Since)
+		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &at
+	}
+	cons, err := s.OrderedConsumer(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	for {
+		batch, err := cons.Fetch(100, jetstream.FetchMaxWait(300*time.Millisecond))
+		if err != nil {
+			return err
+		}
+		n := 0
+		for m := range batch.Messages() {
+			n++
+			meta, err := m.Metadata()
+			if err != nil {
+				return err
+			}
+			l := readLetter(meta.Sequence.Stream, meta.Timestamp, m.Headers(), m.Data())
+			if l.Seq > state.LastSeq { // came since
+				return nil
+			}
+			if err := do(l); err != nil {
+				return err
+			}
+		}
+		if err := batch.Error(); err != nil && !errors.Is(err, nats.ErrTimeout) {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+	}
+}
+
+// Replay publishes the original again and takes the dead letter out. The event
+// keeps its identity, so one that took effect after all has no second effect; a
+// kill in between repeats the publish at the next call. JetStream's own duplicate window
+// must not swallow it, so its message id is new; the event's identity moves into
+// ce-id, where the bridge looks first. Headers that steer JetStream stay out.
+func (d *Letters) Replay(ctx context.Context, l Letter) error {
+	m := nats.NewMsg(l.To)
+	m.Data = l.Data
+	id := ""
+	for k, v := range l.Header {
+		switch lower := strings.ToLower(k); {
+		case lower == "nats-msg-id":
+			if len(v) > 0 && id == "" {
+				id = v[0]
+			}
+		case lower == "ce-id":
+			if len(v) > 0 {
+				id = v[0]
+			}
+		case strings.HasPrefix(lower, "nats-"), lower == "status", lower == "description":
+		default:
+			m.Header[k] = v
+		}
+	}
+	if id == "" {
+		// Its identity was its place in the stream; the same one for each replay.
+		id = fmt.Sprintf("replay-%s-%d", l.Stream, l.Origin)
+	}
+	m.Header.Set("ce-id", id)
+	m.Header.Set(event.HeaderMsgID, fmt.Sprintf("replay-%d-%s", l.Seq, event.NewID()))
+	if _, err := d.js.PublishMsg(ctx, m); err != nil {
+		return err
+	}
+	return d.Drop(ctx, l.Seq)
+}
+
+// Drop takes a dead letter out; one that is gone already is a success.
+func (d *Letters) Drop(ctx context.Context, seq uint64) error {
+	s, err := d.js.Stream(ctx, event.StreamDeadLetters)
+	if err != nil {
+		return err
+	}
+	if err := s.DeleteMsg(ctx, seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return err
+	}
+	return nil
+}
