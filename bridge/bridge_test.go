@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -120,8 +122,14 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	return newRigWith(t, 32<<20)
+}
+
+// newRigWith is newRig with so many bytes for all streams.
+func newRigWith(t *testing.T, room int64) *rig {
+	t.Helper()
 	js, _ := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: room}); err != nil {
 		t.Fatal(err)
 	}
 	people, err := streams.NewPeople(t.Context(), js)
@@ -210,7 +218,12 @@ func (r *rig) waitOutcomes(want map[string]float64) {
 
 func (r *rig) eventually(check func() error) {
 	r.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	r.within(20*time.Second, check)
+}
+
+func (r *rig) within(limit time.Duration, check func() error) {
+	r.Helper()
+	deadline := time.Now().Add(limit)
 	for {
 		err := check()
 		if err == nil {
@@ -438,8 +451,12 @@ func TestAnOutageUsesUpNoDelivery(t *testing.T) {
 // Users and verifications in any order, each twice, while one bridge stays and
 // another comes and goes: each event has one effect.
 func TestAnyOrder(t *testing.T) {
-	const users = 200
-	r := newRig(t)
+	users := 200
+	if n, err := strconv.Atoi(os.Getenv("USHER_SOAK_PAIRS")); err == nil {
+		users = n // make soak
+	}
+	r := newRigWith(t, max(32<<20, int64(users)<<15))
+	r.mostParked = users
 	var publish []func()
 	for i := range users {
 		id := fmt.Sprint("u-", i)
@@ -452,12 +469,12 @@ func TestAnyOrder(t *testing.T) {
 	stop := r.run()
 	for i, p := range publish {
 		p()
-		if i%200 == 100 {
+		if i%max(200, users/10) == 100 {
 			stop()
 			stop = r.run()
 		}
 	}
-	r.eventually(func() error {
+	r.within(20*time.Second+time.Duration(users)*10*time.Millisecond, func() error {
 		for _, name := range []struct{ stream, consumer string }{{event.StreamUsers, event.ConsumerUsers}, {event.StreamVerifications, event.ConsumerVerifications}} {
 			c, err := r.js.Consumer(context.Background(), name.stream, name.consumer)
 			if err != nil {

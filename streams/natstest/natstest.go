@@ -16,7 +16,7 @@ func Start(t *testing.T) (js jetstream.JetStream, url string) {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
-		JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 64 << 20,
+		JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 8 << 30,
 	})
 	if err != nil {
 		t.Fatal(err)
