@@ -106,17 +106,17 @@ func Run(ctx context.Context, c Config, env Env) (err error) {
 	p.figures = metrics.NewProcess(p.registry, env.Version, runtime.Version())
 	p.addr.PID = os.Getpid()
 
-	defer func() { err = errors.Join(err, p.close()) }()
 	tracer, flush, err := tracing.New(ctx, env.Version)
 	if err != nil {
 		return err
 	}
 	p.tracer = tracer
-	defer func() {
+	defer func() { // after everything that makes spans has stopped
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 300*time.Millisecond)
 		defer cancel()
 		_ = flush(stop) // spans are not worth a failed stop
 	}()
+	defer func() { err = errors.Join(err, p.close()) }()
 	for _, step := range []func(context.Context) error{
 		p.startOps, p.startServers, p.connect, p.startWatch, p.startCatcher, p.startConsumers, p.startProducers, p.startCanary,
 	} {
