@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"usher/streams"
@@ -10,7 +11,7 @@ import (
 
 // Setup makes the streams that are missing and checks the others, and returns
 // how many there are. It needs an account that may; roles then get along without.
-func Setup(ctx context.Context, access NATSAccess, in Intake, size int64, replicas int) (int, error) {
+func Setup(ctx context.Context, access NATSAccess, in Intake, size int64, replicas int, log *slog.Logger) (int, error) {
 	key, err := Config{Intake: in}.idKey(false)
 	if err != nil {
 		return 0, err
@@ -18,7 +19,7 @@ func Setup(ctx context.Context, access NATSAccess, in Intake, size int64, replic
 	if replicas < 1 || size <= 0 {
 		return 0, errors.New("--replicas and --max-store: must be more than nothing")
 	}
-	nc, err := connectNATS(ctx, access.NATSURL, access, "admin", slog.New(slog.DiscardHandler))
+	nc, err := connectNATS(ctx, access.NATSURL, access, "admin", log)
 	if err != nil {
 		return 0, err
 	}
@@ -28,7 +29,11 @@ func Setup(ctx context.Context, access NATSAccess, in Intake, size int64, replic
 		return 0, err
 	}
 	o := streams.Options{MaxBytes: size / 20 * 19, Replicas: replicas, KeyFingerprint: key.Fingerprint()}
-	if err := streams.Ensure(ctx, js, o); err != nil {
+	err = streams.Ensure(ctx, js, o)
+	if errors.Is(err, context.DeadlineExceeded) && nc.LastError() != nil { // what a server denies, it does not answer
+		err = fmt.Errorf("%w: %w", err, nc.LastError())
+	}
+	if err != nil {
 		return 0, err
 	}
 	return streams.Count, nil

@@ -19,7 +19,7 @@ func (c setupCmd) Run(s *session) error {
 	if c.NATSURL == "" {
 		return usageError("--nats-url is needed: `usher up` makes its own streams")
 	}
-	made, err := app.Setup(s.ctx, c.NATSAccess, c.Key.intake(), c.MaxStore, c.Replicas)
+	made, err := app.Setup(s.ctx, c.NATSAccess, c.Key.intake(), c.MaxStore, c.Replicas, s.logger(app.Base{LogLevel: "error"}))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,34 @@
+package cmd
+
+import (
+	"strings"
+	"testing"
+
+	"usher/streams/natstest"
+)
+
+func TestSetup(t *testing.T) {
+	_, url := natstest.Start(t)
+	key := []string{"--id-key", "a key of this test, long enough"}
+	for _, tc := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{key, 2, "--nats-url"},
+		{[]string{"--nats-url", url}, 1, "--id-key"},
+		{append([]string{"--nats-url", url, "--replicas", "0"}, key...), 1, "--replicas"},
+		{append([]string{"--nats-url", url, "--max-store", "64000000"}, key...), 0, "7 streams"},
+		{append([]string{"--nats-url", url, "--max-store", "64000000"}, key...), 0, "7 streams"},
+		{[]string{"--nats-url", url, "--id-key", "another key of this test, long"}, 1, "USHER_ID_KEY"},
+		{append([]string{"--nats-url", "nats://10.1.2.3:4222"}, key...), 1, "--nats-insecure"},
+	} {
+		code, out, errs := run(t, nil, append([]string{"setup"}, tc.args...)...)
+		if code != tc.code || !strings.Contains(out+errs, tc.want) {
+			t.Errorf("%v: %d\n%s%s", tc.args, code, out, errs)
+		}
+		if strings.Contains(out+errs, "a key of this test") {
+			t.Error("the key is printed")
+		}
+	}
+}
