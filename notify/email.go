@@ -111,10 +111,10 @@ func (t *smtpTransport) deliver(ctx context.Context, m message, commit func() er
 		return "", f
 	}
 	tracing.Event(ctx, "greeted")
+	if takes, _ := c.Extension("SMTPUTF8"); utf8 && !takes {
+		return "", &failure{reason: ReasonRecipient, class: permanent, err: errors.New("the SMTP server does not take addresses with letters beyond ASCII (SMTPUTF8)")}
+	}
 	if err := c.Mail(t.from.Address, &smtp.MailOptions{UTF8: utf8, Size: int64(len(body))}); err != nil {
-		if utf8 && !isReply(err) {
-			return "", &failure{reason: ReasonRecipient, class: permanent, err: errors.New("the SMTP server does not take addresses with letters beyond ASCII (SMTPUTF8)")}
-		}
 		return "", smtpFailure(phaseMail, err)
 	}
 	if err := c.Rcpt(rcpt, nil); err != nil {

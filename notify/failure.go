@@ -82,7 +82,7 @@ func smtpFailure(p phase, err error) *failure {
 	switch {
 	case p <= phaseAuth && reply.Code >= 500, reply.Code == 530, reply.Code == 534, reply.Code == 535, reply.Code == 538:
 		f.reason, f.pause = ReasonConfig, pauseConfig
-	case reply.Code == 452 && p == phaseRcpt, subject == 2 && detail == 2:
+	case subject == 2 && detail == 2:
 		f.reason, f.pause = ReasonMailboxFull, pauseFull
 	case reply.Code == 421, reply.Code < 500 && subject == 7:
 		f.reason, f.pause = ReasonRateLimited, pauseLimited

@@ -290,16 +290,26 @@ func (s *Sender) accept(ctx context.Context, r Request, t transport, a attempt, 
 
 // record writes why a try failed and returns the error that says what to do.
 func (s *Sender) record(ctx context.Context, r Request, t transport, a attempt, f *failure) (event.Send, error) {
-	result, terminal := "retry", false
+	result, outcome := "retry", "" // of this try, and of the message when it comes to an end
 	entry, err := a.found, error(nil)
+	doubtful := a.found.Copies > 0 || a.found.State == event.SendSubmitting || a.found.State == event.SendUnknown
 	switch {
 	case f.class == unknown:
-		result, terminal = "unknown", s.OnUnknown == Hold
+		result = "unknown"
+		if s.OnUnknown == Hold {
+			outcome = "unknown"
+		}
 		entry, err = s.write(ctx, r, a, func(e *event.Send) {
 			e.State, e.Provider, e.Reason, e.At = event.SendUnknown, t.provider(), f.reason, now()
 		})
+	case f.class == permanent && doubtful:
+		// This try failed for good, but an earlier one may have gone out.
+		result, outcome = "failed", "unknown"
+		entry, err = s.write(ctx, r, a, func(e *event.Send) {
+			e.State, e.Provider, e.Reason, e.At = event.SendUnknown, t.provider(), ReasonUnknown, now()
+		})
 	case f.class == permanent:
-		result, terminal = "failed", true
+		result, outcome = "failed", "failed"
 		entry, err = s.write(ctx, r, a, func(e *event.Send) {
 			e.State, e.Provider, e.Reason, e.At = event.SendFailed, t.provider(), f.reason, now()
 		})
@@ -310,14 +320,14 @@ func (s *Sender) record(ctx context.Context, r Request, t transport, a attempt, 
 	if err != nil {
 		return entry, fmt.Errorf("the ledger cannot be written after %s: %w", f.reason, err)
 	}
-	if terminal {
-		s.metrics(r).Messages.WithLabelValues(r.Channel, t.provider(), result).Inc()
+	if outcome != "" {
+		s.metrics(r).Messages.WithLabelValues(r.Channel, t.provider(), outcome).Inc()
 	} else {
 		s.metrics(r).Retries.WithLabelValues(r.Channel, f.reason).Inc()
 	}
 	s.Log.Info("message not accepted", "channel", r.Channel, "provider", t.provider(), "result", result, "reason", f.reason, "error", f.err)
 	switch {
-	case f.class == unknown && s.OnUnknown == Hold:
+	case outcome == "unknown":
 		return entry, event.Permanent(fmt.Errorf("%w: %w", ErrHeld, f))
 	case f.class == permanent:
 		return entry, event.Permanent(f)

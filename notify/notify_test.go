@@ -116,7 +116,9 @@ func (s *smtpServer) talk(conn net.Conn, script script, done <-chan struct{}) {
 		verb, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(line)), " ")
 		switch verb {
 		case "EHLO":
-			fmt.Fprint(conn, "250-test\r\n250 AUTH PLAIN\r\n")
+			if !reply("EHLO", "250-test\r\n250 AUTH PLAIN") {
+				return
+			}
 		case "DATA":
 			if !reply("DATA", "354 go on") {
 				return
@@ -212,6 +214,7 @@ func TestEmailErrorClasses(t *testing.T) {
 		"line dies at MAIL":            {script{"MAIL": "drop"}, "", ReasonTransient, "transient"},
 		"450 at RCPT":                  {script{"RCPT": "450 4.2.0 busy"}, "", ReasonTransient, "transient"},
 		"mailbox full":                 {script{"RCPT": "452 4.2.2 full"}, "", ReasonMailboxFull, "later"},
+		"the server is full":           {script{"RCPT": "452 4.3.1 no room"}, "", ReasonTransient, "transient"},
 		"no such user":                 {script{"RCPT": "550 5.1.1 who"}, event.SendFailed, ReasonRecipient, "permanent"},
 		"DATA refused":                 {script{"DATA": "451 4.3.0 later"}, "", ReasonTransient, "transient"},
 		"451 after the dot":            {script{"DOT": "451 4.3.0 later"}, "", ReasonTransient, "transient"},
@@ -374,6 +377,58 @@ func TestUnknownIsSentAgainAndCounted(t *testing.T) {
 	}
 	if len(ids) != 1 {
 		t.Errorf("copies differ in Message-ID or date: %v", ids)
+	}
+}
+
+// What may have gone out is never said to have surely not, however a later try
+// ends.
+func TestARefusalAfterAnUnknownOutcomeStaysUnknown(t *testing.T) {
+	for name, later := range map[string][]script{
+		"refused at once":      {{"RCPT": "550 5.1.1 who"}},
+		"refused in the end":   {{"DOT": "451 4.3.0 later"}, {"RCPT": "550 5.1.1 who"}},
+		"refused after a body": {{"DOT": "550 5.7.1 spam"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, newSMTPServer(t, script{"DOT": "drop"}).addr, "http://"+nowhere)
+			ledger := r.ledger
+			if sent, err := r.Send(t.Context(), request(event.ChannelEmail)); sent.State != event.SendUnknown {
+				t.Fatalf("the first try is %q: %v", sent.State, err)
+			}
+			var sent event.Send
+			var err error
+			for _, s := range later {
+				r = newRig(t, newSMTPServer(t, s).addr, "http://"+nowhere, func(c *Config) { c.Ledger = ledger })
+				sent, err = r.Send(t.Context(), request(event.ChannelEmail))
+			}
+			if sent.State != event.SendUnknown || sent.Reason != ReasonUnknown || !errors.Is(err, ErrHeld) || !event.IsPermanent(err) {
+				t.Errorf("the ledger says %q (%s): %v", sent.State, sent.Reason, err)
+			}
+			if n := testutil.ToFloat64(r.Metrics.Messages.WithLabelValues("email", "smtp", "failed")); n != 0 {
+				t.Errorf("it is counted as failed %v times", n)
+			}
+			if n := testutil.ToFloat64(r.Metrics.Messages.WithLabelValues("email", "smtp", "unknown")); n != 1 {
+				t.Errorf("it is counted as unknown %v times", n)
+			}
+		})
+	}
+}
+
+// Letters beyond ASCII need a server that takes them. One that does, and whose
+// line dies, is no reason to give the address up.
+func TestAddressesBeyondASCII(t *testing.T) {
+	for name, tc := range map[string]struct {
+		script script
+		class  string
+	}{
+		"taken":             {script{"EHLO": "250-test\r\n250 SMTPUTF8"}, "ok"},
+		"the line dies":     {script{"EHLO": "250-test\r\n250 SMTPUTF8", "MAIL": "drop"}, "transient"},
+		"the server cannot": {script{"EHLO": "250 test"}, "permanent"},
+	} {
+		r := newRig(t, newSMTPServer(t, tc.script).addr, "http://"+nowhere)
+		req := request(event.ChannelEmail)
+		req.Email = "jürgen@example.org"
+		_, err := r.Send(t.Context(), req)
+		t.Run(name, func(t *testing.T) { checkClass(t, err, tc.class) })
 	}
 }
 
