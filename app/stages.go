@@ -20,8 +20,16 @@ func (p *process) startCatcher(ctx context.Context) (err error) {
 	if !p.Up || p.SMTPAddr != "" && p.SMSURL != "" {
 		return nil
 	}
+	rules, err := secret("catcher-chaos", p.CatcherChaos, p.CatcherChaosFile)
+	if err != nil {
+		return err
+	}
+	chaos, err := catcher.ParseChaos(rules)
+	if err != nil {
+		return fmt.Errorf("--catcher-chaos: %w", err)
+	}
 	p.catcher, err = catcher.Open(catcher.Config{
-		Dir: p.path("catcher"), SMTPAddr: p.CatcherSMTPAddr, HTTPAddr: p.CatcherHTTPAddr, Log: p.Log,
+		Dir: p.path("catcher"), SMTPAddr: p.CatcherSMTPAddr, HTTPAddr: p.CatcherHTTPAddr, Chaos: chaos, Log: p.Log,
 	})
 	if err != nil {
 		return err

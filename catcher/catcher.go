@@ -18,6 +18,7 @@ import (
 type Config struct {
 	Dir                string // of the store
 	SMTPAddr, HTTPAddr string // loopback; port 0 takes a free one
+	Chaos              *Chaos // nil: every message is taken
 	Log                *slog.Logger
 }
 
@@ -57,8 +58,9 @@ func Open(c Config) (_ *Catcher, err error) {
 	if k.store, err = openStore(filepath.Join(c.Dir, "catcher.db")); err != nil {
 		return nil, fmt.Errorf("the catcher's store cannot be opened: %w", err)
 	}
-	k.smtp = newSMTP(k.store, c.Log)
-	k.http = &http.Server{Handler: newHTTP(k.store, k.HTTPAddr()), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: timeout}
+	k.smtp = newSMTP(k.store, c.Chaos, c.Log)
+	k.mail = chaosListener{k.mail, c.Chaos}
+	k.http = &http.Server{Handler: newHTTP(k.store, c.Chaos, k.HTTPAddr()), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: timeout}
 	return k, nil
 }
 

@@ -1,6 +1,7 @@
 package catcher
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -13,16 +14,20 @@ import (
 )
 
 // web answers on the HTTP port.
-type web struct{ store *store }
+type web struct {
+	store *store
+	chaos *Chaos
+}
 
-func newHTTP(s *store, addr string) http.Handler {
-	w := &web{s}
+func newHTTP(s *store, chaos *Chaos, addr string) http.Handler {
+	w := &web{s, chaos}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/messages", w.listMail)
 	mux.HandleFunc("DELETE /api/v1/messages", w.clear)
 	mux.HandleFunc("GET /api/v1/message/{id}", w.getMail)
 	mux.HandleFunc("POST /2010-04-01/Accounts/{sid}/Messages.json", w.takeSMS)
 	mux.HandleFunc("GET /2010-04-01/Accounts/{sid}/Messages.json", w.listSMS)
+	mux.HandleFunc("GET /api/v1/chaos", w.listChaos)
 	mux.HandleFunc("GET /{$}", w.page)
 	mux.HandleFunc("GET /message/{id}", w.messagePage)
 	mux.HandleFunc("GET /message/{id}/html", w.html)
@@ -178,6 +183,11 @@ func (s *web) takeSMS(w http.ResponseWriter, r *http.Request) {
 		refuse(21602, "Message body is required.")
 		return
 	}
+	f := s.chaos.draw(phaseSMS, to)
+	if f != nil && !f.keeps() {
+		s.misbehave(w, r, f)
+		return
+	}
 	var id [16]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		fail(w, err)
@@ -188,7 +198,47 @@ func (s *web) takeSMS(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
+	if f != nil && s.misbehave(w, r, f) {
+		return
+	}
 	answer(w, http.StatusCreated, sms(m, r.PathValue("sid"), "queued"))
+}
+
+// keeps reports whether a text message is taken in spite of the fault.
+func (f *fault) keeps() bool { return f.taken || f.kind == "lost" || f.kind == "slow" }
+
+// misbehave does what f says in place of an answer. It returns false when the
+// answer is only late.
+func (s *web) misbehave(w http.ResponseWriter, r *http.Request, f *fault) (done bool) {
+	switch f.kind {
+	case "code":
+		if f.retryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(f.retryAfter.Seconds())))
+		}
+		code := map[int]int{http.StatusTooManyRequests: 20429, http.StatusUnauthorized: 20003}[f.code]
+		answer(w, f.code, map[string]any{"code": cmp.Or(code, 20500), "message": "chaos", "status": f.code, "more_info": ""})
+		return true
+	case "slow":
+		late := time.NewTimer(f.delay)
+		defer late.Stop()
+		select {
+		case <-late.C:
+			return false
+		case <-r.Context().Done():
+		}
+	case "hang":
+		<-r.Context().Done() // until the client has had enough
+	}
+	panic(http.ErrAbortHandler) // closes the connection without an answer
+}
+
+// listChaos tells which faults are made, and how often they have happened.
+func (s *web) listChaos(w http.ResponseWriter, _ *http.Request) {
+	hits := s.chaos.hits()
+	if hits == nil {
+		hits = []Hit{}
+	}
+	answer(w, http.StatusOK, map[string]any{"rules": hits})
 }
 
 // sms is a message with the field names of Twilio's API.

@@ -26,7 +26,7 @@ func (s *web) page(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	d := map[string]any{"Kind": kind, "Messages": ms, "Total": total}
+	d := map[string]any{"Kind": kind, "Messages": ms, "Total": total, "Chaos": s.chaos.hits()}
 	if start > 0 {
 		d["Newer"] = link(kind, max(0, start-perPage))
 	}
