@@ -22,6 +22,7 @@ type Config struct {
 	Servers  `embed:""`
 	Intake   `embed:""`
 	Delivery `embed:""`
+	Accounts `embed:""`
 	Web      `embed:""`
 	Limits   `embed:""`
 
@@ -95,6 +96,19 @@ type Delivery struct {
 	OnUnknown        string `help:"What to do when nobody can tell whether a message went out: resend or hold." default:"resend" enum:"resend,hold"`
 }
 
+// Accounts are where the accounts of approved users are made usable.
+type Accounts struct {
+	AccountTarget     string `help:"What makes accounts usable: none, scim or webhook." default:"none" enum:"none,scim,webhook"`
+	AccountURL        string `name:"account-url" help:"Its address; of SCIM what stands before /Users." placeholder:"URL"`
+	AccountToken      string `help:"Bearer token of SCIM." placeholder:"SECRET"`
+	AccountTokenFile  string `help:"File with that token." type:"path" placeholder:"FILE"`
+	AccountSecret     string `help:"Secret that signs webhooks: whsec_ and 24 to 64 bytes in base64." placeholder:"SECRET"`
+	AccountSecretFile string `help:"File with that secret." type:"path" placeholder:"FILE"`
+	AccountUndo       string `help:"What to do with the account of somebody who is withdrawn: deactivate, or delete if usher made it." default:"deactivate" enum:"deactivate,delete"`
+	AccountUserName   string `name:"account-username" help:"userName of new SCIM accounts: email or user_id." default:"email" enum:"email,user_id"`
+	AccountInsecure   bool   `help:"Allow names and addresses to cross a network to it unencrypted."`
+}
+
 // Web is the console.
 type Web struct {
 	ConsoleAddr         string `help:"Where the console is served." default:"127.0.0.1:8080" placeholder:"ADDR"`
@@ -162,6 +176,7 @@ func (c Config) Validate() error {
 	for _, s := range []struct{ flag, value, file string }{
 		{"id-key", c.IDKey, c.IDKeyFile}, {"payload-key", c.PayloadKey, c.PayloadKeyFile}, {"nats-password", c.NATSPassword, c.NATSPasswordFile}, {"smtp-password", c.SMTPPassword, c.SMTPPasswordFile},
 		{"sms-token", c.SMSToken, c.SMSTokenFile}, {"console-password", c.ConsolePassword, c.ConsolePasswordFile}, {"catcher-chaos", c.CatcherChaos, c.CatcherChaosFile},
+		{"account-token", c.AccountToken, c.AccountTokenFile}, {"account-secret", c.AccountSecret, c.AccountSecretFile},
 	} {
 		if s.value != "" && s.file != "" {
 			bad("--%s and --%s-file: give one of them", s.flag, s.flag)
@@ -169,6 +184,9 @@ func (c Config) Validate() error {
 	}
 	if c.Canary > 0 && c.SMTPAddr != "" && c.CanaryEmail == "" {
 		bad("--canary-email: a real mail server is configured, so say which address takes the canary's messages")
+	}
+	if err := c.Accounts.validate(); err != nil {
+		bad("%w", err)
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)

@@ -49,6 +49,9 @@ func (p *process) startConsumers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if _, err := newTarget(p.Accounts, m, p.Log); err != nil {
+			return err
+		}
 		a := &workflows.Activities{
 			Facts: p.pub, People: p.people, Sender: delivery{sender}, Orphanage: orphanage{p.js, p.pub}, Metrics: m, Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 		}

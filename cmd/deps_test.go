@@ -10,7 +10,7 @@ import (
 // The tree explains the system only as long as packages know no more than they
 // should. Each line says what a package may not reach, and why.
 func TestForbiddenImports(t *testing.T) {
-	stages := []string{"usher/ingest", "usher/bridge", "usher/workflows", "usher/notify", "usher/console", "usher/catcher"}
+	stages := []string{"usher/ingest", "usher/bridge", "usher/workflows", "usher/notify", "usher/console", "usher/catcher", "usher/account"}
 	rules := []struct {
 		pkg, reason string
 		forbidden   []string
@@ -19,6 +19,7 @@ func TestForbiddenImports(t *testing.T) {
 		{"usher/cmd", "only app/embedded may bring servers along", []string{"go.temporal.io/server", "github.com/nats-io/nats-server", "github.com/temporalio/ui-server", "usher/app/embedded"}},
 		{"usher/notify", "senders know nothing of workflows", []string{"go.temporal.io", "github.com/nats-io"}},
 		{"usher/workflows", "workflows know nothing of how events travel", []string{"github.com/nats-io"}},
+		{"usher/account", "accounts know nothing of workflows or of how events travel", []string{"go.temporal.io", "github.com/nats-io"}},
 		{"usher/ingest", "files become events, and nothing else", []string{"go.temporal.io"}},
 		{"usher/console", "the console asks nobody but the streams", []string{"go.temporal.io"}},
 	}

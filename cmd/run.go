@@ -16,6 +16,7 @@ type (
 		app.Servers  `embed:""`
 		app.Intake   `embed:""`
 		app.Delivery `embed:""`
+		app.Accounts `embed:""`
 		app.Web      `embed:""`
 		app.Limits   `embed:""`
 	}
@@ -34,6 +35,7 @@ type (
 		app.Base     `embed:""`
 		app.External `embed:""`
 		app.Delivery `embed:""`
+		app.Accounts `embed:""`
 	}
 	consoleCmd struct {
 		app.Base     `embed:""`
@@ -49,7 +51,7 @@ type (
 )
 
 func (u upCmd) config() app.Config {
-	return app.Config{Base: u.Base, External: u.External, Servers: u.Servers, Intake: u.Intake, Delivery: u.Delivery, Web: u.Web, Limits: u.Limits, Roles: app.AllRoles}
+	return app.Config{Base: u.Base, External: u.External, Servers: u.Servers, Intake: u.Intake, Delivery: u.Delivery, Accounts: u.Accounts, Web: u.Web, Limits: u.Limits, Roles: app.AllRoles}
 }
 
 // Run executes `usher up`.
@@ -140,7 +142,7 @@ func (b bridgeCmd) Run(s *session) error {
 
 // Run executes `usher worker`.
 func (w workerCmd) Run(s *session) error {
-	return s.role(app.Config{Base: w.Base, External: w.External, Delivery: w.Delivery, Limits: app.DefaultLimits(), Roles: app.Roles{Worker: true}})
+	return s.role(app.Config{Base: w.Base, External: w.External, Delivery: w.Delivery, Accounts: w.Accounts, Limits: app.DefaultLimits(), Roles: app.Roles{Worker: true}})
 }
 
 // Run executes `usher console`.

@@ -121,6 +121,8 @@ type Worker struct {
 	Attempts *prometheus.CounterVec // channel, provider, result, reason
 	Messages *prometheus.CounterVec // channel, provider, outcome
 	Copies   *prometheus.CounterVec // channel, provider
+
+	AccountAttempts *prometheus.CounterVec // target, step, result, reason
 }
 
 // NewWorker registers the collectors of the worker role.
@@ -134,6 +136,21 @@ func NewWorker(reg prometheus.Registerer, shared *Shared) *Worker {
 		Attempts:       later(notifyAttempts).CounterVec(reg),
 		Messages:       later(notifyMessages).CounterVec(reg),
 		Copies:         later(notifyCopies).CounterVec(reg),
+
+		AccountAttempts: accountAttempts.CounterVec(reg),
+	}
+}
+
+// Account makes the zeros of the target of accounts, whose failures have the
+// given reasons.
+func (w *Worker) Account(target string, reasons []string) {
+	for _, step := range []string{"activate", "deactivate"} {
+		w.AccountAttempts.WithLabelValues(target, step, "done", "")
+		for _, reason := range reasons {
+			w.AccountAttempts.WithLabelValues(target, step, "retry", reason)
+			w.AccountAttempts.WithLabelValues(target, step, "failed", reason)
+			w.Retries.WithLabelValues("activate", reason)
+		}
 	}
 }
 

@@ -95,7 +95,7 @@ var (
 	retriesTotal = Metric{
 		Name: "usher_retries_total", Kind: Counter, Unit: "retries", Role: "all",
 		Help:   "Steps that failed and are tried again, by stage and reason.",
-		Labels: []Label{{Name: "stage", Values: Stages}, {Name: "reason", By: "transient, and for messages the delivery reasons of docs/runbook.md", Values: []string{"transient"}}},
+		Labels: []Label{{Name: "stage", Values: Stages}, {Name: "reason", By: "transient, for messages the delivery reasons of docs/runbook.md, for activate also those of docs/accounts.md", Values: []string{"transient"}}},
 	}
 )
 
@@ -162,6 +162,16 @@ var (
 		Labels: []Label{labelChannel, labelProvider},
 	}
 )
+
+// accountAttempts is about the target of accounts; its zeros are made when one is
+// configured.
+var accountAttempts = Metric{
+	Name: "usher_account_attempts_total", Kind: Counter, Unit: "attempts", Role: "worker",
+	Help: "Attempts to make an account usable or to undo that, by result; a retry that helps is no failure.",
+	Labels: []Label{{Name: "target", Values: []string{"scim", "webhook"}}, {Name: "step", Values: []string{"activate", "deactivate"}},
+		{Name: "result", Values: []string{"done", "retry", "failed"}}, {Name: "reason", By: "the reasons of docs/accounts.md; empty when done"}},
+	Zeros: [][]string{},
+}
 
 // Console.
 var (

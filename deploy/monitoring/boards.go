@@ -122,6 +122,10 @@ func delivery() Board {
 			{Kind: Stat, Title: "Users reached", Unit: "percentunit", Width: 6, About: "Of those who were approved and came to an end in the shown time: welcomed on every channel. 100 % while nobody ended.", Queries: []Query{{
 				`(sum(increase(usher_finished_total{status="welcomed"}[$__range])) / sum(increase(usher_finished_total{status=~"welcomed|partly_welcomed|unreached"}[$__range])) >= 0) or vector(1)`, "reached"}}},
 		}},
+		{"Accounts", []Panel{
+			{Kind: TimeSeries, Title: "Accounts made usable, and undone", Unit: "ops", Width: 12, About: "Attempts at the system that holds the accounts, by result; empty without one.", Queries: []Query{{perSecond("usher_account_attempts_total", "target", "step", "result"), "{{target}} {{step}} {{result}}"}}},
+			{Kind: TimeSeries, Title: "Why accounts were not changed", Unit: "ops", Width: 12, About: "By reason; docs/accounts.md says what happens for each.", Queries: []Query{{perSecond(`usher_account_attempts_total{result!="done"}`, "target", "reason"), "{{target}} {{reason}}"}}},
+		}},
 		{"Per provider", []Panel{
 			{Kind: TimeSeries, Title: "Messages", Unit: "ops", Width: 12, About: "Messages that came to an end, by provider and outcome.", Queries: []Query{{perSecond("usher_notify_messages_total", "channel", "provider", "outcome"), "{{channel}} {{provider}} {{outcome}}"}}},
 			{Kind: TimeSeries, Title: "Attempts", Unit: "ops", Width: 12, About: "Attempts by provider and result.", Queries: []Query{{perSecond("usher_notify_attempts_total", "channel", "provider", "result"), "{{channel}} {{provider}} {{result}}"}}},

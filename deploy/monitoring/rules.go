@@ -162,6 +162,12 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 			Quiet: Scenario{Series: one(`usher_notify_attempts_total{channel="sms",provider="twilio",result="retry",reason="rate_limited"}`, "0 0 1x10"), At: "8m"},
 		},
 		{
+			Name: "UsherAccountsRefused", Severity: Page, Summary: "The service of the accounts cannot be used as it is configured; nobody is activated.",
+			Expr:  `sum by (target, step) (increase(usher_account_attempts_total{reason="config"}[15m])) > 0`,
+			Fires: Scenario{Series: one(`usher_account_attempts_total{target="scim",step="activate",result="retry",reason="config"}`, "0 0 1x10"), At: "8m", Labels: map[string]string{"target": "scim", "step": "activate"}},
+			Quiet: Scenario{Series: one(`usher_account_attempts_total{target="scim",step="activate",result="failed",reason="rejected"}`, "0 0 1x10"), At: "8m"},
+		},
+		{
 			Name: "UsherCanaryStale", Severity: Page, For: "5m", Summary: "No canary user was welcomed for twenty minutes.",
 			Expr:  `time() - max(usher_canary_last_success_timestamp_seconds) > 1200`,
 			Fires: Scenario{Series: one(`usher_canary_last_success_timestamp_seconds`, "0x60"), At: "40m"},

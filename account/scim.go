@@ -1,0 +1,285 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"usher/event"
+)
+
+// Schemas and media type of RFC 7643 and RFC 7644.
+const (
+	schemaUser    = "urn:ietf:params:scim:schemas:core:2.0:User"
+	schemaPatchOp = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+	mediaSCIM     = "application/scim+json"
+)
+
+// scimTarget is a service provider of SCIM 2.0. A user's account is the one whose
+// externalId is the user id; usher never touches another.
+type scimTarget struct {
+	caller
+	users    *url.URL
+	token    string
+	undo     string
+	userName string
+}
+
+func newSCIM(c Config, base *url.URL) (*scimTarget, error) {
+	switch {
+	case c.Token == "" || strings.ContainsAny(c.Token, "\r\n\t "):
+		return nil, errors.New("a bearer token is needed, without blanks in it")
+	case base.RawQuery != "":
+		return nil, errors.New("the address of the SCIM service must not have a query: give what stands before /Users")
+	case strings.HasSuffix(strings.TrimRight(base.Path, "/"), "/Users"):
+		return nil, errors.New("the address of the SCIM service must not end with /Users: give what stands before it")
+	}
+	return &scimTarget{newCaller(c.Limit), base.JoinPath("Users"), c.Token, c.Undo, c.UserName}, nil
+}
+
+func (*scimTarget) Name() string { return SCIM }
+
+// resource is an account as the service sends it.
+type resource struct {
+	ID         string `json:"id"`
+	ExternalID string `json:"externalId"`
+	Active     *bool  `json:"active"`
+	Meta       struct {
+		Version string `json:"version"` // its ETag, when the service has them
+	} `json:"meta"`
+
+	whole json.RawMessage // for a PUT, which replaces everything
+}
+
+func (r *resource) UnmarshalJSON(b []byte) error {
+	type plain resource
+	r.whole = slices.Clone(b)
+	return json.Unmarshal(b, (*plain)(r))
+}
+
+// usable takes a missing `active` for true: RFC 7643, 4.1.1 leaves its meaning to
+// the service, and one that does not keep it has no other state.
+func (r resource) usable() bool { return r.Active == nil || *r.Active }
+
+// Activate implements Target: look for the account, make it if there is none,
+// and set it active if it is not.
+func (s *scimTarget) Activate(ctx context.Context, _ string, u event.User) (Account, error) {
+	found, err := s.lookup(ctx, u.UserID)
+	if err != nil {
+		return Account{}, err
+	}
+	created := found == nil
+	if created {
+		if found, created, err = s.create(ctx, u); err != nil {
+			return Account{}, err
+		}
+	}
+	a := Account{ID: found.ID, Created: created}
+	if !found.usable() {
+		return a, s.setActive(ctx, *found, true)
+	}
+	return a, nil
+}
+
+// create makes the account. When its answer gets lost or it is there by now, it
+// looks again at once: what it finds then after an unanswered POST was made by
+// that POST, because a moment before there was nothing.
+func (s *scimTarget) create(ctx context.Context, u event.User) (found *resource, created bool, err error) {
+	a, lost := s.call(ctx, http.MethodPost, s.users.String(), s.header(), encode(s.newUser(u)))
+	if lost == nil && a.ok() {
+		var r resource
+		if err := json.Unmarshal(a.body, &r); err != nil || r.ID == "" {
+			r = resource{} // made, but not told in words that can be read: Deactivate looks it up
+		}
+		return &r, true, nil
+	}
+	if lost == nil && a.status != http.StatusConflict {
+		return nil, false, s.refused(a)
+	}
+	found, err = s.lookup(ctx, u.UserID)
+	switch {
+	case err != nil:
+		return nil, false, errors.Join(lost, err)
+	case found != nil:
+		return found, lost != nil, nil
+	case lost != nil:
+		return nil, false, lost
+	}
+	return nil, false, forGood(ReasonTaken, "another account has the user's name: give that one the user id as externalId, or change its name")
+}
+
+// Deactivate implements Target.
+func (s *scimTarget) Deactivate(ctx context.Context, _, userID string, a Account) error {
+	r := &resource{ID: a.ID}
+	if a.ID == "" {
+		found, err := s.lookup(ctx, userID)
+		if err != nil || found == nil {
+			return err
+		}
+		r = found
+	}
+	if s.undo == UndoDelete && a.Created {
+		return s.gone(s.change(ctx, http.MethodDelete, *r, nil))
+	}
+	if a.ID == "" && r.Active != nil && !*r.Active {
+		return nil
+	}
+	return s.gone(s.setActive(ctx, *r, false))
+}
+
+var errGone = errors.New("the account is not there any more")
+
+// gone takes an account that is not there for one that is undone.
+func (*scimTarget) gone(err error) error {
+	if errors.Is(err, errGone) {
+		return nil
+	}
+	return err
+}
+
+// lookup finds the account that carries the user id, nil when there is none.
+func (s *scimTarget) lookup(ctx context.Context, userID string) (*resource, error) {
+	u := *s.users
+	u.RawQuery = url.Values{"filter": {"externalId eq " + strconv.Quote(userID)}}.Encode()
+	a, err := s.call(ctx, http.MethodGet, u.String(), s.header(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if !a.ok() {
+		err := s.refused(a)
+		if event.IsPermanent(err) { // a look is not about the user
+			err = misconfigured("accounts cannot be looked up: %v; the SCIM service must filter by externalId", err)
+		}
+		return nil, err
+	}
+	var list struct {
+		Resources []resource `json:"Resources"`
+	}
+	if err := json.Unmarshal(a.body, &list); err != nil {
+		return nil, misconfigured("the answer is not that of a SCIM service: check --account-url")
+	}
+	for _, r := range list.Resources {
+		if r.ExternalID != userID || r.ID == "" {
+			return nil, misconfigured("the SCIM service does not filter by externalId, so nobody's account can be told from another's")
+		}
+	}
+	switch len(list.Resources) {
+	case 0:
+		return nil, nil
+	case 1:
+		return &list.Resources[0], nil
+	}
+	return nil, forGood(ReasonAmbiguous, "%d accounts carry the user id as externalId: leave it with one", len(list.Resources))
+}
+
+// setActive changes nothing but `active`.
+func (s *scimTarget) setActive(ctx context.Context, r resource, active bool) error {
+	err := s.change(ctx, http.MethodPatch, r, map[string]any{
+		"schemas": []string{schemaPatchOp}, "Operations": []any{map[string]any{"op": "replace", "path": "active", "value": active}},
+	})
+	if !errors.Is(err, errNoPatch) {
+		return err
+	}
+	if r.whole == nil {
+		if r, err = s.read(ctx, r.ID); err != nil {
+			return err
+		}
+	}
+	var whole map[string]json.RawMessage // numbers and what usher does not know stay as they are
+	if err := json.Unmarshal(r.whole, &whole); err != nil {
+		return misconfigured("the answer is not that of a SCIM service: check --account-url")
+	}
+	whole["active"] = encode(active)
+	return s.change(ctx, http.MethodPut, r, whole)
+}
+
+var errNoPatch = errors.New("the SCIM service does not change single attributes")
+
+// read returns one account as the service has it now.
+func (s *scimTarget) read(ctx context.Context, id string) (r resource, err error) {
+	a, err := s.call(ctx, http.MethodGet, s.users.JoinPath(id).String(), s.header(), nil)
+	switch {
+	case err != nil:
+		return r, err
+	case a.status == http.StatusNotFound:
+		return r, &failure{ReasonTransient, errGone}
+	case !a.ok():
+		return r, s.refused(a)
+	}
+	if err := json.Unmarshal(a.body, &r); err != nil {
+		return r, misconfigured("the answer is not that of a SCIM service: check --account-url")
+	}
+	return r, nil
+}
+
+// change makes a request about one account. If it was looked at before, it must
+// not have changed since; then the next try looks again.
+func (s *scimTarget) change(ctx context.Context, method string, r resource, body any) error {
+	h := s.header()
+	if r.Meta.Version != "" {
+		h.Set("If-Match", r.Meta.Version)
+	}
+	var b []byte
+	if body != nil {
+		b = encode(body)
+	}
+	a, err := s.call(ctx, method, s.users.JoinPath(r.ID).String(), h, b)
+	switch {
+	case err != nil:
+		return err
+	case a.ok():
+		return nil
+	case a.status == http.StatusNotFound:
+		return &failure{ReasonTransient, errGone} // the next try looks again
+	case method == http.MethodPatch && (a.status == http.StatusMethodNotAllowed || a.status == http.StatusNotImplemented):
+		return &failure{ReasonConfig, errNoPatch}
+	}
+	return s.refused(a)
+}
+
+func (s *scimTarget) header() http.Header {
+	return http.Header{"Authorization": {"Bearer " + s.token}, "Content-Type": {mediaSCIM}, "Accept": {mediaSCIM + ", application/json"}}
+}
+
+// scimTypes are the kinds of errors of RFC 7644, 3.12; no other text of a
+// service is told.
+var scimTypes = []string{"invalidFilter", "tooMany", "uniqueness", "mutability", "invalidSyntax", "invalidPath", "noTarget", "invalidValue", "invalidVers", "sensitive"}
+
+func (*scimTarget) refused(a answer) error {
+	var e struct {
+		SCIMType string `json:"scimType"`
+	}
+	_ = json.Unmarshal(a.body, &e) // many services answer in other forms
+	if !slices.Contains(scimTypes, e.SCIMType) {
+		e.SCIMType = ""
+	}
+	return answered(a.status, a.header, e.SCIMType)
+}
+
+// newUser is the account to make.
+func (s *scimTarget) newUser(u event.User) map[string]any {
+	name := u.Email
+	if name == "" || s.userName == UserNameUserID {
+		name = u.UserID
+	}
+	out := map[string]any{"schemas": []string{schemaUser}, "externalId": u.UserID, "userName": name, "active": true}
+	if u.Name != "" {
+		out["displayName"] = u.Name
+		out["name"] = map[string]string{"formatted": u.Name} // nobody knows which part of a name is which
+	}
+	if u.Email != "" {
+		out["emails"] = []any{map[string]any{"value": u.Email, "type": "work", "primary": true}}
+	}
+	if u.Phone != "" {
+		out["phoneNumbers"] = []any{map[string]any{"value": u.Phone, "type": "mobile"}}
+	}
+	if u.Locale != "" {
+		out["locale"] = u.Locale
+	}
+	return out
+}

@@ -1,0 +1,116 @@
+package account
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"usher/event"
+)
+
+// webhook tells any service in one request what to do about an account. It is
+// signed as https://www.standardwebhooks.com/ says, for which there are libraries
+// in every language.
+type webhook struct {
+	caller
+	url  string
+	key  []byte
+	undo string
+}
+
+// secretPrefix marks the secrets of Standard Webhooks.
+const secretPrefix = "whsec_"
+
+func newWebhook(c Config, u *url.URL) (*webhook, error) {
+	text, ok := strings.CutPrefix(c.Secret, secretPrefix)
+	key, err := base64.StdEncoding.DecodeString(text)
+	if !ok || err != nil || len(key) < 24 || len(key) > 64 {
+		return nil, errors.New("the secret of the webhook must be whsec_ followed by 24 to 64 bytes in base64: make one with\n  echo whsec_$(openssl rand -base64 32)")
+	}
+	return &webhook{newCaller(c.Limit), u.String(), key, c.Undo}, nil
+}
+
+func (*webhook) Name() string { return Webhook }
+
+// message is the body of a request. The same step has the same bytes each time.
+type message struct {
+	Type string `json:"type"` // account.activate, account.deactivate or account.delete
+	Data any    `json:"data"`
+}
+
+type activation struct {
+	UserID     string            `json:"user_id"`
+	Name       string            `json:"name,omitempty"`
+	Email      string            `json:"email,omitempty"`
+	Phone      string            `json:"phone,omitempty"`
+	Locale     string            `json:"locale,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+type deactivation struct {
+	UserID string `json:"user_id"`
+	ID     string `json:"id,omitempty"` // from the answer to account.activate
+}
+
+// mostID bounds the id that an answer may give an account, in bytes.
+const mostID = 256
+
+// Activate implements Target. The answer may hold {"id":"…","created":true}; a
+// webhook that says nothing is asked to deactivate, never to delete.
+func (w *webhook) Activate(ctx context.Context, key string, u event.User) (Account, error) {
+	a, err := w.post(ctx, key, "activate", activation{u.UserID, u.Name, u.Email, u.Phone, u.Locale, u.Attributes})
+	if err != nil {
+		return Account{}, err
+	}
+	var said struct {
+		ID      string `json:"id"`
+		Created bool   `json:"created"`
+	}
+	if json.Unmarshal(a.body, &said) != nil || len(said.ID) > mostID {
+		return Account{}, nil // "OK" is an answer too
+	}
+	return Account{ID: said.ID, Created: said.Created}, nil
+}
+
+// Deactivate implements Target.
+func (w *webhook) Deactivate(ctx context.Context, key, userID string, a Account) error {
+	step := "deactivate"
+	if w.undo == UndoDelete && a.Created {
+		step = "delete"
+	}
+	_, err := w.post(ctx, key, step, deactivation{userID, a.ID})
+	return err
+}
+
+// post makes one signed request. By its key a receiver can tell a repetition from
+// a new wish.
+func (w *webhook) post(ctx context.Context, key, step string, data any) (answer, error) {
+	body := encode(message{"account." + step, data})
+	at := strconv.FormatInt(time.Now().Unix(), 10)
+	a, err := w.call(ctx, http.MethodPost, w.url, http.Header{
+		"Content-Type":      {"application/json"},
+		"Idempotency-Key":   {key},
+		"Webhook-Id":        {key},
+		"Webhook-Timestamp": {at},
+		"Webhook-Signature": {"v1," + w.sign(key, at, body)},
+	}, body)
+	if err == nil && !a.ok() {
+		err = answered(a.status, a.header, "")
+	}
+	return a, err
+}
+
+func (w *webhook) sign(id, at string, body []byte) string {
+	h := hmac.New(sha256.New, w.key)
+	h.Write([]byte(id + "." + at + "."))
+	h.Write(body)
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
