@@ -32,7 +32,7 @@ func Check(ctx context.Context, path string, in Inbox, key event.Key) (Report, e
 	j := &job{Watcher: &Watcher{Config: Config{Key: key}}, in: in, dir: dir, name: filepath.Base(path), file: f}
 	now := time.Now().UTC()
 	j.report = Report{File: j.name, Source: in.Source, Errors: map[string]int{}, StartedAt: now}
-	if j.nature, err = inspect(ctx, f); err == nil {
+	if j.nature, err = inspect(ctx, f, j.scratch("")); err == nil {
 		err = j.validate(ctx)
 	}
 	j.describe()

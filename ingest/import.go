@@ -27,6 +27,7 @@ type job struct {
 	nature nature
 	report Report
 	redrop bool
+	bad    bitmap // rows that are refused
 
 	claimed  time.Time // when the file was taken
 	progress *progress
@@ -49,7 +50,7 @@ func (w *Watcher) process(ctx context.Context, in Inbox, id string) (err error) 
 	ctx, span := w.Tracer.Start(ctx, "import", tracing.Inside, tracing.Source(in.Source), tracing.Import(id))
 	defer func() { span.Done(err) }()
 	began := time.Now()
-	if j.nature, err = inspect(ctx, j.file); err != nil {
+	if j.nature, err = inspect(ctx, j.file, j.scratch("")); err != nil {
 		return j.refuse(err)
 	}
 	j.describe()
@@ -140,12 +141,13 @@ func claimedAt(path string, imported time.Time) time.Time {
 
 func (j *job) describe() {
 	r, n := &j.report, j.nature
-	r.SHA256, r.Format, r.Encoding = n.digest, n.format, n.encoding
+	r.SHA256, r.Format, r.Encoding = n.digest, n.describe(), n.encoding
 	if n.format == formatCSV && n.delim != 0 {
 		r.Delimiter = string(n.delim)
 	}
-	if n.encoding == encoding1252 {
-		r.Warnings = append(r.Warnings, "the file is not UTF-8 and was read as Windows-1252; look at names with accents")
+	r.Warnings = n.notes
+	if note, yes := n.disagrees(j.name); yes {
+		r.Warnings = append(r.Warnings, note)
 	}
 }
 
@@ -237,7 +239,7 @@ func (j *job) finish() error {
 	refused := filepath.Join(j.Config.Refused, j.in.Source, name+".refused.csv")
 	r.settle(filepath.ToSlash(filepath.Join("refused", j.in.Source, name+".refused.csv")))
 	r.FinishedAt = time.Now().UTC()
-	if _, err := os.Stat(j.refusedDraft()); err == nil && r.DuplicateOf == "" {
+	if _, err := os.Stat(j.refusedDraft()); err == nil && r.DuplicateOf == "" && (r.Code == "" || r.Code == "E_ALL_ROWS") {
 		if err := moveFile(j.refusedDraft(), refused); err != nil {
 			return err
 		}

@@ -1,7 +1,7 @@
 package ingest
 
 import (
-	"bufio"
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -10,32 +10,37 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"unicode/utf8"
+	"path/filepath"
+	"slices"
+	"strings"
 
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
+	"github.com/xuri/excelize/v2"
 )
 
-// Formats and encodings as reports name them.
+// Formats as reports name them; what a file is packed in is added with a plus.
 const (
-	formatCSV   = "csv"
-	formatJSONL = "jsonl"
-
-	encodingUTF8    = "utf-8"
-	encodingUTF16LE = "utf-16le"
-	encodingUTF16BE = "utf-16be"
-	encoding1252    = "windows-1252"
+	formatCSV        = "csv"
+	formatJSONL      = "jsonl"
+	formatJSONStream = "json-stream" // objects one after the other, over several lines
+	formatJSONArray  = "json"
+	formatXLSX       = "xlsx"
 )
 
-// nature is what a file is, found by reading its bytes once.
+// nature is what a file is, found by reading its bytes. The name counts for
+// nothing.
 type nature struct {
 	digest   string
 	size     int64
+	packed   string // in what, or ""
 	format   string
 	encoding string
-	delim    byte // of CSV
-	bom      int  // bytes to skip
+	bom      int    // bytes to skip
+	delim    byte   // of CSV
+	sep      bool   // the first line is Excel's sep=;
+	sheet    string // of XLSX
+	why      string // how it was told
+	notes    []string
+	tmp      string // folder for what must be unpacked to the disk
 }
 
 // fileError refuses a whole file: a stable code and a sentence that says what to
@@ -44,175 +49,364 @@ type fileError struct{ code, text string }
 
 func (e *fileError) Error() string { return e.code + ": " + e.text }
 
-// inspect reads the file once. The error is a *fileError when the file cannot be
-// an import; the digest is there even then.
-func inspect(ctx context.Context, f *os.File) (nature, error) {
-	n := nature{encoding: encodingUTF8, format: formatCSV}
-	head, err := bufio.NewReader(io.NewSectionReader(f, 0, 64<<10)).Peek(64 << 10)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+// FileCodes lists the codes with which a whole file may be refused.
+var FileCodes = []string{
+	"E_ALL_ROWS", "E_EMPTY", "E_FORMAT", "E_HEADER", "E_JSON_ARRAY", "E_SHEETS", "E_TOO_BIG", "E_TOO_MANY_REFUSED", "E_TOO_MANY_ROWS", "E_UNPACK",
+}
+
+// inspect reads the file once; tmp is a folder that it may make for what has to
+// be unpacked to the disk. The error is a *fileError when the file cannot be an
+// import; the digest is there even then.
+func inspect(ctx context.Context, f *os.File, tmp string) (nature, error) {
+	n := nature{tmp: tmp}
+	head, err := readHead(io.NewSectionReader(f, 0, 1<<62))
+	if err != nil {
 		return n, err
 	}
-	sum, valid := sha256.New(), &utf8Check{}
-	if n.size, err = io.Copy(io.MultiWriter(sum, valid), until(ctx, io.NewSectionReader(f, 0, 1<<62))); err != nil {
+	n.packed = packing(head)
+	sum, check := sha256.New(), &utf8Check{}
+	to := io.Writer(sum)
+	if n.packed == "" {
+		to = io.MultiWriter(sum, check)
+	}
+	if n.size, err = io.CopyBuffer(onlyWriter{to}, until(ctx, io.NewSectionReader(f, 0, 1<<62)), make([]byte, blockSize)); err != nil {
 		return n, err
 	}
 	n.digest = hex.EncodeToString(sum.Sum(nil))
-	switch {
-	case n.size == 0:
+	if n.size == 0 {
 		return n, &fileError{"E_EMPTY", "the file is empty; drop it again with its rows"}
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
-		return n, &fileError{"E_FORMAT", "this is a ZIP or Excel file; save it as CSV (UTF-8) and drop that"}
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}), bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return n, &fileError{"E_FORMAT", "this file is compressed; unpack it and drop what is inside"}
-	case bytes.HasPrefix(head, []byte{0xd0, 0xcf, 0x11, 0xe0}):
-		return n, &fileError{"E_FORMAT", "this is an old Excel file; save it as CSV (UTF-8) and drop that"}
-	case bytes.HasPrefix(head, []byte{0xef, 0xbb, 0xbf}):
-		n.bom = 3
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
-		n.encoding, n.bom = encodingUTF16LE, 2
-	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		n.encoding, n.bom = encodingUTF16BE, 2
-	case utf16Pattern(head, 1):
-		n.encoding = encodingUTF16LE
-	case utf16Pattern(head, 0):
-		n.encoding = encodingUTF16BE
 	}
-	utf16 := n.encoding != encodingUTF8
-	switch {
-	case !utf16 && valid.zero:
-		return n, &fileError{"E_FORMAT", "this is not a text file; drop CSV or JSON Lines"}
-	case !utf16 && !valid.ok():
-		n.encoding = encoding1252
+	if n.packed == packedZip {
+		if r, err := zip.NewReader(f, n.size); err == nil && workbook(r) {
+			n.packed, n.format = "", formatXLSX
+		}
+	}
+	if n.packed != "" {
+		if head, err = n.lookInside(ctx, f, check); err != nil {
+			return n, err
+		}
+	}
+	if n.format == formatXLSX {
+		return n, n.inspectWorkbook(ctx, f)
+	}
+	if err := n.findEncoding(head, check); err != nil {
+		return n, err
 	}
 	return n, n.findFormat(ctx, f)
 }
 
-// utf16Pattern reports whether every other byte of ASCII text is zero, beginning
-// at the offset.
-func utf16Pattern(head []byte, at int) bool {
-	head = head[:min(len(head), 200)&^1]
-	zero := 0
-	for i := at; i < len(head); i += 2 {
-		if head[i] == 0 {
-			zero++
+// onlyWriter hides what else a writer can do, so that a copy uses its buffer.
+type onlyWriter struct{ io.Writer }
+
+// readHead returns the first bytes.
+func readHead(r io.Reader) ([]byte, error) {
+	head := make([]byte, 4096)
+	n, err := io.ReadFull(r, head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return head[:n], err
+}
+
+// lookInside reads what is packed in the file, and returns its first bytes.
+func (n *nature) lookInside(ctx context.Context, f *os.File, check *utf8Check) ([]byte, error) {
+	u, err := unpack(ctx, f, n.size, n.packed)
+	if err != nil {
+		return nil, err
+	}
+	defer u.close()
+	head, err := readHead(u)
+	if err != nil {
+		return nil, err
+	}
+	switch packing(head) {
+	case packedZip:
+		n.format = formatXLSX // or nothing that usher reads, which openWorkbook tells
+		return head, nil
+	case "":
+	default:
+		return nil, &fileError{"E_FORMAT", "the file is packed twice; unpack it and drop what is inside"}
+	}
+	if len(head) == 0 {
+		return nil, &fileError{"E_EMPTY", "the file inside is empty; drop it again with its rows"}
+	}
+	_, err = io.CopyBuffer(onlyWriter{check}, io.MultiReader(bytes.NewReader(head), u), make([]byte, blockSize))
+	return head, err
+}
+
+// inspectWorkbook finds the sheet to read.
+func (n *nature) inspectWorkbook(ctx context.Context, f *os.File) error {
+	n.encoding = encodingUTF8
+	book, done, err := n.workbook(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer done()
+	n.why = "it is a ZIP file with a workbook in it"
+	n.sheet, n.notes, err = chooseSheet(book)
+	return err
+}
+
+// workbook opens an Excel file, which may be packed itself; done closes it and
+// removes what was unpacked to the disk.
+func (n nature) workbook(ctx context.Context, f *os.File) (book *excelize.File, done func(), err error) {
+	if err := os.MkdirAll(n.tmp, 0o700); err != nil {
+		return nil, nil, err
+	}
+	size := n.size
+	drop := func() {}
+	if n.packed != "" {
+		if f, size, err = n.unpackTo(ctx, f); err != nil {
+			return nil, nil, err
+		}
+		drop = func() { _ = f.Close() }
+	}
+	r, err := zip.NewReader(f, size)
+	if err != nil || !workbook(r) {
+		drop()
+		return nil, nil, &fileError{"E_FORMAT", "the file inside is neither a list of users nor an Excel file; drop it unpacked"}
+	}
+	if book, err = openWorkbook(f, size, n.tmp); err != nil {
+		drop()
+		return nil, nil, err
+	}
+	done = func() { _ = book.Close(); drop() }
+	if err := sound(ctx, r, book); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return book, done, nil
+}
+
+// unpackTo unpacks the file to the disk. The copy has no name, so nothing is left
+// of it when it is closed.
+func (n nature) unpackTo(ctx context.Context, f *os.File) (*os.File, int64, error) {
+	u, err := unpack(ctx, f, n.size, n.packed)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer u.close()
+	out, err := os.CreateTemp(n.tmp, "unpacked-")
+	if err != nil {
+		return nil, 0, err
+	}
+	size, err := io.Copy(out, u)
+	if err = errors.Join(err, os.Remove(out.Name())); err != nil {
+		return nil, 0, errors.Join(err, out.Close())
+	}
+	return out, size, nil
+}
+
+// findEncoding follows a ladder from certain to guessed: byte order mark, the
+// zeros of UTF-16, valid UTF-8, and what Windows uses in western Europe.
+func (n *nature) findEncoding(head []byte, check *utf8Check) error {
+	if bytes.HasPrefix(head, magicOLE) {
+		return &fileError{"E_FORMAT", "this is an old Excel file (.xls), or one with a password; save it as .xlsx without a password, or as CSV (UTF-8), and drop that"}
+	}
+	n.encoding, n.bom = byteOrderMark(head)
+	switch {
+	case n.bom > 0:
+		n.why = "a byte order mark"
+	case utf16Pattern(head, 1):
+		n.encoding, n.why = encodingUTF16LE, "every other byte is zero"
+	case utf16Pattern(head, 0):
+		n.encoding, n.why = encodingUTF16BE, "every other byte is zero"
+	case check.zero:
+	case check.ok():
+		n.encoding, n.why = encodingUTF8, "all bytes are valid UTF-8"
+	default:
+		n.encoding, n.why = encoding1252, "there are bytes that are not UTF-8"
+		n.notes = append(n.notes, fmt.Sprintf("the file is not UTF-8 and was read as Windows-1252: look whether names with accents are right, first in line %s", joinInts(check.lines())))
+	}
+	switch {
+	case n.encoding == "" || n.encoding == encodingUTF8 && check.zero:
+		return &fileError{"E_FORMAT", "this is not a text file; drop CSV, JSON or Excel (.xlsx)"}
+	case n.encoding == encodingUTF8 && !check.ok():
+		n.notes = append(n.notes, fmt.Sprintf("the file says that it is UTF-8 and is not, first in line %s", joinInts(check.lines())))
+	}
+	return nil
+}
+
+func joinInts(v []int) string {
+	var s []string
+	for _, i := range v {
+		s = append(s, fmt.Sprint(i))
+	}
+	return strings.Join(s, ", ")
+}
+
+// text returns the file's characters as UTF-8; done lets go of what that needs.
+func (n nature) text(ctx context.Context, f *os.File) (r io.Reader, done func(), err error) {
+	done = func() {}
+	r = until(ctx, io.NewSectionReader(f, 0, 1<<62))
+	if n.packed != "" {
+		u, err := unpack(ctx, f, n.size, n.packed)
+		if err != nil {
+			return nil, nil, err
+		}
+		r, done = u, u.close
+	}
+	if n.bom > 0 {
+		if _, err := io.CopyN(io.Discard, r, int64(n.bom)); err != nil {
+			done()
+			return nil, nil, err
 		}
 	}
-	return len(head) >= 4 && zero > len(head)/2*8/10
+	return decode(r, n.encoding), done, nil
 }
 
-// utf8Check validates a stream of bytes as UTF-8.
-type utf8Check struct {
-	rest    []byte
-	invalid bool
-	zero    bool
-}
-
-func (c *utf8Check) Write(p []byte) (int, error) {
-	n := len(p)
-	c.zero = c.zero || bytes.IndexByte(p, 0) >= 0
-	if len(c.rest) > 0 {
-		p = append(c.rest, p...)
-		c.rest = nil
-	}
-	end := len(p)
-	for back := 1; back < utf8.UTFMax && back <= len(p); back++ { // keep a character that is cut
-		if utf8.RuneStart(p[len(p)-back]) {
-			if !utf8.FullRune(p[len(p)-back:]) {
-				end = len(p) - back
-			}
-			break
-		}
-	}
-	c.invalid = c.invalid || !utf8.Valid(p[:end])
-	c.rest = append([]byte(nil), p[end:]...)
-	return n, nil
-}
-
-func (c *utf8Check) ok() bool { return !c.invalid && len(c.rest) == 0 }
-
-// until is r, failing once ctx has ended: a huge file does not hold up a stop.
-func until(ctx context.Context, r io.Reader) io.Reader {
-	return readerFunc(func(p []byte) (int, error) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		return r.Read(p)
-	})
-}
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
-// text returns the file's characters as UTF-8.
-func (n nature) text(ctx context.Context, f *os.File) io.Reader {
-	r := until(ctx, io.NewSectionReader(f, int64(n.bom), 1<<62))
-	switch n.encoding {
-	case encodingUTF16LE:
-		return transform.NewReader(r, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewDecoder())
-	case encodingUTF16BE:
-		return transform.NewReader(r, unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewDecoder())
-	case encoding1252:
-		return transform.NewReader(r, charmap.Windows1252.NewDecoder())
-	}
-	return r
-}
-
-// findFormat tells JSON Lines from CSV, and finds the delimiter under which the
-// header has the most columns that usher knows.
+// findFormat tells JSON from CSV by the first character, and finds the delimiter
+// of CSV.
 func (n *nature) findFormat(ctx context.Context, f *os.File) error {
-	s := newSplitter(n.text(ctx, f), 0)
-	var header string
-	for header == "" {
-		l, err := s.readLine()
-		if errors.Is(err, io.EOF) {
+	text, done, err := n.text(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer done()
+	w := newWindow(text)
+	for {
+		line, end, _, err := w.lineAt(0, maxLine)
+		switch {
+		case errors.Is(err, io.EOF):
 			return &fileError{"E_EMPTY", "the file has no rows; drop it again with its rows"}
-		}
-		if err != nil && !errors.Is(err, errLong) {
+		case errors.Is(err, errLong):
+			line = strings.Clone(w.rest()[:min(len(w.rest()), kept)])
+		case err != nil:
 			return err
 		}
-		header = trimCell(l)
-		if d, ok := sepLine(header); ok {
-			n.delim = d
-			header = ""
+		l := trimCell(line)
+		switch {
+		case l == "":
+		case l[0] == '{':
+			n.format, n.why = formatJSONL, n.why+"; the first line is an object"
+			if new(balance).feed(l, 0) < 0 && err == nil {
+				n.format, n.why = formatJSONStream, n.why+" that goes on in the next"
+			}
+			return nil
+		case l[0] == '[':
+			n.format, n.why = formatJSONArray, n.why+"; it begins with a bracket"
+			return nil
+		case errors.Is(err, errLong):
+			return &fileError{"E_HEADER", "the first line is too long to be the names of columns; put a line such as email,name above the rows"}
+		default:
+			n.format = formatCSV
+			if d, ok := sepLine(line); ok && !n.sep {
+				n.delim, n.sep, n.why = d, true, n.why+"; the first line names the delimiter"
+				return nil
+			}
+			return n.findDelimiter(w, line)
 		}
+		w.pass(end, 1)
 	}
-	switch header[0] {
-	case '{':
-		n.format = formatJSONL
-		return nil
-	case '[':
-		return &fileError{"E_FORMAT", "this is a JSON array; write one object a line (JSON Lines) and drop that"}
-	}
-	if n.delim != 0 {
-		return nil
-	}
-	most := 0
-	for _, d := range []byte(",;\t|") {
-		fields, _, err := split(header, d)
+}
+
+// delimiters are tried in this order.
+const delimiters = ",;\t|"
+
+// consistentWithin is how many records are looked at when the header alone does
+// not tell the delimiter.
+const consistentWithin = 100
+
+// findDelimiter takes the delimiter under which the header has the most columns
+// that usher knows; among equals, the one under which the rows fit the header.
+func (n *nature) findDelimiter(w *window, header string) error {
+	most, best := 0, []byte(nil)
+	for _, d := range []byte(delimiters) {
+		fields, err := split(header, d)
 		if err != nil {
 			continue
 		}
 		known := 0
 		for _, h := range fields {
-			if canonical(h) != "" {
+			if canonical(h) != colAttribute || h == colRaw {
 				known++
 			}
 		}
 		if known > most {
-			most, n.delim = known, d
+			most, best = known, nil
+		}
+		if known == most {
+			best = append(best, d)
 		}
 	}
 	if most == 0 {
-		return &fileError{"E_HEADER", fmt.Sprintf("the first line names no column that usher knows; name them %s, %s, %s, %s and %s", colUserID, colName, colEmail, colPhone, colLocale)}
+		if strings.Contains(header, "@") {
+			return &fileError{"E_HEADER", "the first line is a user and not the names of the columns; put a line such as email,name above it"}
+		}
+		return &fileError{"E_HEADER", fmt.Sprintf("the first line names no column that usher knows, whether its columns are divided by comma, semicolon, tab or |; name them %s", strings.Join(columnNames[:colFirst], ", "))}
 	}
+	n.delim = best[0]
+	if len(best) > 1 {
+		n.delim = mostConsistent(w.rest(), best)
+	}
+	n.why += fmt.Sprintf("; divided by %q the first line names %d known columns", n.delim, most)
 	return nil
+}
+
+// mostConsistent is the delimiter under which most of the first records have as
+// many fields as the header; a delimiter that never occurs fits only when none
+// does.
+func mostConsistent(text string, candidates []byte) byte {
+	best, fits := candidates[0], -1
+	for _, d := range candidates {
+		s := newSplitter(strings.NewReader(text), d)
+		header, err := s.next()
+		if err != nil {
+			continue
+		}
+		n := 0
+		for range consistentWithin {
+			r, err := s.next()
+			if err != nil {
+				break
+			}
+			if len(r.fields) == len(header.fields) {
+				n++
+				if len(header.fields) > 1 {
+					n++
+				}
+			}
+		}
+		if n > fits {
+			best, fits = d, n
+		}
+	}
+	return best
 }
 
 // sepLine reads Excel's first line "sep=;".
 func sepLine(l string) (byte, bool) {
-	if len(l) == 5 && l[:4] == "sep=" {
-		return l[4], true
+	l = strings.Trim(strings.TrimPrefix(l, "\ufeff"), `"`)
+	if len(l) != 5 || !strings.EqualFold(l[:4], "sep=") {
+		return 0, false
 	}
-	return 0, false
+	d := l[4]
+	return d, d == '\t' || d > ' ' && d < 0x7f && d != '"' && (d < '0' || d > '9') && (d|0x20 < 'a' || d|0x20 > 'z')
+}
+
+// describe names the format with what it is packed in.
+func (n nature) describe() string {
+	if n.packed != "" && n.format != "" {
+		return n.format + "+" + n.packed
+	}
+	return n.format
+}
+
+// extensions are the endings that promise a format.
+var extensions = map[string][]string{
+	".csv": {formatCSV}, ".tsv": {formatCSV}, ".jsonl": {formatJSONL, formatJSONStream}, ".ndjson": {formatJSONL, formatJSONStream},
+	".json": {formatJSONArray, formatJSONL, formatJSONStream}, ".xlsx": {formatXLSX}, ".xls": {formatXLSX}, ".xlsm": {formatXLSX},
+}
+
+// disagrees says when a file's name promises something else than what is in it.
+func (n nature) disagrees(name string) (note string, yes bool) {
+	name = strings.ToLower(name)
+	for _, packed := range []string{".gz", ".zst", ".zip"} {
+		name = strings.TrimSuffix(name, packed)
+	}
+	promised, known := extensions[filepath.Ext(name)]
+	if !known || n.format == "" || slices.Contains(promised, n.format) {
+		return "", false
+	}
+	return fmt.Sprintf("the name ends in %s, but the content is %s and was read as that", filepath.Ext(name), n.format), true
 }

@@ -3,6 +3,9 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
 
 	"github.com/nats-io/nats.go"
 	"github.com/segmentio/ksuid"
@@ -11,46 +14,252 @@ import (
 	"usher/tracing"
 )
 
+// A file is read two or three times. The first pass judges every row, so that
+// what is refused is known before anything is published. The second, when rows
+// were refused, hands them back with the reasons. The last publishes the others.
+
+// maxRecords is how many rows a file may have at most.
+const maxRecords = 1<<30 - 1
+
+// verdict is what the first pass finds.
+type verdict struct {
+	rows, blank int
+	refused     int
+	bad         bitmap // of refused rows, by number
+	repeats     *spill // which rows repeat which: key is the row, low the earlier one, tail the column
+}
+
+// bitmap is a set of row numbers.
+type bitmap []uint64
+
+// set adds a number and reports whether it was not there.
+func (b *bitmap) set(n int) bool {
+	for n/64 >= len(*b) {
+		*b = append(*b, make([]uint64, max(64, len(*b)/2))...)
+	}
+	was := (*b)[n/64]
+	(*b)[n/64] |= 1 << (n % 64)
+	return was != (*b)[n/64]
+}
+
+func (b bitmap) has(n int) bool { return n/64 < len(b) && b[n/64]&(1<<(n%64)) != 0 }
+
+// scratch is the folder for what does not fit into memory. It lies in the claim
+// and begins with a dot, so a claim that is found again does not take it for the
+// original.
+func (j *job) scratch(name string) string { return filepath.Join(j.dir, scratchFolder, name) }
+
+const scratchFolder = ".scratch"
+
 // validate reads the whole file before the first record is published, counts,
-// and writes the refused rows.
-func (j *job) validate(ctx context.Context) error {
-	v := newValidator(j.in, j.Key)
-	var refused *refusedRows
-	r := &j.report
-	r.Rows, r.Published, r.Refused, r.Examples = 0, 0, 0, nil
-	clear(r.Errors)
+// holds the counts against the limits of the inbox, and writes the refused rows.
+func (j *job) validate(ctx context.Context) (err error) {
 	ctx, span := tracing.Child(ctx, "validate", tracing.Inside)
-	blank, err := readAll(ctx, j.file, j.nature, func(rs *records, rec record) (err error) {
-		r.Rows++
-		_, errs := v.user(rec)
-		if len(errs) == 0 {
-			r.Published++
-			return nil
+	defer func() { span.Done(err) }()
+	r := &j.report
+	r.Rows, r.Published, r.Refused, r.Blank, r.Examples = 0, 0, 0, 0, nil
+	clear(r.Errors)
+	v, err := j.judge(ctx)
+	if v.repeats != nil {
+		defer func() { err = errors.Join(err, v.repeats.remove()) }()
+	}
+	if err != nil {
+		return err
+	}
+	j.bad = v.bad
+	r.Rows, r.Blank, r.Published = v.rows, v.blank, v.rows-v.refused
+	if v.refused > 0 {
+		if err := j.handBack(ctx, v); err != nil {
+			return err
 		}
-		r.addErrors(rec.line, errs)
-		if refused == nil {
-			if refused, err = newRefusedRows(j.refusedDraft(), rs.columns); err != nil {
+	}
+	return j.in.allows(v)
+}
+
+// judge finds the rows that are to be refused.
+func (j *job) judge(ctx context.Context) (v verdict, err error) {
+	rs, err := j.nature.open(ctx, j.file)
+	if err != nil {
+		return v, err
+	}
+	defer rs.close()
+	marks := newSpill(j.scratch("identities-"), 1<<64-1)
+	defer func() { err = errors.Join(err, marks.remove()) }()
+	type part struct {
+		bad   []int
+		marks []entry
+		rows  int
+	}
+	err = inOrder(ctx, rs, parallel(), func() func([]row) part {
+		rules := newRules(j.in)
+		return func(rows []row) part {
+			p := part{rows: len(rows), marks: make([]entry, 0, 2*len(rows))}
+			for _, rw := range rows {
+				rec := rs.record(rw)
+				u, errs := rules.check(&rec)
+				if len(errs) > 0 {
+					p.bad = append(p.bad, rw.number)
+					continue
+				}
+				u.identities(func(column int, value string) {
+					e := identityMark(column, value)
+					e.tail = uint32(rw.number)<<2 | uint32(column)
+					p.marks = append(p.marks, e)
+				})
+			}
+			return p
+		}
+	}, func(p part) error {
+		if v.rows += p.rows; v.rows > maxRecords {
+			return &fileError{"E_TOO_BIG", fmt.Sprintf("the file has more than %d rows; split it", maxRecords)}
+		}
+		if most := j.in.MaxRows; most > 0 && v.rows > most {
+			return &fileError{"E_TOO_MANY_ROWS", fmt.Sprintf("the file has more than %d rows, which is the most that this inbox takes; split it, or have the limit raised", most)}
+		}
+		for _, n := range p.bad {
+			v.bad.set(n)
+			v.refused++
+		}
+		for _, e := range p.marks {
+			if err := marks.add(e); err != nil {
 				return err
 			}
 		}
-		return refused.add(len(rs.columns), rec, errs)
+		return nil
 	})
-	if refused != nil {
-		err = errors.Join(err, refused.close())
+	if err != nil {
+		return v, err
 	}
-	r.Blank = blank
-	span.Done(err)
-	return err
+	v.blank = rs.blank
+	v.repeats = newSpill(j.scratch("repeats-"), uint64(v.rows))
+	return v, marks.sorted(func(entries []entry) error {
+		var first entry
+		for i, e := range entries {
+			if i == 0 || e.key != first.key || e.low != first.low {
+				first = e
+				continue
+			}
+			if n := int(e.tail >> 2); v.bad.set(n) {
+				v.refused++
+			}
+			if err := v.repeats.add(entry{uint64(e.tail >> 2), first.tail >> 2, e.tail & 3}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// allows holds the counts against the limits of the inbox. The error is a
+// *fileError.
+func (in Inbox) allows(v verdict) error {
+	percent := 100 * float64(v.refused) / float64(max(1, v.rows))
+	switch {
+	case v.refused == 0:
+		return nil
+	case in.AllOrNothing:
+		return &fileError{"E_TOO_MANY_REFUSED", fmt.Sprintf("%d of %d rows cannot be used, and this inbox takes a file whole or not at all", v.refused, v.rows)}
+	case in.MaxRefused > 0 && v.refused > in.MaxRefused:
+		return &fileError{"E_TOO_MANY_REFUSED", fmt.Sprintf("%d of %d rows cannot be used, and this inbox allows %d", v.refused, v.rows, in.MaxRefused)}
+	case in.MaxRefusedPercent > 0 && v.rows > percentAbove && percent > in.MaxRefusedPercent && v.refused < v.rows:
+		return &fileError{"E_TOO_MANY_REFUSED", fmt.Sprintf("%d of %d rows (%.0f %%) cannot be used, and this inbox allows %g %%; is a column under the wrong name?", v.refused, v.rows, percent, in.MaxRefusedPercent)}
+	}
+	return nil
+}
+
+// percentAbove is how many rows a file has at most to which no percentage is
+// applied.
+const percentAbove = 20
+
+// handBack writes the refused rows with all that is wrong with them.
+func (j *job) handBack(ctx context.Context, v verdict) (err error) {
+	rs, err := j.nature.open(ctx, j.file)
+	if err != nil {
+		return err
+	}
+	defer rs.close()
+	out, err := newRefusedRows(j.refusedDraft(), rs.columns)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.close()) }()
+	rules := newRules(j.in)
+	one := func(repeats []entry) error {
+		rw, err := rs.nextOf(ctx, v.bad)
+		if err != nil {
+			return err
+		}
+		rec := rs.record(rw)
+		_, errs := rules.check(&rec)
+		for _, e := range repeats {
+			field := columnNames[e.tail]
+			errs = append(errs, rowError{"E_DUP_IN_FILE", field, fmt.Sprintf("the same %s is in record %d", field, e.low)})
+		}
+		j.report.addErrors(rec.line, errs)
+		rec.cells = rs.original(rw)
+		return out.add(len(rs.columns), rec, errs)
+	}
+	return guarded(func() error {
+		err := v.repeats.sorted(func(entries []entry) error {
+			for len(entries) > 0 {
+				n := 1
+				for n < len(entries) && entries[n].key == entries[0].key {
+					n++
+				}
+				for rs.following(v.bad) < int(entries[0].key) { // refused for other reasons
+					if err := one(nil); err != nil {
+						return err
+					}
+				}
+				if err := one(entries[:n]); err != nil {
+					return err
+				}
+				entries = entries[n:]
+			}
+			return nil
+		})
+		for err == nil {
+			err = one(nil)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		return err
+	})
+}
+
+// following is the number of the next row in the set; rows run out before the
+// numbers do.
+func (r *records) following(set bitmap) int {
+	n := r.number + 1
+	for n < 64*len(set) && !set.has(n) {
+		n++
+	}
+	return n
+}
+
+// nextOf returns the next row that is in the set.
+func (r *records) nextOf(ctx context.Context, set bitmap) (row, error) {
+	for {
+		rw, err := r.next()
+		if err != nil || set.has(rw.number) {
+			return rw, err
+		}
+	}
 }
 
 // batch reads the file and gives the records after the checkpoint away in
 // batches, each with the progress that it makes.
-func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) error {
+func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) (err error) {
 	id, err := ksuid.Parse(c.Import)
 	if err != nil {
 		return err
 	}
-	v := newValidator(j.in, j.Key)
+	rs, err := j.nature.open(ctx, j.file)
+	if err != nil {
+		return err
+	}
+	defer rs.close()
 	begin := func() (string, tracing.Span) {
 		ctx, span := tracing.Child(ctx, "publish "+event.StreamUsers, tracing.Producer, tracing.Stream(event.StreamUsers)...)
 		return tracing.Context(ctx), span
@@ -58,31 +267,46 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) e
 	var events []*nats.Msg
 	trace, span := begin()
 	done := c.Record
-	_, err = readAll(ctx, j.file, j.nature, func(_ *records, rec record) error {
-		u, errs := v.user(rec)
-		if rec.number <= done {
-			return nil
+	encode := func() func([]row) []encoded {
+		e := &encoder{rules: newRules(j.in), key: j.Key, at: id.Time(), digest: j.nature.digest, from: event.Import{ID: c.Import, File: j.name}}
+		return func(rows []row) []encoded {
+			out := make([]encoded, 0, len(rows))
+			for _, rw := range rows {
+				if rw.number <= done {
+					continue
+				}
+				if j.bad.has(rw.number) {
+					out = append(out, encoded{record: rw.number})
+					continue
+				}
+				rec := rs.record(rw)
+				u, _ := e.rules.check(&rec)
+				out = append(out, e.encode(u, rw))
+			}
+			return out
 		}
-		c.Record = rec.number
-		if len(errs) == 0 {
-			u.Import = event.Import{ID: c.Import, File: j.name, Record: rec.number, Line: rec.line}
-			m, err := userEvent(u, j.in.Source, j.nature.digest, id.Time(), j.claimed, trace)
-			if err != nil {
+	}
+	headers := newHeaders(j.in.Source, j.claimed)
+	return inOrder(ctx, rs, 1, encode, func(part []encoded) error {
+		for _, e := range part {
+			c.Record = e.record
+			if e.body != nil {
+				events = append(events, headers.message(e, trace))
+			}
+			if len(events) < perBatch && e.record < j.report.Rows {
+				continue
+			}
+			c.Published += len(events)
+			c.Done = e.record == j.report.Rows
+			b := batch{span, events, c}
+			events = make([]*nats.Msg, 0, perBatch+1)
+			if !c.Done {
+				trace, span = begin()
+			}
+			if err := give(b); err != nil {
 				return err
 			}
-			events = append(events, m)
 		}
-		if len(events) < perBatch && rec.number < j.report.Rows {
-			return nil
-		}
-		c.Published += len(events)
-		c.Done = rec.number == j.report.Rows
-		b := batch{span, events, c}
-		events = make([]*nats.Msg, 0, perBatch+1)
-		if !c.Done {
-			trace, span = begin()
-		}
-		return give(b)
+		return nil
 	})
-	return err
 }

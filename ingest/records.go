@@ -1,26 +1,39 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// record is one row as it stands in the file: values by column, or why it cannot
-// be read.
-type record struct {
-	number int // 1 is the first after the header; blank lines are not counted
-	line   int
-	values map[string]string // canonical columns
-	attrs  map[string]string // all others
-	cells  []string          // as they stand, for the refused rows
-	bad    *rowError
+// row is one record as it was read from a file, before anything about it was
+// judged.
+type row struct {
+	number int // 1 is the first after the header; blank ones are not counted
+	line   int // on which it begins
+	cells  []string
+	object string    // of JSON, instead of cells
+	cut    bool      // the file ends within it, without a line end
+	padded bool      // empty cells at its end are left out
+	bad    *rowError // why it cannot be read
+}
+
+// blank reports whether the row has nothing in it.
+func (r row) blank() bool {
+	if r.object != "" || r.bad != nil {
+		return false
+	}
+	for _, c := range r.cells {
+		if trimCell(c) != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // rowError is one thing that is wrong with a row.
@@ -28,177 +41,239 @@ type rowError struct{ Code, Field, Reason string }
 
 // records reads a file's rows one after the other.
 type records struct {
-	nature  nature
-	header  *header // of CSV, and the columns of refused rows
+	header  *header  // nil of JSON
+	columns []string // of refused rows
 	blank   int
 	number  int
-	lines   *splitter
-	columns []string
+	read    func() (row, error)
+	close   func()
 }
 
-func newRecords(ctx context.Context, f *os.File, n nature) (*records, error) {
-	r := &records{nature: n, lines: newSplitter(n.text(ctx, f), n.delim)}
-	if n.format == formatJSONL {
-		r.columns = []string{"_raw"}
+// open begins to read the rows of a file. Its error may be a *fileError.
+func (n nature) open(ctx context.Context, f *os.File) (r *records, err error) {
+	r = &records{close: func() {}}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if n.format == formatXLSX {
+		book, done, err := n.workbook(ctx, f)
+		if err != nil {
+			return r, err
+		}
+		r.close = done
+		s, err := openSheet(book, n.sheet)
+		if err != nil {
+			return r, err
+		}
+		r.read, r.close = s.read, func() { _ = s.rows.Close(); done() }
+		return r, r.readHeader(false)
+	}
+	text, done, err := n.text(ctx, f)
+	if err != nil {
+		return r, err
+	}
+	r.close = done
+	if n.format != formatCSV {
+		r.columns = []string{colRaw}
+		r.read = jsonReader{&jsonObjects{window: newWindow(text), format: n.format}}.read
 		return r, nil
 	}
+	r.read = csvReader{newSplitter(text, n.delim)}.read
+	return r, r.readHeader(n.sep)
+}
+
+// readHeader reads the first row that is not blank, or the second one.
+func (r *records) readHeader(skip bool) error {
 	for {
-		cells, _, raw, err := r.lines.next()
-		if errors.Is(err, errQuote) || errors.Is(err, errLong) {
-			return nil, &fileError{"E_HEADER", "the first line cannot be read: " + err.Error()}
+		first, err := r.read()
+		if errors.Is(err, io.EOF) {
+			return &fileError{"E_EMPTY", "the file has no rows; drop it again with its rows"}
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if _, sep := sepLine(trimCell(raw)); cells == nil || sep {
+		if first.bad != nil {
+			return &fileError{"E_HEADER", "the first line cannot be read: " + first.bad.Reason}
+		}
+		if first.blank() {
 			continue
 		}
-		if r.header, err = readHeader(cells); err != nil {
-			return nil, err
+		if skip {
+			skip = false // Excel's sep=;
+			continue
 		}
-		for i, c := range r.header.cells {
-			if !ownColumns[r.header.columns[i]] {
-				r.columns = append(r.columns, c)
-			}
+		if r.header, err = readHeader(first.cells); err == nil {
+			r.columns = r.header.own()
 		}
-		return r, nil
+		return err
 	}
 }
 
-// next returns the next row; the error is io.EOF at the end, or one of the file.
-func (r *records) next() (record, error) {
+// next returns the next row that is not blank; the error is io.EOF at the end, or
+// one of the file.
+func (r *records) next() (row, error) {
 	for {
-		if r.nature.format == formatJSONL {
-			text, err := r.lines.readLine()
-			switch {
-			case errors.Is(err, errLong):
-			case err != nil:
-				return record{}, err
-			case trimCell(text) == "":
-				r.blank++
-				continue
-			}
-			r.number++
-			return jsonRecord(r.number, r.lines.line, text, err), nil
+		rw, err := r.read()
+		if err != nil {
+			return row{}, err
 		}
-		cells, line, raw, err := r.lines.next()
-		rowLevel := errors.Is(err, errQuote) || errors.Is(err, errLong)
-		if err != nil && !rowLevel {
-			return record{}, err
-		}
-		if err == nil && cells == nil {
+		if rw.blank() {
 			r.blank++
 			continue
 		}
 		r.number++
-		if rowLevel {
-			code := "E_QUOTE"
-			if errors.Is(err, errLong) {
-				code = "E_TOO_LONG"
-			}
-			return record{number: r.number, line: line, cells: []string{raw}, bad: &rowError{code, "", err.Error()}}, nil
-		}
-		return r.csvRecord(cells, line), nil
+		rw.number = r.number
+		return rw, nil
 	}
 }
 
-func (r *records) csvRecord(cells []string, line int) record {
-	rec := record{number: r.number, line: line, values: map[string]string{}, attrs: map[string]string{}}
-	for len(cells) > len(r.header.cells) && trimCell(cells[len(cells)-1]) == "" {
+// csvReader makes rows of CSV.
+type csvReader struct{ *splitter }
+
+func (c csvReader) read() (row, error) {
+	r, err := c.next()
+	out := row{line: r.line, cells: r.fields, cut: r.cut}
+	switch {
+	case errors.Is(err, errQuote):
+		out.bad = &rowError{"E_QUOTE", "", err.Error()}
+	case errors.Is(err, errLong), errors.Is(err, errColumns):
+		out.bad = &rowError{"E_TOO_LONG", "", err.Error()}
+	case err != nil:
+		return row{}, err
+	}
+	if out.bad != nil {
+		out.cells = []string{r.raw}
+	}
+	return out, nil
+}
+
+// jsonReader makes rows of JSON.
+type jsonReader struct{ *jsonObjects }
+
+func (j jsonReader) read() (row, error) {
+	text, line, err := j.next()
+	out := row{line: line, object: text}
+	switch {
+	case errors.Is(err, errLong):
+		out.bad = &rowError{"E_TOO_LONG", "", "the object is too long"}
+	case errors.Is(err, errDepth), errors.Is(err, errObject):
+		out.bad = &rowError{"E_JSON", "", err.Error()}
+	case err != nil:
+		return row{}, err
+	}
+	return out, nil
+}
+
+// record is a row with its values by what they mean.
+type record struct {
+	number, line int
+	values       [columnsKnown]string
+	attrs        []attribute
+	cells        []string // as they stand, for the refused rows
+	bad          *rowError
+}
+
+type attribute struct{ name, value string }
+
+// record finds the meaning of a row.
+func (r *records) record(rw row) record {
+	rec := record{number: rw.number, line: rw.line, bad: rw.bad}
+	switch {
+	case rw.bad != nil:
+	case rw.object != "":
+		rec.readObject(rw.object)
+	case r.header.raw >= 0 && r.header.raw < len(rw.cells) && trimCell(rw.cells[r.header.raw]) != "":
+		rec.readObject(trimCell(r.header.unescaped(rw.cells)[r.header.raw]))
+	default:
+		rec.readCells(r.header, rw)
+	}
+	return rec
+}
+
+// original are the row's cells as they stand, for the refused rows.
+func (r *records) original(rw row) []string {
+	if r.header == nil {
+		return []string{rw.object}
+	}
+	if rw.bad != nil || len(rw.cells) > len(r.header.cells) {
+		return rw.cells
+	}
+	var out []string
+	for i, c := range r.header.unescaped(rw.cells) {
+		if r.header.columns[i] != colOwn {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// unescaped are the cells without the apostrophes that usher put before them.
+func (h *header) unescaped(cells []string) []string {
+	if h.escaped < 0 || h.escaped >= len(cells) || cells[h.escaped] == "" {
+		return cells
+	}
+	cells = slices.Clone(cells)
+	for _, index := range strings.Fields(cells[h.escaped]) {
+		if i, err := strconv.Atoi(index); err == nil && i >= 0 && i < len(cells) {
+			cells[i] = strings.TrimPrefix(cells[i], "'")
+		}
+	}
+	return cells
+}
+
+func (rec *record) readCells(h *header, rw row) {
+	cells := h.unescaped(rw.cells)
+	for len(cells) > len(h.cells) && trimCell(cells[len(cells)-1]) == "" {
 		cells = cells[:len(cells)-1] // spreadsheets add empty ones
 	}
-	var escaped []string
-	if e := r.header.escaped; e >= 0 && e < len(cells) {
-		escaped = strings.Fields(cells[e])
+	// Spreadsheets also leave out empty ones. When what is missing can only be
+	// attributes, and the file was not cut off here, that is what happened.
+	if len(cells) > len(h.cells) || len(cells) < len(h.cells) && !rw.padded && (len(cells) < h.needed || rw.cut) {
+		rec.bad = &rowError{"E_COLUMN_COUNT", "", fmt.Sprintf("the row has %d columns, the header has %d", len(cells), len(h.cells))}
+		return
 	}
 	for i, c := range cells {
-		if i >= len(r.header.cells) {
-			break
-		}
-		column, name := r.header.columns[i], r.header.cells[i]
-		if ownColumns[column] {
+		if c = trimCell(c); c == "" || c == `\N` { // the latter is what databases write for nothing
 			continue
 		}
-		if slices.Contains(escaped, fmt.Sprint(i)) {
-			c = strings.TrimPrefix(c, "'")
-		}
-		rec.cells = append(rec.cells, c)
-		if c = trimCell(c); c == "" {
-			continue
-		}
-		if column != "" {
+		switch column := h.columns[i]; column {
+		case colOwn:
+		case colAttribute:
+			if rec.attrs == nil {
+				rec.attrs = make([]attribute, 0, len(cells)-i)
+			}
+			rec.attrs = append(rec.attrs, attribute{h.cells[i], c})
+		default:
 			rec.values[column] = c
-		} else if name != "" {
-			rec.attrs[name] = c
 		}
 	}
-	if len(cells) != len(r.header.cells) {
-		rec.cells = cells
-		rec.bad = &rowError{"E_COLUMN_COUNT", "", fmt.Sprintf("the row has %d columns, the header has %d", len(cells), len(r.header.cells))}
-	}
-	return rec
 }
 
-// jsonRecord reads one line of JSON Lines.
-func jsonRecord(number, line int, text string, err error) record {
-	rec := record{number: number, line: line, cells: []string{text}, values: map[string]string{}, attrs: map[string]string{}}
+func (rec *record) readObject(text string) {
+	members, err := readObject(text)
 	if err != nil {
-		rec.bad = &rowError{"E_TOO_LONG", "", err.Error()}
-		return rec
+		rec.bad = &rowError{"E_JSON", "", err.Error()}
+		return
 	}
-	var object map[string]json.RawMessage
-	d := json.NewDecoder(strings.NewReader(text))
-	if err := d.Decode(&object); err != nil || object == nil || d.InputOffset() < int64(len(strings.TrimRight(text, " \t"))) {
-		rec.bad = &rowError{"E_JSON", "", "the line is not one JSON object"}
-		return rec
-	}
-	for key, raw := range object {
-		value := jsonText(raw)
-		if value = trimCell(value); value == "" || ownColumns[key] {
+	for i, m := range members {
+		if slices.ContainsFunc(members[:i], func(e member) bool { return e.key == m.key }) {
+			rec.bad = &rowError{"E_JSON", "", "a key stands twice in the object"}
+			return
+		}
+		value := trimCell(m.value)
+		if value == "" || ownColumns[m.key] {
 			continue
 		}
-		column := canonical(key)
-		switch {
-		case column == "":
-			rec.attrs[key] = value
+		switch column := canonical(m.key); {
+		case column == colAttribute:
+			rec.attrs = append(rec.attrs, attribute{m.key, value})
 		case rec.values[column] != "":
-			rec.bad = &rowError{"E_JSON", column, "two keys mean " + column}
+			rec.bad = &rowError{"E_JSON", columnNames[column], "two keys mean " + columnNames[column]}
+			return
 		default:
 			rec.values[column] = value
-		}
-	}
-	return rec
-}
-
-// jsonText is a value as text: strings without quotes, null as nothing, anything
-// else as it stands.
-func jsonText(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return s
-	}
-	if bytes.Equal(raw, []byte("null")) {
-		return ""
-	}
-	return string(raw)
-}
-
-// readAll calls each with every row, and returns the blank lines.
-func readAll(ctx context.Context, f *os.File, n nature, each func(*records, record) error) (blank int, err error) {
-	r, err := newRecords(ctx, f, n)
-	if err != nil {
-		return 0, err
-	}
-	for {
-		rec, err := r.next()
-		if errors.Is(err, io.EOF) {
-			return r.blank, nil
-		}
-		if err != nil {
-			return r.blank, err
-		}
-		if err := each(r, rec); err != nil {
-			return r.blank, err
 		}
 	}
 }

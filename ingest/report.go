@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -183,10 +182,6 @@ func (r *refusedRows) add(columns int, rec record, errs []rowError) error {
 func (r *refusedRows) close() error {
 	r.w.Flush()
 	return errors.Join(r.w.Error(), r.f.Sync(), r.f.Close())
-}
-
-func sortErrors(errs []rowError) {
-	slices.SortFunc(errs, func(a, b rowError) int { return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Field, b.Field)) })
 }
 
 // writeFile replaces a file so that a crash leaves the old one or the new one.

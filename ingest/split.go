@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"strings"
@@ -9,150 +8,167 @@ import (
 
 // Caps that keep one bad place from costing the file or the memory.
 const (
-	maxLine    = 1 << 20  // bytes of a physical line
-	maxRecord  = 64 << 10 // bytes of a record with line breaks inside quotes
+	maxLine    = 1 << 20  // bytes of a physical line, or of one JSON object
+	maxRecord  = 64 << 10 // bytes of a CSV record with line breaks inside quotes
 	maxColumns = 512
 )
 
 var (
-	errQuote = errors.New("a quote is not closed, or stands in the middle of a field")
-	errLong  = errors.New("the line is too long")
+	errQuote   = errors.New("a quote is not closed, or stands in the middle of a field")
+	errLong    = errors.New("the line is too long")
+	errColumns = errors.New("the line has more than 512 columns")
 )
 
 // splitter reads CSV (RFC 4180 with any delimiter, and LF, CRLF or CR line ends).
 // A quote that is never closed costs the line that it is on: reading goes on
 // with the next one.
 type splitter struct {
-	r     *bufio.Reader
-	delim byte
-	line  int      // number of the last physical line read
-	ahead []string // lines read in search of a closing quote
+	*window
+	delim  byte
+	fields []string // room for fields of records to come
 }
 
 func newSplitter(r io.Reader, delim byte) *splitter {
-	return &splitter{r: bufio.NewReaderSize(r, 64<<10), delim: delim}
+	return &splitter{window: newWindow(r), delim: delim}
 }
 
-// next returns the fields of the next record and the line on which it begins.
-// The error is io.EOF at the end, one of the reader, or errQuote and errLong,
-// after which the next record can be read. A blank line has no fields.
-func (s *splitter) next() (fields []string, line int, raw string, err error) {
-	text, err := s.readLine()
-	line = s.line
-	if err != nil {
-		return nil, line, "", err
-	}
-	first, read := text, []string(nil)
-	for {
-		fields, open, err := split(text, s.delim)
-		if !open || err != nil {
-			return fields, line, first, err
-		}
-		more, err := s.readLine()
-		if err == nil {
-			read = append(read, more)
-			text += "\n" + more
-		}
-		if err != nil || len(text) > maxRecord {
-			s.ahead = append(read, s.ahead...)
-			s.line -= len(read)
-			return nil, line, first, errQuote
-		}
-	}
+// csvRow is one CSV record.
+type csvRow struct {
+	fields []string // none when the line is blank
+	line   int      // on which it begins
+	raw    string   // its first line as it stands
+	cut    bool     // the file ends within it, without a line end
 }
 
-// split cuts a record into fields; open says that a quote is not closed yet.
-func split(s string, delim byte) (fields []string, open bool, err error) {
-	if strings.TrimSpace(s) == "" {
-		return nil, false, nil
-	}
-	if strings.IndexByte(s, '"') < 0 { // nearly every line
-		return strings.Split(s, string(delim)), false, nil
-	}
-	for {
-		if len(fields) > maxColumns {
-			return fields, false, errLong
+// next returns the next record. The error is io.EOF at the end, one of the
+// reader, or errQuote, errLong and errColumns, after which the next record can
+// be read.
+func (s *splitter) next() (row csvRow, err error) {
+	text, end, cut, err := s.lineAt(0, maxLine)
+	row = csvRow{line: s.line + 1, raw: text, cut: cut}
+	switch {
+	case errors.Is(err, errLong):
+		if row.raw, err = s.skipLine(); err == nil {
+			err = errLong
 		}
-		trimmed := strings.TrimLeft(s, " ")
-		if !strings.HasPrefix(trimmed, `"`) {
-			field, rest, more := strings.Cut(s, string(delim))
-			fields = append(fields, field)
-			if !more {
-				return fields, false, nil
+		return row, err
+	case err != nil:
+		return row, err
+	}
+	if strings.IndexByte(text, '"') < 0 { // nearly every line
+		if strings.TrimSpace(text) != "" {
+			row.fields, err = s.plain(text)
+		}
+		s.pass(end, 1)
+		return row, err
+	}
+	q := quoted{delim: s.delim}
+	first := end
+	for lines := 1; ; lines++ {
+		if err := q.feed(text); err != nil || !q.open {
+			s.pass(end, lines)
+			row.fields, row.cut = q.fields, cut
+			if len(row.fields) == 1 && strings.TrimSpace(row.fields[0]) == "" {
+				row.fields = nil
 			}
-			s = rest
+			return row, err
+		}
+		q.part = append(q.part, '\n')
+		var next int
+		text, next, cut, err = s.lineAt(end, maxRecord-end)
+		if errors.Is(err, errLong) || errors.Is(err, io.EOF) || err == nil && next > maxRecord {
+			s.pass(first, 1)
+			s.lf = -1 // there are earlier ones
+			return row, errQuote
+		}
+		if err != nil {
+			return row, err
+		}
+		end = next
+	}
+}
+
+// plain cuts a line without quotes.
+func (s *splitter) plain(text string) ([]string, error) {
+	n := strings.Count(text, string(s.delim)) + 1
+	if n > maxColumns {
+		return nil, errColumns
+	}
+	if cap(s.fields)-len(s.fields) < n {
+		s.fields = make([]string, 0, max(n, 4096))
+	}
+	from := len(s.fields)
+	for {
+		i := strings.IndexByte(text, s.delim)
+		if i < 0 {
+			s.fields = append(s.fields, text)
+			return s.fields[from:len(s.fields):len(s.fields)], nil
+		}
+		s.fields = append(s.fields, text[:i])
+		text = text[i+1:]
+	}
+}
+
+// quoted cuts a record with quotes into fields, line by line, so that each byte
+// is looked at once.
+type quoted struct {
+	delim  byte
+	fields []string
+	open   bool   // a quote is not closed yet
+	part   []byte // the field with that quote, as far as it was read
+}
+
+// feed takes the next line of the record, and the first one.
+func (q *quoted) feed(s string) error {
+	for {
+		if !q.open {
+			if len(q.fields) >= maxColumns {
+				return errColumns
+			}
+			trimmed := strings.TrimLeft(s, " ")
+			if !strings.HasPrefix(trimmed, `"`) {
+				field, rest, more := strings.Cut(s, string(q.delim))
+				q.fields = append(q.fields, field)
+				if !more {
+					return nil
+				}
+				s = rest
+				continue
+			}
+			s, q.open, q.part = trimmed[1:], true, nil
+		}
+		i := strings.IndexByte(s, '"')
+		if i < 0 {
+			q.part = append(q.part, s...)
+			return nil
+		}
+		if strings.HasPrefix(s[i+1:], `"`) {
+			q.part = append(q.part, s[:i+1]...)
+			s = s[i+2:]
 			continue
 		}
-		var b strings.Builder
-		s = trimmed[1:]
-		for {
-			i := strings.IndexByte(s, '"')
-			if i < 0 {
-				return nil, true, nil
-			}
-			b.WriteString(s[:i])
-			s = s[i+1:]
-			if !strings.HasPrefix(s, `"`) {
-				break
-			}
-			b.WriteByte('"')
-			s = s[1:]
+		if q.part == nil {
+			q.fields = append(q.fields, s[:i])
+		} else {
+			q.fields = append(q.fields, string(append(q.part, s[:i]...)))
 		}
-		fields = append(fields, b.String())
-		s = strings.TrimLeft(s, " ")
-		switch {
+		q.open = false
+		switch s = strings.TrimLeft(s[i+1:], " "); {
 		case s == "":
-			return fields, false, nil
-		case s[0] != delim:
-			return nil, false, errQuote
+			return nil
+		case s[0] != q.delim:
+			return errQuote
 		}
 		s = s[1:]
 	}
 }
 
-// readLine returns a physical line without its end.
-func (s *splitter) readLine() (line string, err error) {
-	defer func() {
-		if err == nil || errors.Is(err, errLong) {
-			s.line++
-		}
-	}()
-	if len(s.ahead) > 0 {
-		l := s.ahead[0]
-		s.ahead = s.ahead[1:]
-		return l, nil
+// split cuts one line that is a whole record.
+func split(line string, delim byte) ([]string, error) {
+	q := quoted{delim: delim}
+	err := q.feed(line)
+	if q.open {
+		err = errQuote
 	}
-	var b []byte
-	for {
-		c, err := s.r.ReadByte()
-		switch {
-		case err == io.EOF && len(b) > 0:
-			return string(b), nil
-		case err != nil:
-			return "", err
-		case c == '\n':
-			return string(b), nil
-		case c == '\r':
-			if next, err := s.r.Peek(1); err == nil && next[0] == '\n' {
-				_, _ = s.r.Discard(1)
-			}
-			return string(b), nil
-		}
-		if b = append(b, c); len(b) > maxLine {
-			return "", s.skipLine()
-		}
-	}
-}
-
-// skipLine drops the rest of a line that is over the cap.
-func (s *splitter) skipLine() error {
-	for {
-		c, err := s.r.ReadByte()
-		if err == io.EOF || c == '\n' || c == '\r' {
-			return errLong
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return q.fields, err
 }

@@ -1,13 +1,15 @@
 package ingest
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/nyaruka/phonenumbers/v2"
-	"golang.org/x/net/idna"
 	"golang.org/x/text/language"
 
 	"usher/event"
@@ -25,179 +27,152 @@ const (
 
 // RowCodes lists the codes with which a row may be refused.
 var RowCodes = []string{
-	"E_COLUMN_COUNT", "E_DUP_IN_FILE", "E_EMAIL_SYNTAX", "E_ENCODING", "E_EXCEL_SCIENTIFIC", "E_JSON", "E_LOCALE",
+	"E_COLUMN_COUNT", "E_DUP_IN_FILE", "E_EMAIL_SYNTAX", "E_ENCODING", "E_EXCEL_ERROR", "E_EXCEL_SCIENTIFIC", "E_EXCEL_ZEROS", "E_JSON", "E_LOCALE",
 	"E_PHONE_INVALID", "E_QUOTE", "E_REQUIRED", "E_TOO_LONG", "E_USER_ID",
 }
 
-// validator turns rows into users, and remembers who was in the file already.
-type validator struct {
-	inbox Inbox
-	key   event.Key
-	seen  map[string]int // identity to record number
+// user is a record in normal form.
+type user struct {
+	id, name, email, phone, locale string
+	attrs                          []attribute
 }
 
-func newValidator(in Inbox, key event.Key) *validator {
-	return &validator{in, key, map[string]int{}}
+// rules judge records. One set of them is for one goroutine.
+type rules struct {
+	region  string
+	locales map[string]string // language tags seen before, in normal form
 }
 
-// user checks a row. All that is wrong with it is returned at once.
-func (v *validator) user(r record) (event.User, []rowError) {
+func newRules(in Inbox) *rules { return &rules{in.Region, map[string]string{}} }
+
+// keptLocales is how many language tags are remembered.
+const keptLocales = 1000
+
+// check returns the user that a record describes, and all that is wrong with it.
+func (v *rules) check(r *record) (user, []rowError) {
 	if r.bad != nil {
-		return event.User{}, []rowError{*r.bad}
-	}
-	u := event.User{UserID: r.values[colUserID], Name: r.values[colName], Attributes: r.attrs}
-	if u.Name == "" {
-		u.Name = strings.TrimSpace(r.values[colFirst] + " " + r.values[colLast])
+		return user{}, []rowError{*r.bad}
 	}
 	var errs []rowError
 	bad := func(code, field, format string, args ...any) {
 		errs = append(errs, rowError{code, field, fmt.Sprintf(format, args...)})
 	}
+	for column, value := range r.values {
+		switch {
+		case value == "":
+		case !utf8.ValidString(value) || strings.ContainsRune(value, utf8.RuneError):
+			bad("E_ENCODING", columnNames[column], "the value has characters that cannot be read")
+		case value[0] == '#' && excelError[value]:
+			bad("E_EXCEL_ERROR", columnNames[column], "a formula of the spreadsheet failed here (%s); mend the formula or the value", value)
+			r.values[column] = ""
+		}
+	}
+	given := r.values[colEmail] != "" || r.values[colPhone] != "" || len(errs) > 0
+	u := user{id: r.values[colUserID], name: r.values[colName], attrs: r.attrs}
+	if u.name == "" && (r.values[colFirst] != "" || r.values[colLast] != "") {
+		u.name = strings.TrimSpace(r.values[colFirst] + " " + r.values[colLast])
+	}
 	email := r.values[colEmail]
-	if strings.Contains(u.UserID, "@") { // an address in this column counts as one
+	if strings.IndexByte(u.id, '@') >= 0 { // an address in this column counts as one
 		if email == "" {
-			email = u.UserID
+			email, given = u.id, true
 		}
-		u.UserID = ""
+		u.id = ""
 	}
-	for field, value := range r.values {
-		if !utf8.ValidString(value) || strings.ContainsRune(value, utf8.RuneError) {
-			bad("E_ENCODING", field, "the value has characters that cannot be read")
-		}
-	}
-	if excelNumber.MatchString(u.UserID) {
-		bad("E_EXCEL_SCIENTIFIC", colUserID, "a spreadsheet has rounded this number; format the column as text and export again")
-	} else if u.UserID != "" {
-		if err := event.CheckUserID(u.UserID); err != nil {
-			bad("E_USER_ID", colUserID, "%v", err)
+	if u.id != "" {
+		if excelNumber.MatchString(u.id) {
+			bad("E_EXCEL_SCIENTIFIC", columnNames[colUserID], "a spreadsheet has rounded this number; format the column as text and export again")
+		} else if err := event.CheckUserID(u.id); err != nil {
+			bad("E_USER_ID", columnNames[colUserID], "%v", err)
 		}
 	}
-	if n := utf8.RuneCountInString(u.Name); n > maxName {
-		bad("E_TOO_LONG", colName, "the name has %d characters, at most %d are allowed", n, maxName)
+	if n := utf8.RuneCountInString(u.name); n > maxName {
+		bad("E_TOO_LONG", columnNames[colName], "the name has %d characters, at most %d are allowed", n, maxName)
 	}
 	if email != "" {
 		var err error
-		if u.Email, err = parseEmail(email); err != nil {
-			bad("E_EMAIL_SYNTAX", colEmail, "%v", err)
+		if u.email, err = parseEmail(email); err != nil {
+			bad("E_EMAIL_SYNTAX", columnNames[colEmail], "%v", err)
 		}
 	}
 	if phone := r.values[colPhone]; phone != "" {
-		if excelNumber.MatchString(phone) {
-			bad("E_EXCEL_SCIENTIFIC", colPhone, "a spreadsheet has rounded this number; format the column as text and export again")
-		} else if e164, err := parsePhone(phone, v.inbox.Region); err != nil {
-			bad("E_PHONE_INVALID", colPhone, "%v", err)
+		if e164, err := parsePhone(phone, v.region); excelNumber.MatchString(phone) {
+			bad("E_EXCEL_SCIENTIFIC", columnNames[colPhone], "a spreadsheet has rounded this number; format the column as text and export again")
+		} else if err != nil {
+			bad("E_PHONE_INVALID", columnNames[colPhone], "%v", err)
+		} else if damagedBySpreadsheet(phone, v.region) {
+			bad("E_EXCEL_ZEROS", columnNames[colPhone], "the number does not begin with 0 or +, which a spreadsheet drops; format the column as text and write the number whole")
 		} else {
-			u.Phone = e164
+			u.phone = e164
 		}
 	}
-	if email == "" && r.values[colPhone] == "" {
-		bad("E_REQUIRED", colEmail, "an e-mail address or a phone number is needed")
+	if !given {
+		bad("E_REQUIRED", columnNames[colEmail], "an e-mail address or a phone number is needed")
 	}
 	if l := r.values[colLocale]; l != "" {
-		tag, err := language.Parse(strings.ReplaceAll(l, "_", "-"))
-		if err != nil {
-			bad("E_LOCALE", colLocale, "this is no language tag; write one such as en, de or pt-BR")
+		var ok bool
+		if u.locale, ok = v.locale(l); !ok {
+			bad("E_LOCALE", columnNames[colLocale], "this is no language tag; write one such as en, de or pt-BR")
 		}
-		u.Locale = tag.String()
 	}
 	if len(r.attrs) > maxAttrs {
 		bad("E_TOO_LONG", "", "the row has %d more columns, at most %d are kept", len(r.attrs), maxAttrs)
 	}
-	for name, value := range r.attrs {
-		if utf8.RuneCountInString(value) > maxAttribute || utf8.RuneCountInString(name) > maxName {
-			bad("E_TOO_LONG", name, "the value has more than %d characters", maxAttribute)
+	for _, a := range r.attrs {
+		if len(a.value) > maxAttribute && utf8.RuneCountInString(a.value) > maxAttribute || len(a.name) > maxName && utf8.RuneCountInString(a.name) > maxName {
+			bad("E_TOO_LONG", a.name, "the value has more than %d characters, or its name more than %d", maxAttribute, maxName)
+		}
+		if !utf8.ValidString(a.value) || !utf8.ValidString(a.name) {
+			bad("E_ENCODING", strings.ToValidUTF8(a.name, "\ufffd"), "the value has characters that cannot be read")
 		}
 	}
-	if len(u.Attributes) == 0 {
-		u.Attributes = nil
-	}
-	if len(errs) > 0 {
-		sortErrors(errs)
-		return u, errs
-	}
-	return u, v.unique(&u, r)
+	sortErrors(errs)
+	return u, errs
 }
 
-// unique derives the id of a user who brings none, and refuses whoever was in
-// the file before.
-func (v *validator) unique(u *event.User, r record) []rowError {
-	identities := []struct{ field, value string }{{colUserID, u.UserID}, {colEmail, u.Email}}
-	if u.Email == "" && u.UserID == "" {
-		identities = append(identities, struct{ field, value string }{colPhone, u.Phone})
+func (v *rules) locale(l string) (string, bool) {
+	if tag, ok := v.locales[l]; ok {
+		return tag, true
 	}
-	var errs []rowError
-	for _, id := range identities {
-		if id.value == "" {
-			continue
-		}
-		k := id.field + "\x00" + id.value
-		if first, twice := v.seen[k]; twice {
-			errs = append(errs, rowError{"E_DUP_IN_FILE", id.field, fmt.Sprintf("the same %s is in record %d", id.field, first)})
-		}
+	tag, err := language.Parse(strings.ReplaceAll(l, "_", "-"))
+	if err != nil {
+		return "", false
 	}
-	if len(errs) > 0 {
-		return errs
+	if len(v.locales) < keptLocales {
+		v.locales[strings.Clone(l)] = tag.String()
 	}
-	for _, id := range identities {
-		if id.value != "" {
-			v.seen[id.field+"\x00"+id.value] = r.number
-		}
-	}
-	if u.UserID == "" {
-		u.UserID = v.key.UserID(u.Email, u.Phone)
-	}
-	return nil
+	return tag.String(), true
+}
+
+func sortErrors(errs []rowError) {
+	slices.SortFunc(errs, func(a, b rowError) int { return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Field, b.Field)) })
 }
 
 // excelNumber is what a spreadsheet makes of a long number.
 var excelNumber = regexp.MustCompile(`^\d([.,]\d+)?[eE]\+\d+$`)
 
-// atom is RFC 5322's dot-atom, with letters beyond ASCII as RFC 6531 allows.
-var atom = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+/=?^_`{|}~\\x{80}-\\x{10ffff}-]+(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\\x{80}-\\x{10ffff}-]+)*$")
+// excelError are the values of a formula that failed.
+var excelError = map[string]bool{"#N/A": true, "#REF!": true, "#NAME?": true, "#VALUE!": true, "#DIV/0!": true, "#NULL!": true, "#NUM!": true, "#SPILL!": true, "#CALC!": true}
 
-// parseEmail returns the normal form of an address: lower case, domain in ASCII.
-// Its errors name no part of the address.
-func parseEmail(s string) (string, error) {
-	s = event.NormalizeEmail(s)
-	i := strings.LastIndexByte(s, '@')
-	if i < 0 {
-		return "", fmt.Errorf("there is no @ in the address")
+// identities calls each with the columns by which a user is known within a file.
+// A phone number counts only for users who have nothing else: families share
+// one.
+func (u *user) identities(each func(column int, value string)) {
+	if u.id != "" {
+		each(colUserID, u.id)
 	}
-	local, domain := s[:i], s[i+1:]
-	switch {
-	case len(s) > maxEmail:
-		return "", fmt.Errorf("the address has %d bytes, at most %d are allowed", len(s), maxEmail)
-	case len(local) > maxLocalPart:
-		return "", fmt.Errorf("the part before the @ has %d bytes, at most %d are allowed", len(local), maxLocalPart)
-	case !atom.MatchString(local):
-		return "", fmt.Errorf("the part before the @ has characters that are not allowed, or a dot at its end")
+	if u.email != "" {
+		each(colEmail, u.email)
 	}
-	ascii, err := idna.Lookup.ToASCII(domain)
-	if err != nil || !strings.Contains(ascii, ".") {
-		return "", fmt.Errorf("the part after the @ is no domain name")
+	if u.id == "" && u.email == "" {
+		each(colPhone, u.phone)
 	}
-	return local + "@" + ascii, nil
 }
 
-// parsePhone returns a number in E.164. The library once panicked on hostile
-// input, so a panic here is just a bad number.
-func parsePhone(s, region string) (e164 string, err error) {
-	defer func() {
-		if recover() != nil {
-			e164, err = "", fmt.Errorf("this is no phone number")
-		}
-	}()
-	if len(s) > maxPhone {
-		return "", fmt.Errorf("the number has more than %d characters", maxPhone)
-	}
-	n, err := phonenumbers.Parse(s, region)
-	switch {
-	case err != nil && region == "" && !strings.HasPrefix(strings.TrimSpace(s), "+"):
-		return "", fmt.Errorf("the number has no country code; write it like +49 30 123456, or give the inbox a region")
-	case err != nil:
-		return "", fmt.Errorf("this is no phone number")
-	case !phonenumbers.IsPossibleNumber(n):
-		return "", fmt.Errorf("the number is too long or too short for its country")
-	}
-	return phonenumbers.Format(n, phonenumbers.E164), nil
+// identityMark is what is kept of an identity: 96 bits of SHA-256, under which
+// two of a billion are the same by chance once in 10^11 files.
+func identityMark(column int, value string) entry {
+	var room [320]byte
+	sum := sha256.Sum256(append(append(room[:0], byte(column)), value...))
+	return entry{key: binary.BigEndian.Uint64(sum[:]), low: binary.BigEndian.Uint32(sum[8:])}
 }

@@ -1,0 +1,136 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// Encodings as reports name them.
+const (
+	encodingUTF8    = "utf-8"
+	encodingUTF16LE = "utf-16le"
+	encodingUTF16BE = "utf-16be"
+	encoding1252    = "windows-1252"
+)
+
+// byteOrderMark tells the encoding that the first bytes name, and how many they
+// are.
+func byteOrderMark(head []byte) (encoding string, n int) {
+	switch {
+	case bytes.HasPrefix(head, []byte{0xef, 0xbb, 0xbf}):
+		return encodingUTF8, 3
+	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
+		return encodingUTF16LE, 2
+	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
+		return encodingUTF16BE, 2
+	}
+	return "", 0
+}
+
+// utf16Pattern reports whether every other byte of ASCII text is zero, beginning
+// at the offset.
+func utf16Pattern(head []byte, at int) bool {
+	head = head[:min(len(head), 200)&^1]
+	zero := 0
+	for i := at; i < len(head); i += 2 {
+		if head[i] == 0 {
+			zero++
+		}
+	}
+	return len(head) >= 4 && zero > len(head)/2*8/10
+}
+
+// utf8Check validates a stream of bytes as UTF-8.
+type utf8Check struct {
+	rest    []byte
+	line    int
+	strange []int // the first lines that are not UTF-8
+	zero    bool
+}
+
+// shownLines is how many lines of a kind are named in a warning.
+const shownLines = 3
+
+func (c *utf8Check) Write(p []byte) (int, error) {
+	n := len(p)
+	c.zero = c.zero || bytes.IndexByte(p, 0) >= 0
+	if len(c.rest) > 0 {
+		p = append(c.rest, p...)
+		c.rest = nil
+	}
+	end := len(p)
+	for back := 1; back < utf8.UTFMax && back <= len(p); back++ { // keep a character that is cut
+		if utf8.RuneStart(p[len(p)-back]) {
+			if !utf8.FullRune(p[len(p)-back:]) {
+				end = len(p) - back
+			}
+			break
+		}
+	}
+	if len(c.strange) < shownLines {
+		c.look(p[:end])
+	}
+	c.rest = append([]byte(nil), p[end:]...)
+	return n, nil
+}
+
+// look counts lines and notes those that are not UTF-8.
+func (c *utf8Check) look(p []byte) {
+	if utf8.Valid(p) {
+		c.line += bytes.Count(p, []byte{'\n'})
+		return
+	}
+	for len(p) > 0 {
+		l, rest, more := bytes.Cut(p, []byte{'\n'})
+		if !utf8.Valid(l) && len(c.strange) < shownLines {
+			c.strange = append(c.strange, c.line+1)
+		}
+		if more {
+			c.line++
+		}
+		p = rest
+	}
+}
+
+func (c *utf8Check) ok() bool { return len(c.strange) == 0 && len(c.rest) == 0 }
+
+// lines are the first ones that are not UTF-8.
+func (c *utf8Check) lines() []int {
+	if len(c.strange) == 0 && len(c.rest) > 0 { // the file ends within a character
+		return []int{c.line + 1}
+	}
+	return c.strange
+}
+
+// decode returns the characters of r as UTF-8.
+func decode(r io.Reader, encoding string) io.Reader {
+	switch encoding {
+	case encodingUTF16LE:
+		return transform.NewReader(r, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewDecoder())
+	case encodingUTF16BE:
+		return transform.NewReader(r, unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewDecoder())
+	case encoding1252:
+		return transform.NewReader(r, charmap.Windows1252.NewDecoder())
+	}
+	return r
+}
+
+// until is r, failing once ctx has ended: a huge file does not hold up a stop.
+func until(ctx context.Context, r io.Reader) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

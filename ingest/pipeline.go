@@ -1,0 +1,115 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+)
+
+// chunkRows is how many rows go from one goroutine to another at once.
+const chunkRows = 512
+
+// inOrder reads all rows, has them worked on by several goroutines, and calls
+// each with the results in the order of the rows. newWork makes the work of one
+// goroutine. At most a few chunks are in memory: when each is slow, reading
+// waits. Whatever goes wrong, all goroutines have ended when it returns; a panic
+// in one of them is an error.
+func inOrder[T any](ctx context.Context, r *records, workers int, newWork func() func([]row) T, each func(T) error) error {
+	type result struct {
+		value T
+		err   error
+	}
+	type chunk struct {
+		rows []row
+		done chan result
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	jobs, order := make(chan chunk, workers), make(chan chunk, 2*workers)
+	wg.Go(func() {
+		defer close(order)
+		defer close(jobs)
+		for {
+			rows, err := readChunk(r)
+			c := chunk{rows, make(chan result, 1)}
+			if len(rows) > 0 {
+				select {
+				case order <- c:
+					jobs <- c // there is room soon: each of order's had its turn here
+				case <-ctx.Done():
+					return
+				}
+			}
+			if err != nil {
+				if !errors.Is(err, io.EOF) {
+					c = chunk{nil, make(chan result, 1)}
+					c.done <- result{err: err}
+					select {
+					case order <- c:
+					case <-ctx.Done():
+					}
+				}
+				return
+			}
+		}
+	})
+	for range workers {
+		wg.Go(func() {
+			work := newWork()
+			for c := range jobs {
+				var res result
+				res.err = guarded(func() error { res.value = work(c.rows); return nil })
+				c.done <- res
+			}
+		})
+	}
+	for {
+		select {
+		case c, ok := <-order:
+			if !ok {
+				return ctx.Err()
+			}
+			res := <-c.done
+			if res.err != nil {
+				return res.err
+			}
+			if err := each(res.value); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func readChunk(r *records) (rows []row, err error) {
+	rows = make([]row, 0, chunkRows)
+	err = guarded(func() error {
+		for len(rows) < chunkRows {
+			rw, err := r.next()
+			if err != nil {
+				return err
+			}
+			rows = append(rows, rw)
+		}
+		return nil
+	})
+	return rows, err
+}
+
+// guarded turns a panic into an error that names nobody.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the importer failed on this file (%T)", p)
+		}
+	}()
+	return f()
+}
+
+func parallel() int { return max(1, min(runtime.GOMAXPROCS(0), 8)) }

@@ -1,0 +1,160 @@
+package ingest
+
+import (
+	"archive/zip"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// Caps of an Excel file, in bytes.
+const (
+	maxWorkbook = 8 << 30  // all that is in it, unpacked
+	maxInMemory = 16 << 20 // a part that is larger is unpacked to the disk
+)
+
+// headerWithin is how many rows of a sheet are searched for its header.
+const headerWithin = 100
+
+// openWorkbook opens an Excel file. What it unpacks goes to the folder tmp, and
+// is removed when it is closed.
+func openWorkbook(f *os.File, size int64, tmp string) (*excelize.File, error) {
+	book, err := excelize.OpenFile(fmt.Sprintf("/dev/fd/%d", f.Fd()), excelize.Options{
+		UnzipSizeLimit: min(maxWorkbook, max(4*maxInMemory, size*maxRatio)), UnzipXMLSizeLimit: maxInMemory, TmpDir: tmp,
+	})
+	switch {
+	case err == nil:
+		return book, nil
+	case strings.Contains(err.Error(), "unzip size exceeds"):
+		return nil, &fileError{"E_TOO_BIG", fmt.Sprintf("the Excel file unpacks to more than %d times its size", maxRatio)}
+	case errors.As(err, new(*os.PathError)):
+		return nil, err
+	}
+	return nil, &fileError{"E_UNPACK", "the Excel file is damaged or has a password; save it again without one"}
+}
+
+// sound reads the tables of an Excel file to their end. The library that reads
+// them takes broken XML for the end of a table, so that rows would be lost
+// without a word.
+func sound(ctx context.Context, r *zip.Reader, book *excelize.File) error {
+	for _, e := range r.File {
+		if !strings.HasPrefix(e.Name, "xl/worksheets/") && e.Name != "xl/sharedStrings.xml" || path.Ext(e.Name) != ".xml" {
+			continue
+		}
+		part, err := e.Open()
+		if err == nil {
+			d := xml.NewDecoder(until(ctx, part))
+			d.CharsetReader = book.CharsetReader
+			for err == nil {
+				_, err = d.Token()
+			}
+			_ = part.Close()
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !errors.Is(err, io.EOF) {
+			return &fileError{"E_UNPACK", "a table in the Excel file is damaged; open the file in Excel, save it again and drop that"}
+		}
+	}
+	return nil
+}
+
+// chooseSheet finds the one visible sheet whose first row names columns that
+// usher knows, and says what was left.
+func chooseSheet(book *excelize.File) (name string, notes []string, err error) {
+	var found []string
+	hidden, others := 0, 0
+	var headerErr error
+	for _, s := range book.GetSheetList() {
+		if visible, err := book.GetSheetVisible(s); err != nil || !visible {
+			hidden++
+			continue
+		}
+		cells, err := firstCells(book, s)
+		if err != nil {
+			return "", nil, err
+		}
+		if cells == nil {
+			continue // an empty sheet
+		}
+		if _, err := readHeader(cells); err != nil {
+			headerErr = err
+			others++
+			continue
+		}
+		found = append(found, s)
+	}
+	switch {
+	case len(found) > 1:
+		return "", nil, &fileError{"E_SHEETS", fmt.Sprintf("%d sheets of the Excel file look like lists of users; put each in a file of its own", len(found))}
+	case len(found) == 0 && headerErr != nil:
+		return "", nil, headerErr
+	case len(found) == 0:
+		return "", nil, &fileError{"E_EMPTY", "the Excel file has no visible sheet with rows; drop it again with its rows"}
+	}
+	if others > 0 {
+		notes = append(notes, fmt.Sprintf("%d more sheets name no columns of users and were not read", others))
+	}
+	if hidden > 0 {
+		notes = append(notes, fmt.Sprintf("%d hidden sheets were not read", hidden))
+	}
+	return found[0], notes, nil
+}
+
+func firstCells(book *excelize.File, sheet string) ([]string, error) {
+	s, err := openSheet(book, sheet)
+	if err != nil {
+		return nil, err
+	}
+	defer s.rows.Close()
+	for range headerWithin {
+		r, err := s.read()
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		if err != nil || !r.blank() {
+			return r.cells, err
+		}
+	}
+	return nil, nil
+}
+
+// sheetReader reads the rows of one sheet, each cell as Excel shows it.
+type sheetReader struct {
+	rows *excelize.Rows
+	line int
+}
+
+func openSheet(book *excelize.File, sheet string) (*sheetReader, error) {
+	rows, err := book.Rows(sheet)
+	if err != nil {
+		return nil, &fileError{"E_UNPACK", "a sheet of the Excel file cannot be read; save it again"}
+	}
+	return &sheetReader{rows: rows}, nil
+}
+
+func (s *sheetReader) read() (row, error) {
+	if !s.rows.Next() {
+		if s.rows.Error() != nil {
+			return row{}, &fileError{"E_UNPACK", "the sheet has more rows than Excel allows; drop the list as CSV"}
+		}
+		return row{}, io.EOF
+	}
+	s.line++
+	cells, err := s.rows.Columns()
+	if err != nil {
+		return row{}, &fileError{"E_UNPACK", fmt.Sprintf("row %d of the sheet cannot be read; save the file again", s.line)}
+	}
+	if len(cells) > maxColumns {
+		return row{line: s.line, cells: cells[:1], bad: &rowError{"E_TOO_LONG", "", errColumns.Error()}}, nil
+	}
+	return row{line: s.line, cells: cells, padded: true}, nil
+}
