@@ -94,6 +94,8 @@ type Delivery struct {
 	SMSTokenFile     string `name:"sms-token-file" help:"File with that token." type:"path" placeholder:"FILE"`
 	SMSFrom          string `name:"sms-from" help:"Sender of text messages." default:"+15005550006" placeholder:"NUMBER"`
 	OnUnknown        string `help:"What to do when nobody can tell whether a message went out: resend or hold." default:"resend" enum:"resend,hold"`
+
+	MaxPause time.Duration `help:"Longest pause before the next try, whatever the trouble and whatever the provider asks for." default:"1h"`
 }
 
 // Accounts are where the accounts of approved users are made usable.

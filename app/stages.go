@@ -150,5 +150,5 @@ func (p *process) sender(m *metrics.Worker) (*notify.Sender, error) {
 		}
 		sms.URL = "http://" + p.addr.CatcherHTTP
 	}
-	return notify.New(notify.Config{Ledger: p.people, SMTP: mail, SMS: sms, OnUnknown: p.OnUnknown, Metrics: m, Log: p.Log, Fault: p.Fault})
+	return notify.New(notify.Config{Ledger: p.people, SMTP: mail, SMS: sms, OnUnknown: p.OnUnknown, MaxPause: p.MaxPause, Metrics: m, Log: p.Log, Fault: p.Fault})
 }

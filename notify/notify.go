@@ -63,6 +63,7 @@ type Config struct {
 	SMS       SMSConfig
 	Templates fs.FS         // nil: the ones that come with usher
 	OnUnknown string        // Resend (default) or Hold
+	MaxPause  time.Duration // the longest pause that an error asks for; default 1 h
 	Grace     time.Duration // how long a message that is being handed over is waited for after a stop; default 8 s
 
 	Metrics *metrics.Worker
@@ -104,6 +105,9 @@ func New(c Config) (*Sender, error) {
 	}
 	if c.OnUnknown == "" {
 		c.OnUnknown = Resend
+	}
+	if c.MaxPause <= 0 {
+		c.MaxPause = time.Hour
 	}
 	if c.Grace <= 0 {
 		c.Grace = 8 * time.Second
@@ -332,7 +336,7 @@ func (s *Sender) record(ctx context.Context, r Request, t transport, a attempt, 
 	case f.class == permanent:
 		return entry, event.Permanent(f)
 	case f.pause > 0:
-		return entry, event.RetryAfter(f, f.pause)
+		return entry, event.RetryAfter(f, min(f.pause, s.MaxPause))
 	}
 	return entry, f
 }
