@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,7 +52,7 @@ type External struct {
 	TemporalNamespace string `help:"Temporal namespace." default:"default" placeholder:"NAME"`
 	TemporalInsecure  bool   `help:"Allow ids to cross a network to Temporal unencrypted."`
 	PayloadKey        string `help:"Key that encrypts what Temporal stores." placeholder:"SECRET"`
-	PayloadKeyFile    string `help:"File with that key." type:"path" placeholder:"FILE"`
+	PayloadKeyFile    string `help:"File with that key; further lines are older keys, which still decrypt." type:"path" placeholder:"FILE"`
 	Replicas          int    `help:"Copies of each stream in a NATS cluster, used when streams are created." default:"1"`
 }
 
@@ -116,6 +117,7 @@ type Web struct {
 	ConsoleAddr         string `help:"Where the console is served." default:"127.0.0.1:8080" placeholder:"ADDR"`
 	ConsolePassword     string `help:"Password of the account admin." placeholder:"SECRET"`
 	ConsolePasswordFile string `help:"File with that password." type:"path" placeholder:"FILE"`
+	TemporalUIOrigin    string `name:"temporal-ui-origin" help:"Origin of a Temporal Web UI elsewhere whose pages may have payloads decrypted at /codec, such as https://temporal.example." placeholder:"ORIGIN"`
 }
 
 // Limits are the times that an onboarding runs by.
@@ -186,6 +188,9 @@ func (c Config) Validate() error {
 	}
 	if c.Canary > 0 && c.SMTPAddr != "" && c.CanaryEmail == "" {
 		bad("--canary-email: a real mail server is configured, so say which address takes the canary's messages")
+	}
+	if u, err := url.Parse(c.TemporalUIOrigin); c.TemporalUIOrigin != "" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != c.TemporalUIOrigin) {
+		bad("--temporal-ui-origin: give the scheme, the host and the port and nothing else, such as https://temporal.example")
 	}
 	if err := c.Accounts.validate(); err != nil {
 		bad("%w", err)

@@ -107,9 +107,14 @@ func connectTemporal(o client.Options, codec converter.PayloadCodec, figures cli
 	o.MetricsHandler = figures
 	o.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	o.ConnectionOptions.DialOptions = append(o.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(bridge.RequestIDInterceptor))
-	o.DataConverter = converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), codec)
-	o.FailureConverter = temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: o.DataConverter, EncodeCommonAttributes: true})
+	o.DataConverter, o.FailureConverter = converters(codec)
 	return client.NewLazyClient(o)
+}
+
+// converters encrypt what goes to Temporal: values, and what failures say.
+func converters(codec converter.PayloadCodec) (converter.DataConverter, converter.FailureConverter) {
+	data := patient{DataConverter: converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), codec)}
+	return data, temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: data, EncodeCommonAttributes: true})
 }
 
 // closeNATS sends what is still in the buffers, then closes.

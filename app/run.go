@@ -30,6 +30,7 @@ type EmbedConfig struct {
 	Dir                                    string
 	NATS, Temporal                         bool
 	NATSAddr, TemporalAddr, TemporalUIAddr string
+	CodecEndpoint                          string // where the web pages have payloads decrypted; "" nowhere
 	MaxStore                               int64
 	Retention                              time.Duration
 	Log                                    *slog.Logger
@@ -83,6 +84,8 @@ type process struct {
 	people       *streams.People
 	pub          *streams.Publisher
 	catcher      *catcher.Catcher
+	codec        *codec       // nil in roles that were given no key
+	console      net.Listener // bound before the servers, whose pages name it
 	key          event.Key
 }
 
@@ -118,7 +121,7 @@ func Run(ctx context.Context, c Config, env Env) (err error) {
 	}()
 	defer func() { err = errors.Join(err, p.close()) }()
 	for _, step := range []func(context.Context) error{
-		p.startOps, p.startServers, p.connect, p.startWatch, p.startCatcher, p.startConsumers, p.startProducers, p.startCanary,
+		p.startOps, p.bindConsole, p.startServers, p.connect, p.startWatch, p.startCatcher, p.startConsumers, p.startProducers, p.startCanary,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -157,6 +160,9 @@ const stopWithin = 9500 * time.Millisecond
 func (p *process) close() error {
 	began := time.Now()
 	errs := []error{p.life.stop()}
+	if p.console != nil {
+		_ = p.console.Close() // closed already, unless the start failed
+	}
 	if p.temporal != nil {
 		p.temporal.Close()
 	}
@@ -195,7 +201,7 @@ func (p *process) startServers(ctx context.Context) error {
 		s, err := p.Embed(ctx, EmbedConfig{
 			Dir: p.Data, NATS: needNATS, Temporal: needTemporal,
 			NATSAddr: p.Config.NATSAddr, TemporalAddr: p.Config.TemporalAddr, TemporalUIAddr: p.Config.TemporalUIAddr,
-			MaxStore: p.Config.MaxStore, Retention: p.Retention, Log: p.Log,
+			CodecEndpoint: p.codecEndpoint(), MaxStore: p.Config.MaxStore, Retention: p.Retention, Log: p.Log,
 		})
 		if err != nil {
 			return err
@@ -265,8 +271,8 @@ func (p *process) connect(ctx context.Context) (err error) {
 		}
 		return nil
 	})
-	if !p.Roles.Bridge && !p.Roles.Worker {
-		return nil
+	if err := p.openCodec(); err != nil || !p.Roles.Bridge && !p.Roles.Worker {
+		return err
 	}
 	address := p.addr.Temporal
 	if address == "" {
@@ -279,15 +285,8 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	secret, err := p.payloadKey(p.servers != nil && p.TemporalAddress == "")
-	if err != nil {
-		return err
-	}
-	codec, err := newCodec(secret)
-	if err != nil {
-		return err
-	}
-	if p.temporal, err = connectTemporal(options, codec, newSDKMetrics(p.registry), p.Log); err != nil {
+	p.ops.add("payload keys", p.codec.ready)
+	if p.temporal, err = connectTemporal(options, p.codec, newSDKMetrics(p.registry), p.Log); err != nil {
 		return fmt.Errorf("the client of Temporal: %w", err)
 	}
 	p.ops.add("temporal", func() error {

@@ -81,21 +81,16 @@ func (p *process) startConsumers(ctx context.Context) error {
 func (p *process) startProducers(ctx context.Context) error {
 	var parts []part
 	if p.Roles.Console {
-		l, err := listen("--console-addr", p.ConsoleAddr)
-		if err != nil {
-			return err
-		}
-		p.addr.Console = l.Addr().String()
 		password, err := secret("console-password", p.ConsolePassword, p.ConsolePasswordFile)
 		if err != nil {
 			return err
 		}
 		c, err := console.New(ctx, console.Config{
-			Listener: l, JetStream: p.js, DB: p.path("console.db"), Password: password,
+			Listener: p.console, JetStream: p.js, DB: p.path("console.db"), Password: password,
 			PrintPassword: func(user, password string) {
 				fmt.Fprintf(p.Out, "\n  The console's account is %s, its password %s\n  It is printed this once only.\n", user, password)
 			},
-			Metrics: metrics.NewConsole(p.registry), Tracer: p.tracer, Log: p.Log,
+			Payloads: p.payloads(), PayloadOrigins: p.payloadOrigins(), Metrics: metrics.NewConsole(p.registry), Tracer: p.tracer, Log: p.Log,
 		})
 		if err != nil {
 			return err

@@ -28,6 +28,11 @@ type Config struct {
 	Password      string
 	PrintPassword func(user, password string)
 
+	// Payloads decrypts what workflows hold, for pages of PayloadOrigins; nil: not
+	// here. It answers as a codec server of Temporal does.
+	Payloads       http.Handler
+	PayloadOrigins []string
+
 	Answer time.Duration // how long a decision waits for its fact; default 1 s
 
 	Metrics *metrics.Console

@@ -37,6 +37,7 @@ type rig struct {
 	db      string
 	base    string
 	log     bytes.Buffer
+	change  func(*Config) // of the next run; nil: nothing
 }
 
 func newRig(t *testing.T) *rig {
@@ -56,10 +57,14 @@ func (r *rig) run() (stop func()) {
 		r.Fatal(err)
 	}
 	r.base = "http://" + l.Addr().String()
-	r.console, err = New(context.Background(), Config{
+	c := Config{
 		Listener: l, JetStream: r.js, DB: r.db, Password: password, Metrics: metrics.NewConsole(prometheus.NewRegistry()),
 		Log: slog.New(slog.NewTextHandler(&r.log, nil)),
-	})
+	}
+	if r.change != nil {
+		r.change(&c)
+	}
+	r.console, err = New(context.Background(), c)
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -64,7 +64,12 @@ func (k *Console) handler() http.Handler {
 	mux.Handle("GET /static/style.css", http.StripPrefix("/static/", http.FileServerFS(static)))
 	mux.Handle("/api/", k.api())
 	mux.Handle("/", k.sessions.LoadAndSave(web))
-	return k.guard(http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(mux, 64<<10)))
+	all := http.NewServeMux()
+	all.Handle("/", http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(mux, 64<<10)))
+	if k.Payloads != nil {
+		all.Handle(payloadsPath, k.payloads()) // has rules of its own about origins and sizes
+	}
+	return k.guard(all)
 }
 
 // guard refuses names that were made to point at this machine, and sets what

@@ -24,6 +24,8 @@ type Config struct {
 	// Loopback addresses; port 0 takes a free one.
 	NATSAddr, TemporalAddr, TemporalUIAddr string
 
+	CodecEndpoint string // where Temporal's web pages have payloads decrypted; "" nowhere
+
 	MaxStore  int64         // bytes for JetStream; 0 takes four fifths of the free disk, 20 GiB at most
 	Retention time.Duration // of finished workflows; 0 means 30 days
 	Log       *slog.Logger  // gets what the servers say from warn on
@@ -81,7 +83,7 @@ func Start(ctx context.Context, c Config) (_ *Servers, err error) {
 		if s.temporal, err = startTemporal(ctx, c, s.fail); err != nil {
 			return s, err
 		}
-		if s.ui, err = startUI(c.TemporalUIAddr, s.temporal.addr); err != nil {
+		if s.ui, err = startUI(c.TemporalUIAddr, s.temporal.addr, c.CodecEndpoint); err != nil {
 			return s, err
 		}
 	}

@@ -5,6 +5,7 @@ package embedded
 import (
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/temporalio/ui-server/v2/server"
@@ -21,7 +22,7 @@ type uiServer struct {
 
 // startUI checks the port first: the server would end the process if it could
 // not listen.
-func startUI(addr, temporal string) (*uiServer, error) {
+func startUI(addr, temporal, codec string) (*uiServer, error) {
 	addr, err := freeAddr("--temporal-ui-addr", addr)
 	if err != nil {
 		return nil, err
@@ -38,6 +39,12 @@ func startUI(addr, temporal string) (*uiServer, error) {
 		TemporalGRPCAddress: temporal, Host: host, Port: n, EnableUI: true,
 		DefaultNamespace: namespace, DisableNewsFetch: true, HideLogs: true,
 		CORS: config.CORS{CookieInsecure: true}, // plain HTTP, on loopback only
+	}
+	if codec != "" {
+		cfg.Codec = config.Codec{
+			Endpoint: codec, IncludeCredentials: true, DefaultErrorLink: strings.TrimSuffix(codec, "/codec"),
+			DefaultErrorMessage: "To read what workflows hold, sign in to usher's console under the same host name as this page, then load it again.",
+		}
 	}
 	u := &uiServer{server: server.NewServer(server_options.WithConfigProvider(cfg)), addr: addr, done: make(chan struct{})}
 	go func() {
