@@ -7,7 +7,7 @@ DATA    ?= usher-data
 SLIM    := linux/amd64 linux/arm64 darwin/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build build-slim generate test soak bench lint vet
+.PHONY: help run demo demo-chaos build build-slim generate test soak bench lint vet
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ run: build ## build and start everything, with the sample's users on new data
 
 demo: build ## show the whole way without hands: sample, decisions, messages, summary
 	@bin/usher demo
+
+demo-chaos: build ## show what becomes of messages when providers fail in every way
+	@bin/usher demo --chaos
 
 build: ## build bin/usher with the servers in it
 	@test -x bin/usher || echo "Building usher. The first time this takes some minutes, because Temporal's server is in it."

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 type demoCmd struct {
 	Data   string `help:"Folder for the demo, made anew." default:"./demo-data" placeholder:"DIR"`
 	Sample string `help:"File to drop." default:"samples/users.csv" type:"path" placeholder:"FILE"`
+	Chaos  bool   `help:"Welcome sixty users while the catcher fails in every way it can."`
 }
 
 // Run executes `usher demo`: it starts everything on free ports, drops the
@@ -36,6 +38,15 @@ func (d demoCmd) Run(s *session) error {
 		Delivery: app.Delivery{SMTPTLS: "none", MailFrom: "Welcome <welcome@usher.example>", SMSAccount: "ACusher", SMSFrom: "+15005550006", OnUnknown: "resend"},
 		Web:      app.Web{ConsoleAddr: "127.0.0.1:0"}, Limits: app.DefaultLimits(), Roles: app.AllRoles,
 	}
+	if d.Chaos {
+		if err := d.prepareChaos(&c); err != nil {
+			return err
+		}
+	}
+	log := s.logger(c.Base)
+	if d.Chaos {
+		log = slog.New(slog.DiscardHandler) // errors are what it is about
+	}
 	ctx, cancel := context.WithTimeout(s.ctx, 3*time.Minute)
 	defer cancel()
 	began := time.Now()
@@ -43,7 +54,7 @@ func (d demoCmd) Run(s *session) error {
 	stopped := make(chan error, 1)
 	fmt.Fprintln(s.stdout, "Starting NATS, Temporal, the catcher and all roles on free ports …")
 	go func() {
-		stopped <- app.Run(ctx, c, app.Env{Embed: s.Embed, Up: true, Version: s.Version, Out: discard{}, Log: s.logger(c.Base), Ready: func(a app.Addresses) { ready <- a }})
+		stopped <- app.Run(ctx, c, app.Env{Embed: s.Embed, Up: true, Version: s.Version, Out: discard{}, Log: log, Ready: func(a app.Addresses) { ready <- a }})
 	}()
 	var a app.Addresses
 	select {
@@ -92,8 +103,14 @@ func (d demoCmd) show(ctx context.Context, s *session, a app.Addresses) error {
 		return err
 	}
 	var waiting, approved, rejected, finished, mails, texts int
-	status := map[event.Status]int{}
+	var users []string
 	quiet := time.NewTimer(3 * time.Second)
+	var second <-chan time.Time // nil, and so never, without chaos
+	if d.Chaos {
+		t := time.NewTicker(time.Second)
+		defer t.Stop()
+		second = t.C
+	}
 	for done := false; !done; {
 		select {
 		case <-ctx.Done():
@@ -101,13 +118,18 @@ func (d demoCmd) show(ctx context.Context, s *session, a app.Addresses) error {
 		case <-quiet.C:
 			done = finished > 0 && finished == waiting
 			quiet.Reset(time.Second)
+		case <-second:
+			if err := d.figures(ctx, s, a); err != nil {
+				return err
+			}
 		case f := <-facts:
 			quiet.Reset(time.Second)
 			switch {
 			case f.Kind == event.FactStarted:
 				waiting++
+				users = append(users, f.UserID)
 				verb, reason := event.VerbApproved, ""
-				if waiting%7 == 0 {
+				if waiting%7 == 0 && !d.Chaos {
 					verb, reason = event.VerbRejected, "the contract has ended"
 					rejected++
 				} else {
@@ -123,10 +145,14 @@ func (d demoCmd) show(ctx context.Context, s *session, a app.Addresses) error {
 				texts++
 			case f.Status.Final() && f.Effect != event.EffectLate:
 				finished++
-				status[f.Status]++
-				fmt.Fprintf(s.stdout, "  %-28s %s\n", f.UserID, f.Status)
+				if !d.Chaos {
+					fmt.Fprintf(s.stdout, "  %-28s %s\n", f.UserID, f.Status)
+				}
 			}
 		}
+	}
+	if d.Chaos {
+		return d.chaosSummary(ctx, s, a, cl, users)
 	}
 	caught, err := countMails(ctx, a)
 	if err != nil {
