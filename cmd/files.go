@@ -71,7 +71,7 @@ func (r redropCmd) Run(s *session) error {
 			return err
 		}
 	}
-	id, err := ingest.Redrop(r.File, r.inbox())
+	id, err := ingest.Redrop(r.File, r.inbox(), nil)
 	if err != nil {
 		return err
 	}

@@ -81,9 +81,13 @@ func importOnce(b *testing.B, js jetstream.JetStream, content string, round int)
 	if err != nil {
 		b.Fatal(err)
 	}
-	in := w.Inboxes[0]
+	f, err := openFolder(w.Inboxes[0], false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.root.Close()
 	id := ksuid.New().String()
-	claim := filepath.Join(in.work(), id)
+	claim := filepath.Join(f.Dir, workFolder, id)
 	if err := os.Mkdir(claim, 0o750); err != nil {
 		b.Fatal(err)
 	}
@@ -103,7 +107,7 @@ func importOnce(b *testing.B, js jetstream.JetStream, content string, round int)
 		}
 	}
 	began := time.Now()
-	if err := w.process(b.Context(), in, id); err != nil {
+	if err := w.process(b.Context(), f, id); err != nil {
 		b.Fatal(err)
 	}
 	return benchRows / time.Since(began).Seconds(), benchRows / published.Sub(firstBatch).Seconds()

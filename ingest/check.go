@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/segmentio/ksuid"
-
 	"usher/event"
 )
 
@@ -29,7 +27,12 @@ func Check(ctx context.Context, path string, in Inbox, key event.Key) (Report, e
 		return Report{}, err
 	}
 	defer os.RemoveAll(dir)
-	j := &job{Watcher: &Watcher{Config: Config{Key: key}}, in: in, dir: dir, name: filepath.Base(path), file: f}
+	claim, err := os.OpenRoot(dir)
+	if err != nil {
+		return Report{}, err
+	}
+	defer claim.Close()
+	j := &job{Watcher: &Watcher{Config: Config{Key: key}}, in: in, claim: claim, dir: dir, name: filepath.Base(path), file: f}
 	now := time.Now().UTC()
 	j.report = Report{File: j.name, Source: in.Source, Errors: map[string]int{}, StartedAt: now}
 	if j.nature, err = inspect(ctx, f, j.scratch("")); err == nil {
@@ -45,31 +48,4 @@ func Check(ctx context.Context, path string, in Inbox, key event.Key) (Report, e
 	j.report.settle("a file in refused/" + in.Source + "/")
 	j.report.FinishedAt = time.Now().UTC()
 	return j.report, nil
-}
-
-// Redrop gives a copy of the file to the watcher of the inbox as a new import,
-// whether its content is known or not. It returns the import's id.
-func Redrop(path string, in Inbox) (string, error) {
-	id := ksuid.New().String()
-	draft, final := filepath.Join(in.work(), ".draft-"+id), filepath.Join(in.work(), id)
-	if err := os.Mkdir(draft, 0o750); err != nil {
-		return "", fmt.Errorf("the inbox cannot be written: %w", reason(err))
-	}
-	err := func() error {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, reason(err))
-		}
-		if err := writeFile(filepath.Join(draft, filepath.Base(path)), b); err != nil {
-			return err
-		}
-		if err := writeFile(filepath.Join(draft, redropMark), nil); err != nil {
-			return err
-		}
-		return os.Rename(draft, final)
-	}()
-	if err != nil {
-		return "", errors.Join(err, os.RemoveAll(draft))
-	}
-	return id, nil
 }

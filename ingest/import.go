@@ -13,7 +13,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/segmentio/ksuid"
 
-	"usher/event"
 	"usher/tracing"
 )
 
@@ -21,14 +20,19 @@ import (
 type job struct {
 	*Watcher
 	in     Inbox
-	dir    string // the claim
-	name   string // of the original
+	folder *folder
+	claim  *os.Root // the folder of the claim
+	dir    string   // where that folder is
+	name   string   // of the original, as it was dropped
 	file   *os.File
+	taken  look // the file as it was when it was opened
 	nature nature
 	report Report
 	redrop bool
 	bad    bitmap // rows that are refused
+	step   string // that is being tried
 
+	imported time.Time // of the import's id, to the second
 	claimed  time.Time // when the file was taken
 	progress *progress
 }
@@ -38,30 +42,48 @@ const redropMark = ".redrop"
 
 // process takes a claim through all that is left to do. Every step may have been
 // done before by a process that died.
-func (w *Watcher) process(ctx context.Context, in Inbox, id string) (err error) {
-	j, err := w.open(in, id)
+func (w *Watcher) process(ctx context.Context, f *folder, id string) (err error) {
+	j, err := w.open(f, id)
+	if j == nil {
+		return err
+	}
+	defer j.close()
 	if err != nil {
 		return j.refuse(err)
 	}
-	if j == nil {
-		return nil
+	ctx, span := w.Tracer.Start(ctx, "import", tracing.Inside, tracing.Source(f.Source), tracing.Import(id))
+	err = safely(func() error { return j.run(ctx) })
+	span.Done(err)
+	if stack := panicked(err); stack != "" {
+		w.Log.Error("the importer failed on a file", "source", f.Source, "import", id, "error", err, "cause", stack)
+		return err // this try counts as one that did not end
 	}
-	defer j.file.Close()
-	ctx, span := w.Tracer.Start(ctx, "import", tracing.Inside, tracing.Source(in.Source), tracing.Import(id))
-	defer func() { span.Done(err) }()
+	return errors.Join(err, j.ended())
+}
+
+func (j *job) run(ctx context.Context) (err error) {
 	began := time.Now()
-	if j.nature, err = inspect(ctx, j.file, j.scratch("")); err != nil {
+	if err := j.try("read"); err != nil {
 		return j.refuse(err)
 	}
+	j.nature, err = inspect(ctx, j.file, j.scratch(""))
 	j.describe()
-
-	c, seq, err := w.publisher.load(ctx, in.Source, j.nature.digest)
+	if j.nature.digest != "" {
+		err = errors.Join(j.sameContent(), err)
+	}
+	if err != nil {
+		return j.refuse(err)
+	}
+	c, seq, err := j.publisher.load(ctx, j.in.Source, j.nature.digest)
 	if err != nil {
 		return err
 	}
-	if seq > 0 && c.Import != id {
+	if seq > 0 && c.Import != j.report.Import {
 		switch {
 		case c.Done && j.redrop:
+			if at, err := ksuid.Parse(c.Import); err == nil && at.Time().Equal(j.imported) {
+				return j.reclaim() // events of two imports of one second would have the same ids
+			}
 			c = checkpoint{} // a new import of known content
 		case c.Done:
 			j.report.DuplicateOf = c.Import
@@ -75,69 +97,115 @@ func (w *Watcher) process(ctx context.Context, in Inbox, id string) (err error) 
 			return j.refuse(&fileError{"E_KNOWN", fmt.Sprintf("this content was imported as %s, but the stream has forgotten it; if it must be imported again, use usher redrop", of)})
 		}
 	}
-	j.progress = w.work(in)
+	if err := j.room(); err != nil {
+		return err
+	}
+	j.progress = j.work(j.in)
 	defer j.progress.end()
-	if err := j.validate(ctx); err != nil {
+	err = j.validate(ctx)
+	good := j.report.Published
+	if j.report.Published = 0; c.Import == j.report.Import {
+		j.report.Published = c.Published
+	}
+	if err == nil {
+		err = j.unchanged()
+	}
+	if err != nil {
 		return j.refuse(err)
 	}
-	w.Metrics.StageSeconds.WithLabelValues("parse").Observe(time.Since(began).Seconds())
+	j.Metrics.StageSeconds.WithLabelValues("parse").Observe(time.Since(began).Seconds())
 	j.progress.of(j.report.Rows)
-	if j.report.Published > 0 && !(c.Import == id && c.Done) {
+	j.Fault.At("ingest.validated")
+	if good > 0 && !(c.Import == j.report.Import && c.Done) {
+		if err := j.try(fmt.Sprint("record ", c.Record)); err != nil {
+			return j.refuse(err)
+		}
 		if err := j.publish(ctx, c, seq); err != nil {
-			return err
+			return j.refuse(err)
 		}
 	}
-	w.Fault.At("ingest.published")
+	j.Fault.At("ingest.published")
 	return j.finish()
 }
 
-// open finds the file of a claim; nil means that there is nothing left to do. The
+// open finds the file of a claim; without a job there is nothing left to do. The
 // job is there beside a *fileError.
-func (w *Watcher) open(in Inbox, id string) (*job, error) {
+func (w *Watcher) open(f *folder, id string) (*job, error) {
 	imported, err := ksuid.Parse(id)
 	if err != nil {
 		return nil, err
 	}
-	j := &job{Watcher: w, in: in, dir: filepath.Join(in.work(), id)}
-	entries, err := os.ReadDir(j.dir)
+	claim, err := f.root.OpenRoot(claimPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, reason(err)
 	}
-	for _, e := range entries {
+	j := &job{Watcher: w, in: f.Inbox, folder: f, claim: claim, dir: filepath.Join(f.Dir, claimPath(id)), imported: imported.Time()}
+	err = names(claim, ".", func(name string) {
 		switch {
-		case e.Name() == redropMark:
+		case name == redropMark:
 			j.redrop = true
-		case !strings.HasPrefix(e.Name(), "."): // a draft of ours has a dot
-			j.name = e.Name()
+		case !strings.HasPrefix(name, "."): // what is ours has a dot
+			j.name = name
 		}
+	})
+	if err != nil {
+		return nil, errors.Join(reason(err), claim.Close())
 	}
 	if j.name == "" { // moved away; only the folder is left
-		return nil, os.RemoveAll(j.dir)
+		return nil, errors.Join(claim.Close(), f.root.RemoveAll(claimPath(id)))
 	}
 	j.report = Report{
-		Import: id, File: j.name, Source: in.Source, Errors: map[string]int{}, StartedAt: imported.Time().UTC(),
+		Import: id, File: cleanName(j.name), Source: f.Source, Errors: map[string]int{}, StartedAt: j.imported.UTC(),
 	}
-	j.claimed = claimedAt(filepath.Join(j.dir, j.name), imported.Time())
-	j.file, err = os.Open(filepath.Join(j.dir, j.name))
-	if errors.Is(err, fs.ErrPermission) {
+	j.file, j.taken, err = openPlain(claim, j.name)
+	j.claimed = j.claimedAt()
+	switch {
+	case errors.Is(err, errNotPlain):
+		err = &fileError{"E_SPECIAL", "this is a link, a pipe or a device; drop a copy of the file itself"}
+	case errors.Is(err, fs.ErrPermission):
 		err = &fileError{"E_UNREADABLE", "usher may not read this file; change its permissions and drop it again"}
+	case err != nil:
+		return nil, errors.Join(reason(err), claim.Close())
+	case j.taken.links > 1:
+		err = &fileError{"E_LINK", "this file has another name elsewhere (a hard link), under which it could still be changed; drop a copy"}
 	}
 	return j, err
 }
 
+func (j *job) close() {
+	if j.file != nil {
+		_ = j.file.Close() // only read
+	}
+	_ = j.claim.Close()
+}
+
 // claimedAt is when the file was renamed into its claim: its inode changed then,
 // and has not since. The id of the import knows that only to the second.
-func claimedAt(path string, imported time.Time) time.Time {
-	l, _ := lookAt(path) // gone: the error comes when it is opened
-	t := time.Unix(0, l.ctime).UTC()
-	if t.Before(imported) || t.After(time.Now()) {
-		return imported.UTC()
+func (j *job) claimedAt() time.Time {
+	t := time.Unix(0, j.taken.ctime).UTC()
+	if t.Before(j.imported) || t.After(time.Now()) {
+		return j.imported.UTC()
 	}
 	return t
 }
+
+// unchanged refuses a file that is not as it was when it was opened: somebody had
+// it open all the time, or opened it by another name.
+func (j *job) unchanged() error {
+	i, err := j.file.Stat()
+	if err != nil {
+		return err
+	}
+	if lookOf(i) != j.taken {
+		return errChanged
+	}
+	return nil
+}
+
+var errChanged = &fileError{"E_CHANGED", "the file was changed after it had been taken; drop it again when it is complete"}
 
 func (j *job) describe() {
 	r, n := &j.report, j.nature
@@ -157,17 +225,24 @@ func (j *job) adopt(c checkpoint) error {
 	if _, err := ksuid.Parse(c.Import); err != nil {
 		return err
 	}
-	to := filepath.Join(j.in.work(), c.Import)
-	if err := os.Rename(j.dir, to); err != nil {
-		if _, there := os.Stat(to); there == nil {
-			return errors.New("the same content is being imported right now")
-		}
-		return err
+	if _, there := lookAt(j.folder.root, claimPath(c.Import)); there {
+		return errors.New("the same content is being imported right now")
 	}
-	return nil // found under its new name by the next look
+	// Found under its new name by the next scan.
+	return j.folder.root.Rename(claimPath(j.report.Import), claimPath(c.Import))
 }
 
-func (j *job) refusedDraft() string { return filepath.Join(j.dir, ".refused.csv") }
+// reclaim gives a claim a later import id.
+func (j *job) reclaim() error {
+	id := ksuid.New()
+	if !id.Time().After(j.imported) {
+		return errors.New("the same content was imported this second")
+	}
+	return j.folder.root.Rename(claimPath(j.report.Import), claimPath(id.String()))
+}
+
+// refusedDraft is where refused rows are collected in the claim.
+const refusedDraft = ".refused.csv"
 
 // batch is what commits at once: events, and the progress that they are. Its
 // span begins with its first event, which carries the span's context.
@@ -190,125 +265,35 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 	read := make(chan error, 1)
 	go func() {
 		defer close(batches)
-		read <- j.batch(ctx, c, func(b batch) error {
-			select {
-			case batches <- b:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		read <- safely(func() error {
+			return j.batch(ctx, c, func(b batch) error {
+				select {
+				case batches <- b:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			})
 		})
 	}()
 	var err error
 	for b := range batches {
 		b.checkpoint.At = time.Now().UTC()
 		b.span.SetAttributes(tracing.Count(len(b.events)))
-		seq, err = j.publisher.commit(ctx, b.events, j.nature.digest, b.checkpoint, seq)
+		if err = j.unchanged(); err == nil {
+			seq, err = j.publisher.commit(ctx, b.events, j.nature.digest, b.checkpoint, seq)
+		}
 		b.span.Done(err)
 		if err != nil {
 			cancel()
 			break
 		}
+		c.Published = b.checkpoint.Published
 		j.progress.at(b.checkpoint.Record)
 	}
 	if readErr := <-read; err == nil {
 		err = readErr
 	}
+	j.report.Published = c.Published
 	return err
-}
-
-// refuse ends a file that cannot be imported; other errors pass.
-func (j *job) refuse(err error) error {
-	var f *fileError
-	if !errors.As(err, &f) {
-		return err
-	}
-	j.describe()
-	j.report.Code, j.report.Reason = f.code, f.text
-	return j.finish()
-}
-
-// finish writes the refused rows and the report, moves the original, counts, and
-// gives up the claim.
-func (j *job) finish() error {
-	if j.in.Source == event.SourceCanary {
-		return os.RemoveAll(j.dir) // nobody looks for a canary
-	}
-	r := &j.report
-	name := r.Import + "-" + shortName(j.name)
-	refused := filepath.Join(j.Config.Refused, j.in.Source, name+".refused.csv")
-	r.settle(filepath.ToSlash(filepath.Join("refused", j.in.Source, name+".refused.csv")))
-	r.FinishedAt = time.Now().UTC()
-	if _, err := os.Stat(j.refusedDraft()); err == nil && r.DuplicateOf == "" && (r.Code == "" || r.Code == "E_ALL_ROWS") {
-		if err := moveFile(j.refusedDraft(), refused); err != nil {
-			return err
-		}
-	}
-	target := filepath.Join(j.Archive, j.in.Source, name)
-	if r.Result == resultRefused {
-		target = filepath.Join(j.Config.Refused, j.in.Source, name)
-		r.Published = 0
-	}
-	if r.Result == resultDuplicate {
-		r.Published, r.Refused = 0, 0
-	}
-	if err := r.write(target); err != nil {
-		return err
-	}
-	if r.Result == resultArchived {
-		if err := j.rememberDigest(); err != nil {
-			return err
-		}
-	}
-	j.Fault.At("ingest.reported")
-	if err := moveFile(filepath.Join(j.dir, j.name), target); err != nil {
-		return err
-	}
-	j.Fault.At("ingest.archived")
-	j.count()
-	j.Log.Info("import finished", "source", j.in.Source, "import", r.Import, "result", r.Result, "code", r.Code,
-		"rows", r.Rows, "published", r.Published, "refused", r.Refused, "duplicate_of", r.DuplicateOf)
-	return os.RemoveAll(j.dir)
-}
-
-func (j *job) count() {
-	r, m := j.report, j.Metrics
-	m.Files.WithLabelValues(r.Source, r.Result).Inc()
-	m.Records.WithLabelValues(r.Source, "published", "").Add(float64(r.Published))
-	for code, n := range r.Errors {
-		m.Records.WithLabelValues(r.Source, "refused", code).Add(float64(n))
-	}
-}
-
-// digests remembers in the archive what was imported, for the day when the
-// stream has forgotten it.
-func (j *job) digestFile() string {
-	return filepath.Join(j.Archive, j.in.Source, ".digests", j.nature.digest)
-}
-
-func (j *job) rememberDigest() error {
-	if err := os.MkdirAll(filepath.Dir(j.digestFile()), 0o750); err != nil {
-		return err
-	}
-	return writeFile(j.digestFile(), []byte(j.report.Import))
-}
-
-// archivedBefore tells under which import the content was archived. The import
-// itself does not count: it may have died after it wrote its report.
-func (j *job) archivedBefore() (string, bool) {
-	b, err := os.ReadFile(j.digestFile())
-	return string(b), err == nil && string(b) != j.report.Import
-}
-
-// shortName leaves room for what is added to a name.
-func shortName(name string) string {
-	const most = 180
-	if len(name) <= most {
-		return name
-	}
-	ext := filepath.Ext(name)
-	if len(ext) > 16 {
-		ext = ""
-	}
-	return strings.ToValidUTF8(name[:most-len(ext)], "") + ext
 }

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,25 +19,6 @@ import (
 	"usher/metrics"
 	"usher/tracing"
 )
-
-// Inbox is one folder to watch.
-type Inbox struct {
-	Source string // names the event source
-	Dir    string
-	Region string // ISO 3166 country of phone numbers without a country code; "" refuses them
-
-	// Limits of a file, held against it before its first record is published.
-	// Beyond one the whole file is refused; 0 is no limit.
-	AllOrNothing      bool    // refuse the file when one row is refused
-	MaxRows           int     // rows of a file
-	MaxRefused        int     // refused rows
-	MaxRefusedPercent float64 // refused rows of 100, in files of more than 20
-}
-
-func (i Inbox) work() string { return filepath.Join(i.Dir, workFolder) }
-
-// workFolder is where claims are, inside the inbox so that a claim is a rename.
-const workFolder = ".usher"
 
 // Config joins a Watcher to its neighbours.
 type Config struct {
@@ -46,7 +30,10 @@ type Config struct {
 
 	Rescan time.Duration // between two looks that no file event asked for; default 2 s
 	Quiet  time.Duration // how long a file must not change where leases do not work; default 5 s
-	Empty  time.Duration // after which a file without a byte is taken as it is; default 10 s
+	Empty  time.Duration // after which a file without a byte is taken as it is; default 60 s
+	Settle time.Duration // how long a file written in place must not change; default 500 ms
+	Batch  int           // records that commit together with their checkpoint; default and at most 999
+	Dead   time.Duration // after which a watcher that does not sign its inbox is taken for dead; default 15 s
 
 	Metrics *metrics.Ingest
 	Tracer  tracing.Tracer
@@ -63,16 +50,25 @@ type Watcher struct {
 	waiting map[string]error // by inbox or import: why it waits
 }
 
-// New makes the folders. Its error says which one cannot be used.
+// New makes the folders. Its error says which one cannot be used. An inbox that
+// is away is no error: it is waited for.
 func New(c Config) (*Watcher, error) {
 	c.Rescan = orDefault(c.Rescan, 2*time.Second)
 	c.Quiet = orDefault(c.Quiet, 5*time.Second)
-	c.Empty = orDefault(c.Empty, 10*time.Second)
+	c.Empty = orDefault(c.Empty, time.Minute)
+	c.Settle = orDefault(c.Settle, writtenFor)
+	c.Dead = orDefault(c.Dead, 15*time.Second)
+	if c.Batch <= 0 || c.Batch > perBatch {
+		c.Batch = perBatch
+	}
 	for _, in := range c.Inboxes {
-		for _, dir := range []string{in.Dir, in.work(), filepath.Join(c.Archive, in.Source), filepath.Join(c.Refused, in.Source)} {
+		for _, dir := range []string{filepath.Join(c.Archive, in.Source), filepath.Join(c.Refused, in.Source)} {
 			if err := os.MkdirAll(dir, 0o750); err != nil {
-				return nil, fmt.Errorf("the inbox %s cannot be used: %w", in.Source, err)
+				return nil, fmt.Errorf("the folder for what comes out of the inbox %s cannot be made: %w", in.Source, err)
 			}
+		}
+		if err := os.MkdirAll(in.Dir, 0o750); err != nil {
+			c.Log.Error("the inbox cannot be made", "source", in.Source, "error", reason(err))
 		}
 	}
 	w := &Watcher{Config: c, waiting: map[string]error{}}
@@ -91,22 +87,27 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 // the next start goes on from there.
 func (w *Watcher) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	errs := make([]error, len(w.Inboxes))
-	for i, in := range w.Inboxes {
-		wg.Go(func() { errs[i] = w.watch(ctx, in) })
+	for _, in := range w.Inboxes {
+		wg.Go(func() { w.serve(ctx, in) })
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return nil
 }
 
-// Ready returns nil, or why files wait.
+// Ready returns nil, or why inboxes and files wait.
 func (w *Watcher) Ready() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, err := range w.waiting {
-		return err
+	const most = 3 // are said in full
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(w.waiting)) {
+		if len(errs) == most {
+			errs = append(errs, fmt.Errorf("and %d more", len(w.waiting)-most))
+			break
+		}
+		errs = append(errs, w.waiting[key])
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (w *Watcher) wait(key string, err error) {
@@ -119,67 +120,36 @@ func (w *Watcher) wait(key string, err error) {
 	}
 }
 
-// importers is how many files of an inbox are imported at once, so that a small
-// one does not wait for a huge one.
-const importers = 4
-
-// watch serves one inbox. The folder's lock makes this watcher the only one that
-// claims and imports there; another one stands by until the lock is free.
-func (w *Watcher) watch(ctx context.Context, in Inbox) error {
-	lock, err := w.lockInbox(ctx, in)
-	if lock == nil {
-		return err
-	}
-	defer lock.Close()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	slots := make(chan struct{}, importers)
-	active := map[string]bool{} // claims in work; owned by start and done
-	var mu sync.Mutex
-	start := func() {
-		ids, err := claims(in)
-		if err != nil {
-			w.Log.Error("the claims cannot be listed", "source", in.Source, "error", err)
-		}
-		for _, id := range ids {
-			mu.Lock()
-			busy := active[id]
-			active[id] = true
-			mu.Unlock()
-			if busy {
-				continue
-			}
-			wg.Go(func() {
-				defer func() { mu.Lock(); delete(active, id); mu.Unlock() }()
-				select {
-				case slots <- struct{}{}:
-				case <-ctx.Done():
-					return
-				}
-				defer func() { <-slots }()
-				w.finish(ctx, in, id)
-			})
-		}
-	}
-	return w.settle(ctx, in, start)
-}
-
-// finish imports a claim until it is done or ctx ends. What fails is tried again.
-func (w *Watcher) finish(ctx context.Context, in Inbox, id string) {
-	key := in.Source + "/" + id
+// finish imports a claim until it is done or ctx ends. What fails is tried again,
+// unless the folder is over.
+func (w *Watcher) finish(ctx context.Context, f *folder, id string, over func() bool) {
+	key := f.Source + "/" + id
 	defer w.wait(key, nil)
-	inWork := w.Metrics.ImportsInWork.WithLabelValues(in.Source) // also while it waits for the next try
+	inWork := w.Metrics.ImportsInWork.WithLabelValues(f.Source) // also while it waits for the next try
 	inWork.Inc()
 	defer inWork.Dec()
-	for attempt := 0; ; attempt++ {
-		err := w.runImport(ctx, in, id)
-		if err == nil || ctx.Err() != nil {
+	paused := ""
+	pause := func(reason string) {
+		for r, by := range map[string]float64{paused: -1, reason: 1} {
+			if r != "" {
+				w.Metrics.Paused.WithLabelValues(f.Source, r).Add(by)
+			}
+		}
+		paused = reason
+	}
+	defer pause("")
+	for attempt := 0; ctx.Err() == nil; attempt++ {
+		err := w.process(ctx, f, id)
+		if err == nil || ctx.Err() != nil || over() {
 			return
 		}
 		if attempt == 0 {
-			w.Log.Warn("an import waits and is tried again", "source", in.Source, "import", id, "error", err)
+			w.Log.Warn("an import waits and is tried again", "source", f.Source, "import", id, "error", err)
 		}
 		w.wait(key, fmt.Errorf("import %s waits: %w", id, err))
+		if now := pauseReason(err); now != paused {
+			pause(now)
+		}
 		w.Metrics.Retries.WithLabelValues("publish", "transient").Inc()
 		if !sleep(ctx, min(100*time.Millisecond<<min(attempt, 8), 10*time.Second)) {
 			return
@@ -187,36 +157,16 @@ func (w *Watcher) finish(ctx context.Context, in Inbox, id string) {
 	}
 }
 
-// runImport guards against a file that makes the importer panic: the process and
-// the other files go on.
-func (w *Watcher) runImport(ctx context.Context, in Inbox, id string) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the importer failed on this file (%T)", p)
-		}
-	}()
-	return w.process(ctx, in, id)
-}
-
-// lockInbox waits for the inbox's lock; nil without an error means that ctx ended.
-func (w *Watcher) lockInbox(ctx context.Context, in Inbox) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(in.work(), "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("the inbox %s cannot be locked: %w", in.Source, err)
+// pauseReason is one of metrics.PauseReasons.
+func pauseReason(err error) string {
+	var full *errRoom
+	switch {
+	case errors.As(err, &full), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "disk"
+	case errors.Is(err, errFull):
+		return "stream"
 	}
-	for first := true; ; first = false {
-		if tryLock(f) == nil {
-			w.wait(in.Source, nil)
-			return f, nil
-		}
-		if first {
-			w.Log.Warn("another watcher serves the inbox, standing by", "source", in.Source)
-			w.wait(in.Source, fmt.Errorf("another watcher serves the inbox %s", in.Source))
-		}
-		if !sleep(ctx, time.Second) {
-			return nil, f.Close()
-		}
-	}
+	return "other"
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

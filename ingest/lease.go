@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -11,11 +10,9 @@ import (
 type lease int
 
 const (
-	leaseFree lease = iota // nobody has the file open for writing
+	leaseFree lease = iota // nobody has the file open for writing; the lease is held
 	leaseBusy              // somebody has
 	leaseNone              // the system does not tell
 )
 
 func tryLock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
-
-func isCrossDevice(err error) bool { return errors.Is(err, unix.EXDEV) }

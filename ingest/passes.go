@@ -178,7 +178,7 @@ func (j *job) handBack(ctx context.Context, v verdict) (err error) {
 		return err
 	}
 	defer rs.close()
-	out, err := newRefusedRows(j.refusedDraft(), rs.columns)
+	out, err := newRefusedRows(j.claim, refusedDraft, rs.columns)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (j *job) handBack(ctx context.Context, v verdict) (err error) {
 		rec.cells = rs.original(rw)
 		return out.add(len(rs.columns), rec, errs)
 	}
-	return guarded(func() error {
+	return safely(func() error {
 		err := v.repeats.sorted(func(entries []entry) error {
 			for len(entries) > 0 {
 				n := 1
@@ -268,7 +268,7 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) (
 	trace, span := begin()
 	done := c.Record
 	encode := func() func([]row) []encoded {
-		e := &encoder{rules: newRules(j.in), key: j.Key, at: id.Time(), digest: j.nature.digest, from: event.Import{ID: c.Import, File: j.name}}
+		e := &encoder{rules: newRules(j.in), key: j.Key, at: id.Time(), digest: j.nature.digest, from: event.Import{ID: c.Import, File: j.report.File}}
 		return func(rows []row) []encoded {
 			out := make([]encoded, 0, len(rows))
 			for _, rw := range rows {
@@ -292,14 +292,15 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) (
 			c.Record = e.record
 			if e.body != nil {
 				events = append(events, headers.message(e, trace))
+				j.Fault.At("ingest.record")
 			}
-			if len(events) < perBatch && e.record < j.report.Rows {
+			if len(events) < j.Batch && e.record < j.report.Rows {
 				continue
 			}
 			c.Published += len(events)
 			c.Done = e.record == j.report.Rows
 			b := batch{span, events, c}
-			events = make([]*nats.Msg, 0, perBatch+1)
+			events = make([]*nats.Msg, 0, j.Batch+1)
 			if !c.Done {
 				trace, span = begin()
 			}

@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"runtime"
 	"sync"
@@ -63,7 +62,7 @@ func inOrder[T any](ctx context.Context, r *records, workers int, newWork func()
 			work := newWork()
 			for c := range jobs {
 				var res result
-				res.err = guarded(func() error { res.value = work(c.rows); return nil })
+				res.err = safely(func() error { res.value = work(c.rows); return nil })
 				c.done <- res
 			}
 		})
@@ -89,7 +88,7 @@ func inOrder[T any](ctx context.Context, r *records, workers int, newWork func()
 
 func readChunk(r *records) (rows []row, err error) {
 	rows = make([]row, 0, chunkRows)
-	err = guarded(func() error {
+	err = safely(func() error {
 		for len(rows) < chunkRows {
 			rw, err := r.next()
 			if err != nil {
@@ -100,16 +99,6 @@ func readChunk(r *records) (rows []row, err error) {
 		return nil
 	})
 	return rows, err
-}
-
-// guarded turns a panic into an error that names nobody.
-func guarded(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the importer failed on this file (%T)", p)
-		}
-	}()
-	return f()
 }
 
 func parallel() int { return max(1, min(runtime.GOMAXPROCS(0), 8)) }

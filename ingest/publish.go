@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -47,11 +48,28 @@ type publisher struct {
 	js      jetstream.JetStream
 	metrics *metrics.Ingest
 	fault   event.Fault
+
+	mu     sync.Mutex
+	stream jetstream.Stream
+}
+
+// users looks the stream up once.
+func (p *publisher) users(ctx context.Context) (jetstream.Stream, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stream != nil {
+		return p.stream, nil
+	}
+	s, err := p.js.Stream(ctx, event.StreamUsers)
+	if err == nil {
+		p.stream = s
+	}
+	return s, err
 }
 
 // load reads the checkpoint of a file's content; seq is 0 when there is none.
 func (p *publisher) load(ctx context.Context, source, digest string) (c checkpoint, seq uint64, err error) {
-	s, err := p.js.Stream(ctx, event.StreamUsers)
+	s, err := p.users(ctx)
 	if err != nil {
 		return c, 0, fmt.Errorf("stream %s: %w", event.StreamUsers, err)
 	}
@@ -94,6 +112,7 @@ func (p *publisher) commit(ctx context.Context, events []*nats.Msg, digest strin
 		}
 	}
 	last.Header.Set("Nats-Batch-Commit", "1")
+	p.fault.At("ingest.sent")
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	reply, err := nc.RequestMsgWithContext(ctx, last)

@@ -5,16 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"usher/event"
 )
 
 // Results of a file.
@@ -121,16 +120,17 @@ func (r Report) Text() string {
 	return b.String()
 }
 
-// write puts the report beside the file at path.
-func (r Report) write(path string) error {
+// write puts the report beside the file of the given name.
+func (r Report) write(folder *os.Root, name string, fault event.Fault) error {
 	j, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := writeFile(path+".report.json", append(j, '\n')); err != nil {
+	if err := replace(folder, name+".report.json", append(j, '\n')); err != nil {
 		return err
 	}
-	return writeFile(path+".report.txt", []byte(r.Text()))
+	fault.At("ingest.report")
+	return jot(folder, name+".report.txt", []byte(r.Text())) // the same again, for people
 }
 
 // refusedRows writes rows that were refused so that they can be mended and
@@ -141,8 +141,8 @@ type refusedRows struct {
 	rows int
 }
 
-func newRefusedRows(path string, columns []string) (*refusedRows, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
+func newRefusedRows(folder *os.Root, name string, columns []string) (*refusedRows, error) {
+	f, err := folder.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
 	if err != nil {
 		return nil, err
 	}
@@ -182,66 +182,4 @@ func (r *refusedRows) add(columns int, rec record, errs []rowError) error {
 func (r *refusedRows) close() error {
 	r.w.Flush()
 	return errors.Join(r.w.Error(), r.f.Sync(), r.f.Close())
-}
-
-// writeFile replaces a file so that a crash leaves the old one or the new one.
-func writeFile(path string, data []byte) error {
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, data, 0o640); err != nil {
-		return err
-	}
-	return moveFile(tmp, path)
-}
-
-// moveFile renames a file durably, across mounts by a synced copy. A source that
-// is gone while the target is there was moved before.
-func moveFile(from, to string) error {
-	if f, err := os.Open(from); err == nil {
-		err = errors.Join(f.Sync(), f.Close())
-		if err != nil {
-			return err
-		}
-	}
-	err := os.Rename(from, to)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, there := os.Stat(to); there == nil {
-			return nil
-		}
-	}
-	if isCrossDevice(err) {
-		err = copyFile(from, to)
-	}
-	if err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(to))
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	tmp := to + ".new"
-	out, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, to); err != nil {
-		return err
-	}
-	return os.Remove(from)
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -1,298 +1,359 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
-	"regexp"
-	"strings"
-	"sync"
-	"syscall"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
 	"github.com/segmentio/ksuid"
 )
+
+// A file is complete when nobody has it open for writing, which the kernel tells
+// by granting a read lease, and when it has not changed for a moment after that.
+// File events only say when to look; every decision comes from the file. Where
+// there are no leases, a longer quiet has to do.
 
 // candidate is a file that may be complete.
 type candidate struct {
 	look    look
-	seen    time.Time // when it was first seen
-	changed time.Time // when it was last found changed
-	whole   bool      // arrived with its bytes: a file event brought it, not a scan
+	seen    time.Time     // when it was first seen
+	quiet   time.Time     // since when nothing has changed and nobody was found writing
+	next    time.Time     // when to look again
+	backoff time.Duration // between two looks at a file that somebody has open
+	whole   bool          // it came with its bytes and was not written since: renamed into place
+	free    bool          // nobody had it open at the last look
+	said    bool          // that it has been here for long
 }
 
-// look is what tells that a file has changed.
-type look struct {
-	dev, ino     uint64
-	size         int64
-	mtime, ctime int64
-}
-
-// Times of the settle detector.
+// Times of the detector. They are measured on this process's clock: a file's own
+// times say little, because copying may preserve them.
 const (
-	step       = 50 * time.Millisecond  // between two looks at candidates
-	writtenFor = 600 * time.Millisecond // without a change, for a file written in place
-	leaseGrown = 50 * time.Millisecond  // for a file that was renamed into place
+	wholeFor   = 50 * time.Millisecond  // unchanged, for a file that was renamed into place
+	unwritten  = 100 * time.Millisecond // without a change before a lease is asked for
+	writtenFor = 500 * time.Millisecond // default of Config.Settle
+	mostWait   = 30 * time.Second       // that writers who come back can stretch this to
+	longest    = time.Second            // between two looks at a file that is open
+	calmDown   = time.Minute            // after which a stretched wait is halved
+	tooLong    = time.Hour              // after which a file that is not taken is spoken of
 )
 
-// settle watches the inbox until ctx ends, claims files that are complete and
-// calls start whenever there may be claims to import. File events are hints that
-// save time; every decision comes from looking at the file.
-func (w *Watcher) settle(ctx context.Context, in Inbox, start func()) error {
-	hints, done := w.hints(ctx, in)
-	defer done()
-	candidates := map[string]*candidate{} // by name
-	leases := true
-	rescan := time.NewTimer(0)
+// settler decides about the files of one folder. It is owned by settle.
+type settler struct {
+	*Watcher
+	f          *folder
+	candidates map[string]*candidate
+	leases     bool // they tell something on this file system
+	saidSlow   bool
+	wait       time.Duration // unchanged, for a file written in place
+	calmed     time.Time     // when wait was last changed
+	odd        map[string]time.Time
+	saidOdd    int
+}
+
+// settle claims the files of a folder as they become complete and queues them,
+// until ctx ends or the folder is another one.
+func (w *Watcher) settle(ctx context.Context, f *folder, h *hints, q *queue) error {
+	s := &settler{Watcher: w, f: f, candidates: map[string]*candidate{}, leases: !onNetwork(f.Dir), wait: w.Settle, odd: map[string]time.Time{}}
+	rescan, check := time.NewTimer(0), time.NewTicker(recheck)
 	defer rescan.Stop()
-	start()
+	defer check.Stop()
+	wake := time.NewTimer(0)
+	defer wake.Stop()
 	for {
-		var tick <-chan time.Time
-		if len(candidates) > 0 {
-			tick = time.After(step)
-		}
+		gone, overrun := false, false
+		var hinted map[string]hint
 		select {
 		case <-ctx.Done():
 			return nil
-		case name := <-hints:
-			w.consider(in, candidates, name, true)
+		case <-h.wake:
+			hinted, overrun, gone = h.take()
+			for name, what := range hinted {
+				s.hint(name, what)
+			}
 		case <-rescan.C:
-			w.scan(in, candidates)
-			start() // also what redrop and a dead watcher left
-			rescan.Reset(w.Rescan)
-		case <-tick:
+			overrun = true
+		case <-check.C:
+			gone = true
+		case <-wake.C:
 		}
-		claimed := false
-		for name, c := range candidates {
-			done, ok := w.decide(in, name, c, &leases)
-			claimed = claimed || ok
-			if done {
-				delete(candidates, name)
+		if gone {
+			if err := errors.Join(f.same(), f.lock.check()); err != nil {
+				return err
 			}
 		}
-		w.measure(in, candidates)
-		if claimed {
-			start()
+		if overrun {
+			if err := s.scan(q); err != nil {
+				return err
+			}
+			rescan.Reset(w.Rescan)
+		}
+		wake.Reset(s.look(q))
+	}
+}
+
+// hint takes what file events say. A file that is new and has its bytes already
+// was renamed into place, unless somebody is found writing.
+func (s *settler) hint(name string, what hint) {
+	now := time.Now()
+	c := s.candidates[name]
+	if c == nil {
+		if c = s.consider(name, now); c != nil {
+			c.whole = !what.written && c.look.size > 0
+			c.next = now.Add(wholeFor)
+		}
+		return
+	}
+	if l, ok := lookAt(s.f.root, name); ok && l.dev == c.look.dev && l.ino == c.look.ino {
+		if what.written {
+			c.change(s, l, now)
+		}
+		return
+	}
+	c.change(s, look{}, now)
+	c.next = now // another file under this name: the next look sees it
+}
+
+// scan looks at the whole folder, at claims that redrop and dead watchers left,
+// and at what has been lying here for long.
+func (s *settler) scan(q *queue) error {
+	now := time.Now()
+	odd := map[string]time.Time{}
+	err := names(s.f.root, ".", func(name string) {
+		switch {
+		case name == workFolder, nobodys(name):
+		case ignored(name):
+			odd[name] = now
+		case s.candidates[name] == nil && s.consider(name, now) == nil:
+			odd[name] = now
+		}
+	})
+	if err != nil {
+		return err
+	}
+	s.speakOf(odd, now)
+	ids, err := claims(s.f.root)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		q.add(id, func() int64 { return claimSize(s.f, id) })
+	}
+	s.measure(s.f.Source, s.candidates)
+	return nil
+}
+
+// speakOf says once an hour how many files lie here that usher leaves alone.
+func (s *settler) speakOf(odd map[string]time.Time, now time.Time) {
+	long := 0
+	for name := range odd {
+		if first, known := s.odd[name]; known {
+			odd[name] = first
+		}
+		if now.Sub(odd[name]) > tooLong {
+			long++
+		}
+	}
+	s.odd = odd
+	if long != s.saidOdd {
+		s.saidOdd = long
+		if long > 0 {
+			s.Log.Warn("files whose names say that they are on their way, or folders, have been in the inbox for an hour; rename them, or take them out", "source", s.f.Source, "files", long)
 		}
 	}
 }
 
-// measure shows what waits in the inbox.
-func (w *Watcher) measure(in Inbox, candidates map[string]*candidate) {
+// consider makes a candidate of what is no folder. A scan knows nothing of how
+// the file came, so it is not taken for whole.
+func (s *settler) consider(name string, now time.Time) *candidate {
+	l, ok := lookAt(s.f.root, name)
+	if !ok || l.kind == os.ModeDir {
+		return nil
+	}
+	c := &candidate{look: l, seen: now, quiet: now, next: now.Add(unwritten), backoff: wholeFor}
+	s.candidates[name] = c
+	return c
+}
+
+// change notes that the file is not as it was. One that had looked complete makes
+// usher more patient for a while.
+func (c *candidate) change(s *settler, l look, now time.Time) {
+	if c.free {
+		s.wait, s.calmed = min(2*s.wait, mostWait), now
+	}
+	c.look, c.quiet, c.whole, c.free, c.backoff = l, now, false, false, wholeFor
+	c.next = now.Add(unwritten)
+}
+
+// look decides about the candidates whose time has come and returns when the
+// next one's has.
+func (s *settler) look(q *queue) time.Duration {
+	now := time.Now()
+	if s.wait > s.Settle && now.Sub(s.calmed) > calmDown {
+		s.wait, s.calmed = max(s.wait/2, s.Settle), now
+	}
+	soon := s.Rescan
+	for name, c := range s.candidates {
+		if now.Before(c.next) {
+			soon = min(soon, c.next.Sub(now))
+			continue
+		}
+		s.decide(name, c, now, q)
+		if s.candidates[name] != nil {
+			soon = min(soon, c.next.Sub(now))
+		}
+	}
+	s.measure(s.f.Source, s.candidates)
+	return max(soon, time.Millisecond)
+}
+
+// decide claims the file when it is complete, or says when to look again.
+func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
+	l, ok := lookAt(s.f.root, name)
+	if !ok || l.kind == os.ModeDir {
+		delete(s.candidates, name)
+		return
+	}
+	if l != c.look {
+		c.change(s, l, now)
+		return
+	}
+	if !c.said && now.Sub(c.seen) > tooLong {
+		c.said = true
+		s.Log.Warn("a file has been in the inbox for an hour and is not complete: somebody still has it open, or it keeps changing", "source", s.f.Source, "bytes", l.size)
+	}
+	switch {
+	case !l.regular():
+		s.take(name, c, nil, q) // its import refuses it
+		return
+	case l.links > 1 && now.Sub(c.quiet) < s.Quiet: // linked into place: the other name may go yet
+		c.next = now.Add(unwritten)
+		return
+	case l.links > 1:
+		s.take(name, c, nil, q)
+		return
+	case l.size == 0 && now.Sub(c.quiet) < s.Empty:
+		c.next = c.quiet.Add(s.Empty)
+		return
+	}
+	file, opened, err := openPlain(s.f.root, name)
+	if err == nil {
+		defer file.Close()
+		if opened != c.look {
+			c.change(s, opened, now)
+			return
+		}
+	}
+	state := leaseNone
+	if s.leases && err == nil {
+		state = takeLease(file)
+	}
+	need := s.wait
+	switch state {
+	case leaseBusy:
+		if c.free {
+			c.change(s, l, now)
+		}
+		c.quiet, c.whole, c.free = now, false, false
+		c.next = now.Add(c.backoff)
+		c.backoff = min(2*c.backoff, longest)
+		return
+	case leaseNone:
+		need = s.Quiet
+		if err == nil && cutOff(file, l.size) {
+			need *= 4
+		}
+		if s.leases && err == nil && !s.saidSlow {
+			s.saidSlow = true
+			s.sayMode(s.f, "the file has another owner, and usher has no CAP_LEASE")
+		}
+	case leaseFree:
+		if c.whole {
+			need = wholeFor
+		}
+	}
+	c.free = true
+	if left := need - now.Sub(c.quiet); left > 0 {
+		if state == leaseFree {
+			giveLease(file)
+		}
+		c.next = now.Add(left)
+		return
+	}
+	s.take(name, c, file, q) // closing the file gives the lease back
+}
+
+// take claims a file and queues it.
+func (s *settler) take(name string, c *candidate, leased *os.File, q *queue) {
+	delete(s.candidates, name) // when it fails, the next scan finds it again
+	id, err := s.claim(s.f, name, c.look)
+	if err != nil {
+		if !errors.Is(err, os.ErrNotExist) {
+			s.Log.Warn("a file cannot be claimed, trying again", "source", s.f.Source, "error", reason(err))
+		}
+		return
+	}
+	_ = leased // until here, so that nobody begins to write in between
+	s.Metrics.StageSeconds.WithLabelValues("settle").Observe(time.Since(c.seen).Seconds())
+	s.Log.Info("file claimed", "source", s.f.Source, "import", id, "bytes", c.look.size)
+	q.add(id, func() int64 { return c.look.size })
+}
+
+// claim renames the file into a folder of its own, named by a fresh import id.
+func (w *Watcher) claim(f *folder, name string, l look) (id string, err error) {
+	id = ksuid.New().String()
+	if err := f.root.Mkdir(claimPath(id), 0o700); err != nil {
+		return "", err
+	}
+	to := claimPath(id) + "/" + name
+	w.Fault.At("ingest.claim")
+	if err := f.root.Rename(name, to); err != nil {
+		return "", errors.Join(err, f.root.Remove(claimPath(id)))
+	}
+	w.Fault.At("ingest.claimed")
+	if now, ok := lookAt(f.root, to); ok && (now.dev != l.dev || now.ino != l.ino) { // exchanged at the last moment
+		if _, there := lookAt(f.root, name); !there {
+			err := f.root.Rename(to, name)
+			return "", errors.Join(errors.New("the file was replaced while it was claimed"), err, f.root.Remove(claimPath(id)))
+		}
+	}
+	return id, nil
+}
+
+// cutOff reports that a file surely or maybe lacks its end: a ZIP or XLSX file
+// without its directory, or text whose last line has no end. Only asked where
+// nothing better tells.
+func cutOff(f *os.File, size int64) bool {
+	head := make([]byte, 4)
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return true
+	}
+	tail := make([]byte, min(size, 66<<10))
+	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
+		return true
+	}
+	switch {
+	case bytes.Equal(head, []byte("PK\x03\x04")):
+		return !bytes.Contains(tail, []byte("PK\x05\x06"))
+	case bytes.Equal(head[:2], []byte{0x1f, 0x8b}), bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return false // its import sees it
+	}
+	last := bytes.TrimRight(tail, "\x00 \t")
+	return len(last) == 0 || !bytes.ContainsAny(last[len(last)-1:], "\n\r]}")
+}
+
+// measure shows what waits in an inbox.
+func (w *Watcher) measure(source string, candidates map[string]*candidate) {
 	oldest := time.Duration(0)
 	for _, c := range candidates {
 		oldest = max(oldest, time.Since(c.seen))
 	}
-	w.Metrics.Waiting.WithLabelValues(in.Source).Set(float64(len(candidates)))
-	w.Metrics.OldestSeconds.WithLabelValues(in.Source).Set(oldest.Seconds())
+	w.Metrics.Waiting.WithLabelValues(source).Set(float64(len(candidates)))
+	w.Metrics.OldestSeconds.WithLabelValues(source).Set(oldest.Seconds())
 }
 
-// scan looks at the whole folder. A folder that is away is an outage, not an
-// empty inbox.
-func (w *Watcher) scan(in Inbox, candidates map[string]*candidate) {
-	entries, err := os.ReadDir(in.Dir)
-	if err != nil {
-		w.wait(in.Source, errors.New("the inbox "+in.Source+" cannot be read"))
-		w.Log.Error("the inbox cannot be read", "source", in.Source, "error", reason(err))
-		return
-	}
-	w.wait(in.Source, nil)
-	for _, e := range entries {
-		w.consider(in, candidates, e.Name(), false)
-	}
-}
-
-var rsyncName = regexp.MustCompile(`^\..+\.[A-Za-z0-9]{6}$`)
-
-// ignored tells names of files that are on their way or nobody's.
-func ignored(name string) bool {
-	l := strings.ToLower(name)
-	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~") || l == "thumbs.db" || l == "desktop.ini" || rsyncName.MatchString(name) {
-		return true
-	}
-	for _, suffix := range []string{".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp", "~"} {
-		if strings.HasSuffix(l, suffix) {
-			return true
-		}
-	}
-	return false
-}
-
-func (w *Watcher) consider(in Inbox, candidates map[string]*candidate, name string, hinted bool) {
-	if ignored(name) || candidates[name] != nil {
-		return
-	}
-	l, ok := lookAt(filepath.Join(in.Dir, name))
-	if !ok {
-		return
-	}
-	now := time.Now()
-	candidates[name] = &candidate{look: l, seen: now, changed: now, whole: hinted && l.size > 0}
-}
-
-// lookAt reports false for what is gone or no regular file.
-func lookAt(path string) (look, bool) {
-	i, err := os.Lstat(path)
-	if err != nil || !i.Mode().IsRegular() {
-		return look{}, false
-	}
-	l := look{size: i.Size(), mtime: i.ModTime().UnixNano()}
-	if s, ok := i.Sys().(*syscall.Stat_t); ok {
-		l.dev, l.ino, l.ctime = uint64(s.Dev), s.Ino, changeTime(s)
-	}
-	return l, true
-}
-
-// decide claims the file when it is complete. done means that it is no candidate
-// any more.
-func (w *Watcher) decide(in Inbox, name string, c *candidate, leases *bool) (done, claimed bool) {
-	path := filepath.Join(in.Dir, name)
-	l, ok := lookAt(path)
-	if !ok {
-		return true, false
-	}
-	now := time.Now()
-	if l != c.look {
-		c.look, c.changed, c.whole = l, now, false
-		return false, false
-	}
-	quiet := now.Sub(c.changed)
-	if l.size == 0 && quiet < w.Empty || quiet < leaseGrown {
-		return false, false
-	}
-	switch probe(path) {
-	case leaseBusy:
-		c.changed, c.whole = now, false // somebody writes
-		return false, false
-	case leaseNone:
-		if *leases {
-			*leases = false
-			w.Log.Warn("usher cannot ask whether a file is still open (another owner without CAP_LEASE, or a network folder): files must be quiet for a while", "source", in.Source, "quiet", w.Quiet)
-		}
-		if quiet < w.Quiet {
-			return false, false
-		}
-	case leaseFree:
-		if !c.whole && quiet < writtenFor {
-			return false, false
-		}
-	}
-	if err := w.claim(in, name, c); err != nil {
-		w.Log.Warn("a file cannot be claimed, trying again", "source", in.Source, "error", reason(err))
-		return true, false // the next scan finds it again
-	}
-	return true, true
-}
-
-// claim renames the file into a folder of its own, named by a fresh import id.
-func (w *Watcher) claim(in Inbox, name string, c *candidate) error {
-	id := ksuid.New().String()
-	dir := filepath.Join(in.work(), id)
-	if err := os.Mkdir(dir, 0o750); err != nil {
-		return err
-	}
-	if err := os.Rename(filepath.Join(in.Dir, name), filepath.Join(dir, name)); err != nil {
-		return errors.Join(err, os.Remove(dir))
-	}
-	w.Metrics.StageSeconds.WithLabelValues("settle").Observe(time.Since(c.seen).Seconds())
-	w.Log.Info("file claimed", "source", in.Source, "import", id, "bytes", c.look.size)
-	w.Fault.At("ingest.claimed")
-	return nil
-}
-
-// claims lists the import ids that are in work or wait for it.
-func claims(in Inbox) ([]string, error) {
-	entries, err := os.ReadDir(in.work())
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, e := range entries {
-		if _, err := ksuid.Parse(e.Name()); err == nil && e.IsDir() {
-			ids = append(ids, e.Name())
-		}
-	}
-	return ids, nil
-}
-
-// hints yields the names that file events bring. Without a watch, because the
-// system has no more of them or the folder is away, the scan finds everything,
-// just later. wait returns when ctx has ended and nothing is left of it.
-func (w *Watcher) hints(ctx context.Context, in Inbox) (names <-chan string, wait func()) {
-	out := make(chan string, 1024)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for ctx.Err() == nil {
-			err := watchOnce(ctx, in.Dir, out)
-			if err != nil && ctx.Err() == nil {
-				w.Log.Warn("file events are not available for now, looking from time to time", "source", in.Source, "error", reason(err))
-			}
-			sleep(ctx, 5*time.Second)
-		}
-	})
-	return out, wg.Wait
-}
-
-// watchOnce forwards events until ctx ends or the watch is lost. When nobody
-// takes a hint in time it is dropped; the scan does not need it.
-func watchOnce(ctx context.Context, dir string, out chan<- string) error {
-	fw, err := fsnotify.NewWatcher()
-	if err != nil {
-		return err
-	}
-	defer fw.Close()
-	if err := fw.Add(dir); err != nil {
-		return err
-	}
-	watched, _ := lookAtFolder(dir)
-	check := time.NewTicker(2 * time.Second)
-	defer check.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case err := <-fw.Errors:
-			return err
-		case <-check.C: // an unmount removes the watch without a word
-			if now, ok := lookAtFolder(dir); !ok || now != watched {
-				return errors.New("the folder was replaced")
-			}
-		case e := <-fw.Events:
-			if filepath.Clean(e.Name) == filepath.Clean(dir) && e.Has(fsnotify.Remove|fsnotify.Rename) {
-				return errors.New("the folder was removed")
-			}
-			if e.Has(fsnotify.Create | fsnotify.Write) {
-				select {
-				case out <- filepath.Base(e.Name):
-				default:
-				}
-			}
-		}
-	}
-}
-
-// lookAtFolder identifies the folder itself, whatever is in it.
-func lookAtFolder(dir string) ([2]uint64, bool) {
-	i, err := os.Stat(dir)
-	if err != nil {
-		return [2]uint64{}, false
-	}
-	s, ok := i.Sys().(*syscall.Stat_t)
-	if !ok {
-		return [2]uint64{}, true
-	}
-	return [2]uint64{uint64(s.Dev), s.Ino}, true
-}
-
-// reason is an error of the file system without the path, which may name people.
-func reason(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
+// sayMode says that a folder is taken slowly, and why.
+func (w *Watcher) sayMode(f *folder, cause string) {
+	w.Log.Warn("usher cannot ask whether a file is still open, so files must be quiet for a while", "source", f.Source, "quiet", w.Quiet, "cause", cause)
 }

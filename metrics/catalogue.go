@@ -49,7 +49,7 @@ func Catalogue() []Metric {
 
 func ours() []Metric {
 	return []Metric{
-		filesTotal, recordsTotal, importRows, importsInWork, inboxWaiting, inboxOldest,
+		filesTotal, recordsTotal, importRows, importsInWork, inboxWaiting, inboxOldest, inboxAway, importsPaused, watchLost,
 		eventsPublished, stageSeconds, retriesTotal,
 		bridgeMessages, consumerPending, consumerLag, intakeLatency, breakerOpen,
 		eventsTotal, finishedTotal, verificationWait, welcomeLatency,

@@ -39,6 +39,9 @@ type Ingest struct {
 	ImportsInWork *prometheus.GaugeVec   // source
 	Waiting       *prometheus.GaugeVec   // source
 	OldestSeconds *prometheus.GaugeVec   // source
+	Away          *prometheus.GaugeVec   // source
+	Paused        *prometheus.GaugeVec   // source, reason
+	WatchLost     *prometheus.CounterVec // source, cause
 }
 
 // NewIngest registers the collectors of the watch role for the given inboxes and
@@ -52,6 +55,9 @@ func NewIngest(reg prometheus.Registerer, shared *Shared, codes []string, source
 		ImportsInWork: importsInWork.with("source", sources...).GaugeVec(reg),
 		Waiting:       inboxWaiting.with("source", sources...).GaugeVec(reg),
 		OldestSeconds: inboxOldest.with("source", sources...).GaugeVec(reg),
+		Away:          inboxAway.with("source", sources...).GaugeVec(reg),
+		Paused:        importsPaused.with("source", sources...).GaugeVec(reg),
+		WatchLost:     watchLost.with("source", sources...).CounterVec(reg),
 	}
 }
 

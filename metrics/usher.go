@@ -80,6 +80,31 @@ var (
 	}
 )
 
+// PauseReasons say what an import waits for.
+var PauseReasons = []string{"disk", "stream", "bridge", "other"}
+
+// WatchCauses say why file events cannot be had.
+var WatchCauses = []string{"overflow", "limit", "silent", "other"}
+
+// Trouble of the intake.
+var (
+	importsPaused = Metric{
+		Name: "usher_imports_paused", Kind: Gauge, Unit: "imports", Role: "watch",
+		Help:   "Imports that stand still: a disk is full, the stream is, the bridge is far behind, or something else is away.",
+		Labels: []Label{labelSource, {Name: "reason", Values: PauseReasons}},
+	}
+	inboxAway = Metric{
+		Name: "usher_inbox_away", Kind: Gauge, Unit: "0 or 1", Role: "watch",
+		Help:   "1 while an inbox is not there, or another watcher serves it.",
+		Labels: []Label{labelSource},
+	}
+	watchLost = Metric{
+		Name: "usher_watch_lost_total", Kind: Counter, Unit: "times", Role: "watch",
+		Help:   "Times that file events were lost or could not be had, so that files were found by looking.",
+		Labels: []Label{labelSource, {Name: "cause", Values: WatchCauses}},
+	}
+)
+
 // Events and stages.
 var (
 	eventsPublished = Metric{

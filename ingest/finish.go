@@ -1,0 +1,104 @@
+package ingest
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"usher/event"
+)
+
+// refuse ends a file that cannot be imported; other errors pass.
+func (j *job) refuse(err error) error {
+	var f *fileError
+	if !errors.As(err, &f) {
+		return err
+	}
+	j.report.Code, j.report.Reason = f.code, f.text
+	return j.finish()
+}
+
+// finish writes the refused rows and the report, moves the original, counts, and
+// gives up the claim. Each step is durable before the next, and is the same when
+// it is done again.
+func (j *job) finish() error {
+	if j.in.Source == event.SourceCanary {
+		return j.done() // nobody looks for a canary
+	}
+	archive, err := os.OpenRoot(filepath.Join(j.Archive, j.in.Source))
+	if err != nil {
+		return reason(err)
+	}
+	defer archive.Close()
+	refused, err := os.OpenRoot(filepath.Join(j.Config.Refused, j.in.Source))
+	if err != nil {
+		return reason(err)
+	}
+	defer refused.Close()
+
+	r := &j.report
+	name := r.Import + "-" + r.File
+	r.settle(filepath.ToSlash(filepath.Join("refused", j.in.Source, name+".refused.csv")))
+	r.FinishedAt = time.Now().UTC()
+	if r.Result == resultDuplicate {
+		r.Published, r.Refused = 0, 0
+	} else if _, there := lookAt(j.claim, refusedDraft); there && (r.Code == "" || r.Code == "E_ALL_ROWS") {
+		j.Fault.At("ingest.refusing")
+		if err := move(j.claim, refusedDraft, refused, name+".refused.csv"); err != nil {
+			return err
+		}
+	}
+	j.Fault.At("ingest.refused")
+	to := archive
+	if r.Result == resultRefused {
+		to = refused
+	}
+	if err := r.write(to, name, j.Fault); err != nil {
+		return err
+	}
+	if r.Result == resultArchived {
+		if err := j.rememberDigest(archive); err != nil {
+			return err
+		}
+	}
+	j.Fault.At("ingest.reported")
+	if err := move(j.claim, j.name, to, name); err != nil {
+		return err
+	}
+	j.Fault.At("ingest.archived")
+	j.count()
+	j.Log.Info("import finished", "source", j.in.Source, "import", r.Import, "result", r.Result, "code", r.Code,
+		"rows", r.Rows, "published", r.Published, "refused", r.Refused, "duplicate_of", r.DuplicateOf)
+	return j.done()
+}
+
+// done removes the claim.
+func (j *job) done() error { return j.folder.root.RemoveAll(claimPath(j.report.Import)) }
+
+func (j *job) count() {
+	r, m := j.report, j.Metrics
+	m.Files.WithLabelValues(r.Source, r.Result).Inc()
+	m.Records.WithLabelValues(r.Source, "published", "").Add(float64(r.Published))
+	for code, n := range r.Errors {
+		m.Records.WithLabelValues(r.Source, "refused", code).Add(float64(n))
+	}
+}
+
+// digests is the folder in the archive that remembers what was imported, for the
+// day when the stream has forgotten it.
+const digests = ".digests"
+
+func (j *job) rememberDigest(archive *os.Root) error {
+	if err := archive.Mkdir(digests, 0o750); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return jot(archive, digests+"/"+j.nature.digest, []byte(j.report.Import)) // an empty one still says "known"
+}
+
+// archivedBefore tells under which import the content was archived. The import
+// itself does not count: it may have died after it wrote its report.
+func (j *job) archivedBefore() (string, bool) {
+	b, err := os.ReadFile(filepath.Join(j.Archive, j.in.Source, digests, j.nature.digest))
+	return string(b), err == nil && string(b) != j.report.Import
+}

@@ -1,0 +1,75 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/segmentio/ksuid"
+)
+
+// Redrop gives a copy of the file to the watcher of the inbox as a new import,
+// whether its content is known or not. copied, if not nil, is told how much of it
+// is done. It returns the import's id.
+func Redrop(file string, in Inbox, copied func(done, total int64)) (id string, err error) {
+	root, err := os.OpenRoot(in.Dir)
+	if err != nil {
+		return "", fmt.Errorf("the inbox cannot be opened: %w", reason(err))
+	}
+	defer root.Close()
+	if err := root.Mkdir(workFolder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", fmt.Errorf("the inbox cannot be written: %w", reason(err))
+	}
+	from, err := os.Open(file)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file, reason(err))
+	}
+	defer from.Close()
+	info, err := from.Stat()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file, reason(err))
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s: %w", file, errNotPlain)
+	}
+	id = ksuid.New().String()
+	draft := path.Join(workFolder, ".draft-"+id)
+	if err := root.Mkdir(draft, 0o700); err != nil {
+		return "", fmt.Errorf("the inbox cannot be written: %w", reason(err))
+	}
+	name := filepath.Base(file)
+	if ignored(name) { // it is meant, whatever its name says
+		name = "redrop-" + name
+	}
+	err = fill(root, path.Join(draft, name), from, info.Size(), copied)
+	if err == nil {
+		err = replace(root, path.Join(draft, redropMark), nil)
+	}
+	if err == nil {
+		err = root.Rename(draft, claimPath(id))
+	}
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("the copy failed: %w", reason(err)), root.RemoveAll(draft))
+	}
+	return id, syncFolder(root, workFolder)
+}
+
+func fill(root *os.Root, name string, from io.Reader, size int64, copied func(done, total int64)) error {
+	to, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
+	if err != nil {
+		return err
+	}
+	done := int64(0)
+	_, err = io.Copy(to, readerFunc(func(p []byte) (int, error) {
+		n, err := from.Read(p)
+		done += int64(n)
+		if copied != nil {
+			copied(done, size)
+		}
+		return n, err
+	}))
+	return errors.Join(err, to.Sync(), to.Close())
+}

@@ -1,0 +1,52 @@
+package ingest
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// reserve is what stays free on every disk that an import writes to.
+const reserve = 16 << 20
+
+// errRoom says that a disk is too full to begin.
+type errRoom struct {
+	folder     string
+	need, free uint64
+}
+
+func (e *errRoom) Error() string {
+	return fmt.Sprintf("the disk of the %s has %d MB free, %d MB are needed to begin; it goes on when there is room", e.folder, e.free>>20, e.need>>20)
+}
+
+// room looks before the first record is published whether what comes out of this
+// file has room: refused rows may be as long as the file, and across mounts the
+// original is copied. The refused rows are collected in the claim.
+func (j *job) room() error {
+	size := uint64(max(j.nature.size, 0))
+	here, err := placeOf(j.in.Dir)
+	if err != nil {
+		return reason(err)
+	}
+	for _, f := range []struct{ name, dir string }{
+		{"inbox", j.in.Dir},
+		{"archive", filepath.Join(j.Archive, j.in.Source)},
+		{"folder of refused rows", filepath.Join(j.Config.Refused, j.in.Source)},
+	} {
+		need := uint64(reserve)
+		if p, err := placeOf(f.dir); err != nil {
+			return reason(err)
+		} else if f.name == "inbox" || p.dev != here.dev {
+			need += size
+		}
+		var s unix.Statfs_t
+		if err := unix.Statfs(f.dir, &s); err != nil {
+			return err
+		}
+		if free := s.Bavail * uint64(s.Bsize); free < need {
+			return &errRoom{f.name, need, free}
+		}
+	}
+	return nil
+}
