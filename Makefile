@@ -42,6 +42,7 @@ test: ## run every test (under ten minutes once the build cache is warm)
 soak: ## for longer: kill tests five times over, chaos over 1,000 users, 100,000 pairs in any order, fuzzing for ten minutes
 	$(GO) test -tags $(TAGS) -count=5 -timeout 60m -run TestKilled ./app/e2e
 	USHER_SOAK_CHAOS=1000 $(GO) test -tags $(TAGS) -timeout 60m -run TestChaos -v ./app/e2e
+	USHER_SOAK_FILES=20000 USHER_SOAK_KILLED_FILES=20 $(GO) test -timeout 60m -run 'Burst|KilledAtRandomPoints' ./ingest
 	USHER_SOAK_PAIRS=100000 $(GO) test -timeout 60m -run TestAnyOrder ./bridge
 	for f in FuzzSplitter FuzzCheck FuzzParseEmail; do $(GO) test -run xxx -fuzz $$f -fuzztime 200s ./ingest || exit 1; done
 
