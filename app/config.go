@@ -81,8 +81,15 @@ type Intake struct {
 	IDKeyFile string            `name:"id-key-file" help:"File with that key." type:"path" placeholder:"FILE"`
 }
 
+// Content is what messages say.
+type Content struct {
+	Templates string `help:"Folder with messages of your own, in the place of those that come with usher." type:"path" placeholder:"DIR"`
+}
+
 // Delivery is how messages go out. Without a server, messages go to the catcher.
 type Delivery struct {
+	Content `embed:""`
+
 	SMTPAddr         string `name:"smtp-addr" help:"SMTP server that takes the e-mail." placeholder:"HOST:PORT"`
 	SMTPTLS          string `name:"smtp-tls" help:"TLS towards it: none, starttls or tls." default:"starttls" enum:"none,starttls,tls"`
 	SMTPUsername     string `name:"smtp-username" help:"User name there." placeholder:"NAME"`
@@ -96,7 +103,9 @@ type Delivery struct {
 	SMSFrom          string `name:"sms-from" help:"Sender of text messages." default:"+15005550006" placeholder:"NUMBER"`
 	OnUnknown        string `help:"What to do when nobody can tell whether a message went out: resend or hold." default:"resend" enum:"resend,hold"`
 
-	MaxPause time.Duration `help:"Longest pause before the next try, whatever the trouble and whatever the provider asks for." default:"1h"`
+	Providers       string        `help:"YAML file with several providers of each channel, or such that the flags do not describe; see docs/delivery.md." type:"path" placeholder:"FILE"`
+	AllowRecipients []string      `help:"Only these get messages, so that a test system cannot reach real people: addresses, @domains, numbers or their beginnings as +4930*." placeholder:"RECIPIENT"`
+	MaxPause        time.Duration `help:"Longest pause before the next try, whatever the trouble and whatever the provider asks for." default:"1h"`
 }
 
 // Accounts are where the accounts of approved users are made usable.
@@ -186,7 +195,7 @@ func (c Config) Validate() error {
 			bad("--%s and --%s-file: give one of them", s.flag, s.flag)
 		}
 	}
-	if c.Canary > 0 && c.SMTPAddr != "" && c.CanaryEmail == "" {
+	if c.Canary > 0 && (c.SMTPAddr != "" || c.Providers != "") && c.CanaryEmail == "" {
 		bad("--canary-email: a real mail server is configured, so say which address takes the canary's messages")
 	}
 	if u, err := url.Parse(c.TemporalUIOrigin); c.TemporalUIOrigin != "" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != c.TemporalUIOrigin) {

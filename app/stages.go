@@ -11,14 +11,16 @@ import (
 	"usher/console"
 	"usher/ingest"
 	"usher/metrics"
-	"usher/notify"
 	"usher/streams"
 	"usher/workflows"
 )
 
 func (p *process) startCatcher(ctx context.Context) (err error) {
-	if !p.Up || p.SMTPAddr != "" && p.SMSURL != "" {
+	if !p.Up {
 		return nil
+	}
+	if mail, text, err := p.Delivery.named(); err != nil || mail && text {
+		return err
 	}
 	rules, err := secret("catcher-chaos", p.CatcherChaos, p.CatcherChaosFile)
 	if err != nil {
@@ -117,33 +119,4 @@ func (p *process) startProducers(ctx context.Context) error {
 	}
 	p.life.start(ctx, parts...)
 	return nil
-}
-
-func (p *process) sender(m *metrics.Worker) (*notify.Sender, error) {
-	password, err := secret("smtp-password", p.SMTPPassword, p.SMTPPasswordFile)
-	if err != nil {
-		return nil, err
-	}
-	token, err := secret("sms-token", p.SMSToken, p.SMSTokenFile)
-	if err != nil {
-		return nil, err
-	}
-	mail := notify.SMTPConfig{
-		Addr: p.SMTPAddr, TLS: p.SMTPTLS, Username: p.SMTPUsername, Password: password, From: p.MailFrom,
-		CertificateEnds: func(at time.Time) { p.figures.CertificateExpiry.WithLabelValues("smtp").Set(float64(at.Unix())) },
-	}
-	sms := notify.SMSConfig{URL: p.SMSURL, AccountSID: p.SMSAccount, AuthToken: token, From: p.SMSFrom}
-	if mail.Addr == "" {
-		if p.catcher == nil {
-			return nil, errors.New("--smtp-addr is needed: without it nobody can be welcomed by e-mail")
-		}
-		mail.Addr, mail.TLS = p.addr.CatcherSMTP, "none"
-	}
-	if sms.URL == "" {
-		if p.catcher == nil {
-			return nil, errors.New("--sms-url is needed: without it nobody can be welcomed by text message")
-		}
-		sms.URL = "http://" + p.addr.CatcherHTTP
-	}
-	return notify.New(notify.Config{Ledger: p.people, SMTP: mail, SMS: sms, OnUnknown: p.OnUnknown, MaxPause: p.MaxPause, Metrics: m, Log: p.Log, Fault: p.Fault})
 }

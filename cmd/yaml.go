@@ -72,6 +72,12 @@ func (s fileSettings) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any,
 		}
 		slices.Sort(pairs)
 		return strings.Join(pairs, ";"), nil
+	case []any:
+		var items []string
+		for _, e := range v {
+			items = append(items, fmt.Sprint(e))
+		}
+		return strings.Join(items, ","), nil
 	default:
 		return fmt.Sprint(v), nil
 	}

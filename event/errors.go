@@ -55,6 +55,27 @@ func RetryDelay(err error) (time.Duration, bool) {
 	return r.d, true
 }
 
+type paused struct{ retryAfter }
+
+// Paused marks err as one that says nothing about the thing that was tried:
+// whoever takes such things takes none for d, so this was no try. RetryDelay
+// returns d. Paused(nil, d) is nil.
+func Paused(err error, d time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return &paused{retryAfter{err, d}}
+}
+
+// Unwrap yields the part that RetryDelay knows.
+func (e *paused) Unwrap() error { return &e.retryAfter }
+
+// IsPaused reports whether err, or an error it wraps, was marked by Paused.
+func IsPaused(err error) bool {
+	var p *paused
+	return errors.As(err, &p)
+}
+
 // Fault is a hook that tests use to stop a process at a named point, so that a
 // kill is a kill at a known place. A nil Fault does nothing.
 type Fault func(point string)

@@ -53,7 +53,7 @@ func ours() []Metric {
 		eventsPublished, stageSeconds, retriesTotal,
 		bridgeMessages, consumerPending, consumerLag, intakeLatency, breakerOpen,
 		eventsTotal, finishedTotal, verificationWait, welcomeLatency,
-		notifyAttempts, notifyMessages, notifyCopies, accountAttempts,
+		notifyAttempts, notifyMessages, notifyCopies, notifyPaused, smsSegments, accountAttempts,
 		people, peopleOldest, deadLetters, deadLettersOldest,
 		auditFailures,
 		canaryRuns, canarySeconds, canaryLast,

@@ -10,7 +10,11 @@
 // fit in one process: nothing is registered globally.
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"usher/event"
+)
 
 // Shared are the collectors that more than one stage moves.
 type Shared struct {
@@ -127,6 +131,8 @@ type Worker struct {
 	Attempts *prometheus.CounterVec // channel, provider, result, reason
 	Messages *prometheus.CounterVec // channel, provider, outcome
 	Copies   *prometheus.CounterVec // channel, provider
+	Paused   *prometheus.GaugeVec   // channel, provider, reason
+	Segments *prometheus.CounterVec // provider, encoding
 
 	AccountAttempts *prometheus.CounterVec // target, step, result, reason
 }
@@ -142,6 +148,8 @@ func NewWorker(reg prometheus.Registerer, shared *Shared) *Worker {
 		Attempts:       later(notifyAttempts).CounterVec(reg),
 		Messages:       later(notifyMessages).CounterVec(reg),
 		Copies:         later(notifyCopies).CounterVec(reg),
+		Paused:         later(notifyPaused).GaugeVec(reg),
+		Segments:       later(smsSegments).CounterVec(reg),
 
 		AccountAttempts: accountAttempts.CounterVec(reg),
 	}
@@ -174,6 +182,13 @@ func (w *Worker) Provider(channel, provider string, reasons []string) {
 		w.Messages.WithLabelValues(channel, provider, outcome)
 	}
 	w.Copies.WithLabelValues(channel, provider)
+	for _, reason := range Troubles {
+		w.Paused.WithLabelValues(channel, provider, reason)
+	}
+	if channel == event.ChannelSMS {
+		w.Segments.WithLabelValues(provider, "gsm7")
+		w.Segments.WithLabelValues(provider, "ucs2")
+	}
 }
 
 // Console are the collectors of the console role, set from its read model.

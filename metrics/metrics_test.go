@@ -17,6 +17,7 @@ func everything(reg prometheus.Registerer) {
 	w := NewWorker(reg, s)
 	w.Provider("email", "smtp", []string{"transient"})
 	w.Account("scim", []string{"transient"})
+	w.Provider("sms", "twilio", []string{"transient"})
 	NewConsole(reg)
 	NewCanary(reg)
 	NewServer(reg)

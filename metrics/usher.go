@@ -186,7 +186,20 @@ var (
 		Help:   "Messages sent again because nobody could tell whether the first try went out: the user may have two.",
 		Labels: []Label{labelChannel, labelProvider},
 	}
+	notifyPaused = Metric{
+		Name: "usher_notify_provider_paused", Kind: Gauge, Unit: "0 or 1", Role: "worker",
+		Help:   "1 while a provider is not asked because of its own trouble; its messages wait, and none of their attempts is used up.",
+		Labels: []Label{labelChannel, labelProvider, {Name: "reason", Values: Troubles}},
+	}
+	smsSegments = Metric{
+		Name: "usher_sms_segments_total", Kind: Counter, Unit: "segments", Role: "worker",
+		Help:   "Text messages as providers charge them: a long one, or one with a character beyond GSM 03.38, is several.",
+		Labels: []Label{labelProvider, {Name: "encoding", Values: []string{"gsm7", "ucs2"}}},
+	}
 )
+
+// Troubles are the troubles that pause a provider.
+var Troubles = []string{"config", "sender_rejected", "rate_limited", "transient"}
 
 // accountAttempts is about the target of accounts; its zeros are made when one is
 // configured.
@@ -271,7 +284,7 @@ var (
 	certificateExpiry = Metric{
 		Name: "usher_certificate_expiry_timestamp_seconds", Kind: Gauge, Unit: "seconds since 1970", Role: "all",
 		Help:   "When the certificate that a peer showed last ends.",
-		Labels: []Label{{Name: "peer", Values: []string{"nats", "smtp"}}}, Zeros: [][]string{},
+		Labels: []Label{{Name: "peer", By: "nats, and the configured providers of e-mail"}}, Zeros: [][]string{},
 	}
 	samplerErrors = Metric{
 		Name: "usher_sampler_errors_total", Kind: Counter, Unit: "samples", Role: "all",

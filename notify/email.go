@@ -1,13 +1,17 @@
 package notify
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/mail"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -21,19 +25,41 @@ import (
 	"usher/tracing"
 )
 
-// SMTPConfig is the server that takes the e-mail.
+// SMTPConfig is a server that takes e-mail.
 type SMTPConfig struct {
-	Addr     string // host:port
-	TLS      string // "none", "starttls" or "tls"
-	Username string // "" means no authentication
-	Password string
-	From     string // an address, with a name or without
-	TLSConf  *tls.Config
+	Name         string    `yaml:"name"`
+	Addr         string    `yaml:"smtp"`     // HOST:PORT
+	TLS          string    `yaml:"tls"`      // starttls (default), tls, or none; never less than it says
+	CAFile       string    `yaml:"ca_file"`  // PEM, of a certification authority that systems do not know
+	Helo         string    `yaml:"helo"`     // how usher calls itself; default this machine's full name
+	Username     string    `yaml:"username"` // "" means no authentication
+	Password     string    `yaml:"password"`
+	PasswordFile string    `yaml:"password_file"`
+	From         string    `yaml:"from"` // an address, with a name or without
+	DKIM         *DKIM     `yaml:"dkim"`
+	Reasons      ReasonMap `yaml:"reasons"` // of replies, as "550" or "550 5.7.1"; they go before what usher knows
+	Rate         Rate      `yaml:"rate"`    // of this process; 0 is no limit
+
+	Connections   int           `yaml:"connections"`             // open at once, default 10
+	PerConnection int           `yaml:"messages_per_connection"` // default 100
+	Idle          time.Duration `yaml:"idle"`                    // until an unused connection is closed, default 10 s
+	StepTimeout   time.Duration `yaml:"step_timeout"`            // of each reply before the final dot, default 1 min
+	AnswerTimeout time.Duration `yaml:"answer_timeout"`          // of the reply after it, default 10 min (RFC 5321, 4.5.3.2.6)
+
+	TLSConf *tls.Config `yaml:"-"` // instead of the system's
 
 	// CertificateEnds is told when the server's certificate ends, at each
 	// connection; nil: nobody asks.
-	CertificateEnds func(time.Time)
+	CertificateEnds func(time.Time) `yaml:"-"`
 }
+
+// Limits of steps before the moment from which on a provider may have the
+// message. RFC 5321 allows a server five minutes for each; one that takes longer
+// than this will not take the message.
+const stepTimeout = time.Minute
+
+// answerTimeout of SMTP is the standard's: a shorter wait makes copies (RFC 1047).
+const answerTimeout = 10 * time.Minute
 
 func (c SMTPConfig) domain() string {
 	if a, err := mail.ParseAddress(c.From); err == nil {
@@ -44,14 +70,19 @@ func (c SMTPConfig) domain() string {
 	return "usher.invalid"
 }
 
-// smtpTransport sends each message over a connection of its own.
+// smtpTransport hands messages over on connections that it keeps for the next.
 type smtpTransport struct {
 	SMTPConfig
 	from  *mail.Address
+	sign  signer
 	grace time.Duration
+	pool  *pool
 }
 
 func newSMTP(c SMTPConfig, grace time.Duration) (*smtpTransport, error) {
+	c.TLS, c.Helo = cmp.Or(c.TLS, "starttls"), cmp.Or(c.Helo, fullHostname())
+	c.Connections, c.PerConnection, c.Idle = cmp.Or(c.Connections, 10), cmp.Or(c.PerConnection, 100), cmp.Or(c.Idle, 10*time.Second)
+	c.StepTimeout, c.AnswerTimeout = cmp.Or(c.StepTimeout, stepTimeout), cmp.Or(c.AnswerTimeout, answerTimeout)
 	from, err := mail.ParseAddress(c.From)
 	if err != nil {
 		return nil, fmt.Errorf("the sender of e-mail %q is not an address", c.From)
@@ -60,32 +91,72 @@ func newSMTP(c SMTPConfig, grace time.Duration) (*smtpTransport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the SMTP server %q: give it as HOST:PORT", c.Addr)
 	}
-	if c.TLSConf == nil {
-		c.TLSConf = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	switch c.TLS {
+	case "starttls", "tls":
+	case "none":
+		if c.Username != "" && !isLoopback(host) {
+			return nil, errors.New("without TLS the password would cross the network in clear: set TLS to starttls or tls")
+		}
+	default:
+		return nil, fmt.Errorf("TLS towards the SMTP server is %q, it must be none, starttls or tls", c.TLS)
+	}
+	if c.Connections < 1 || c.PerConnection < 1 {
+		return nil, errors.New("connections and messages_per_connection must be at least 1")
+	}
+	if c.Password, err = secret("password", c.Password, c.PasswordFile); err != nil {
+		return nil, err
+	}
+	if c.TLSConf, err = c.tls(host); err != nil {
+		return nil, err
+	}
+	sign, err := newSigner(c.DKIM)
+	if err != nil {
+		return nil, err
+	}
+	t := &smtpTransport{SMTPConfig: c, from: from, sign: sign, grace: grace}
+	t.pool = newPool(t.open, c.Connections, c.PerConnection, c.Idle)
+	return t, nil
+}
+
+func (c SMTPConfig) tls(host string) (*tls.Config, error) {
+	conf := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if c.TLSConf != nil {
+		conf = c.TLSConf.Clone()
+	}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("ca_file: %w", err)
+		}
+		if conf.RootCAs = x509.NewCertPool(); !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ca_file: %s holds no certificate in PEM", c.CAFile)
+		}
 	}
 	if tell := c.CertificateEnds; tell != nil {
-		c.TLSConf = c.TLSConf.Clone()
-		c.TLSConf.VerifyConnection = func(s tls.ConnectionState) error {
+		conf.VerifyConnection = func(s tls.ConnectionState) error {
 			tell(s.PeerCertificates[0].NotAfter)
 			return nil
 		}
 	}
-	switch c.TLS {
-	case "none", "starttls", "tls":
-	default:
-		return nil, fmt.Errorf("TLS towards the SMTP server is %q, it must be none, starttls or tls", c.TLS)
-	}
-	return &smtpTransport{c, from, grace}, nil
+	return conf, nil
 }
 
-func (*smtpTransport) provider() string { return "smtp" }
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
 
-// Limits of the steps before the final dot (RFC 5321 asks for five minutes, a
-// server that takes one will not take the message), and of the answer after it.
-const (
-	stepTimeout   = time.Minute
-	answerTimeout = 10 * time.Minute // RFC 5321, 4.5.3.2.6
-)
+// fullHostname is what many servers want after EHLO, and localhost on a machine
+// that has no such name.
+func fullHostname() string {
+	if h, err := os.Hostname(); err == nil && strings.Contains(h, ".") {
+		return h
+	}
+	return "localhost"
+}
+
+func (t *smtpTransport) provider() string { return t.Name }
+func (t *smtpTransport) close()           { t.pool.close() }
 
 func (t *smtpTransport) deliver(ctx context.Context, m message, commit func() error) (string, error) {
 	rcpt, utf8, err := envelopeAddress(m.to)
@@ -96,57 +167,88 @@ func (t *smtpTransport) deliver(ctx context.Context, m message, commit func() er
 	if err != nil {
 		return "", &failure{reason: ReasonRender, class: permanent, err: err}
 	}
-	dialer := net.Dialer{Timeout: stepTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", t.Addr)
+	e := envelope{rcpt, utf8, body}
+	c, kept, err := t.pool.get(ctx)
 	if err != nil {
-		return "", &failure{reason: ReasonTransient, err: errors.New("the SMTP server cannot be reached")}
+		return "", err
 	}
-	defer conn.Close()
-	leave := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer leave()
+	id, err := t.hand(ctx, c, e, commit)
+	if kept && surelyStale(err) {
+		// The server closed the connection since its last message. It has not
+		// taken this one, so a connection of its own is worth a try at once.
+		if c, err = t.pool.fresh(ctx); err != nil {
+			return "", err
+		}
+		id, err = t.hand(ctx, c, e, commit)
+	}
+	return id, err
+}
 
-	tracing.Event(ctx, "connected")
-	c, f := t.open(conn)
-	if f != nil {
-		return "", f
+// surelyStale tells that a kept connection was of no use: the server said 421, or
+// nothing at all before the final dot.
+func surelyStale(err error) bool {
+	var f *failure
+	return errors.As(err, &f) && f.closed && f.class == transient
+}
+
+// envelope is a message as it is handed over.
+type envelope struct {
+	rcpt string
+	utf8 bool // the part before the @ needs SMTPUTF8
+	body []byte
+}
+
+// hand hands one message over and gives the connection back. The moment before
+// the final dot is the last one at which the server surely has not taken it.
+func (t *smtpTransport) hand(ctx context.Context, c *conn, e envelope, commit func() error) (id string, err error) {
+	usable := false
+	leave := context.AfterFunc(ctx, c.abort)
+	defer func() { t.pool.put(c, usable && leave()) }()
+	refused := func(p phase, err error) error {
+		f := t.failure(p, err)
+		usable = !f.closed
+		return f
 	}
-	tracing.Event(ctx, "greeted")
-	if takes, _ := c.Extension("SMTPUTF8"); utf8 && !takes {
+	if takes, _ := c.Extension("SMTPUTF8"); e.utf8 && !takes {
+		usable = true
 		return "", &failure{reason: ReasonRecipient, class: permanent, err: errors.New("the SMTP server does not take addresses with letters beyond ASCII (SMTPUTF8)")}
 	}
-	if err := c.Mail(t.from.Address, &smtp.MailOptions{UTF8: utf8, Size: int64(len(body))}); err != nil {
-		return "", smtpFailure(phaseMail, err)
+	if err := c.Mail(t.from.Address, &smtp.MailOptions{UTF8: e.utf8, Size: int64(len(e.body))}); err != nil {
+		return "", refused(phaseMail, err)
 	}
-	if err := c.Rcpt(rcpt, nil); err != nil {
-		return "", smtpFailure(phaseRcpt, err)
+	if err := c.Rcpt(e.rcpt, nil); err != nil {
+		return "", refused(phaseRcpt, err)
 	}
 	tracing.Event(ctx, "recipient taken")
 	w, err := c.Data()
 	if err != nil {
-		return "", smtpFailure(phaseData, err)
+		return "", refused(phaseData, err)
 	}
-	if _, err := w.Write(body); err != nil {
-		return "", smtpFailure(phaseData, err)
+	_ = c.net.SetDeadline(time.Now().Add(t.StepTimeout)) // a connection that is dead says so at the write
+	if _, err := w.Write(e.body); err != nil {
+		return "", refused(phaseData, err)
 	}
 	if err := commit(); err != nil {
 		return "", err // without the dot, nobody has taken anything
 	}
-	leave()
-	defer patience(ctx, t.grace, func() { _ = conn.Close() })()
+	if !leave() {
+		return "", t.failure(phaseData, ctx.Err())
+	}
+	leave = func() bool { return true }
+	defer patience(ctx, t.grace, t.AnswerTimeout, c.abort)()
 	r, err := w.CloseWithResponse()
 	if err != nil {
-		return "", smtpFailure(phaseDot, err)
+		return "", refused(phaseDot, err)
 	}
 	tracing.Event(ctx, "accepted")
-	_ = c.Quit() // accepted, whatever comes now
+	usable = true
 	return queueID(r.StatusText), nil
 }
 
-// patience lets a message that is being handed over take its time: until shortly
-// before ctx's deadline, or for grace after ctx was cancelled. Then it calls
-// giveUp. The returned function ends the wait.
-func patience(ctx context.Context, grace time.Duration, giveUp func()) (done func()) {
-	limit := answerTimeout
+// patience lets a message that is being handed over take its time: until limit or
+// shortly before ctx's deadline, or for grace after ctx was cancelled. Then it
+// calls giveUp. The returned function ends the wait.
+func patience(ctx context.Context, grace, limit time.Duration, giveUp func()) (done func()) {
 	if d, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(d)*9/10)
 	}
@@ -155,48 +257,73 @@ func patience(ctx context.Context, grace time.Duration, giveUp func()) (done fun
 	return func() { stop(); end.Stop() }
 }
 
-// open greets the server, encrypts and signs in.
-func (t *smtpTransport) open(conn net.Conn) (*smtp.Client, *failure) {
+// open connects, greets the server, encrypts and signs in.
+func (t *smtpTransport) open(ctx context.Context) (*conn, error) {
+	dialer := net.Dialer{Timeout: t.StepTimeout}
+	network, err := dialer.DialContext(ctx, "tcp", t.Addr)
+	if err != nil {
+		return nil, &failure{reason: ReasonTransient, blames: true, closed: true, err: errors.New("the SMTP server cannot be reached")}
+	}
+	tracing.Event(ctx, "connected")
+	leave := context.AfterFunc(ctx, func() { _ = network.Close() })
+	client, err := t.greet(network)
+	if !leave() || err != nil {
+		_ = network.Close()
+		return nil, cmp.Or[error](err, t.failure(phaseConnect, ctx.Err()))
+	}
+	tracing.Event(ctx, "greeted")
+	return &conn{Client: client, net: network}, nil
+}
+
+func (t *smtpTransport) greet(network net.Conn) (*smtp.Client, error) {
+	_ = network.SetDeadline(time.Now().Add(t.StepTimeout))
 	var c *smtp.Client
-	var err error
-	_ = conn.SetDeadline(time.Now().Add(stepTimeout))
 	switch t.TLS {
 	case "tls":
-		c = smtp.NewClient(tls.Client(conn, t.TLSConf))
+		c = smtp.NewClient(tls.Client(network, t.TLSConf))
 	case "starttls":
-		if c, err = smtp.NewClientStartTLS(conn, t.TLSConf); err != nil {
-			return nil, connectFailure(err)
+		var err error
+		if c, err = smtp.NewClientStartTLS(network, t.TLSConf); err != nil {
+			return nil, t.connectFailure(err)
 		}
 	default:
-		c = smtp.NewClient(conn)
+		c = smtp.NewClient(network)
 	}
-	c.CommandTimeout, c.SubmissionTimeout = stepTimeout, answerTimeout
+	c.CommandTimeout, c.SubmissionTimeout = t.StepTimeout, t.AnswerTimeout
 	// Also after STARTTLS: the handshake comes with the first command, and its
 	// failure must not look like one of that command.
-	if err := c.Hello("localhost"); err != nil {
-		return nil, connectFailure(err)
+	if err := c.Hello(t.Helo); err != nil {
+		return nil, t.connectFailure(err)
 	}
 	if t.Username != "" {
-		if err := c.Auth(sasl.NewPlainClient("", t.Username, t.Password)); err != nil {
-			return nil, smtpFailure(phaseAuth, err)
+		if err := c.Auth(t.mechanism(c)); err != nil {
+			return nil, t.failure(phaseAuth, err)
 		}
 	}
 	return c, nil
 }
 
+// mechanism is PLAIN, or LOGIN for servers that offer no other.
+func (t *smtpTransport) mechanism(c *smtp.Client) sasl.Client {
+	if !c.SupportsAuth(sasl.Plain) && c.SupportsAuth(sasl.Login) {
+		return sasl.NewLoginClient(t.Username, t.Password)
+	}
+	return sasl.NewPlainClient("", t.Username, t.Password)
+}
+
 // connectFailure tells a TLS trouble, which somebody must mend, from a network
 // that is away.
-func connectFailure(err error) *failure {
+func (t *smtpTransport) connectFailure(err error) *failure {
 	var cert *tls.CertificateVerificationError
 	var header tls.RecordHeaderError
 	var network net.Error
 	switch {
 	case errors.As(err, &cert), errors.As(err, &header):
-		return &failure{reason: ReasonConfig, pause: pauseConfig, err: errors.New("TLS with the SMTP server fails")}
+		return configFailure("TLS with the SMTP server fails")
 	case !isReply(err) && !errors.As(err, &network) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-		return &failure{reason: ReasonConfig, pause: pauseConfig, err: errors.New("the SMTP server does not speak as configured, such as without STARTTLS")}
+		return configFailure("the SMTP server does not speak as configured, such as without STARTTLS")
 	}
-	return smtpFailure(phaseConnect, err)
+	return t.failure(phaseConnect, err)
 }
 
 func isReply(err error) bool {
@@ -214,14 +341,16 @@ func (t *smtpTransport) build(m message) ([]byte, error) {
 	msg.SetDateWithValue(m.date)
 	msg.Subject(m.content.subject)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834
-	msg.SetBoundary("usher-" + strings.SplitN(m.messageID, "@", 2)[0])
+	msg.SetGenHeader("Content-Language", m.locale)
+	msg.SetGenHeader("X-Usher-Message", m.ref()) // some relays replace Message-ID
+	msg.SetBoundary("usher-" + m.ref())
 	msg.SetBodyString(gomail.TypeTextPlain, m.content.text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, m.content.html)
-	var b strings.Builder
+	var b bytes.Buffer
 	if _, err := msg.WriteTo(&b); err != nil {
 		return nil, errors.New("the message cannot be written")
 	}
-	return []byte(b.String()), nil
+	return t.sign(b.Bytes())
 }
 
 // envelopeAddress is an address as SMTP wants it: the domain in ASCII. utf8 says

@@ -1,7 +1,12 @@
 package notify
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -20,12 +25,13 @@ const (
 	ReasonTransient   = "transient"
 	ReasonUnknown     = "unknown_outcome"
 	ReasonRender      = "render_error"
+	ReasonNotAllowed  = "not_allowed" // the allow-list does not have the recipient
 )
 
 // Reasons lists the bounded set.
 var Reasons = []string{
 	ReasonRecipient, ReasonBlocked, ReasonMailboxFull, ReasonContent, ReasonSender,
-	ReasonConfig, ReasonRateLimited, ReasonTransient, ReasonUnknown, ReasonRender,
+	ReasonConfig, ReasonRateLimited, ReasonTransient, ReasonUnknown, ReasonRender, ReasonNotAllowed,
 }
 
 type class int
@@ -36,17 +42,64 @@ const (
 	unknown                // it may have been sent
 )
 
+// classes of the reasons, and whether a failure of that kind says something about
+// the provider instead of the message.
+var classes = map[string]struct {
+	class  class
+	blames bool
+	pause  time.Duration // unless the provider names one
+}{
+	ReasonRecipient:   {class: permanent},
+	ReasonBlocked:     {class: permanent},
+	ReasonMailboxFull: {pause: 15 * time.Minute},
+	ReasonContent:     {class: permanent},
+	ReasonSender:      {blames: true, pause: time.Minute},
+	ReasonConfig:      {blames: true, pause: time.Minute},
+	ReasonRateLimited: {blames: true, pause: 30 * time.Second},
+	ReasonTransient:   {blames: true},
+	ReasonUnknown:     {class: unknown},
+	ReasonRender:      {class: permanent},
+	ReasonNotAllowed:  {class: permanent},
+}
+
 // failure is why a provider did not take a message. err holds a code or a
 // network error, never a text of the provider.
 type failure struct {
 	reason string
 	class  class
 	pause  time.Duration // before the next try, 0 when the provider did not say
+	blames bool          // the provider's trouble: every other message would meet it too
+	soft   bool          // perhaps this message's alone after all: only several in a row blame the provider
+	closed bool          // the connection is of no more use
 	err    error
 }
 
 func (f *failure) Error() string { return f.reason + ": " + f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
+
+// failureOf is a failure of a reason of the bounded set.
+func failureOf(reason string, err error) *failure {
+	c := classes[reason]
+	return &failure{reason: reason, class: c.class, pause: c.pause, blames: c.blames, err: err}
+}
+
+func configFailure(text string) *failure {
+	f := failureOf(ReasonConfig, errors.New(text))
+	f.closed = true
+	return f
+}
+
+// ReasonMap gives codes of a provider a reason of the bounded set.
+type ReasonMap map[string]string
+
+func (m ReasonMap) check() error {
+	for _, code := range slices.Sorted(maps.Keys(m)) {
+		if !slices.Contains(Reasons, m[code]) {
+			return fmt.Errorf("reasons: %q for the code %s is none of %s", m[code], code, strings.Join(Reasons, ", "))
+		}
+	}
+	return nil
+}
 
 // phase of an SMTP transaction in which a reply came.
 type phase int
@@ -60,46 +113,51 @@ const (
 	phaseDot // from the final dot on
 )
 
-// Pauses after troubles that are the provider's and pass slowly.
-const (
-	pauseLimited = 30 * time.Second
-	pauseConfig  = time.Minute
-	pauseFull    = 15 * time.Minute
-)
-
-// smtpFailure reads the reply, or its absence. Codes are those of RFC 5321,
-// enhanced ones of RFC 3463 and RFC 5248.
-func smtpFailure(p phase, err error) *failure {
+// failure reads the reply, or its absence.
+func (t *smtpTransport) failure(p phase, err error) *failure {
 	var reply *smtp.SMTPError
 	if !errors.As(err, &reply) {
+		f := failureOf(ReasonTransient, errors.New("the connection to the SMTP server failed"))
 		if p == phaseDot {
-			return &failure{reason: ReasonUnknown, class: unknown, err: errors.New("no reply after the final dot")}
+			f = failureOf(ReasonUnknown, errors.New("no reply after the final dot"))
 		}
-		return &failure{reason: ReasonTransient, err: errors.New("the connection to the SMTP server failed")}
+		f.closed = true
+		return f
 	}
-	f := &failure{err: codeError{reply.Code, reply.EnhancedCode}}
+	code := codeError{reply.Code, reply.EnhancedCode}
+	f := failureOf(cmp.Or(t.Reasons[code.String()], t.Reasons[itoa(reply.Code)], smtpReason(p, reply)), code)
+	f.closed = reply.Code == 421 || p <= phaseAuth
+	if p == phaseRcpt && reply.Code != 421 {
+		// What a server says of a recipient (greylisting, its own limits) is no word
+		// about others, unless it says of each that it does not relay.
+		f.blames, f.soft = f.reason == ReasonConfig || f.reason == ReasonSender, true
+	}
+	return f
+}
+
+// smtpReason is what usher knows of replies. Codes are those of RFC 5321,
+// enhanced ones of RFC 3463 and RFC 5248.
+func smtpReason(p phase, reply *smtp.SMTPError) string {
 	subject, detail := reply.EnhancedCode[1], reply.EnhancedCode[2]
 	switch {
 	case p <= phaseAuth && reply.Code >= 500, reply.Code == 530, reply.Code == 534, reply.Code == 535, reply.Code == 538:
-		f.reason, f.pause = ReasonConfig, pauseConfig
+		return ReasonConfig
 	case subject == 2 && detail == 2:
-		f.reason, f.pause = ReasonMailboxFull, pauseFull
+		return ReasonMailboxFull
 	case reply.Code == 421, reply.Code < 500 && subject == 7:
-		f.reason, f.pause = ReasonRateLimited, pauseLimited
+		return ReasonRateLimited
 	case reply.Code < 500:
-		f.reason = ReasonTransient
+		return ReasonTransient
 	case p == phaseMail:
-		f.reason, f.pause = ReasonSender, pauseConfig
+		return ReasonSender
+	case p == phaseRcpt && subject == 7 && (reply.Code == 554 || detail == 54 || detail == 64):
+		return ReasonSender // as postfix and Exchange say that they do not relay for this client
 	case p == phaseRcpt && subject == 7:
-		f.reason, f.class = ReasonContent, permanent
-	case p == phaseRcpt:
-		f.reason, f.class = ReasonRecipient, permanent
-	case subject == 1:
-		f.reason, f.class = ReasonRecipient, permanent
-	default:
-		f.reason, f.class = ReasonContent, permanent
+		return ReasonContent
+	case p == phaseRcpt, subject == 1:
+		return ReasonRecipient
 	}
-	return f
+	return ReasonContent
 }
 
 type codeError struct {
@@ -107,9 +165,12 @@ type codeError struct {
 	enhanced smtp.EnhancedCode
 }
 
-func (e codeError) Error() string {
+func (e codeError) Error() string { return "SMTP " + e.String() }
+
+// String is the reply as "550" or "550 5.7.1".
+func (e codeError) String() string {
 	if e.enhanced[0] <= 0 {
-		return "SMTP " + itoa(e.code)
+		return itoa(e.code)
 	}
-	return "SMTP " + itoa(e.code) + " " + itoa(e.enhanced[0]) + "." + itoa(e.enhanced[1]) + "." + itoa(e.enhanced[2])
+	return fmt.Sprintf("%d %d.%d.%d", e.code, e.enhanced[0], e.enhanced[1], e.enhanced[2])
 }

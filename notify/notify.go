@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,11 +62,11 @@ const MaxCopies = 3
 // Config joins a Sender to its neighbours.
 type Config struct {
 	Ledger    Ledger
-	SMTP      SMTPConfig
-	SMS       SMSConfig
+	Providers Providers
 	Templates fs.FS         // nil: the ones that come with usher
-	OnUnknown string        // Resend (default) or Hold
-	MaxPause  time.Duration // the longest pause that an error asks for; default 1 h
+	OnUnknown string        // Resend (default) or Hold; a template may say Hold for itself
+	Allowed   []string      // if any, who may get messages: see recipients
+	MaxPause  time.Duration // the longest pause that an error asks for, or that a provider gets; default 1 h
 	Grace     time.Duration // how long a message that is being handed over is waited for after a stop; default 8 s
 
 	Metrics *metrics.Worker
@@ -75,18 +78,21 @@ type Config struct {
 type Sender struct {
 	Config
 	templates *templates
-	channels  map[string]transport
-	unread    *metrics.Worker // takes what canary messages would count
+	allowed   recipients
+	channels  map[string][]*provider // in order of preference
+	unread    *metrics.Worker        // takes what canary messages would count
 }
 
 // transport hands one rendered message to a provider.
 type transport interface {
 	// provider is its name in metrics and facts.
 	provider() string
-	// deliver hands m over. It calls commit exactly once, right before the first
-	// step from which on the provider may take the message, and stops when commit
-	// fails. Errors are *failure, or what commit returned.
+	// deliver hands m over. It calls commit right before the first step from which
+	// on the provider may take the message, and stops when commit fails; again
+	// only after the provider said that it did not take it. Errors are *failure,
+	// or what commit returned.
 	deliver(ctx context.Context, m message, commit func() error) (providerID string, err error)
+	close()
 }
 
 // message is rendered and addressed.
@@ -94,24 +100,22 @@ type message struct {
 	to, name  string
 	messageID string
 	date      time.Time
+	locale    string
 	content   content
 }
 
-// New checks the settings and renders every template once with a hostile
-// recipient, so that a broken one is found now.
+// ref names the message, and all copies of it, where an @ is not wanted.
+func (m message) ref() string {
+	ref, _, _ := strings.Cut(m.messageID, "@")
+	return ref
+}
+
+// New checks the settings and renders every template with hostile recipients, so
+// that a broken one is found now.
 func New(c Config) (*Sender, error) {
-	if c.Templates == nil {
-		c.Templates = builtin
-	}
-	if c.OnUnknown == "" {
-		c.OnUnknown = Resend
-	}
-	if c.MaxPause <= 0 {
-		c.MaxPause = time.Hour
-	}
-	if c.Grace <= 0 {
-		c.Grace = 8 * time.Second
-	}
+	c.OnUnknown = cmp.Or(c.OnUnknown, Resend)
+	c.Grace = cmp.Or(c.Grace, 8*time.Second)
+	c.MaxPause = cmp.Or(c.MaxPause, time.Hour)
 	if c.OnUnknown != Resend && c.OnUnknown != Hold {
 		return nil, fmt.Errorf("the policy for unknown outcomes is %q, it must be %s or %s", c.OnUnknown, Resend, Hold)
 	}
@@ -119,20 +123,37 @@ func New(c Config) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	mail, err := newSMTP(c.SMTP, c.Grace)
+	allowed, err := parseRecipients(c.Allowed)
 	if err != nil {
 		return nil, err
 	}
-	text, err := newSMS(c.SMS, c.Grace)
+	mail, text, err := c.Providers.open(c.Grace, c.MaxPause)
 	if err != nil {
 		return nil, err
 	}
 	nowhere := prometheus.NewRegistry()
-	s := &Sender{c, t, map[string]transport{event.ChannelEmail: mail, event.ChannelSMS: text}, metrics.NewWorker(nowhere, metrics.NewShared(nowhere))}
-	for channel, tr := range s.channels {
-		c.Metrics.Provider(channel, tr.provider(), Reasons)
+	s := &Sender{c, t, allowed, map[string][]*provider{event.ChannelEmail: mail, event.ChannelSMS: text}, metrics.NewWorker(nowhere, metrics.NewShared(nowhere))}
+	for channel, providers := range s.channels {
+		for _, p := range providers {
+			c.Metrics.Provider(channel, p.name, Reasons)
+			p.gate.changed = s.told(channel, p.name)
+		}
 	}
 	return s, nil
+}
+
+// told shows a pause of a provider, and its end.
+func (s *Sender) told(channel, provider string) func(reason string, paused bool) {
+	return func(reason string, paused bool) {
+		g := s.Metrics.Paused.WithLabelValues(channel, provider, reason)
+		if paused {
+			g.Set(1)
+			s.Log.Warn("provider paused", "channel", channel, "provider", provider, "reason", reason)
+			return
+		}
+		g.Set(0)
+		s.Log.Info("provider takes messages again", "channel", channel, "provider", provider)
+	}
 }
 
 // metrics are where a message is counted.
@@ -144,7 +165,14 @@ func (s *Sender) metrics(r Request) *metrics.Worker {
 }
 
 // Close gives back what the Sender holds. Nothing may be sent afterwards.
-func (s *Sender) Close() error { return nil }
+func (s *Sender) Close() error {
+	for _, providers := range s.channels {
+		for _, p := range providers {
+			p.close()
+		}
+	}
+	return nil
+}
 
 // Errors that end an attempt without an answer of the provider.
 var (
@@ -154,25 +182,31 @@ var (
 
 	errAccepted = errors.New("the message was accepted meanwhile")
 	errRaced    = errors.New("somebody else sends the message")
+	errPaused   = errors.New("no provider of this channel takes messages now")
+	errRate     = errors.New("the provider's rate is used up")
 )
 
 // Send sends the message unless it was accepted before, which is a success too.
 // The entry returned is what the ledger holds in the end, also beside an error.
 //
 // Errors: event.Permanent when the message surely did not go out and will not,
-// or is held; event.RetryAfter when the provider asks for a pause; any other
+// or is held; event.RetryAfter when the provider asks for a pause; event.Paused
+// when no provider takes messages now, which is no try of this message; any other
 // error is transient. When ctx ends before the provider may have the message,
 // nothing is sent; when it ends later, the answer is waited for within
 // Config.Grace and then recorded as unknown.
 func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
-	t, ok := s.channels[r.Channel]
+	providers, ok := s.channels[r.Channel]
 	if !ok {
 		return event.Send{}, event.Permanent(fmt.Errorf("there is no channel %q", r.Channel))
 	}
-	began := time.Now()
+	first := providers[0] // or the one that an earlier try was for
 	found, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
 	if err != nil {
 		return found, err
+	}
+	if i := slices.IndexFunc(providers, func(p *provider) bool { return p.name == found.Provider }); i >= 0 {
+		first = providers[i]
 	}
 	switch found.State {
 	case event.SendAccepted:
@@ -180,40 +214,116 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 	case event.SendFailed:
 		return found, event.Permanent(fmt.Errorf("the message failed before: %s", found.Reason))
 	case event.SendSubmitting, event.SendUnknown:
-		if s.OnUnknown == Hold || found.Copies >= MaxCopies {
-			return s.hold(ctx, r, t)
+		if s.onUnknown(r) == Hold || found.Copies >= MaxCopies {
+			return s.hold(ctx, r, first)
 		}
 	}
 	m, pinned, err := s.render(r, found)
+	a := attempt{found: found, pinned: pinned}
 	if err != nil {
-		return s.record(ctx, r, t, attempt{found: found, pinned: pinned}, &failure{reason: ReasonRender, class: permanent, err: err})
+		return s.record(ctx, r, first, a, failureOf(ReasonRender, runtimeError(err)))
+	}
+	if !s.allowed.has(m.to) {
+		return s.record(ctx, r, first, a, failureOf(ReasonNotAllowed, errors.New("the allow-list of this system does not have the recipient")))
 	}
 	s.Fault.At("notify.rendered")
-	a := attempt{found: found, pinned: pinned, token: ksuid.New().String()}
+	return s.offer(ctx, r, m, a)
+}
+
+// onUnknown is the policy for r: the stricter one of the settings and its
+// template.
+func (s *Sender) onUnknown(r Request) string {
+	if s.templates.holds(r.Purpose) {
+		return Hold
+	}
+	return s.OnUnknown
+}
+
+// offer asks one provider after the other. The next one is asked only when those
+// before surely did not take the message, and another might.
+func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (event.Send, error) {
+	var last error
+	var wait time.Duration // until the first of those that are paused may be asked
+	parked := ""           // why, when an operator has to mend it or it is a quota
+	for _, p := range s.channels[r.Channel] {
+		pause, trouble := p.gate.enter(ctx, r.UserID+"/"+r.key())
+		switch {
+		case pause > 0 && trouble == "":
+			return a.found, event.Paused(errRate, pause) // it waits for its turn, and not for another provider
+		case pause > 0:
+			wait = shorter(wait, pause)
+			if trouble != ReasonTransient {
+				parked = trouble
+			}
+			continue
+		}
+		entry, f, err := s.attempt(ctx, r, p, m, &a)
+		p.gate.leave(f)
+		a.found, last = entry, err
+		if f == nil || f.class != transient || f.reason == ReasonMailboxFull || !errors.As(err, new(*failure)) {
+			return entry, err
+		}
+		if pause, trouble := p.gate.paused(); trouble != "" {
+			wait = shorter(wait, pause)
+			if trouble != ReasonTransient {
+				parked = trouble
+			}
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return a.found, cmp.Or(last, ctx.Err())
+	case parked != "":
+		return a.found, event.Paused(fmt.Errorf("%w: %s", errPaused, parked), wait)
+	case last == nil:
+		return a.found, event.RetryAfter(fmt.Errorf("%w: %s", errPaused, ReasonTransient), wait)
+	}
+	return a.found, last
+}
+
+// shorter of two times, of which 0 is none.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
+}
+
+// attempt hands the message to one provider and records the answer. The failure
+// is nil when it was accepted or the try ended without an answer.
+func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message, a *attempt) (event.Send, *failure, error) {
+	began := time.Now()
+	a.token, a.committed = ksuid.New().String(), false
 	handing, span := tracing.Child(ctx, "hand over", tracing.Client, tracing.Channel(r.Channel))
-	id, err := t.deliver(handing, m, func() error {
-		err := s.commit(ctx, r, &a)
+	id, err := p.deliver(handing, m, func() error {
+		err := s.commit(ctx, r, p, a)
 		tracing.Event(handing, "ledger says submitting")
 		return err
 	})
 	span.Done(err)
 	if err == nil {
 		s.Fault.At("notify.handed")
-		sent, err := s.accept(ctx, r, t, a, id)
+		sent, err := s.accept(ctx, r, p, *a, id)
 		if err == nil {
 			s.metrics(r).StageSeconds.WithLabelValues(r.Channel).Observe(time.Since(began).Seconds())
+			if r.Channel == event.ChannelSMS {
+				seg := CountSegments(m.content.sms)
+				s.metrics(r).Segments.WithLabelValues(p.name, seg.Encoding()).Add(float64(seg.Count))
+			}
 			s.Fault.At("notify.accepted")
 		}
-		return sent, err
+		return sent, nil, err
 	}
 	var f *failure
 	switch {
 	case errors.Is(err, errAccepted):
-		return s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
+		sent, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
+		return sent, nil, err
 	case !errors.As(err, &f):
-		return found, err // commit's own
+		return a.found, nil, err // commit's own
 	}
-	return s.record(ctx, r, t, a, f)
+	entry, err := s.record(ctx, r, p, *a, f)
+	return entry, f, err
 }
 
 // attempt is one try: what the ledger said before, what is pinned, and the token
@@ -229,23 +339,23 @@ func (s *Sender) render(r Request, found event.Send) (message, event.Send, error
 	pinned := found
 	if pinned.MessageID == "" {
 		sum := sha256.Sum256([]byte(r.UserID + "\x00" + r.key()))
-		pinned.MessageID = hex.EncodeToString(sum[:16]) + "@" + s.SMTP.domain()
+		pinned.MessageID = hex.EncodeToString(sum[:16]) + "@" + s.Providers.domain()
 		pinned.Date = r.Decided.UTC()
 		pinned.Locale = s.templates.match(r.Purpose, r.Locale)
 		pinned.Template = s.templates.version(r.Purpose, pinned.Locale)
 	}
-	m := message{to: r.Email, name: cleanName(r.Name), messageID: pinned.MessageID, date: pinned.Date}
+	m := message{to: r.Email, name: oneLine(r.Name, maxName), messageID: pinned.MessageID, date: pinned.Date, locale: pinned.Locale}
 	if r.Channel == event.ChannelSMS {
 		m.to = r.Phone
 	}
 	var err error
-	m.content, err = s.templates.render(r.Purpose, pinned.Locale, person{Name: m.name, UserID: r.UserID, Attributes: r.Attributes})
+	m.content, err = s.templates.render(r.Purpose, pinned.Locale, newPerson(r.Name, r.UserID, r.Attributes))
 	return m, pinned, err
 }
 
 // commit writes `submitting` unless somebody else moved the entry since it was
 // read. From here on the message may have gone out.
-func (s *Sender) commit(ctx context.Context, r Request, a *attempt) error {
+func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -265,6 +375,7 @@ func (s *Sender) commit(ctx context.Context, r Request, a *attempt) error {
 		attempts := e.Attempts
 		*e = a.pinned
 		e.State, e.Token, e.Attempts, e.Copies, e.Reason, e.At = event.SendSubmitting, a.token, attempts+1, copies, "", now()
+		e.Provider = p.name
 		return nil
 	})
 	if err != nil {
@@ -272,7 +383,7 @@ func (s *Sender) commit(ctx context.Context, r Request, a *attempt) error {
 	}
 	a.committed = true
 	if written.Copies > a.found.Copies {
-		s.metrics(r).Copies.WithLabelValues(r.Channel, s.channels[r.Channel].provider()).Inc()
+		s.metrics(r).Copies.WithLabelValues(r.Channel, p.name).Inc()
 	}
 	s.Fault.At("notify.submitting")
 	return nil
@@ -280,56 +391,56 @@ func (s *Sender) commit(ctx context.Context, r Request, a *attempt) error {
 
 // accept writes that the provider took the message. It goes on trying when ctx
 // has ended: an acceptance that is not written becomes a copy.
-func (s *Sender) accept(ctx context.Context, r Request, t transport, a attempt, providerID string) (event.Send, error) {
+func (s *Sender) accept(ctx context.Context, r Request, p *provider, a attempt, providerID string) (event.Send, error) {
 	sent, err := s.write(ctx, r, a, func(e *event.Send) {
-		e.State, e.Provider, e.ProviderID, e.Reason, e.At = event.SendAccepted, t.provider(), providerID, "", now()
+		e.State, e.Provider, e.ProviderID, e.Reason, e.At = event.SendAccepted, p.name, providerID, "", now()
 	})
 	if err != nil {
 		return sent, fmt.Errorf("the message was accepted, but the ledger cannot be written: %w", err)
 	}
-	s.metrics(r).Attempts.WithLabelValues(r.Channel, t.provider(), "accepted", "").Inc()
-	s.metrics(r).Messages.WithLabelValues(r.Channel, t.provider(), "accepted").Inc()
+	s.metrics(r).Attempts.WithLabelValues(r.Channel, p.name, "accepted", "").Inc()
+	s.metrics(r).Messages.WithLabelValues(r.Channel, p.name, "accepted").Inc()
 	return sent, nil
 }
 
 // record writes why a try failed and returns the error that says what to do.
-func (s *Sender) record(ctx context.Context, r Request, t transport, a attempt, f *failure) (event.Send, error) {
+func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, f *failure) (event.Send, error) {
 	result, outcome := "retry", "" // of this try, and of the message when it comes to an end
 	entry, err := a.found, error(nil)
 	doubtful := a.found.Copies > 0 || a.found.State == event.SendSubmitting || a.found.State == event.SendUnknown
 	switch {
 	case f.class == unknown:
 		result = "unknown"
-		if s.OnUnknown == Hold {
+		if s.onUnknown(r) == Hold {
 			outcome = "unknown"
 		}
 		entry, err = s.write(ctx, r, a, func(e *event.Send) {
-			e.State, e.Provider, e.Reason, e.At = event.SendUnknown, t.provider(), f.reason, now()
+			e.State, e.Provider, e.Reason, e.At = event.SendUnknown, p.name, f.reason, now()
 		})
 	case f.class == permanent && doubtful:
 		// This try failed for good, but an earlier one may have gone out.
 		result, outcome = "failed", "unknown"
 		entry, err = s.write(ctx, r, a, func(e *event.Send) {
-			e.State, e.Provider, e.Reason, e.At = event.SendUnknown, t.provider(), ReasonUnknown, now()
+			e.State, e.Provider, e.Reason, e.At = event.SendUnknown, p.name, ReasonUnknown, now()
 		})
 	case f.class == permanent:
 		result, outcome = "failed", "failed"
 		entry, err = s.write(ctx, r, a, func(e *event.Send) {
-			e.State, e.Provider, e.Reason, e.At = event.SendFailed, t.provider(), f.reason, now()
+			e.State, e.Provider, e.Reason, e.At = event.SendFailed, p.name, f.reason, now()
 		})
 	case a.committed: // surely not taken: free for another try
 		entry, err = s.write(ctx, r, a, func(e *event.Send) { e.State, e.Token, e.Reason, e.At = "", "", f.reason, now() })
 	}
-	s.metrics(r).Attempts.WithLabelValues(r.Channel, t.provider(), result, f.reason).Inc()
+	s.metrics(r).Attempts.WithLabelValues(r.Channel, p.name, result, f.reason).Inc()
 	if err != nil {
 		return entry, fmt.Errorf("the ledger cannot be written after %s: %w", f.reason, err)
 	}
 	if outcome != "" {
-		s.metrics(r).Messages.WithLabelValues(r.Channel, t.provider(), outcome).Inc()
+		s.metrics(r).Messages.WithLabelValues(r.Channel, p.name, outcome).Inc()
 	} else {
 		s.metrics(r).Retries.WithLabelValues(r.Channel, f.reason).Inc()
 	}
-	s.Log.Info("message not accepted", "channel", r.Channel, "provider", t.provider(), "result", result, "reason", f.reason, "error", f.err)
+	s.Log.Info("message not accepted", "channel", r.Channel, "provider", p.name, "result", result, "reason", f.reason, "error", f.err)
 	switch {
 	case outcome == "unknown":
 		return entry, event.Permanent(fmt.Errorf("%w: %w", ErrHeld, f))
@@ -342,7 +453,7 @@ func (s *Sender) record(ctx context.Context, r Request, t transport, a attempt, 
 }
 
 // hold leaves a message of unknown outcome to a person.
-func (s *Sender) hold(ctx context.Context, r Request, t transport) (event.Send, error) {
+func (s *Sender) hold(ctx context.Context, r Request, p *provider) (event.Send, error) {
 	entry, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
 		if e.State == event.SendSubmitting {
 			e.State, e.Reason, e.At = event.SendUnknown, ReasonUnknown, now()
@@ -355,7 +466,7 @@ func (s *Sender) hold(ctx context.Context, r Request, t transport) (event.Send, 
 	if entry.State == event.SendAccepted {
 		return entry, nil
 	}
-	s.metrics(r).Messages.WithLabelValues(r.Channel, t.provider(), "unknown").Inc()
+	s.metrics(r).Messages.WithLabelValues(r.Channel, p.name, "unknown").Inc()
 	return entry, event.Permanent(ErrHeld)
 }
 

@@ -60,10 +60,13 @@ type script map[string]string
 
 // smtpServer speaks SMTP as scripted and keeps what was handed over whole.
 type smtpServer struct {
-	addr string
-	mu   sync.Mutex
-	got  [][]byte
-	dots chan struct{}
+	addr  string
+	mu    sync.Mutex
+	got   [][]byte
+	conns int
+	verbs []string // of all connections
+	dots  chan struct{}
+	then  script // from the second message of a connection on; nil: as before
 }
 
 func newSMTPServer(t *testing.T, s script) *smtpServer {
@@ -81,6 +84,9 @@ func newSMTPServer(t *testing.T, s script) *smtpServer {
 			if err != nil {
 				return
 			}
+			srv.mu.Lock()
+			srv.conns++
+			srv.mu.Unlock()
 			go srv.talk(conn, s, done)
 		}
 	}()
@@ -114,6 +120,9 @@ func (s *smtpServer) talk(conn net.Conn, script script, done <-chan struct{}) {
 			return
 		}
 		verb, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(line)), " ")
+		s.mu.Lock()
+		s.verbs = append(s.verbs, verb)
+		s.mu.Unlock()
 		switch verb {
 		case "EHLO":
 			if !reply("EHLO", "250-test\r\n250 AUTH PLAIN") {
@@ -140,9 +149,15 @@ func (s *smtpServer) talk(conn net.Conn, script script, done <-chan struct{}) {
 			s.mu.Lock()
 			s.got = append(s.got, b.Bytes())
 			s.mu.Unlock()
-			s.dots <- struct{}{}
+			select {
+			case s.dots <- struct{}{}:
+			default: // nobody waits
+			}
 			if !reply("DOT", "250 2.0.0 queued as Q1") {
 				return
+			}
+			if s.then != nil {
+				script = s.then
 			}
 		case "QUIT":
 			reply("QUIT", "221 bye")
@@ -161,6 +176,13 @@ func (s *smtpServer) messages() [][]byte {
 	return s.got
 }
 
+// seen is how many connections came, and what was said on them.
+func (s *smtpServer) seen() (conns int, verbs string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns, strings.Join(s.verbs, " ")
+}
+
 type rig struct {
 	*Sender
 	ledger *memory
@@ -173,8 +195,10 @@ func newRig(t *testing.T, smtpAddr, smsURL string, change ...func(*Config)) *rig
 	r := &rig{ledger: &memory{entries: map[string]event.Send{}}}
 	c := Config{
 		Ledger: r.ledger, Grace: 300 * time.Millisecond,
-		SMTP:    SMTPConfig{Addr: smtpAddr, TLS: "none", From: "Welcome <welcome@usher.example>"},
-		SMS:     SMSConfig{URL: smsURL, AccountSID: "AC1", AuthToken: "token", From: "+15005550006"},
+		Providers: Providers{
+			Email: []SMTPConfig{{Name: "smtp", Addr: smtpAddr, TLS: "none", From: "Welcome <welcome@usher.example>"}},
+			SMS:   []HTTPConfig{Twilio(smsURL, "AC1", "token", "+15005550006")},
+		},
 		Metrics: metrics.NewWorker(reg, metrics.NewShared(reg)), Log: slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range change {
@@ -185,6 +209,7 @@ func newRig(t *testing.T, smtpAddr, smsURL string, change ...func(*Config)) *rig
 		t.Fatal(err)
 	}
 	r.Sender = s
+	t.Cleanup(func() { _ = s.Close() })
 	return r
 }
 
@@ -283,7 +308,8 @@ func TestTextMessageErrorClasses(t *testing.T) {
 		"bad credentials": {reply(401, `{"code":20003}`), "", ReasonConfig, "later"},
 		"too fast":        {reply(429, `{"code":20429}`), "", ReasonRateLimited, "later"},
 		"server error":    {reply(500, ``), event.SendUnknown, ReasonUnknown, "transient"},
-		"busy":            {reply(503, ``), "", ReasonTransient, "transient"},
+		"busy":            {reply(503, ``, "Retry-After", "7"), "", ReasonTransient, "later"},
+		"broken":          {reply(503, ``), event.SendUnknown, ReasonUnknown, "transient"},
 		"answer lost": {func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.ReadAll(r.Body)
 			conn, _, _ := w.(http.Hijacker).Hijack()
@@ -309,9 +335,12 @@ func TestTextMessageErrorClasses(t *testing.T) {
 	})
 }
 
-func reply(code int, body string) http.HandlerFunc {
+func reply(code int, body string, header ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
 		w.WriteHeader(code)
 		_, _ = io.WriteString(w, body)
 	}
@@ -545,7 +574,7 @@ func TestHostileRecipients(t *testing.T) {
 }
 
 func TestLanguages(t *testing.T) {
-	tpl, err := loadTemplates(builtin)
+	tpl, err := loadTemplates(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,9 +60,9 @@ func TestMailGoesOverTLS(t *testing.T) {
 		addr, roots, taken := tlsServer(t, mode)
 		var ends time.Time
 		trusting := func(c *Config) {
-			c.SMTP.TLS = mode
-			c.SMTP.TLSConf = &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}
-			c.SMTP.CertificateEnds = func(at time.Time) { ends = at }
+			c.Providers.Email[0].TLS = mode
+			c.Providers.Email[0].TLSConf = &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}
+			c.Providers.Email[0].CertificateEnds = func(at time.Time) { ends = at }
 		}
 		if _, err := newRig(t, addr, "http://"+nowhere, trusting).Send(t.Context(), request(event.ChannelEmail)); err != nil || taken.Load() != 1 {
 			t.Errorf("%s: %d messages taken: %v", mode, taken.Load(), err)
@@ -79,7 +79,7 @@ func TestMailGoesOverTLS(t *testing.T) {
 		}
 		// A certificate that nobody vouches for is for an operator to mend; the
 		// message waits.
-		sent, err := newRig(t, addr, "http://"+nowhere, func(c *Config) { c.SMTP.TLS = mode }).Send(t.Context(), request(event.ChannelEmail))
+		sent, err := newRig(t, addr, "http://"+nowhere, func(c *Config) { c.Providers.Email[0].TLS = mode }).Send(t.Context(), request(event.ChannelEmail))
 		if pause, ok := event.RetryDelay(err); !ok || pause <= 0 || event.IsPermanent(err) || sent.State != "" || taken.Load() != 1 {
 			t.Errorf("%s: an untrusted server: %v, state %q, %d taken", mode, err, sent.State, taken.Load())
 		}

@@ -157,9 +157,15 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 		},
 		{
 			Name: "UsherProviderRefusesUs", Severity: Page, Summary: "A provider refuses usher itself: credentials, TLS, sender or credit.",
-			Expr:  `sum by (channel, provider, reason) (increase(usher_notify_attempts_total{reason=~"config|sender_rejected"}[15m])) > 0`,
-			Fires: Scenario{Series: one(`usher_notify_attempts_total{channel="sms",provider="twilio",result="retry",reason="config"}`, "0 0 1x10"), At: "8m", Labels: map[string]string{"channel": "sms", "provider": "twilio", "reason": "config"}},
-			Quiet: Scenario{Series: one(`usher_notify_attempts_total{channel="sms",provider="twilio",result="retry",reason="rate_limited"}`, "0 0 1x10"), At: "8m"},
+			Expr:  `max by (channel, provider, reason) (usher_notify_provider_paused{reason=~"config|sender_rejected"}) > 0`,
+			Fires: Scenario{Series: one(`usher_notify_provider_paused{channel="sms",provider="twilio",reason="config"}`, "0 0 1x10"), At: "8m", Labels: map[string]string{"channel": "sms", "provider": "twilio", "reason": "config"}},
+			Quiet: Scenario{Series: one(`usher_notify_provider_paused{channel="sms",provider="twilio",reason="rate_limited"}`, "0 0 1x10"), At: "8m"},
+		},
+		{
+			Name: "UsherProviderPaused", Severity: Ticket, For: "15m", Summary: "A provider has taken no messages for a quarter of an hour: it is away, or its quota is used up.",
+			Expr:  `max by (channel, provider, reason) (usher_notify_provider_paused{reason=~"rate_limited|transient"}) > 0`,
+			Fires: Scenario{Series: one(`usher_notify_provider_paused{channel="email",provider="smtp",reason="transient"}`, "1x40"), At: "20m", Labels: map[string]string{"channel": "email", "provider": "smtp", "reason": "transient"}},
+			Quiet: Scenario{Series: one(`usher_notify_provider_paused{channel="email",provider="smtp",reason="transient"}`, "1 1 1 0x40"), At: "20m"},
 		},
 		{
 			Name: "UsherAccountsRefused", Severity: Page, Summary: "The service of the accounts cannot be used as it is configured; nobody is activated.",

@@ -1,0 +1,101 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"usher/metrics"
+	"usher/notify"
+)
+
+// sender makes what sends messages: through the providers of a file, of the
+// flags, or the catcher.
+func (p *process) sender(m *metrics.Worker) (*notify.Sender, error) {
+	providers, err := p.Delivery.providers(p.addr)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range providers.Email {
+		gauge := p.figures.CertificateExpiry.WithLabelValues
+		providers.Email[i].CertificateEnds = func(at time.Time) { gauge(c.Name).Set(float64(at.Unix())) }
+	}
+	templates, err := p.Content.fs()
+	if err != nil {
+		return nil, err
+	}
+	return notify.New(notify.Config{
+		Ledger: p.people, Providers: providers, Templates: templates, OnUnknown: p.OnUnknown, MaxPause: p.MaxPause, Allowed: p.AllowRecipients,
+		Metrics: m, Log: p.Log, Fault: p.Fault,
+	})
+}
+
+// fs is the folder with templates, nil without one.
+func (c Content) fs() (fs.FS, error) {
+	if c.Templates == "" {
+		return nil, nil
+	}
+	if s, err := os.Stat(c.Templates); err != nil || !s.IsDir() {
+		return nil, fmt.Errorf("--templates %s: there is no such folder", c.Templates)
+	}
+	return os.DirFS(c.Templates), nil
+}
+
+// named tells for which channels somebody is named who takes the messages.
+func (d Delivery) named() (mail, text bool, err error) {
+	var p notify.Providers
+	if d.Providers != "" {
+		if p, err = notify.LoadProviders(d.Providers); err != nil {
+			return false, false, fmt.Errorf("--providers: %w", err)
+		}
+	}
+	return d.SMTPAddr != "" || len(p.Email) > 0, d.SMSURL != "" || len(p.SMS) > 0, nil
+}
+
+// providers are those of the file; for a channel that the file does not have, the
+// one that the flags describe, or the catcher.
+func (d Delivery) providers(a Addresses) (notify.Providers, error) {
+	var p notify.Providers
+	var err error
+	if d.Providers != "" {
+		if p, err = notify.LoadProviders(d.Providers); err != nil {
+			return p, fmt.Errorf("--providers: %w", err)
+		}
+	}
+	switch {
+	case len(p.Email) > 0 && d.SMTPAddr != "":
+		return p, errors.New("--providers and --smtp-addr both say who takes the e-mail: give one of them")
+	case len(p.SMS) > 0 && d.SMSURL != "":
+		return p, errors.New("--providers and --sms-url both say who takes the text messages: give one of them")
+	}
+	if len(p.Email) == 0 {
+		mail := notify.SMTPConfig{Name: "smtp", Addr: d.SMTPAddr, TLS: d.SMTPTLS, Username: d.SMTPUsername, From: d.MailFrom}
+		if mail.Password, err = secret("smtp-password", d.SMTPPassword, d.SMTPPasswordFile); err != nil {
+			return p, err
+		}
+		if mail.Addr == "" {
+			if a.CatcherSMTP == "" {
+				return p, errors.New("--smtp-addr, or --providers with email, is needed: without it nobody can be welcomed by e-mail")
+			}
+			mail.Addr, mail.TLS = a.CatcherSMTP, "none"
+		}
+		p.Email = []notify.SMTPConfig{mail}
+	}
+	if len(p.SMS) == 0 {
+		token, err := secret("sms-token", d.SMSToken, d.SMSTokenFile)
+		if err != nil {
+			return p, err
+		}
+		url := d.SMSURL
+		if url == "" {
+			if a.CatcherHTTP == "" {
+				return p, errors.New("--sms-url, or --providers with sms, is needed: without it nobody can be welcomed by text message")
+			}
+			url = "http://" + a.CatcherHTTP
+		}
+		p.SMS = []notify.HTTPConfig{notify.Twilio(url, d.SMSAccount, token, d.SMSFrom)}
+	}
+	return p, nil
+}

@@ -1,0 +1,124 @@
+package notify
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"usher/event"
+)
+
+// answer reads what a service says. whole tells that its body was read to the
+// end; crossed, that it may have the message: an answer that came before can only
+// be a refusal.
+func (t *httpTransport) answer(resp *http.Response, body []byte, whole, crossed bool) (providerID string, err error) {
+	var doc any
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if d.Decode(&doc) != nil {
+		doc = nil // the status decides
+	}
+	code, hasCode := pointed(doc, t.Code)
+	status := resp.StatusCode
+	good := status >= 200 && status < 300
+	said, asked := 0, len(t.Success)
+	for pointer, want := range t.Success {
+		got, ok := pointed(doc, pointer)
+		if ok {
+			said++
+		}
+		good = good && got == want
+	}
+	if good && crossed {
+		id, _ := pointed(doc, t.ID)
+		if event.SafeID(id) != id {
+			id = "" // taken; how it is called there cannot be kept
+		}
+		return id, nil
+	}
+	reason, ok := t.Reasons[code]
+	switch {
+	case hasCode && ok:
+	case t.Statuses[strconv.Itoa(status)] != "":
+		reason = t.Statuses[strconv.Itoa(status)]
+	case status >= 200 && status < 300 && (said < asked || !whole):
+		reason = ReasonUnknown // it did not say whether it took it
+	default:
+		reason = statusReason(status, resp.Header.Get("Retry-After") != "")
+	}
+	if reason == ReasonUnknown && !crossed {
+		reason = ReasonTransient
+	}
+	f := failureOf(reason, fmt.Errorf("HTTP %d", status))
+	if hasCode && event.SafeID(code) == code {
+		f.err = fmt.Errorf("HTTP %d, code %s", status, code)
+	}
+	if reason == ReasonRateLimited || reason == ReasonTransient {
+		f.pause = retryAfter(resp, f.pause)
+	}
+	return "", f
+}
+
+// statusReason is what usher knows of HTTP statuses (RFC 9110, RFC 6585). A 5xx
+// leaves open whether the service has the message, unless it asks to come again.
+func statusReason(status int, comeAgain bool) string {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return ReasonRateLimited
+	case status == http.StatusRequestTimeout, status == http.StatusServiceUnavailable && comeAgain:
+		return ReasonTransient
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusPaymentRequired, status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status >= 300 && status < 400:
+		return ReasonConfig
+	case status >= 500:
+		return ReasonUnknown
+	}
+	return ReasonContent
+}
+
+// pointed is the scalar at a JSON pointer (RFC 6901), as text.
+func pointed(doc any, pointer string) (string, bool) {
+	if pointer == "" {
+		return "", false
+	}
+	for _, part := range strings.Split(pointer, "/")[1:] {
+		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+		switch d := doc.(type) {
+		case map[string]any:
+			doc = d[part]
+		case []any:
+			i, err := strconv.Atoi(part)
+			if err != nil || i < 0 || i >= len(d) {
+				return "", false
+			}
+			doc = d[i]
+		default:
+			return "", false
+		}
+	}
+	switch d := doc.(type) {
+	case string:
+		return d, true
+	case json.Number:
+		return d.String(), true
+	case bool:
+		return strconv.FormatBool(d), true
+	}
+	return "", false
+}
+
+// retryAfter reads the header in seconds or as a date (RFC 9110, 10.2.3), an
+// hour at most.
+func retryAfter(resp *http.Response, otherwise time.Duration) time.Duration {
+	h := resp.Header.Get("Retry-After")
+	d := otherwise
+	if n, err := strconv.Atoi(h); err == nil && n >= 0 {
+		d = time.Duration(n) * time.Second
+	} else if at, err := http.ParseTime(h); err == nil {
+		d = max(0, time.Until(at))
+	}
+	return min(d, time.Hour)
+}

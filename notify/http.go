@@ -1,0 +1,344 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	texttemplate "text/template"
+	"time"
+)
+
+// HTTPConfig is a service that takes text messages over HTTP. Values of URL,
+// Query, Headers, Form and JSON are templates over httpData; each is escaped as
+// its place needs.
+type HTTPConfig struct {
+	Name       string `yaml:"name"`
+	Preset     string `yaml:"preset"` // settings that usher knows, see presets.yaml
+	Base       string `yaml:"base"`   // what URL begins with, in presets
+	Account    string `yaml:"account"`
+	Secret     string `yaml:"secret"`
+	SecretFile string `yaml:"secret_file"`
+	From       string `yaml:"from"`
+	Rate       Rate   `yaml:"rate"` // of this process; 0 is no limit
+
+	URL     string            `yaml:"url"`
+	Method  string            `yaml:"method"` // default POST
+	Query   map[string]string `yaml:"query"`
+	Headers map[string]string `yaml:"headers"`
+	Form    map[string]string `yaml:"form"` // the body, or
+	JSON    any               `yaml:"json"` // the body
+	Auth    string            `yaml:"auth"` // basic (account and secret), bearer (secret), or none
+	Sign    string            `yaml:"sign"` // standard-webhooks, or none
+
+	Success  map[string]string `yaml:"success"`  // JSON pointers and what stands there when a 2xx is an acceptance
+	ID       string            `yaml:"id"`       // JSON pointer to the service's id of the message
+	Code     string            `yaml:"code"`     // JSON pointer to its code of an error
+	Reasons  ReasonMap         `yaml:"reasons"`  // of those codes
+	Statuses ReasonMap         `yaml:"statuses"` // of HTTP statuses, when no code says more
+
+	StepTimeout   time.Duration `yaml:"step_timeout"`   // until the request is written, default 1 min
+	AnswerTimeout time.Duration `yaml:"answer_timeout"` // until the answer, default 1 min
+}
+
+// httpData is what templates of a request may use.
+type httpData struct {
+	Base, Account, Secret, From string
+
+	To      string // E.164, with its +
+	Digits  string // without it
+	Text    string
+	Unicode bool   // the text does not fit into GSM 03.38
+	Ref     string // the same one for each copy of a message
+	Locale  string
+}
+
+// httpTransport sends each text message in a request of its own. Connections are
+// not reused: one that the service has closed meanwhile would leave the outcome
+// of a message unknown.
+type httpTransport struct {
+	HTTPConfig
+	templates map[string]*texttemplate.Template // by their source
+	key       []byte                            // of Sign
+	client    *http.Client
+	grace     time.Duration
+}
+
+func newHTTP(c HTTPConfig, grace time.Duration) (*httpTransport, error) {
+	c, err := c.withPreset()
+	if err != nil {
+		return nil, err
+	}
+	if c.Secret, err = secret("secret", c.Secret, c.SecretFile); err != nil {
+		return nil, err
+	}
+	t := &httpTransport{HTTPConfig: c, grace: grace, templates: map[string]*texttemplate.Template{}}
+	if err := errors.Join(t.check()...); err != nil {
+		return nil, err
+	}
+	t.client = &http.Client{
+		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: c.StepTimeout, ResponseHeaderTimeout: c.AnswerTimeout},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return t, nil
+}
+
+// check finds what is wrong with the settings, with a message that nobody gets.
+func (t *httpTransport) check() (errs []error) {
+	if t.URL == "" {
+		return []error{errors.New("it needs a url, or a preset")}
+	}
+	switch t.Auth {
+	case "", "none", "basic", "bearer":
+	default:
+		errs = append(errs, fmt.Errorf("auth is %q, it must be basic, bearer or none", t.Auth))
+	}
+	switch t.Sign {
+	case "", "none":
+	case "standard-webhooks":
+		var err error
+		if t.key, err = webhookKey(t.Secret); err != nil {
+			errs = append(errs, err)
+		}
+	default:
+		errs = append(errs, fmt.Errorf("sign is %q, it must be standard-webhooks or none", t.Sign))
+	}
+	if t.Form != nil && t.JSON != nil {
+		errs = append(errs, errors.New("form and json are both the body: give one of them"))
+	}
+	if t.Method == http.MethodGet && (t.Form != nil || t.JSON != nil) {
+		errs = append(errs, errors.New("a GET has no body: use query"))
+	}
+	for _, p := range append(slices.Sorted(maps.Keys(t.Success)), t.ID, t.Code) {
+		if p != "" && p[0] != '/' {
+			errs = append(errs, fmt.Errorf("%q is no JSON pointer: it begins with / as in /message/id (RFC 6901)", p))
+		}
+	}
+	errs = append(errs, t.Reasons.check(), t.Statuses.check())
+	if errors.Join(errs...) != nil {
+		return errs
+	}
+	t.compile()
+	r, err := t.request(message{to: "+15005550006", messageID: "m@usher.invalid", content: content{sms: "Hello"}})
+	if err != nil {
+		return append(errs, err)
+	}
+	u, err := url.Parse(r.url)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		errs = append(errs, errors.New("the address of the SMS service must begin with http:// or https:// and name a host"))
+	}
+	return errs
+}
+
+// compile parses every template once. What cannot be parsed is left to request,
+// which says so.
+func (t *httpTransport) compile() {
+	var each func(v any)
+	each = func(v any) {
+		switch v := v.(type) {
+		case string:
+			if parsed, err := texttemplate.New("it").Parse(v); err == nil {
+				t.templates[v] = parsed
+			}
+		case map[string]string:
+			for _, e := range v {
+				each(e)
+			}
+		case map[string]any:
+			for _, e := range v {
+				each(e)
+			}
+		case []any:
+			for _, e := range v {
+				each(e)
+			}
+		}
+	}
+	for _, v := range []any{t.URL, t.Query, t.Headers, t.Form, t.JSON} {
+		each(v)
+	}
+}
+
+func (t *httpTransport) provider() string { return t.Name }
+func (t *httpTransport) close()           {}
+
+// httpRequest is a request before it is sent.
+type httpRequest struct {
+	method, url string
+	header      http.Header
+	body        string
+}
+
+// request fills the templates in.
+func (t *httpTransport) request(m message) (httpRequest, error) {
+	d := httpData{
+		Base: strings.TrimSuffix(t.Base, "/"), Account: t.Account, Secret: t.Secret, From: t.From,
+		To: m.to, Digits: strings.TrimPrefix(m.to, "+"), Text: m.content.sms, Unicode: CountSegments(m.content.sms).Unicode, Ref: m.ref(), Locale: m.locale,
+	}
+	f := filler{templates: t.templates, data: d}
+	r := httpRequest{method: t.Method, header: http.Header{}}
+
+	inPath := d
+	inPath.Account, inPath.Secret, inPath.From, inPath.To = url.PathEscape(d.Account), url.PathEscape(d.Secret), url.PathEscape(d.From), url.PathEscape(d.To)
+	inPath.Text, inPath.Ref, inPath.Locale = url.PathEscape(d.Text), url.PathEscape(d.Ref), url.PathEscape(d.Locale)
+	r.url = f.fillWith(t.URL, inPath)
+	if q := f.values(t.Query).Encode(); q != "" {
+		sep := "?"
+		if strings.Contains(r.url, "?") {
+			sep = "&"
+		}
+		r.url += sep + q
+	}
+	switch {
+	case t.Form != nil:
+		r.header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.body = f.values(t.Form).Encode()
+	case t.JSON != nil:
+		r.header.Set("Content-Type", "application/json")
+		b, err := json.Marshal(f.tree(t.JSON))
+		if err != nil {
+			return r, errors.New("json: it cannot be written as JSON")
+		}
+		r.body = string(b)
+	}
+	switch t.Auth {
+	case "basic":
+		r.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(t.Account+":"+t.Secret)))
+	case "bearer":
+		r.header.Set("Authorization", "Bearer "+t.Secret)
+	}
+	for _, k := range slices.Sorted(maps.Keys(t.Headers)) {
+		v := f.fill(t.Headers[k])
+		if strings.ContainsAny(k+v, "\r\n") {
+			return r, fmt.Errorf("headers: %s would have a line break", k)
+		}
+		r.header.Set(k, v)
+	}
+	if t.key != nil {
+		signWebhook(r.header, t.key, d.Ref, time.Now(), r.body)
+	}
+	return r, f.err
+}
+
+// filler executes templates and keeps the first error.
+type filler struct {
+	templates map[string]*texttemplate.Template
+	data      httpData
+	err       error
+}
+
+func (f *filler) fill(source string) string { return f.fillWith(source, f.data) }
+
+func (f *filler) fillWith(source string, d httpData) string {
+	if !strings.Contains(source, "{{") {
+		return source
+	}
+	t, err := f.templates[source], error(nil)
+	if t == nil {
+		t, err = texttemplate.New("it").Parse(source)
+	}
+	var b strings.Builder
+	if err == nil {
+		err = t.Execute(&b, d)
+	}
+	if err != nil && f.err == nil {
+		f.err = fmt.Errorf("%q: %w", source, plainTemplate(err))
+	}
+	return b.String()
+}
+
+// values fills a form or a query.
+func (f *filler) values(m map[string]string) url.Values {
+	v := url.Values{}
+	for k, s := range m {
+		v.Set(k, f.fill(s))
+	}
+	return v
+}
+
+// tree fills the strings of a JSON value.
+func (f *filler) tree(v any) any {
+	switch v := v.(type) {
+	case string:
+		return f.fill(v)
+	case map[string]any:
+		out := map[string]any{}
+		for k, e := range v {
+			out[k] = f.tree(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = f.tree(e)
+		}
+		return out
+	}
+	return v
+}
+
+func (t *httpTransport) deliver(ctx context.Context, m message, commit func() error) (string, error) {
+	r, err := t.request(m)
+	if err != nil {
+		return "", failureOf(ReasonConfig, errors.New("the request to the SMS service cannot be made"))
+	}
+	// The request lives on when ctx ends after the border; see patience.
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	leave := context.AfterFunc(ctx, cancel)
+	defer leave()
+	done := func() {}
+	defer func() { done() }()
+	cross := func() error {
+		if err := commit(); err != nil {
+			return err
+		}
+		leave()
+		done = patience(ctx, t.grace, t.AnswerTimeout, cancel)
+		return nil
+	}
+
+	var wrote atomic.Bool // a connection was there, so some of the request may have arrived
+	inner = httptrace.WithClientTrace(inner, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { wrote.Store(true) }})
+	body := &border{Reader: strings.NewReader(r.body), commit: cross}
+	req, err := http.NewRequestWithContext(inner, r.method, r.url, body)
+	if err != nil {
+		return "", failureOf(ReasonConfig, errors.New("the request to the SMS service cannot be made"))
+	}
+	req.Header, req.ContentLength = r.header, int64(len(r.body))
+	if r.body == "" { // the first line may be all that the service needs
+		req.Body = nil
+		if err := cross(); err != nil {
+			return "", err
+		}
+	}
+	resp, err := t.client.Do(req)
+	crossed, refused := body.state()
+	if req.Body == nil {
+		crossed = wrote.Load()
+	}
+	switch {
+	case refused != nil:
+		return "", refused
+	case err != nil && crossed:
+		return "", failureOf(ReasonUnknown, errors.New("no answer from the SMS service after the request"))
+	case err != nil:
+		return "", failureOf(ReasonTransient, errors.New("the SMS service cannot be reached"))
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	return t.answer(resp, bytes.TrimSpace(b), err == nil, crossed)
+}
+
+// maxAnswer is how much of an answer is read, in bytes.
+const maxAnswer = 64 << 10
