@@ -38,7 +38,9 @@ func (c checkCmd) Run(s *session) error {
 	bad := 0
 	for _, f := range c.Files {
 		// Ids are not shown, so any key does.
-		r, err := ingest.Check(s.ctx, f, c.inbox(), event.Key("usher check derives no ids"))
+		line := s.ticker()
+		r, err := ingest.Check(s.ctx, f, c.inbox(), event.Key("usher check derives no ids"), func(p event.Progress) { line.show(progressLine(p)) })
+		line.done()
 		if err != nil {
 			return err
 		}
@@ -62,6 +64,7 @@ func (c checkCmd) Run(s *session) error {
 type redropCmd struct {
 	inboxFlags `embed:""`
 	File       string `arg:"" help:"The file to import again." type:"path"`
+	Wait       bool   `help:"Wait until it is imported, and print the report."`
 }
 
 // Run executes `usher redrop`.
@@ -71,9 +74,16 @@ func (r redropCmd) Run(s *session) error {
 			return err
 		}
 	}
-	id, err := ingest.Redrop(r.File, r.inbox(), nil)
+	line := s.ticker()
+	id, err := ingest.Redrop(r.File, r.inbox(), func(done, total int64) {
+		line.show(fmt.Sprintf("copying %.0f %%", 100*float64(done)/float64(max(total, 1))))
+	})
+	line.done()
 	if err != nil {
 		return err
+	}
+	if r.Wait {
+		return statusCmd{where: where{Data: r.Data}, What: id, Inbox: r.inbox().Dir, Wait: true}.Run(s)
 	}
 	fmt.Fprintf(s.stdout, "import %s; see `usher status %s`\n", id, id)
 	return nil

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/segmentio/ksuid"
 
 	"usher/app"
 	"usher/event"
@@ -22,14 +21,16 @@ import (
 type statusCmd struct {
 	where `embed:""`
 	What  string `arg:"" optional:"" help:"A file, an import, a user or an event; nothing for everything at a glance."`
+	Inbox string `help:"Folder of the inbox that a file was dropped into, when it is not in the data folder." type:"path" placeholder:"DIR"`
+	Wait  bool   `help:"Of a file or an import: wait until it is done."`
 	JSON  bool   `name:"json" help:"Print as JSON."`
 }
 
 // Run executes `usher status`.
 func (c statusCmd) Run(s *session) error {
 	if c.What != "" {
-		if r, ok := c.report(); ok {
-			return c.print(s, r, r.Text())
+		if done, err := c.file(s); done || err != nil {
+			return err
 		}
 	}
 	cl, err := c.dial(s.ctx)
@@ -59,6 +60,54 @@ func (c statusCmd) Run(s *session) error {
 	return c.print(s, facts, timeline(facts))
 }
 
+// file says where a file or an import stands, and reports whether there is one.
+// An import in work comes first: the same file may have been imported before.
+func (c statusCmd) file(s *session) (bool, error) {
+	line := s.ticker()
+	defer line.done()
+	for missed := 0; ; {
+		work := ingest.InWork(c.What, c.inboxes()...)
+		r, reported := c.report()
+		switch {
+		case len(work) > 0 && !c.Wait:
+			var text strings.Builder
+			for _, p := range work {
+				fmt.Fprintf(&text, "%s\n", progressLine(p))
+			}
+			return true, c.print(s, work, text.String())
+		case len(work) > 0:
+			line.show(progressLine(work[0]))
+		case reported:
+			line.done()
+			return true, c.print(s, r, r.Text())
+		case !c.Wait || missed > 10:
+			return false, nil
+		default: // between the end of the work and the report there may be neither
+			missed++
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-s.ctx.Done():
+			return true, s.ctx.Err()
+		}
+	}
+}
+
+// inboxes are the folders that may hold an import in work.
+func (c statusCmd) inboxes() []string {
+	dirs, _ := filepath.Glob(filepath.Join(c.Data, "*")) // the pattern is good
+	if c.Inbox != "" {
+		dirs = append(dirs, c.Inbox)
+	}
+	if dir := filepath.Dir(c.What); dir != "." {
+		dirs = append(dirs, dir)
+	}
+	return slices.DeleteFunc(dirs, func(dir string) bool {
+		i, err := os.Stat(filepath.Join(dir, ".usher"))
+		return err != nil || !i.IsDir()
+	})
+}
+
 // report finds the report of a file or an import in the data folder.
 func (c statusCmd) report() (ingest.Report, bool) {
 	var found ingest.Report
@@ -76,15 +125,7 @@ func (c statusCmd) report() (ingest.Report, bool) {
 			}
 		}
 	}
-	if found.Import != "" {
-		return found, true
-	}
-	if _, err := ksuid.Parse(c.What); err == nil {
-		if claimed, _ := filepath.Glob(filepath.Join(c.Data, "*", ".usher", c.What, "*")); len(claimed) > 0 {
-			return ingest.Report{Import: c.What, File: filepath.Base(claimed[0]), Result: "in work", Next: "Nothing to do."}, true
-		}
-	}
-	return found, false
+	return found, found.Import != ""
 }
 
 func (c statusCmd) user(s *session, cl *app.Client, p event.Person) error {

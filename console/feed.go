@@ -203,6 +203,13 @@ func putUserMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (f
 		}
 		return nil, putImport(tx, p)
 	}
+	if strings.HasPrefix(m.Subject(), "users.v1.progress.") {
+		var p event.Progress
+		if json.Unmarshal(m.Data(), &p) != nil || p.Import == "" {
+			return nil, nil
+		}
+		return nil, putProgress(tx, p)
+	}
 	source, err := event.ParseImportedSubject(m.Subject())
 	if err != nil {
 		return nil, nil

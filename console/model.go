@@ -21,7 +21,7 @@ type model struct{ db *sql.DB }
 // Canary users are nobody, so the model leaves them out.
 
 // modelVersion changes with the schema; a file of another version is made anew.
-const modelVersion = 2
+const modelVersion = 3
 
 const modelSchema = `
 CREATE TABLE positions (stream TEXT PRIMARY KEY, created INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
@@ -37,7 +37,7 @@ CREATE INDEX facts_user ON facts (user_id, at);
 CREATE INDEX facts_event ON facts (event_id);
 CREATE INDEX facts_at ON facts (at);
 CREATE TABLE decisions (event_id TEXT PRIMARY KEY, reason TEXT NOT NULL, actor TEXT NOT NULL) STRICT;
-CREATE TABLE imports (id TEXT PRIMARY KEY, file TEXT NOT NULL, source TEXT NOT NULL, record INTEGER NOT NULL, published INTEGER NOT NULL, refused INTEGER NOT NULL, total INTEGER NOT NULL, done INTEGER NOT NULL, started INTEGER NOT NULL) STRICT;
+CREATE TABLE imports (id TEXT PRIMARY KEY, file TEXT NOT NULL, source TEXT NOT NULL, record INTEGER NOT NULL, published INTEGER NOT NULL, refused INTEGER NOT NULL, total INTEGER NOT NULL, done INTEGER NOT NULL, started INTEGER NOT NULL, state TEXT NOT NULL DEFAULT '', progress TEXT NOT NULL DEFAULT '{}') STRICT;
 CREATE TABLE deadletters (seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, sequence TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
 `
 
@@ -180,13 +180,31 @@ type progress struct {
 	StartedAt time.Time `json:"started_at"`
 }
 
+// putImport takes a checkpoint. What putProgress knows besides stays.
 func putImport(tx *sql.Tx, p progress) error {
 	if p.Source == event.SourceCanary {
 		return nil
 	}
-	_, err := tx.Exec(`INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-		record = excluded.record, published = excluded.published, refused = excluded.refused, total = excluded.total, done = excluded.done`,
-		p.Import, p.File, p.Source, p.Record, p.Published, p.Refused, p.Rows, p.Done, p.StartedAt.UnixMicro())
+	_, err := tx.Exec(`INSERT INTO imports (id, file, source, record, published, refused, total, done, started, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+		record = excluded.record, published = excluded.published, refused = excluded.refused, total = excluded.total, done = excluded.done, state = excluded.state`,
+		p.Import, p.File, p.Source, p.Record, p.Published, p.Refused, p.Rows, p.Done, p.StartedAt.UnixMicro(), event.ImportPublishing)
+	return err
+}
+
+// putProgress takes what the watch role tells about an import between its
+// checkpoints, and its end.
+func putProgress(tx *sql.Tx, p event.Progress) error {
+	if p.Source == event.SourceCanary {
+		return nil
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO imports (id, file, source, record, published, refused, total, done, started, state, progress) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+		record = max(record, excluded.record), published = max(published, excluded.published), refused = excluded.refused, total = excluded.total,
+		done = max(done, excluded.done), state = excluded.state, progress = excluded.progress`,
+		p.Import, p.File, p.Source, p.Record, p.Published, p.Refused, p.Rows, p.Over(), p.StartedAt.UnixMicro(), p.State, string(body))
 	return err
 }
 

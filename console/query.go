@@ -40,7 +40,7 @@ type Entry struct {
 	Actor string `json:"actor,omitempty"`
 }
 
-// Import is one file that was published.
+// Import is one file that was taken.
 type Import struct {
 	ID        string    `json:"import"`
 	File      string    `json:"file"`
@@ -49,8 +49,26 @@ type Import struct {
 	Record    int       `json:"record"` // the last one that was dealt with
 	Published int       `json:"published"`
 	Refused   int       `json:"refused"`
-	Done      bool      `json:"done"`
+	Done      bool      `json:"done"` // nothing more happens
 	StartedAt time.Time `json:"started_at"`
+
+	State       string         `json:"state"`                  // one of event.Import…
+	Percent     float64        `json:"percent,omitempty"`      // of the step that State says
+	Rate        float64        `json:"rate,omitempty"`         // rows a second
+	Left        float64        `json:"left_seconds,omitempty"` // until that step is done
+	Code        string         `json:"code,omitempty"`         // of a file that was refused whole
+	Reason      string         `json:"reason,omitempty"`       // why it waits, or was refused
+	DuplicateOf string         `json:"duplicate_of,omitempty"`
+	Errors      map[string]int `json:"errors,omitempty"` // refused rows by code
+	Next        string         `json:"next,omitempty"`   // what the operator does now
+}
+
+// Work reports whether the import is in work now.
+func (i Import) Work() bool { return !i.Done && i.State != event.ImportWaiting }
+
+// LeftTime is how long its step will still take.
+func (i Import) LeftTime() time.Duration {
+	return time.Duration(i.Left * float64(time.Second)).Round(time.Second)
 }
 
 // DeadLetter is a message that could not be used.
@@ -180,7 +198,7 @@ func (m *model) answerTo(ctx context.Context, eventID string) (f event.Fact, ok 
 
 // imports lists the newest files first.
 func (m *model) imports(ctx context.Context, limit int) ([]Import, error) {
-	rows, err := m.db.QueryContext(ctx, `SELECT id, file, source, total, record, published, refused, done, started FROM imports ORDER BY started DESC, id DESC LIMIT ?`, limit)
+	rows, err := m.db.QueryContext(ctx, `SELECT id, file, source, total, record, published, refused, done, started, state, progress FROM imports ORDER BY started DESC, id DESC LIMIT ?`, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -189,8 +207,17 @@ func (m *model) imports(ctx context.Context, limit int) ([]Import, error) {
 	for rows.Next() {
 		var i Import
 		var started int64
-		if err := rows.Scan(&i.ID, &i.File, &i.Source, &i.Rows, &i.Record, &i.Published, &i.Refused, &i.Done, &started); err != nil {
+		var body string
+		if err := rows.Scan(&i.ID, &i.File, &i.Source, &i.Rows, &i.Record, &i.Published, &i.Refused, &i.Done, &started, &i.State, &body); err != nil {
 			return nil, err
+		}
+		var p event.Progress
+		if err := json.Unmarshal([]byte(body), &p); err != nil {
+			return nil, err
+		}
+		i.Percent, i.Rate, i.Left, i.Code, i.Reason, i.DuplicateOf, i.Errors, i.Next = p.Percent, p.Rate, p.Left, p.Code, p.Reason, p.DuplicateOf, p.Errors, p.Next
+		if i.State == event.ImportPublishing && i.Rows > 0 { // checkpoints come more often
+			i.Percent = 100 * float64(i.Record) / float64(i.Rows)
 		}
 		i.StartedAt = time.UnixMicro(started).UTC()
 		out = append(out, i)

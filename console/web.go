@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -203,7 +204,8 @@ func (k *Console) importsPage(w http.ResponseWriter, r *http.Request) {
 		k.fail(w, r, err)
 		return
 	}
-	k.show(w, r, http.StatusOK, "imports", map[string]any{"Title": "Imports", "Imports": imports})
+	refresh := slices.ContainsFunc(imports, func(i Import) bool { return !i.Done })
+	k.show(w, r, http.StatusOK, "imports", map[string]any{"Title": "Imports", "Imports": imports, "Refresh": refresh})
 }
 
 func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {

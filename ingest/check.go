@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"usher/event"
@@ -13,7 +14,8 @@ import (
 
 // Check says what an import of the file would do, by the same code, without
 // publishing or moving anything. A file that would be refused is a Report too.
-func Check(ctx context.Context, path string, in Inbox, key event.Key) (Report, error) {
+// tell, if not nil, is told a few times a second how far it is.
+func Check(ctx context.Context, path string, in Inbox, key event.Key, tell func(event.Progress)) (Report, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Report{}, fmt.Errorf("%s: %w", path, reason(err))
@@ -35,7 +37,24 @@ func Check(ctx context.Context, path string, in Inbox, key event.Key) (Report, e
 	j := &job{Watcher: &Watcher{Config: Config{Key: key}}, in: in, claim: claim, dir: dir, name: filepath.Base(path), file: f}
 	now := time.Now().UTC()
 	j.report = Report{File: j.name, Source: in.Source, Errors: map[string]int{}, StartedAt: now}
+	j.progress = newProgress(j.Watcher, j.report)
+	if tell != nil {
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		wg.Go(func() {
+			for sleep(ctx, 200*time.Millisecond) {
+				tell(j.progress.now())
+			}
+		})
+	}
+	ctx = j.progress.metered(ctx)
+	if i, err := f.Stat(); err == nil {
+		j.progress.step(event.ImportReading, i.Size())
+	}
 	if j.nature, err = inspect(ctx, f, j.scratch("")); err == nil {
+		j.progress.step(event.ImportValidating, j.nature.size)
 		err = j.validate(ctx)
 	}
 	j.describe()

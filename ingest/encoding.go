@@ -127,7 +127,9 @@ func until(ctx context.Context, r io.Reader) io.Reader {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		return r.Read(p)
+		n, err := r.Read(p)
+		count(ctx, n)
+		return n, err
 	})
 }
 

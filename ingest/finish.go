@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,19 +11,19 @@ import (
 )
 
 // refuse ends a file that cannot be imported; other errors pass.
-func (j *job) refuse(err error) error {
+func (j *job) refuse(ctx context.Context, err error) error {
 	var f *fileError
 	if !errors.As(err, &f) {
 		return err
 	}
 	j.report.Code, j.report.Reason = f.code, f.text
-	return j.finish()
+	return j.finish(ctx)
 }
 
 // finish writes the refused rows and the report, moves the original, counts, and
 // gives up the claim. Each step is durable before the next, and is the same when
 // it is done again.
-func (j *job) finish() error {
+func (j *job) finish(ctx context.Context) error {
 	if j.in.Source == event.SourceCanary {
 		return j.done() // nobody looks for a canary
 	}
@@ -63,6 +64,9 @@ func (j *job) finish() error {
 		}
 	}
 	j.Fault.At("ingest.reported")
+	if err := j.publisher.tell(ctx, r.progress()); err != nil {
+		return err
+	}
 	if err := move(j.claim, j.name, to, name); err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func FuzzCheck(f *testing.F) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		r, err := Check(t.Context(), path, Inbox{Source: "inbox", Region: "DE"}, event.Key("a key for these tests"))
+		r, err := Check(t.Context(), path, Inbox{Source: "inbox", Region: "DE"}, event.Key("a key for these tests"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

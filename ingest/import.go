@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/segmentio/ksuid"
 
+	"usher/event"
 	"usher/tracing"
 )
 
@@ -49,11 +50,18 @@ func (w *Watcher) process(ctx context.Context, f *folder, id string) (err error)
 	}
 	defer j.close()
 	if err != nil {
-		return j.refuse(err)
+		return j.refuse(ctx, err)
 	}
 	ctx, span := w.Tracer.Start(ctx, "import", tracing.Inside, tracing.Source(f.Source), tracing.Import(id))
-	err = safely(func() error { return j.run(ctx) })
+	quiet := j.telling(ctx)
+	err = safely(func() error { return j.run(j.progress.metered(ctx)) })
+	quiet()
+	j.progress.end()
 	span.Done(err)
+	if err != nil && ctx.Err() == nil {
+		j.progress.wait(reason(err).Error())
+		j.show(ctx, j.progress.now())
+	}
 	if stack := panicked(err); stack != "" {
 		w.Log.Error("the importer failed on a file", "source", f.Source, "import", id, "error", err, "cause", stack)
 		return err // this try counts as one that did not end
@@ -64,15 +72,16 @@ func (w *Watcher) process(ctx context.Context, f *folder, id string) (err error)
 func (j *job) run(ctx context.Context) (err error) {
 	began := time.Now()
 	if err := j.try("read"); err != nil {
-		return j.refuse(err)
+		return j.refuse(ctx, err)
 	}
+	j.progress.step(event.ImportReading, j.taken.size)
 	j.nature, err = inspect(ctx, j.file, j.scratch(""))
 	j.describe()
 	if j.nature.digest != "" {
 		err = errors.Join(j.sameContent(), err)
 	}
 	if err != nil {
-		return j.refuse(err)
+		return j.refuse(ctx, err)
 	}
 	c, seq, err := j.publisher.load(ctx, j.in.Source, j.nature.digest)
 	if err != nil {
@@ -87,21 +96,20 @@ func (j *job) run(ctx context.Context) (err error) {
 			c = checkpoint{} // a new import of known content
 		case c.Done:
 			j.report.DuplicateOf = c.Import
-			return j.finish()
+			return j.finish(ctx)
 		default:
 			return j.adopt(c)
 		}
 	}
 	if seq == 0 && !j.redrop {
 		if of, known := j.archivedBefore(); known {
-			return j.refuse(&fileError{"E_KNOWN", fmt.Sprintf("this content was imported as %s, but the stream has forgotten it; if it must be imported again, use usher redrop", of)})
+			return j.refuse(ctx, &fileError{"E_KNOWN", fmt.Sprintf("this content was imported as %s, but the stream has forgotten it; if it must be imported again, use usher redrop", of)})
 		}
 	}
 	if err := j.room(); err != nil {
 		return err
 	}
-	j.progress = j.work(j.in)
-	defer j.progress.end()
+	j.progress.step(event.ImportValidating, j.taken.size)
 	err = j.validate(ctx)
 	good := j.report.Published
 	if j.report.Published = 0; c.Import == j.report.Import {
@@ -111,21 +119,22 @@ func (j *job) run(ctx context.Context) (err error) {
 		err = j.unchanged()
 	}
 	if err != nil {
-		return j.refuse(err)
+		return j.refuse(ctx, err)
 	}
 	j.Metrics.StageSeconds.WithLabelValues("parse").Observe(time.Since(began).Seconds())
-	j.progress.of(j.report.Rows)
+	j.progress.rows(j.report.Rows, c.Record, j.report.Refused)
 	j.Fault.At("ingest.validated")
 	if good > 0 && !(c.Import == j.report.Import && c.Done) {
 		if err := j.try(fmt.Sprint("record ", c.Record)); err != nil {
-			return j.refuse(err)
+			return j.refuse(ctx, err)
 		}
+		j.progress.step(event.ImportPublishing, 0)
 		if err := j.publish(ctx, c, seq); err != nil {
-			return j.refuse(err)
+			return j.refuse(ctx, err)
 		}
 	}
 	j.Fault.At("ingest.published")
-	return j.finish()
+	return j.finish(ctx)
 }
 
 // open finds the file of a claim; without a job there is nothing left to do. The
@@ -160,6 +169,7 @@ func (w *Watcher) open(f *folder, id string) (*job, error) {
 	j.report = Report{
 		Import: id, File: cleanName(j.name), Source: f.Source, Errors: map[string]int{}, StartedAt: j.imported.UTC(),
 	}
+	j.progress = newProgress(w, j.report)
 	j.file, j.taken, err = openPlain(claim, j.name)
 	j.claimed = j.claimedAt()
 	switch {
@@ -213,7 +223,7 @@ func (j *job) describe() {
 	if n.format == formatCSV && n.delim != 0 {
 		r.Delimiter = string(n.delim)
 	}
-	r.Warnings = n.notes
+	r.Why, r.Warnings = n.why, n.notes
 	if note, yes := n.disagrees(j.name); yes {
 		r.Warnings = append(r.Warnings, note)
 	}
@@ -288,8 +298,8 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 			cancel()
 			break
 		}
-		c.Published = b.checkpoint.Published
-		j.progress.at(b.checkpoint.Record)
+		c.Record, c.Published = b.checkpoint.Record, b.checkpoint.Published
+		j.progress.at(c)
 	}
 	if readErr := <-read; err == nil {
 		err = readErr

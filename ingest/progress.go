@@ -1,32 +1,228 @@
 package ingest
 
-import "usher/metrics"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
 
-// progress shows the rows of one import in the gauges of its inbox, which add up
-// over all imports in work, and takes them out again at the end.
+	"github.com/nats-io/nats.go"
+	"github.com/segmentio/ksuid"
+
+	"usher/event"
+)
+
+// progress tells how far one import is: in the gauges of its inbox, which add up
+// over all imports in work, in a file in its claim, for `usher status`, and on
+// NATS, for consoles. An import that is done within a second tells its end only.
 type progress struct {
-	m           *metrics.Ingest
-	source      string
-	total, done int
+	mu     sync.Mutex
+	p      event.Progress
+	began  time.Time // of the step
+	first  int       // record at which the step began
+	size   int64     // bytes that the step reads
+	read   int64     // of them
+	total  int       // rows, as the gauges show them
+	done   int
+	gauges func(state string, add int)
 }
 
-func (w *Watcher) work(in Inbox) *progress {
-	return &progress{m: w.Metrics, source: in.Source}
+// tellEvery is how often an import in work tells how far it is.
+const tellEvery = time.Second
+
+// progressFile lies in the claim.
+const progressFile = ".progress.json"
+
+func newProgress(w *Watcher, r Report) *progress {
+	p := &progress{p: event.Progress{Import: r.Import, File: r.File, Source: r.Source, StartedAt: r.StartedAt}}
+	p.gauges = func(state string, add int) {
+		if w.Metrics != nil && add != 0 {
+			w.Metrics.ImportRows.WithLabelValues(r.Source, state).Add(float64(add))
+		}
+	}
+	return p
 }
 
-// of says how many rows there are.
-func (p *progress) of(rows int) {
-	p.m.ImportRows.WithLabelValues(p.source, "total").Add(float64(rows - p.total))
-	p.total = rows
+// step begins a step, which reads so many bytes.
+func (p *progress) step(state string, size int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.p.State, p.p.Reason, p.began, p.size, p.read, p.first = state, "", time.Now(), size, 0, p.p.Record
 }
 
-// at says how many of them are done.
-func (p *progress) at(row int) {
-	p.m.ImportRows.WithLabelValues(p.source, "done").Add(float64(row - p.done))
-	p.done = row
+// rows says how many rows there are, and how many of them are done and refused.
+func (p *progress) rows(all, done, refused int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.p.Rows, p.p.Record, p.p.Refused, p.first = all, done, refused, done
+	p.gauge(all, done)
 }
 
+// at says how many rows are done.
+func (p *progress) at(c checkpoint) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.p.Record, p.p.Published = c.Record, c.Published
+	p.gauge(p.total, c.Record)
+}
+
+func (p *progress) gauge(total, done int) {
+	p.gauges("total", total-p.total)
+	p.gauges("done", done-p.done)
+	p.total, p.done = total, done
+}
+
+// wait says what the import stands still for, "" when it goes on.
+func (p *progress) wait(reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.p.State = event.ImportPublishing; reason != "" {
+		p.p.State = event.ImportWaiting
+	}
+	p.p.Reason, p.began, p.first = reason, time.Now(), p.p.Record
+}
+
+// end takes the rows out of the gauges.
 func (p *progress) end() {
-	p.of(0)
-	p.at(0)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gauge(0, 0)
+}
+
+// now is the progress with its rate and the time that is left.
+func (p *progress) now() event.Progress {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := p.p
+	out.At = time.Now().UTC()
+	took := time.Since(p.began).Seconds()
+	part := 0.0
+	switch {
+	case out.State == event.ImportPublishing && out.Rows > 0:
+		part = float64(out.Record) / float64(out.Rows)
+		if did := out.Record - p.first; did > 0 && took > 0 {
+			out.Rate = float64(did) / took
+			out.Left = float64(out.Rows-out.Record) / out.Rate
+		}
+	case out.State != event.ImportWaiting && p.size > 0:
+		part = min(1, float64(p.read)/float64(p.size)) // what is packed may be read twice
+		if part > 0 {
+			out.Left = took/part - took
+		}
+	}
+	out.Percent = 100 * part
+	return out
+}
+
+// meterKey is where a context holds the progress that counts the bytes read
+// under it.
+type meterKey struct{}
+
+// metered has bytes counted that are read under the context.
+func (p *progress) metered(ctx context.Context) context.Context {
+	return context.WithValue(ctx, meterKey{}, p)
+}
+
+// count adds to the bytes read.
+func count(ctx context.Context, n int) {
+	if p, ok := ctx.Value(meterKey{}).(*progress); ok {
+		p.mu.Lock()
+		p.read += int64(n)
+		p.mu.Unlock()
+	}
+}
+
+// telling tells the progress of the job every second, until the returned function
+// is called.
+func (j *job) telling(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for sleep(ctx, tellEvery) {
+			j.show(ctx, j.progress.now())
+		}
+	})
+	return func() { cancel(); wg.Wait() }
+}
+
+// show is for whoever looks; nothing rests on it.
+func (j *job) show(ctx context.Context, p event.Progress) {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return
+	}
+	_ = jot(j.claim, progressFile, b)
+	if j.in.Source != event.SourceCanary {
+		ctx, cancel := context.WithTimeout(ctx, tellEvery)
+		defer cancel()
+		_ = j.publisher.tell(ctx, p)
+	}
+}
+
+// tell keeps the progress of an import on NATS, in place of what was told before.
+func (p *publisher) tell(ctx context.Context, at event.Progress) error {
+	b, err := json.Marshal(at)
+	if err != nil {
+		return err
+	}
+	m := nats.NewMsg(event.ProgressSubject(at.Source, at.Import))
+	m.Data = b
+	m.Header.Set("Nats-Rollup", "sub")
+	if at.Over() {
+		m.Header.Set("Nats-TTL", keepEnds.String())
+	}
+	if _, err := p.js.PublishMsg(ctx, m); err != nil {
+		return fmt.Errorf("tell how the import stands: %w", err)
+	}
+	return nil
+}
+
+// keepEnds is how long the end of an import can be seen in consoles: as long as
+// the facts about its people.
+const keepEnds = 400 * 24 * time.Hour
+
+// InWork finds imports that have not ended in the inboxes beside or at the given
+// folders: by id, or by the name of the file. A file that is not taken yet has a
+// state of its own.
+func InWork(what string, inboxes ...string) (found []event.Progress) {
+	for _, dir := range inboxes {
+		claims, _ := filepath.Glob(filepath.Join(dir, workFolder, "*")) // the pattern is good
+		for _, claim := range claims {
+			id := filepath.Base(claim)
+			if _, err := ksuid.Parse(id); err != nil {
+				continue
+			}
+			p := event.Progress{Import: id, State: event.ImportReading, Source: filepath.Base(dir)}
+			if b, err := os.ReadFile(filepath.Join(claim, progressFile)); err == nil {
+				_ = json.Unmarshal(b, &p) // otherwise it has only begun
+			}
+			entries, err := os.ReadDir(claim)
+			if err != nil {
+				continue // it has ended, or its inbox is not ours to read
+			}
+			for _, e := range entries {
+				if !strings.HasPrefix(e.Name(), ".") {
+					p.File = cleanName(e.Name())
+				}
+			}
+			if what == "" || what == id || cleanName(filepath.Base(what)) == p.File {
+				found = append(found, p)
+			}
+		}
+		if what == "" {
+			continue
+		}
+		if i, err := os.Lstat(filepath.Join(dir, filepath.Base(what))); err == nil && !i.IsDir() {
+			p := event.Progress{File: cleanName(filepath.Base(what)), Source: filepath.Base(dir), State: "in the inbox", Reason: "somebody may still write it", Next: "Nothing to do."}
+			if ignored(filepath.Base(what)) {
+				p.Reason, p.Next = "its name says that it is on its way", "Rename it when it is complete."
+			}
+			found = append(found, p)
+		}
+	}
+	return found
 }

@@ -32,6 +32,7 @@ type Report struct {
 	Format      string         `json:"format"`
 	Encoding    string         `json:"encoding"`
 	Delimiter   string         `json:"delimiter,omitempty"`
+	Why         string         `json:"why,omitempty"` // how format, encoding and delimiter were told
 	Rows        int            `json:"rows"`
 	Published   int            `json:"published"`
 	Refused     int            `json:"refused"`
@@ -73,6 +74,9 @@ func (r *Report) settle(refusedFile string) {
 	switch {
 	case r.Code != "":
 		r.Result, r.Next = resultRefused, "Mend the file and drop it again."
+		if next, ok := nextSteps[r.Code]; ok {
+			r.Next = next
+		}
 	case r.DuplicateOf != "":
 		r.Result, r.Next = resultDuplicate, "Nothing to do: its content was imported before. To import it all the same, use usher redrop."
 	case r.Published == 0 && r.Refused > 0:
@@ -84,6 +88,25 @@ func (r *Report) settle(refusedFile string) {
 		r.Result, r.Code, r.Reason, r.Next = resultRefused, "E_EMPTY", "the file has a header and no rows", "Drop the file again with its rows."
 	default:
 		r.Result, r.Next = resultArchived, "Nothing to do."
+	}
+}
+
+// nextSteps after a file was refused whole, where mending it is not the answer.
+var nextSteps = map[string]string{
+	"E_KNOWN":            "Nothing to do, unless it must be imported again: then use usher redrop.",
+	"E_CHANGED":          "Drop the file again when nobody writes to it any more; what was published before is recognised by user_id.",
+	"E_LINK":             "Drop a copy of the file.",
+	"E_SPECIAL":          "Drop a copy of the file itself.",
+	"E_UNREADABLE":       "Change the permissions of the file and drop it again.",
+	"E_POISON":           "Report this, with the file if you may; to try it once more, use usher redrop.",
+	"E_TOO_MANY_REFUSED": "Mend the rows named here and drop the file again; nothing of it was published.",
+}
+
+// progress is the report as consoles show it.
+func (r Report) progress() event.Progress {
+	return event.Progress{
+		Import: r.Import, File: r.File, Source: r.Source, State: r.Result, Percent: 100, Rows: r.Rows, Record: r.Rows, Published: r.Published, Refused: r.Refused,
+		Errors: r.Errors, Code: r.Code, Reason: r.Reason, DuplicateOf: r.DuplicateOf, Next: r.Next, StartedAt: r.StartedAt, At: r.FinishedAt,
 	}
 }
 
@@ -103,6 +126,9 @@ func (r Report) Text() string {
 	}
 	if r.Delimiter != "" {
 		fmt.Fprintf(&b, ", delimiter %q", r.Delimiter)
+	}
+	if r.Why != "" {
+		fmt.Fprintf(&b, "\nbecause    %s", r.Why)
 	}
 	fmt.Fprintf(&b, "\nrows       %d, %d published, %d refused, %d blank\n", r.Rows, r.Published, r.Refused, r.Blank)
 	for _, w := range r.Warnings {

@@ -138,6 +138,7 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 	if err == nil {
 		var n int
 		if n, err = s.ReaderAt.ReadAt(p, off); err == nil || errors.Is(err, io.EOF) {
+			count(s.ctx, n)
 			return n, err
 		}
 	}

@@ -1,0 +1,74 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"usher/event"
+)
+
+func (r *rig) publish(subject string, v any) {
+	r.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if _, err := r.js.Publish(context.Background(), subject, b); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// The imports page shows how far each file is, why it waits, and how it ended,
+// also of those of which nothing was published.
+func TestImportsAreShownInWorkAndAtTheirEnd(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	at := time.Now().UTC()
+	in := func(p event.Progress) event.Progress {
+		p.Source, p.StartedAt, p.At = "inbox", at, at
+		return p
+	}
+	r.publish(event.ProgressSubject("inbox", "i1"), in(event.Progress{Import: "i1", File: "huge.csv", State: event.ImportPublishing, Rows: 1000, Record: 100, Rate: 25, Left: 36}))
+	r.publish(event.CheckpointSubject("inbox", "d1"), progress{Import: "i1", File: "huge.csv", Source: "inbox", Record: 250, Published: 240, Refused: 10, Rows: 1000, StartedAt: at})
+	r.publish(event.ProgressSubject("inbox", "i2"), in(event.Progress{Import: "i2", File: "bad.csv", State: event.ImportRefused, Code: "E_HEADER", Reason: "no column is known", Next: "Mend the file and drop it again."}))
+	r.publish(event.ProgressSubject("inbox", "i3"), in(event.Progress{Import: "i3", File: "wait.csv", State: event.ImportWaiting, Reason: "the stream USERS is full"}))
+	r.publish(event.ProgressSubject("canary", "i4"), event.Progress{Import: "i4", File: "canary.csv", Source: event.SourceCanary, State: event.ImportArchived})
+	var imports []Import
+	r.eventually("the imports are there", func() bool {
+		var err error
+		imports, err = r.console.model.imports(t.Context(), 10)
+		return err == nil && len(imports) == 3
+	})
+	for _, i := range imports {
+		if i.ID == "i1" && (i.Record != 250 || i.Percent != 25 || i.Done || i.Rate != 25) || i.ID == "i2" && (!i.Done || i.Code != "E_HEADER") || i.ID == "i3" && i.Work() {
+			t.Errorf("%+v", i)
+		}
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &http.Client{Jar: jar}
+	page(t, c, "POST", r.base+"/signin", url.Values{"user": {"admin"}, "password": {password}})
+	_, body := page(t, c, "GET", r.base+"/imports", nil)
+	for _, want := range []string{"huge.csv", "25 %", "25 rows/s", "36s left", "no column is known", "Mend the file", "the stream USERS is full", `http-equiv="refresh"`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page does not show %q", want)
+		}
+	}
+	r.publish(event.ProgressSubject("inbox", "i1"), in(event.Progress{Import: "i1", File: "huge.csv", State: event.ImportArchived, Rows: 1000, Record: 1000, Published: 990, Refused: 10, Errors: map[string]int{"E_QUOTE": 10}, Next: "Mend the rows"}))
+	r.publish(event.ProgressSubject("inbox", "i3"), in(event.Progress{Import: "i3", File: "wait.csv", State: event.ImportDuplicate, DuplicateOf: "i1"}))
+	r.eventually("all have ended", func() bool {
+		imports, err = r.console.model.imports(t.Context(), 10)
+		return err == nil && imports[0].Done && imports[1].Done && imports[2].Done
+	})
+	if _, body = page(t, c, "GET", r.base+"/imports", nil); !strings.Contains(body, "E_QUOTE 10") || !strings.Contains(body, "of import i1") || strings.Contains(body, "http-equiv") {
+		t.Errorf("at the end:\n%s", body)
+	}
+}

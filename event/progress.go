@@ -1,0 +1,50 @@
+package event
+
+import "time"
+
+// States of an import. The last three are ends.
+const (
+	ImportReading    = "reading"    // its digest and form are being found
+	ImportValidating = "validating" // every row is judged; nothing is published yet
+	ImportPublishing = "publishing"
+	ImportWaiting    = "waiting" // Reason says for what
+	ImportArchived   = "archived"
+	ImportRefused    = "refused"
+	ImportDuplicate  = "duplicate"
+)
+
+// Progress is the body of users.v1.progress.<source>.<import>: where the import of
+// one file stands, or how it ended. Only the last one of an import is kept. It
+// names no person, except that a file's name may.
+type Progress struct {
+	Import string `json:"import"`
+	File   string `json:"file"`
+	Source string `json:"source"`
+	State  string `json:"state"`
+
+	Percent float64 `json:"percent,omitempty"`      // of the step that State says
+	Rate    float64 `json:"rate,omitempty"`         // rows a second, while publishing
+	Left    float64 `json:"left_seconds,omitempty"` // until that step is done
+
+	Rows        int            `json:"rows,omitempty"`
+	Record      int            `json:"record,omitempty"` // the last one that was dealt with
+	Published   int            `json:"published,omitempty"`
+	Refused     int            `json:"refused,omitempty"`
+	Errors      map[string]int `json:"errors,omitempty"` // by code
+	Code        string         `json:"code,omitempty"`   // of a file that was refused whole
+	Reason      string         `json:"reason,omitempty"` // why it waits, or was refused
+	DuplicateOf string         `json:"duplicate_of,omitempty"`
+	Next        string         `json:"next,omitempty"` // what the operator does now
+	StartedAt   time.Time      `json:"started_at"`
+	At          time.Time      `json:"at"`
+}
+
+// Over reports whether the import has ended.
+func (p Progress) Over() bool {
+	return p.State == ImportArchived || p.State == ImportRefused || p.State == ImportDuplicate
+}
+
+// ProgressSubject is where the progress of one import is kept.
+func ProgressSubject(source, imported string) string {
+	return "users.v1.progress." + source + "." + imported
+}
