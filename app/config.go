@@ -131,6 +131,11 @@ type Web struct {
 
 // Limits are the times that an onboarding runs by.
 type Limits struct {
+	ExpireAfter   time.Duration            `help:"How long a user waits for a decision; 0 means for ever." default:"720h"`
+	ExpireInbox   map[string]time.Duration `help:"The same for the people of one inbox." placeholder:"INBOX=TIME"`
+	TellRejected  []string                 `help:"Inboxes whose rejected users get an e-mail that says so politely." placeholder:"INBOX"`
+	UndoUnreached []string                 `help:"Inboxes where the account is undone when no message reached its user." placeholder:"INBOX"`
+
 	ParkedFor   time.Duration     `help:"How long a decision waits for its user." default:"72h"`
 	MostParked  int               `help:"How many such decisions one source may have waiting at once; more become dead letters." default:"10000"`
 	SendFor     time.Duration     `help:"How long a message is tried." default:"24h"`
@@ -150,8 +155,32 @@ func (l Limits) verifiers() map[string]event.Verifiers {
 	return out
 }
 
-func (l Limits) settings() event.Settings {
-	return event.Settings{ParkedFor: l.ParkedFor, SendFor: l.SendFor, SendAttempt: l.SendAttempt, RetryFirst: l.RetryFirst, Heartbeat: l.Heartbeat}
+// settings are the limits for the people of an inbox; "" is for those of whom
+// nobody knows yet which one brings them.
+func (l Limits) settings(inbox string) event.Settings {
+	s := event.Settings{
+		ExpireAfter: l.ExpireAfter, TellRejected: slices.Contains(l.TellRejected, inbox), UndoUnreached: slices.Contains(l.UndoUnreached, inbox),
+		ParkedFor: l.ParkedFor, SendFor: l.SendFor, SendAttempt: l.SendAttempt, RetryFirst: l.RetryFirst, Heartbeat: l.Heartbeat,
+	}
+	if d, ok := l.ExpireInbox[inbox]; ok {
+		s.ExpireAfter = d
+	}
+	return s
+}
+
+// inboxSettings are the limits of each inbox.
+func (c Config) inboxSettings() map[string]event.Settings {
+	out := map[string]event.Settings{}
+	for _, in := range c.inboxes() {
+		out[in.Source] = c.settings(in.Source)
+	}
+	for inbox := range c.ExpireInbox { // the bridge may run without the watch role's inboxes
+		out[inbox] = c.settings(inbox)
+	}
+	for _, inbox := range slices.Concat(c.TellRejected, c.UndoUnreached) {
+		out[inbox] = c.settings(inbox)
+	}
+	return out
 }
 
 // Validate reports everything that is wrong with the settings at once, each with
@@ -177,6 +206,14 @@ func (c Config) Validate() error {
 			if err := event.CheckSource(s); err != nil {
 				bad("--verifiers %s: %w", inbox, err)
 			}
+		}
+	}
+	if c.ExpireAfter < 0 {
+		bad("--expire-after: must not be negative")
+	}
+	for inbox, d := range c.ExpireInbox {
+		if d < 0 {
+			bad("--expire-inbox %s: must not be negative", inbox)
 		}
 	}
 	for flag, d := range map[string]time.Duration{
@@ -239,5 +276,5 @@ func secret(flag, value, file string) (string, error) {
 // DefaultLimits are those of production.
 func DefaultLimits() Limits {
 	s := event.DefaultSettings()
-	return Limits{ParkedFor: s.ParkedFor, MostParked: 10000, SendFor: s.SendFor, SendAttempt: s.SendAttempt, RetryFirst: s.RetryFirst, Heartbeat: s.Heartbeat, AckWait: 15 * time.Second}
+	return Limits{ExpireAfter: s.ExpireAfter, ParkedFor: s.ParkedFor, MostParked: 10000, SendFor: s.SendFor, SendAttempt: s.SendAttempt, RetryFirst: s.RetryFirst, Heartbeat: s.Heartbeat, AckWait: 15 * time.Second}
 }

@@ -62,10 +62,14 @@ func (p *process) startConsumers(ctx context.Context) error {
 		}, workflows.StopTimeout + 500*time.Millisecond})
 	}
 	if p.Roles.Bridge {
+		records, err := streams.NewRecords(ctx, p.js)
+		if err != nil {
+			return err
+		}
 		b := bridge.New(bridge.Config{
-			JetStream: p.js, People: p.people, Workflows: bridge.NewTemporal(p.temporal), Publisher: p.pub,
+			JetStream: p.js, People: p.people, Workflows: bridge.NewTemporal(p.temporal), Publisher: p.pub, Records: records,
 			UserIDByEmail: func(email string) string { return p.key.UserID(email, "") },
-			Settings:      p.settings(), Verifiers: p.verifiers(), MostParked: p.MostParked, AckWait: p.AckWait,
+			Settings:      p.settings(""), Inboxes: p.inboxSettings(), Verifiers: p.verifiers(), MostParked: p.MostParked, AckWait: p.AckWait,
 			Metrics: metrics.NewBridge(p.registry, p.shared), Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 		})
 		p.ops.add("bridge", b.Ready)

@@ -23,6 +23,9 @@ type People interface {
 	// Claim stores p for a user who has no record and returns the record that is
 	// there then; of several claims one wins.
 	Claim(ctx context.Context, userID string, p event.Person) (event.Person, error)
+	// Update changes a record by compare-and-set; change may be asked several times,
+	// and its error is returned as it is.
+	Update(ctx context.Context, userID string, change func(*event.Person) error) (event.Person, error)
 }
 
 // Workflows starts and signals onboardings. The same identity again has no
@@ -31,6 +34,11 @@ type Workflows interface {
 	// Start returns ErrRunning when the user has a run that another event
 	// started, and ErrOver when that run has completed.
 	Start(ctx context.Context, id event.Identity, in event.Onboarding) error
+	// Again starts a run for somebody whose last one has completed. It returns
+	// ErrRunning while that has not happened.
+	Again(ctx context.Context, id event.Identity, in event.Onboarding) error
+	// Open tells whether the user has a running workflow.
+	Open(ctx context.Context, userID string) (bool, error)
 	// Signal returns ErrNoRun when the user has no running workflow.
 	Signal(ctx context.Context, id event.Identity, userID, signal string, arg any) error
 	// Park starts a run that waits for its user and gives it v, or gives v to the
@@ -50,10 +58,12 @@ type Config struct {
 	People    People
 	Workflows Workflows
 	Publisher Publisher
+	Records   Records
 
 	// UserIDByEmail derives the id of a user whose record had none.
 	UserIDByEmail func(email string) string
 	Settings      event.Settings
+	Inboxes       map[string]event.Settings  // of inboxes that have their own
 	Verifiers     map[string]event.Verifiers // by inbox; one that is not there takes decisions of everybody
 
 	MostParked int           // decisions of one source about users who are not there; default 10,000
@@ -102,6 +112,14 @@ func (b *Bridge) Run(ctx context.Context) error {
 	}
 	wg.Wait()
 	return nil
+}
+
+// settings are the limits of the people of an inbox.
+func (b *Bridge) settings(inbox string) event.Settings {
+	if s, ok := b.Inboxes[inbox]; ok {
+		return s
+	}
+	return b.Settings
 }
 
 // Ready returns nil, or why the bridge waits.
@@ -171,7 +189,7 @@ func (b *Bridge) onUser(ctx context.Context, m message) (outcome string, err err
 	b.Fault.At("bridge.user")
 	for range 3 {
 		person, err := b.People.Claim(ctx, user.UserID, event.Person{
-			Source: source, Generation: 1, Status: event.StatusWaiting, Opened: opened,
+			Source: source, Generation: 1, Status: event.StatusWaiting, Opened: opened, Record: m.Seq,
 		})
 		if err != nil {
 			return "", err
@@ -183,7 +201,7 @@ func (b *Bridge) onUser(ctx context.Context, m message) (outcome string, err err
 			return known, nil
 		}
 		b.Fault.At("bridge.claimed")
-		outcome, err := b.bring(ctx, person, id, opened, user)
+		outcome, err := b.bring(ctx, person, arrival{opened, user})
 		if outcome == started && err == nil && source != event.SourceCanary {
 			b.Metrics.IntakeLatency.Observe(time.Since(env.Time).Seconds())
 		}
@@ -195,16 +213,26 @@ func (b *Bridge) onUser(ctx context.Context, m message) (outcome string, err err
 	return "", errors.New("the user's workflow comes and goes")
 }
 
+// arrival is a record that comes for a person.
+type arrival struct {
+	event.Opened // the event that brings it
+	user         event.User
+}
+
 // bring gives a user to the workflow: the event that claimed the person starts
 // it, any other signals it, and each does what the other should have done when
 // that has not happened.
-func (b *Bridge) bring(ctx context.Context, person event.Person, id event.Identity, opened event.Opened, user event.User) (string, error) {
-	start := func() (string, error) { return b.start(ctx, person, id, opened, user) }
+func (b *Bridge) bring(ctx context.Context, person event.Person, a arrival) (string, error) {
+	start := func() (string, error) { return b.start(ctx, person, a) }
 	signal := func() (string, error) {
-		e := event.UserEvent{Identity: id, Inbox: person.Source, Generation: person.Generation, Opened: opened, User: user, Trace: tracing.Context(ctx), Verifiers: b.Verifiers[person.Source]}
-		return signalled, b.signal(ctx, id, user.UserID, event.SignalUser, e)
+		settings := b.settings(person.Source)
+		e := event.UserEvent{
+			Identity: a.Identity, Inbox: person.Source, Generation: person.Generation, Opened: person.Opened, Record: a.Seq, User: a.user,
+			Settings: &settings, Verifiers: b.Verifiers[person.Source], Trace: tracing.Context(ctx),
+		}
+		return signalled, b.signal(ctx, a.Identity, a.user.UserID, event.SignalUser, e)
 	}
-	if person.Opened.Identity == id {
+	if person.Opened.Identity == a.Identity {
 		if outcome, err := start(); !errors.Is(err, ErrRunning) {
 			return outcome, err
 		}
@@ -213,6 +241,14 @@ func (b *Bridge) bring(ctx context.Context, person event.Person, id event.Identi
 	if outcome, err := signal(); !errors.Is(err, ErrNoRun) {
 		return outcome, err
 	}
+	// A run that has closed wrote its end before, so this look is not too early.
+	now, _, err := b.People.Get(ctx, a.user.UserID)
+	if err != nil {
+		return "", err
+	}
+	if now.Status.Final() || now.Generation != person.Generation {
+		return "", ErrOver
+	}
 	outcome, err := start()
 	if errors.Is(err, ErrRunning) { // somebody else just did
 		return signal()
@@ -220,23 +256,38 @@ func (b *Bridge) bring(ctx context.Context, person event.Person, id event.Identi
 	return outcome, err
 }
 
-func (b *Bridge) start(ctx context.Context, person event.Person, id event.Identity, opened event.Opened, user event.User) (string, error) {
+// start starts the run of a generation. From the second one on it does so in the
+// name of the event that opened it, whichever event comes first: a start that
+// finds the run there can then tell it from that of the generation before.
+func (b *Bridge) start(ctx context.Context, person event.Person, a arrival) (string, error) {
 	begin := time.Now()
-	err := b.Workflows.Start(ctx, id, event.Onboarding{
-		UserID: user.UserID, Generation: person.Generation, Inbox: person.Source, Opened: opened, User: &user, Settings: b.Settings,
-		Verifiers: b.Verifiers[person.Source], Trace: tracing.Context(ctx),
-	})
+	in := b.opening(ctx, person, a.user.UserID)
+	in.User, in.Record, in.Event = &a.user, a.Seq, a.Identity
+	var err error
+	if person.Generation > 1 {
+		err = b.Workflows.Again(ctx, person.Opened.Identity, in)
+	} else {
+		err = b.Workflows.Start(ctx, a.Identity, in)
+	}
 	if err != nil {
 		return "", err
 	}
 	b.Metrics.StageSeconds.WithLabelValues("start").Observe(time.Since(begin).Seconds())
 	b.Fault.At("bridge.started")
 	err = b.tell(ctx, event.Fact{
-		Kind: event.FactStarted, UserID: user.UserID, Generation: person.Generation, At: time.Now().UTC(), Status: event.StatusWaiting,
-		Answers: event.AnswersUser, EventID: id.ID, EventSource: id.Source, Effect: event.EffectApplied,
-		Inbox: person.Source, Import: user.Import.ID,
+		Kind: event.FactStarted, UserID: a.user.UserID, Generation: person.Generation, At: time.Now().UTC(), Status: event.StatusWaiting,
+		Answers: event.AnswersUser, EventID: a.ID, EventSource: a.Source, Effect: event.EffectApplied,
+		Inbox: person.Source, Import: a.user.Import.ID,
 	})
 	return started, err
+}
+
+// opening is what every run about a person is started with.
+func (b *Bridge) opening(ctx context.Context, p event.Person, userID string) event.Onboarding {
+	return event.Onboarding{
+		UserID: userID, Generation: p.Generation, Inbox: p.Source, Opened: p.Opened, Settings: b.settings(p.Source), Revision: event.Revision,
+		Verifiers: b.Verifiers[p.Source], Trace: tracing.Context(ctx),
+	}
 }
 
 func (b *Bridge) signal(ctx context.Context, id event.Identity, userID, signal string, arg any) error {
@@ -257,6 +308,15 @@ func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string,
 	}
 	v.Trace = tracing.Context(ctx)
 	b.Fault.At("bridge.verification")
+	if v.Order() {
+		return b.onOrder(ctx, v)
+	}
+	return b.toWorkflow(ctx, v)
+}
+
+// toWorkflow gives a verification to the user's workflow, or parks it until there
+// is one. It answers it from PEOPLE when the onboarding is over.
+func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome string, err error) {
 	for range 3 {
 		person, ok, err := b.People.Get(ctx, v.UserID)
 		if err != nil {
@@ -266,13 +326,12 @@ func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string,
 			return "", refuse(denied, event.ReasonDenied, fmt.Errorf("%s does not decide about people of the inbox %s", v.Source, person.Source))
 		}
 		if ok && person.Status.Final() {
+			if v.Order() {
+				return "", errMoved
+			}
 			return known, b.tellLate(ctx, person, v)
 		}
-		signal := event.SignalVerification
-		if v.Verb == event.VerbWithdrawn {
-			signal = event.SignalWithdraw
-		}
-		err = b.signal(ctx, v.Identity, v.UserID, signal, v)
+		err = b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v)
 		if !errors.Is(err, ErrNoRun) {
 			return signalled, err
 		}
@@ -295,7 +354,7 @@ func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string,
 
 func (b *Bridge) park(ctx context.Context, v event.Verification) (string, error) {
 	opened := event.Opened{Identity: v.Identity, Seq: v.Seq, Stored: v.Stored}
-	err := b.Workflows.Park(ctx, event.Onboarding{UserID: v.UserID, Opened: opened, Settings: b.Settings, Trace: v.Trace}, v)
+	err := b.Workflows.Park(ctx, event.Onboarding{UserID: v.UserID, Opened: opened, Settings: b.Settings, Revision: event.Revision, Trace: v.Trace}, v)
 	if err != nil {
 		return "", err
 	}
@@ -309,17 +368,10 @@ func (b *Bridge) park(ctx context.Context, v event.Verification) (string, error)
 
 // tellLate answers a verification whose generation is over, from PEOPLE.
 func (b *Bridge) tellLate(ctx context.Context, p event.Person, v event.Verification) error {
-	f := event.Fact{
-		Kind: event.FactLate, UserID: v.UserID, Generation: p.Generation, At: time.Now().UTC(), Status: p.Status, Inbox: p.Source,
-		Answers: event.AnswersVerification, EventID: v.ID, EventSource: v.Source, Effect: event.EffectLate,
+	if p.Decided != nil && p.Decided.Identity == v.Identity {
+		return b.tellEffect(ctx, p, v, event.FactDuplicate, event.EffectDuplicate)
 	}
-	if d := p.Decided; d != nil {
-		f.Verdict, f.DecidedBy, f.DecidedAt = d.Verb, d.By, &d.At
-		if d.Identity == v.Identity {
-			f.Kind, f.Effect = event.FactDuplicate, event.EffectDuplicate
-		}
-	}
-	return b.tell(ctx, f)
+	return b.tellEffect(ctx, p, v, event.FactLate, event.EffectLate)
 }
 
 // tell publishes a fact and counts what it says of an event.
@@ -349,13 +401,10 @@ func (b *Bridge) parseVerification(m message) (event.Verification, error) {
 		if source != event.SourceConsole && source != event.SourceCLI {
 			return v, refuse(denied, event.ReasonDenied, fmt.Errorf("only operators may say %s, by the console or the command line", verb))
 		}
-		if verb != event.VerbWithdrawn {
-			return v, refuse(denied, event.ReasonDenied, fmt.Errorf("this version of usher cannot act on %s", verb))
-		}
 	}
 	v = event.Verification{
 		Identity: event.Identify(source, env.ID, env.MsgID, m.Position), UserID: body.UserID,
-		Verb: verb, Reason: body.Reason, Actor: body.Actor, Stored: m.Stored, Seq: m.Seq,
+		Verb: verb, Reason: body.Reason, Actor: body.Actor, Channels: body.Channels, Stored: m.Stored, Seq: m.Seq,
 	}
 	if v.UserID == "" {
 		v.UserID = b.UserIDByEmail(event.NormalizeEmail(body.Email))

@@ -33,6 +33,7 @@ type runs struct {
 	away    error
 	byUser  map[string]*run
 	effects int
+	again   []event.Onboarding
 }
 
 type run struct {
@@ -61,6 +62,31 @@ func (r *runs) Start(_ context.Context, id event.Identity, in event.Onboarding) 
 	r.effects++
 	r.byUser[in.UserID] = &run{started: id.RequestID(), requests: map[string]bool{}}
 	return nil
+}
+
+func (r *runs) Again(_ context.Context, id event.Identity, in event.Onboarding) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.away != nil {
+		return r.away
+	}
+	if x := r.byUser[in.UserID]; x != nil && !x.over {
+		if x.started == id.RequestID() {
+			return nil
+		}
+		return ErrRunning
+	}
+	r.effects++
+	r.again = append(r.again, in)
+	r.byUser[in.UserID] = &run{started: id.RequestID(), requests: map[string]bool{}}
+	return nil
+}
+
+func (r *runs) Open(_ context.Context, userID string) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x := r.byUser[userID]
+	return x != nil && !x.over, r.away
 }
 
 func (r *runs) Signal(_ context.Context, id event.Identity, userID, signal string, _ any) error {
@@ -145,8 +171,12 @@ func (r *rig) run() (stop func()) {
 	reg := prometheus.NewRegistry()
 	shared := metrics.NewShared(reg)
 	r.metrics = metrics.NewBridge(reg, shared)
+	records, err := streams.NewRecords(context.Background(), r.js)
+	if err != nil {
+		r.Fatal(err)
+	}
 	r.bridge = New(Config{
-		JetStream: r.js, People: r.people, Workflows: r.runs, Publisher: streams.NewPublisher(r.js, shared),
+		JetStream: r.js, People: r.people, Workflows: r.runs, Publisher: streams.NewPublisher(r.js, shared), Records: records,
 		UserIDByEmail: func(email string) string { return event.Key("a key for this test").UserID(email, "") },
 		Settings:      event.DefaultSettings(), Verifiers: r.verifiers, MostParked: r.mostParked, AckWait: time.Second, Workers: 16,
 		Metrics: r.metrics, Log: slog.New(slog.DiscardHandler),

@@ -75,7 +75,10 @@ func options(in event.Onboarding) client.StartWorkflowOptions {
 
 // Start implements Workflows.
 func (t *Temporal) Start(ctx context.Context, id event.Identity, in event.Onboarding) error {
-	o := options(in)
+	return t.start(ctx, id, options(in), in)
+}
+
+func (t *Temporal) start(ctx context.Context, id event.Identity, o client.StartWorkflowOptions, in event.Onboarding) error {
 	o.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL
 	o.WorkflowExecutionErrorWhenAlreadyStarted = true
 	o.EnableEagerStart = true
@@ -88,6 +91,26 @@ func (t *Temporal) Start(ctx context.Context, id event.Identity, in event.Onboar
 		return nil
 	}
 	return t.running(ctx, in.UserID)
+}
+
+// Again implements Workflows.
+func (t *Temporal) Again(ctx context.Context, id event.Identity, in event.Onboarding) error {
+	o := options(in)
+	o.WorkflowIDReusePolicy = enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	return t.start(ctx, id, o, in)
+}
+
+// Open implements Workflows.
+func (t *Temporal) Open(ctx context.Context, userID string) (bool, error) {
+	err := t.running(ctx, userID)
+	var notFound *serviceerror.NotFound
+	switch {
+	case errors.Is(err, ErrRunning):
+		return true, nil
+	case errors.Is(err, ErrOver), errors.As(err, &notFound):
+		return false, nil
+	}
+	return false, err
 }
 
 // running tells apart why an id is taken.
@@ -116,11 +139,7 @@ func (t *Temporal) Signal(ctx context.Context, id event.Identity, userID, signal
 func (t *Temporal) Park(ctx context.Context, in event.Onboarding, v event.Verification) error {
 	o := options(in)
 	o.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
-	signal := event.SignalVerification
-	if v.Verb == event.VerbWithdrawn {
-		signal = event.SignalWithdraw
-	}
-	_, err := t.client.SignalWithStartWorkflow(withRequestID(ctx, v.RequestID()), o.ID, signal, v, o, event.WorkflowOnboard, in)
+	_, err := t.client.SignalWithStartWorkflow(withRequestID(ctx, v.RequestID()), o.ID, orderSignal(v), v, o, event.WorkflowOnboard, in)
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &already) {
 		return ErrOver

@@ -49,7 +49,9 @@ type cli struct {
 	Check    checkCmd    `cmd:"" help:"Say what an import of files would do; nothing is published."`
 	Redrop   redropCmd   `cmd:"" help:"Import a file again although its content is known."`
 	Verify   verifyCmd   `cmd:"" help:"Decide about users."`
-	Withdraw withdrawCmd `cmd:"" help:"Stop an onboarding while it waits."`
+	Withdraw withdrawCmd `cmd:"" help:"Stop an onboarding wherever it is, and undo the account."`
+	Reopen   reopenCmd   `cmd:"" help:"Start the onboarding of somebody anew whose last one is over."`
+	Resend   resendCmd   `cmd:"" help:"Send the welcome again."`
 	Status   statusCmd   `cmd:"" help:"Say where a file, an import, a user or an event stands."`
 
 	Canary canaryCmd `cmd:"" help:"Send a canary user the whole way, and say where it stops."`

@@ -56,6 +56,11 @@ func TestCommandLines(t *testing.T) {
 		"reject without reason":  {nil, "verify u-1 --reject", 2, "", "--reason"},
 		"both verdicts":          {nil, "verify u-1 --approve --reject", 2, "", "can't be used together"},
 		"verify a bad id":        {nil, "verify u*1 --approve", 2, "", "not a usable user_id"},
+		"withdraw nobody":        {nil, "withdraw", 2, "", "name at least one user"},
+		"resend to nobody":       {nil, "resend", 2, "", "--status"},
+		"resend to the rejected": {nil, "resend --status rejected", 2, "", "nothing was sent"},
+		"resend by pigeon":       {nil, "resend u-1 --channel pigeon", 2, "", "email"},
+		"reopen a bad id":        {nil, "reopen u*1", 2, "", "not a usable user_id"},
 		"nobody runs":            {nil, "verify u-1 --approve", 1, "", "no usher is running"},
 		"a killed usher":         {map[string]string{"usher-data/usher.json": `{"pid":999999999}`}, "status u-1", 1, "", "is gone"},
 	} {

@@ -45,26 +45,15 @@ func (v verifyCmd) Run(s *session) error {
 	if v.Reject {
 		verb = event.VerbRejected
 	}
-	return v.decide(s, v.Users, verb, v.Reason, v.Wait)
-}
-
-type withdrawCmd struct {
-	where  `embed:""`
-	Users  []string      `arg:"" help:"User ids." name:"user"`
-	Reason string        `help:"Why, for whoever looks later." placeholder:"TEXT"`
-	Wait   time.Duration `help:"How long to wait for the answer." default:"5s"`
-}
-
-// Run executes `usher withdraw`.
-func (w withdrawCmd) Run(s *session) error {
-	return w.decide(s, w.Users, event.VerbWithdrawn, w.Reason, w.Wait)
+	return v.decide(s, v.Users, verb, event.VerificationBody{Reason: v.Reason}, v.Wait)
 }
 
 // decide publishes one verification event a user and prints what became of each.
-func (w where) decide(s *session, users []string, verb, reason string, wait time.Duration) error {
+func (w where) decide(s *session, users []string, verb string, body event.VerificationBody, wait time.Duration) error {
 	bodies := make([]event.VerificationBody, len(users))
 	for i, u := range users {
-		bodies[i] = event.VerificationBody{UserID: u, Reason: reason, Actor: actor()}
+		bodies[i] = body
+		bodies[i].UserID, bodies[i].Actor = u, actor()
 		if strings.Contains(u, "@") {
 			bodies[i].UserID, bodies[i].Email = "", u
 		} else if err := event.CheckUserID(u); err != nil {
@@ -109,6 +98,10 @@ func tell(f event.Fact) string {
 		return f.Kind
 	case f.Kind == event.FactParked:
 		return "no such user yet; the decision waits for them"
+	case f.Effect == event.EffectUnchanged && f.Status.Final():
+		return "nothing to do: " + string(f.Status)
+	case f.Effect == event.EffectUnchanged:
+		return "nothing to do: the onboarding is not over, it is " + string(f.Status)
 	case f.Verdict != "" && f.DecidedAt != nil:
 		return fmt.Sprintf("already %s by %s at %s", f.Verdict, f.DecidedBy, f.DecidedAt.Local().Format(time.DateTime))
 	}

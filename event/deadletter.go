@@ -24,6 +24,7 @@ const (
 	ReasonUnknownUser = "unknown_user"     // the user never came
 	ReasonExhausted   = "exhausted"        // gave up after the last delivery
 	ReasonRefused     = "refused"          // Temporal will not take it
+	ReasonNoRecord    = "no_record"        // the user's record is no longer kept
 )
 
 // DeadLetter is a message that cannot be used, and why.

@@ -20,6 +20,8 @@ const (
 	FactFailed      = "failed"
 	FactWelcomed    = "welcomed"
 	FactWithdrawn   = "withdrawn"
+	FactReopened    = "reopened"
+	FactResend      = "resend"
 	FactFinished    = "finished" // partly_welcomed, unreached, failed: see Status
 )
 
@@ -81,13 +83,14 @@ const (
 // Fact is the body of onboarding.v1.<fact>: something that became true about one
 // user's onboarding. It carries no e-mail, phone or name. Facts are published at
 // least once and may arrive in any order: the status of a user is that of the
-// highest (Generation, N), a timeline keeps every ID.
+// highest (Generation, N), a timeline keeps every ID. A fact that moves nothing
+// (late, duplicate, unchanged) has N 0, so that it can never hide one that does.
 type Fact struct {
 	ID         string    `json:"id"`
 	Kind       string    `json:"fact"`
 	UserID     string    `json:"user_id"`
 	Generation int       `json:"generation"` // 0 while parked: the user is not known yet
-	N          int       `json:"n"`          // 0: from the bridge; else counted by the workflow
+	N          int       `json:"n"`          // 0: from the bridge, or moves nothing; else counted by the workflow
 	At         time.Time `json:"at"`
 	Status     Status    `json:"status,omitempty"`
 
@@ -106,10 +109,12 @@ type Fact struct {
 	DecidedBy string     `json:"decided_by,omitempty"`
 	DecidedAt *time.Time `json:"decided_at,omitempty"`
 
-	Target string `json:"target,omitempty"` // of activated: "none" until one is configured
+	Target string `json:"target,omitempty"` // of activated and deactivated: "none" until one is configured
 
-	// Of sent and failed.
+	// Of sent and failed. A failed without a channel is about the account.
+	Purpose  string `json:"purpose,omitempty"` // "" is the welcome
 	Channel  string `json:"channel,omitempty"`
+	Ordinal  int    `json:"ordinal,omitempty"` // from 2 on: sent again by an operator
 	Provider string `json:"provider,omitempty"`
 	Reason   string `json:"reason,omitempty"` // one of a bounded set, never free text
 	Copies   int    `json:"copies,omitempty"` // sent again after an unknown outcome

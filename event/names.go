@@ -43,14 +43,18 @@ const (
 	ChannelSMS   = "sms"
 )
 
-// PurposeWelcome is the only purpose of a send so far.
-const PurposeWelcome = "welcome"
+// Purposes of messages to a user.
+const (
+	PurposeWelcome  = "welcome"
+	PurposeRejected = "rejected" // says so politely, when the inbox asks for it
+)
 
 // Sources that usher itself speaks as.
 const (
-	SourceInbox   = "inbox"
-	SourceConsole = "console"
-	SourceCLI     = "cli"
+	SourceInbox    = "inbox"
+	SourceConsole  = "console"
+	SourceCLI      = "cli"
+	SourceTemporal = "temporal" // a run that was cancelled there; no subject has it
 )
 
 // Verbs of a verification event: the last token of its subject.

@@ -10,16 +10,49 @@ type Onboarding struct {
 	Inbox      string `json:"inbox,omitempty"`
 	Opened     Opened `json:"opened"` // by a verification while parked
 
-	User *User `json:"user,omitempty"` // nil while parked
+	User   *User    `json:"user,omitempty"`   // nil while parked
+	Record uint64   `json:"record,omitempty"` // sequence of these data in USERS
+	Event  Identity `json:"event,omitzero"`   // that brought them, when it is not the one that opened
 
+	// Carries out an order about somebody whose onboarding is over.
+	Order *OrderStart `json:"order,omitempty"`
+
+	Revision  int       `json:"revision,omitempty"` // of the story that the run follows to its end
 	Settings  Settings  `json:"settings"`
 	Verifiers Verifiers `json:"verifiers,omitempty"` // of the inbox
 	Trace     string    `json:"trace,omitempty"`     // W3C traceparent of the step that started the run
 }
 
+// Revision is the story that new runs follow. A run keeps the one that it was
+// started with, so the code goes on understanding every revision that may have
+// open runs; docs/workflow.md says how to add one. 0 is from before revisions.
+const Revision = 1
+
+// OrderStart is what a run must know to carry out an order after the end: where
+// the earlier one left off.
+type OrderStart struct {
+	Verification
+	Status  Status          `json:"status"`
+	N       int             `json:"n"` // of the last fact
+	Decided *Decided        `json:"decided,omitempty"`
+	Account *Account        `json:"account,omitempty"`
+	Sent    map[string]Sent `json:"sent,omitempty"` // by channel: the last welcome
+}
+
+// Sent is how far the latest welcome by one channel came.
+type Sent struct {
+	Ordinal  int  `json:"ordinal"`
+	Accepted bool `json:"accepted"`
+}
+
 // Settings are the limits of one onboarding. They travel with the start, so that
 // a running workflow never sees them change.
 type Settings struct {
+	ExpireAfter   time.Duration `json:"expire_after,omitempty"`   // how long a user waits for a decision; 0: for ever
+	Target        string        `json:"target,omitempty"`         // where the account is activated; "": nowhere
+	UndoUnreached bool          `json:"undo_unreached,omitempty"` // of a user whom no message reached, the account is undone
+	TellRejected  bool          `json:"tell_rejected,omitempty"`  // a rejected user gets an e-mail
+
 	ParkedFor   time.Duration `json:"parked_for"`   // how long a verification waits for its user
 	SendFor     time.Duration `json:"send_for"`     // how long a message is tried
 	SendAttempt time.Duration `json:"send_attempt"` // one try at most
@@ -30,6 +63,7 @@ type Settings struct {
 // DefaultSettings are those of production.
 func DefaultSettings() Settings {
 	return Settings{
+		ExpireAfter: 30 * 24 * time.Hour,
 		ParkedFor:   72 * time.Hour,
 		SendFor:     24 * time.Hour,
 		SendAttempt: 2 * time.Minute,
@@ -43,9 +77,11 @@ func DefaultSettings() Settings {
 type UserEvent struct {
 	Identity
 	Inbox      string    `json:"inbox"`
-	Generation int       `json:"generation"` // from PEOPLE: what a parked run becomes
-	Opened     Opened    `json:"opened"`
+	Generation int       `json:"generation"`       // from PEOPLE: what a parked run becomes
+	Opened     Opened    `json:"opened"`           // the generation
+	Record     uint64    `json:"record,omitempty"` // sequence of the data in USERS
 	User       User      `json:"user"`
+	Settings   *Settings `json:"settings,omitempty"`  // of the inbox
 	Verifiers  Verifiers `json:"verifiers,omitempty"` // of the inbox
 	Trace      string    `json:"trace,omitempty"`     // W3C traceparent
 }

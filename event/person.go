@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -16,6 +17,67 @@ type Person struct {
 	Opened     Opened          `json:"opened"`
 	Decided    *Decided        `json:"decided,omitempty"`
 	Sends      map[string]Send `json:"sends,omitempty"` // by SendKey
+
+	Record  uint64    `json:"record,omitempty"`  // sequence in USERS of the record whose data count
+	N       int       `json:"n,omitempty"`       // of the last fact that moved the status, once it is final
+	Account *Account  `json:"account,omitempty"` // what an activation made outside
+	Orders  []Order   `json:"orders,omitempty"`  // those that took effect, the latest MaxOrders
+	Order   *Identity `json:"order,omitempty"`   // the one that is being carried out although the status is final
+}
+
+// Account is what an activation target made for a user.
+type Account struct {
+	Target  string `json:"target"`            // the kind of target, such as "scim"
+	Ref     string `json:"ref,omitempty"`     // how the target calls it
+	Created bool   `json:"created,omitempty"` // by usher; false when it was there before
+	Active  bool   `json:"active"`
+}
+
+// Order is an event that only operators may send (withdrawn, reopened, resend),
+// and that took effect. PEOPLE remembers it, so that the same event again, after
+// the workflow is gone, does nothing.
+type Order struct {
+	Identity
+	Stored time.Time `json:"stored"`
+}
+
+// MaxOrders is how many orders PEOPLE remembers for each person. Older ones are
+// recognised by their time.
+const MaxOrders = 16
+
+// Knows tells whether the order had its effect before, or is older than every
+// one that is remembered.
+func (p *Person) Knows(id Identity, stored time.Time) bool {
+	if len(p.Orders) == MaxOrders && !stored.After(p.Orders[0].Stored) {
+		return true
+	}
+	return slices.ContainsFunc(p.Orders, func(o Order) bool { return o.Identity == id })
+}
+
+// Remember adds an order that takes effect.
+func (p *Person) Remember(orders ...Order) {
+	for _, o := range orders {
+		if !p.Knows(o.Identity, o.Stored) {
+			p.Orders = append(p.Orders, o)
+		}
+	}
+	p.Orders = p.Orders[max(0, len(p.Orders)-MaxOrders):]
+}
+
+// Welcomes tells for each channel how far the latest welcome of this generation
+// came.
+func (p *Person) Welcomes() map[string]Sent {
+	out := map[string]Sent{}
+	for _, channel := range []string{ChannelEmail, ChannelSMS} {
+		for n := 1; ; n++ {
+			s, ok := p.Sends[SendKey(p.Generation, PurposeWelcome, channel, n)]
+			if !ok {
+				break
+			}
+			out[channel] = Sent{Ordinal: n, Accepted: out[channel].Accepted || s.State == SendAccepted}
+		}
+	}
+	return out
 }
 
 // Opened says which event opened the generation.

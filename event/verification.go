@@ -15,13 +15,14 @@ const MaxReason = 1000
 // workflow: what the sender said, and what JetStream knows about it.
 type Verification struct {
 	Identity
-	UserID string    `json:"user_id"`
-	Verb   string    `json:"verb"`
-	Reason string    `json:"reason,omitempty"`
-	Actor  string    `json:"actor,omitempty"` // as the sender named it; may be personal
-	Stored time.Time `json:"stored"`          // JetStream's clock
-	Seq    uint64    `json:"seq"`             // in VERIFICATIONS
-	Trace  string    `json:"trace,omitempty"` // W3C traceparent
+	UserID   string    `json:"user_id"`
+	Verb     string    `json:"verb"`
+	Reason   string    `json:"reason,omitempty"`
+	Actor    string    `json:"actor,omitempty"`    // as the sender named it; may be personal
+	Channels []string  `json:"channels,omitempty"` // of resend; none means those that were not reached
+	Stored   time.Time `json:"stored"`             // JetStream's clock
+	Seq      uint64    `json:"seq"`                // in VERIFICATIONS
+	Trace    string    `json:"trace,omitempty"`    // W3C traceparent
 }
 
 // VerificationBody is what a sender writes: the user by id, or by the address of
@@ -31,6 +32,10 @@ type VerificationBody struct {
 	Email  string `json:"email,omitempty"`
 	Reason string `json:"reason,omitempty"`
 	Actor  string `json:"actor,omitempty"`
+
+	// Of resend: email, sms. None means those that were not reached, or all when
+	// all were.
+	Channels []string `json:"channels,omitempty"`
 }
 
 // ParseVerificationBody reads and checks the body of a verification. Errors wrap
@@ -46,6 +51,11 @@ func ParseVerificationBody(data []byte) (VerificationBody, error) {
 	if b.UserID != "" {
 		if err := CheckUserID(b.UserID); err != nil {
 			return b, fmt.Errorf("%w: user_id: %w", ErrMalformed, err)
+		}
+	}
+	for _, c := range b.Channels {
+		if c != ChannelEmail && c != ChannelSMS {
+			return b, fmt.Errorf("%w: channels: each must be email or sms", ErrMalformed)
 		}
 	}
 	b.Reason = cut(b.Reason, MaxReason)
@@ -78,6 +88,12 @@ func ParseVerificationSubject(subject string) (source, verb string, err error) {
 		return t[2], t[3], nil
 	}
 	return "", "", fmt.Errorf("%w: subject: the verb must be approved, rejected, withdrawn, reopened or resend", ErrMalformed)
+}
+
+// Order tells whether only operators may say this, about an onboarding that may
+// be over.
+func (v Verification) Order() bool {
+	return v.Verb == VerbWithdrawn || v.Verb == VerbReopened || v.Verb == VerbResend
 }
 
 // By names who decided as it may stand in facts: the source, and the actor when

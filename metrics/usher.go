@@ -35,7 +35,7 @@ var (
 		return out
 	}()
 	deadStreams = []string{event.StreamUsers, event.StreamVerifications}
-	deadReasons = []string{event.ReasonMalformed, event.ReasonDenied, event.ReasonConflict, event.ReasonUnknownUser, event.ReasonExhausted, event.ReasonRefused}
+	deadReasons = []string{event.ReasonMalformed, event.ReasonDenied, event.ReasonConflict, event.ReasonUnknownUser, event.ReasonExhausted, event.ReasonRefused, event.ReasonNoRecord}
 
 	labelSource   = Label{Name: "source", By: "the inboxes of this process"}
 	labelProvider = Label{Name: "provider", By: "the configured providers"}

@@ -113,6 +113,34 @@ func (p *People) UpdateSend(ctx context.Context, userID, key string, change func
 	return person.Sends[key], nil
 }
 
+// Each calls f with every record as it stands now, in no order, until f returns an
+// error, which is returned. It reads the whole bucket, so it is for reports and
+// operators' commands only.
+func (p *People) Each(ctx context.Context, f func(userID string, person event.Person) error) error {
+	w, err := p.kv.WatchAll(ctx, jetstream.IgnoreDeletes())
+	if err != nil {
+		return fmt.Errorf("read %s: %w", event.BucketPeople, err)
+	}
+	defer func() { _ = w.Stop() }() // nothing is lost when the server does not hear it
+	for {
+		select {
+		case e := <-w.Updates():
+			if e == nil { // all that was there has come
+				return nil
+			}
+			var person event.Person
+			if err := json.Unmarshal(e.Value(), &person); err != nil {
+				return fmt.Errorf("the record of a person cannot be read: revision %d", e.Revision())
+			}
+			if err := f(e.Key(), person); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 func (p *People) read(ctx context.Context, userID string) (event.Person, uint64, error) {
 	var person event.Person
 	e, err := p.kv.Get(ctx, userID)

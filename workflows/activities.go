@@ -19,12 +19,14 @@ import (
 // Names under which activities are registered. They stand in histories, so they
 // never change.
 const (
-	activityPublish  = "PublishFacts"
-	activityActivate = "Activate"
-	activityEmail    = "SendEmail"
-	activitySMS      = "SendSMS"
-	activityFinish   = "Finish"
-	activityOrphans  = "DeadLetterOrphans"
+	activityPublish    = "PublishFacts"
+	activityKeep       = "KeepRecord"
+	activityActivate   = "Activate"
+	activityDeactivate = "Deactivate"
+	activityEmail      = "SendEmail"
+	activitySMS        = "SendSMS"
+	activityFinish     = "Finish"
+	activityOrphans    = "DeadLetterOrphans"
 )
 
 // Facts publishes facts. The same fact again is a success; stored tells whether
@@ -47,6 +49,17 @@ type Sender interface {
 	Send(ctx context.Context, d Delivery) (event.Send, error)
 }
 
+// Accounts makes a user's account usable, and takes that back. Both may be asked
+// again: the same key is the same request. Errors are marked with event.Permanent
+// or event.RetryAfter; any other is transient.
+type Accounts interface {
+	// Activate returns what it made. target is the kind that the run was started
+	// with; one that this worker does not have is a transient error.
+	Activate(ctx context.Context, target, key string, u event.User) (event.Account, error)
+	// Deactivate succeeds also when there is no account.
+	Deactivate(ctx context.Context, target, key, userID string, made event.Account) error
+}
+
 // Orphanage keeps verifications that no workflow can use as dead letters. The
 // same one again is kept once.
 type Orphanage interface {
@@ -58,6 +71,7 @@ type Activities struct {
 	Facts     Facts
 	People    People
 	Sender    Sender
+	Accounts  Accounts
 	Orphanage Orphanage
 	Metrics   *metrics.Worker
 	Tracer    tracing.Tracer
@@ -83,13 +97,15 @@ func (a *Activities) step(ctx context.Context, s Story, name, userID string) (co
 	return ctx, span
 }
 
-// Step is the input of Activate: facts to publish first, the decision to record,
-// and the fact that tells the result.
+// Step is the input of Activate and Deactivate: facts to publish first, the
+// decision to record, and the fact that tells the result.
 type Step struct {
 	UserID     string        `json:"user_id"`
 	Generation int           `json:"generation"`
 	Opened     time.Time     `json:"opened"`
 	Decided    event.Decided `json:"decided"`
+	Target     string        `json:"target,omitempty"` // "" asks for nothing but the facts
+	User       *event.User   `json:"user,omitempty"`   // for the target
 	Before     []event.Fact  `json:"before,omitempty"`
 	Result     event.Fact    `json:"result"`
 	Story      Story         `json:"story,omitzero"`
@@ -106,6 +122,20 @@ type Delivery struct {
 	Decided    time.Time  `json:"decided"`
 	Result     event.Fact `json:"result"`
 	Story      Story      `json:"story,omitzero"`
+
+	End *LastMessage `json:"end,omitempty"` // to write when the message is the last
+}
+
+// LastMessage is the end of an onboarding, to be written by the message after
+// which all are accepted.
+type LastMessage struct {
+	Ending
+	After []string `json:"after,omitempty"` // ledger keys of the others
+}
+
+// Sent is the result of SendEmail and SendSMS.
+type Sent struct {
+	Ended bool `json:"ended,omitempty"` // it was the last, and wrote the end
 }
 
 // Ending is the input of Finish.
@@ -115,8 +145,19 @@ type Ending struct {
 	Status     event.Status   `json:"status"`
 	Opened     time.Time      `json:"opened"`
 	Decided    *event.Decided `json:"decided,omitempty"`
+	N          int            `json:"n,omitempty"`      // of the last fact
+	Record     uint64         `json:"record,omitempty"` // in USERS, when it is another than at the start
+	Orders     []event.Order  `json:"orders,omitempty"` // that took effect
 	Facts      []event.Fact   `json:"facts,omitempty"`
 	Story      Story          `json:"story,omitzero"`
+}
+
+// Keep is the input of KeepRecord.
+type Keep struct {
+	UserID     string       `json:"user_id"`
+	Generation int          `json:"generation"`
+	Record     uint64       `json:"record"` // in USERS: where the user's data stand now
+	Facts      []event.Fact `json:"facts,omitempty"`
 }
 
 // Orphans is the input of DeadLetterOrphans.
@@ -140,8 +181,21 @@ func (a *Activities) Publish(ctx context.Context, facts []event.Fact) error {
 	return nil
 }
 
-// Activate records the decision in PEOPLE and makes the account usable. No
-// target is configured yet.
+// KeepRecord notes in PEOPLE which record of USERS holds the user's data.
+func (a *Activities) KeepRecord(ctx context.Context, k Keep) error {
+	_, err := a.People.Update(ctx, k.UserID, func(p *event.Person) error {
+		if p.Generation == k.Generation {
+			p.Record = max(p.Record, k.Record)
+		}
+		return nil
+	})
+	if err != nil {
+		return boundary(err, "")
+	}
+	return a.Publish(ctx, k.Facts)
+}
+
+// Activate makes the account usable, and tells it.
 func (a *Activities) Activate(ctx context.Context, s Step) (err error) {
 	start := time.Now()
 	ctx, span := a.step(ctx, s.Story, activityActivate, s.UserID)
@@ -150,14 +204,21 @@ func (a *Activities) Activate(ctx context.Context, s Step) (err error) {
 		return err
 	}
 	a.Fault.At("activate.before")
-	_, err = a.People.Update(ctx, s.UserID, func(p *event.Person) error {
-		if p.Generation == s.Generation {
-			p.Decided = &s.Decided
+	if s.Target != "" {
+		made, err := a.Accounts.Activate(ctx, s.Target, stepKey(s, "activate"), *s.User)
+		if err != nil {
+			return boundary(err, "account_refused")
 		}
-		return nil
-	})
-	if err != nil {
-		return boundary(err, "")
+		a.Fault.At("activate.made")
+		_, err = a.People.Update(ctx, s.UserID, func(p *event.Person) error {
+			if p.Generation == s.Generation {
+				p.Account = keepCreated(p.Account, made)
+			}
+			return nil
+		})
+		if err != nil {
+			return boundary(err, "")
+		}
 	}
 	a.Fault.At("activate.after")
 	if err := a.Publish(ctx, []event.Fact{s.Result}); err != nil {
@@ -167,9 +228,59 @@ func (a *Activities) Activate(ctx context.Context, s Step) (err error) {
 	return nil
 }
 
+// stepKey is the idempotency key of a call about one generation's account.
+func stepKey(s Step, act string) string {
+	return fmt.Sprintf("%s.%d.%s", s.UserID, s.Generation, act)
+}
+
+// keepCreated is what is known of an account after another activation: an account
+// that usher made once stays usher's.
+func keepCreated(was *event.Account, made event.Account) *event.Account {
+	if was != nil && was.Target == made.Target && was.Ref == made.Ref {
+		made.Created = made.Created || was.Created
+	}
+	made.Active = true
+	return &made
+}
+
+// Deactivate takes the account back, and tells it.
+func (a *Activities) Deactivate(ctx context.Context, s Step) (err error) {
+	ctx, span := a.step(ctx, s.Story, activityDeactivate, s.UserID)
+	defer func() { span.Done(err) }()
+	if err := a.Publish(ctx, s.Before); err != nil {
+		return err
+	}
+	var made event.Account
+	_, err = a.People.Update(ctx, s.UserID, func(p *event.Person) error {
+		if p.Account != nil {
+			made = *p.Account
+		}
+		return nil
+	})
+	if err != nil {
+		return boundary(err, "")
+	}
+	a.Fault.At("deactivate.before")
+	if err := a.Accounts.Deactivate(ctx, s.Target, stepKey(s, "deactivate"), s.UserID, made); err != nil {
+		return boundary(err, "account_refused")
+	}
+	a.Fault.At("deactivate.made")
+	_, err = a.People.Update(ctx, s.UserID, func(p *event.Person) error {
+		if p.Account != nil {
+			p.Account.Active = false
+		}
+		return nil
+	})
+	if err != nil {
+		return boundary(err, "")
+	}
+	a.Fault.At("deactivate.after")
+	return a.Publish(ctx, []event.Fact{s.Result})
+}
+
 // Send sends one message and reports it. It is registered under a name of its
 // own for each channel.
-func (a *Activities) Send(ctx context.Context, d Delivery) (err error) {
+func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err error) {
 	ctx, span := a.step(ctx, d.Story, "Send", d.UserID)
 	span.SetAttributes(tracing.Channel(d.Channel))
 	defer func() { span.Done(err) }()
@@ -180,30 +291,52 @@ func (a *Activities) Send(ctx context.Context, d Delivery) (err error) {
 	sent, err := a.Sender.Send(ctx, d)
 	if err != nil {
 		span.SetAttributes(tracing.Reason(sent.Reason))
-		return boundary(err, sent.Reason)
+		return result, boundary(err, sent.Reason)
 	}
 	a.Fault.At("send.accepted")
+	ctx = context.WithoutCancel(ctx)
 	f := d.Result
 	f.At, f.Provider, f.Copies = sent.At, sent.Provider, sent.Copies
-	return a.Publish(context.WithoutCancel(ctx), []event.Fact{f})
+	if err := a.Publish(ctx, []event.Fact{f}); err != nil || d.End == nil {
+		return result, err
+	}
+	for i := range d.End.Facts {
+		d.End.Facts[i].At = sent.At
+	}
+	result.Ended, err = a.end(ctx, d.End.Ending, d.End.After)
+	return result, err
 }
 
 // Finish writes the end of the generation into PEOPLE and tells it.
 func (a *Activities) Finish(ctx context.Context, e Ending) (err error) {
 	ctx, span := a.step(ctx, e.Story, activityFinish, e.UserID)
 	defer func() { span.Done(err) }()
+	_, err = a.end(ctx, e, nil)
+	return err
+}
+
+// end writes the end into PEOPLE and tells it, once the messages after which it
+// comes are all accepted; done tells whether they are.
+func (a *Activities) end(ctx context.Context, e Ending, after []string) (done bool, err error) {
 	a.Fault.At("finish.before")
 	_, err = a.People.Update(ctx, e.UserID, func(p *event.Person) error {
-		if p.Generation == e.Generation {
-			p.Status, p.Decided = e.Status, e.Decided
+		done = true
+		for _, key := range after {
+			done = done && p.Sends[key].State == event.SendAccepted
+		}
+		if done && p.Generation == e.Generation {
+			p.Status, p.Decided, p.N = e.Status, e.Decided, e.N
+			p.Record = max(p.Record, e.Record)
+			p.Remember(e.Orders...)
+			p.Order = nil
 		}
 		return nil
 	})
-	if err != nil {
-		return boundary(err, "")
+	if err != nil || !done {
+		return false, boundary(err, "")
 	}
 	a.Fault.At("finish.after")
-	return a.Publish(ctx, e.Facts)
+	return true, a.Publish(ctx, e.Facts)
 }
 
 // DeadLetter keeps verifications that cannot be used.
@@ -228,10 +361,11 @@ func (a *Activities) count(f event.Fact) {
 	if decision {
 		a.Metrics.Wait.Observe(seconds(f.OpenedAt, f.DecidedAt))
 	}
-	if f.Kind == event.FactWelcomed {
+	if f.Kind == event.FactWelcomed && f.DecidedAt != nil { // not by another message later
 		a.Metrics.WelcomeLatency.Observe(seconds(f.DecidedAt, &f.At))
 	}
-	if f.Status.Final() && (decision || f.Effect == "") {
+	switch f.Kind {
+	case event.FactWelcomed, event.FactFinished, event.FactExpired, event.FactRejected, event.FactWithdrawn:
 		a.Metrics.Finished.WithLabelValues(string(f.Status)).Inc()
 	}
 }
@@ -285,6 +419,9 @@ func untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
 // boundary turns the marks of an error into Temporal's, which are the only ones
 // that survive its serialisation and count only when outermost.
 func boundary(err error, reason string) error {
+	if err == nil {
+		return nil
+	}
 	opts := temporal.ApplicationErrorOptions{NonRetryable: event.IsPermanent(err)}
 	if opts.NonRetryable && reason != "" {
 		opts.Details = []any{reason}

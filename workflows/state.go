@@ -1,45 +1,74 @@
 package workflows
 
 import (
+	"slices"
+
 	"go.temporal.io/sdk/workflow"
 
 	"usher/event"
 )
 
 // onboarding is the state of one run. It is changed by events (this file) and by
-// the steps of the story (workflows.go), and by nothing else.
+// the steps of the story (workflows.go, account.go, delivery.go), and by nothing
+// else.
 type onboarding struct {
 	userID     string
 	inbox      string
-	generation int // 0 while parked
+	generation int  // 0 while nobody knows the user
+	arrived    bool // the user's data are here, or not needed
 	opened     event.Opened
 	user       event.User
+	record     uint64 // of these data, in USERS
+	moved      bool   // PEOPLE does not know record yet
 	settings   event.Settings
 	verifiers  event.Verifiers
-
-	trace string // of the step that started the run, "" without tracing
+	revision   int
 
 	status  event.Status
-	decided *event.Verification  // the one that counted
+	reason  string               // of StatusFailed
+	decided *event.Decided       // the decision that counted
 	held    []event.Verification // while parked, in order of arrival
 	refused []event.Verification // of sources that do not decide about this inbox
 	seen    map[event.Identity]bool
 
-	n       int          // of the last fact
-	pending []event.Fact // not published yet
+	made       bool            // an account may stand that usher made usable
+	activation workflow.Future // of the account, nil before
+	channels   []*channel
+	wanted     []*channel    // messages that were asked for and not started
+	turnedAway bool          // a rejected user was told, or need not be
+	orders     []event.Order // that took effect in this run
+
+	n        int          // of the last fact that moved the status
+	pending  []event.Fact // not published yet
+	told     event.Status // the end that PEOPLE knows, "" before
+	recorded int          // orders that PEOPLE knows
+
+	trace, decisionTrace string // W3C trace contexts of the start and of the decision
 }
 
 func newOnboarding(in event.Onboarding) *onboarding {
 	o := &onboarding{
-		userID: in.UserID, inbox: in.Inbox, generation: in.Generation, opened: in.Opened, settings: in.Settings, verifiers: in.Verifiers, trace: in.Trace,
+		userID: in.UserID, inbox: in.Inbox, generation: in.Generation, opened: in.Opened, settings: in.Settings, verifiers: in.Verifiers,
+		revision: in.Revision, trace: in.Trace,
 		status: event.StatusParked,
 		seen:   map[event.Identity]bool{},
 	}
+	var sent map[string]event.Sent
 	if in.User != nil {
-		o.user = *in.User
+		o.user, o.record, o.arrived = *in.User, in.Record, true
 		o.status = event.StatusWaiting
-		o.seen[in.Opened.Identity] = true
+		o.seen[in.Opened.Identity], o.seen[in.Event] = true, true
 	}
+	if was := in.Order; was != nil {
+		o.arrived, o.status, o.told, o.n, o.decided, sent = true, was.Status, was.Status, was.N, was.Decided, was.Sent
+		o.decisionTrace = was.Trace
+		o.made = was.Account == nil || was.Account.Active
+		o.settings.Target = ""
+		if was.Account != nil {
+			o.settings.Target = was.Account.Target
+		}
+	}
+	o.channels = newChannels(sent)
 	return o
 }
 
@@ -48,12 +77,12 @@ func (o *onboarding) onUser(ctx workflow.Context, e event.UserEvent) {
 	switch {
 	case o.seen[e.Identity]:
 		o.answer(ctx, event.AnswersUser, event.FactDuplicate, event.EffectDuplicate, e.Identity)
-	case o.generation == 0:
+	case !o.arrived:
 		o.arrive(ctx, e)
 	case o.user.SameData(e.User):
 		o.answer(ctx, event.AnswersUser, event.FactUnchanged, event.EffectUnchanged, e.Identity)
-	case o.decided == nil:
-		o.user = e.User
+	case o.status == event.StatusWaiting:
+		o.user, o.record, o.moved = e.User, e.Record, true
 		o.answer(ctx, event.AnswersUser, event.FactUpdated, event.EffectUpdated, e.Identity)
 	default:
 		o.answer(ctx, event.AnswersUser, event.FactLate, event.EffectLate, e.Identity)
@@ -64,46 +93,64 @@ func (o *onboarding) onUser(ctx workflow.Context, e event.UserEvent) {
 // arrive ends the parking: the user is there, and what was held is applied in
 // the order in which it came.
 func (o *onboarding) arrive(ctx workflow.Context, e event.UserEvent) {
-	o.user, o.inbox, o.generation, o.opened, o.trace = e.User, e.Inbox, e.Generation, e.Opened, e.Trace
+	o.user, o.record, o.inbox, o.arrived, o.trace = e.User, e.Record, e.Inbox, true, e.Trace
 	o.verifiers = e.Verifiers
+	if e.Settings != nil {
+		o.settings = *e.Settings
+	}
+	if o.generation == 0 {
+		o.generation, o.opened, o.n = e.Generation, e.Opened, 0
+	} else {
+		o.moved = true
+	}
 	o.status = event.StatusWaiting
-	o.n = 0
 	o.answer(ctx, event.AnswersUser, event.FactStarted, event.EffectApplied, e.Identity)
 	held := o.held
 	o.held = nil
 	for _, v := range held {
-		o.decide(ctx, v)
+		o.take(ctx, v)
 	}
 }
 
-// onVerification takes a decision, or holds it while its user is not there.
+// onVerification takes a decision or an order, or holds it while its user is not
+// there.
 func (o *onboarding) onVerification(ctx workflow.Context, v event.Verification) {
 	switch {
 	case o.seen[v.Identity]:
 		o.answer(ctx, event.AnswersVerification, event.FactDuplicate, event.EffectDuplicate, v.Identity)
-	case o.generation == 0:
+	case !o.arrived:
 		o.held = append(o.held, v)
 		if v.Identity != o.opened.Identity { // that one was reported by the bridge
 			o.answer(ctx, event.AnswersVerification, event.FactParked, "", v.Identity)
 		}
 	default:
-		o.decide(ctx, v)
+		o.take(ctx, v)
 	}
 	o.seen[v.Identity] = true
 }
 
+// take lets a verification have its effect.
+func (o *onboarding) take(ctx workflow.Context, v event.Verification) {
+	switch {
+	case !o.verifiers.Allow(v.Source):
+		o.refused = append(o.refused, v)
+	case o.generation > 1 && v.Stored.Before(o.opened.Stored): // about an earlier generation
+		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, v.Identity)
+	case v.Verb == event.VerbWithdrawn && o.revision > 0:
+		o.withdraw(ctx, v)
+	case v.Verb == event.VerbResend:
+		o.resend(ctx, v)
+	default:
+		o.decide(ctx, v)
+	}
+}
+
 // decide applies v when it is the first decision about this generation.
 func (o *onboarding) decide(ctx workflow.Context, v event.Verification) {
-	if !o.verifiers.Allow(v.Source) {
-		o.refused = append(o.refused, v)
-		return
-	}
-	reopened := o.generation > 1
-	if o.decided != nil || reopened && v.Stored.Before(o.opened.Stored) {
+	if o.status != event.StatusWaiting {
 		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, v.Identity)
 		return
 	}
-	o.decided = &v
 	switch v.Verb {
 	case event.VerbApproved:
 		o.status = event.StatusApproved
@@ -112,7 +159,32 @@ func (o *onboarding) decide(ctx workflow.Context, v event.Verification) {
 	default:
 		o.status = event.StatusRejected
 	}
+	o.settle(ctx, v)
+}
+
+// withdraw stops the onboarding wherever it is. Nothing is left to stop when the
+// user was turned away before.
+func (o *onboarding) withdraw(ctx workflow.Context, v event.Verification) {
+	switch o.status {
+	case event.StatusRejected, event.StatusExpired, event.StatusWithdrawn, event.StatusFailed:
+		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, v.Identity)
+		return
+	}
+	o.status = event.StatusWithdrawn
+	o.ordered(v)
+	o.settle(ctx, v)
+}
+
+// settle records v as the event that decided, and tells it.
+func (o *onboarding) settle(ctx workflow.Context, v event.Verification) {
+	o.decided = &event.Decided{Identity: v.Identity, Verb: v.Verb, By: v.By(), At: v.Stored}
+	o.decisionTrace = v.Trace
 	o.answer(ctx, event.AnswersVerification, v.Verb, event.EffectApplied, v.Identity)
+}
+
+// ordered remembers an order that takes effect.
+func (o *onboarding) ordered(v event.Verification) {
+	o.orders = append(o.orders, event.Order{Identity: v.Identity, Stored: v.Stored})
 }
 
 // answer reports what became of an event.
@@ -125,18 +197,25 @@ func (o *onboarding) answer(ctx workflow.Context, answers, kind string, effect e
 
 func (o *onboarding) tellDecision(f *event.Fact) {
 	if o.decided != nil {
-		opened, at := o.opened.Stored, o.decided.Stored
-		f.OpenedAt, f.Verdict, f.DecidedBy, f.DecidedAt = &opened, o.decided.Verb, o.decided.By(), &at
+		opened, at := o.opened.Stored, o.decided.At
+		f.OpenedAt, f.Verdict, f.DecidedBy, f.DecidedAt = &opened, o.decided.Verb, o.decided.By, &at
 	}
 }
 
+// still are the facts that leave everything as it is, so they are not counted.
+var still = []string{event.FactLate, event.FactDuplicate, event.FactUnchanged, event.FactResend}
+
 // fact makes the next fact of this generation.
 func (o *onboarding) fact(ctx workflow.Context, kind string) event.Fact {
-	o.n++
-	return event.Fact{
-		Kind: kind, UserID: o.userID, Generation: o.generation, N: o.n,
+	f := event.Fact{
+		Kind: kind, UserID: o.userID, Generation: o.generation,
 		At: workflow.Now(ctx).UTC(), Status: o.status, Inbox: o.inbox, Import: o.user.Import.ID,
 	}
+	if !slices.Contains(still, kind) {
+		o.n++
+		f.N = o.n
+	}
+	return f
 }
 
 // takePending hands the facts that wait to whoever publishes them.
@@ -148,25 +227,14 @@ func (o *onboarding) takePending() []event.Fact {
 
 // story says where the steps after the decision belong.
 func (o *onboarding) story() Story {
-	s := Story{Before: o.trace}
-	if o.decided != nil {
-		s.Trace = o.decided.Trace
-	}
-	return s
-}
-
-func (o *onboarding) decision() *event.Decided {
-	if o.decided == nil {
-		return nil
-	}
-	return &event.Decided{Identity: o.decided.Identity, Verb: o.decided.Verb, By: o.decided.By(), At: o.decided.Stored}
+	return Story{Before: o.trace, Trace: o.decisionTrace}
 }
 
 func (o *onboarding) query() (event.OnboardingStatus, error) {
 	s := event.OnboardingStatus{UserID: o.userID, Generation: o.generation, Status: o.status}
 	if o.decided != nil {
-		at := o.decided.Stored
-		s.Verdict, s.DecidedBy, s.DecidedAt = o.decided.Verb, o.decided.By(), &at
+		at := o.decided.At
+		s.Verdict, s.DecidedBy, s.DecidedAt = o.decided.Verb, o.decided.By, &at
 	}
 	return s, nil
 }

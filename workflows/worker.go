@@ -30,7 +30,8 @@ func registerWorkflow(r registry) {
 
 func registerSteps(r worker.ActivityRegistry, a *Activities) {
 	for name, f := range map[string]any{
-		activityPublish: a.Publish, activityActivate: a.Activate, activityFinish: a.Finish, activityOrphans: a.DeadLetter,
+		activityPublish: a.Publish, activityKeep: a.KeepRecord, activityActivate: a.Activate, activityDeactivate: a.Deactivate,
+		activityFinish: a.Finish, activityOrphans: a.DeadLetter,
 	} {
 		r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}

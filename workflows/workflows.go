@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -11,14 +10,28 @@ import (
 )
 
 // Onboard is the onboarding of one user, from the first event to the last
-// message. It ends completed whatever was decided; only a parked run whose user
-// never came ends failed, so that its id is free again.
+// message, or one order of an operator about somebody whose onboarding is over.
+// It ends completed whatever was decided; only a parked run whose user never came
+// ends failed, so that its id is free again.
 func Onboard(ctx workflow.Context, in event.Onboarding) error {
+	if in.Revision > event.Revision {
+		// A worker that is older than the run must leave it alone: the task fails and
+		// is tried again until a newer worker takes it.
+		panic("workflows: the run follows a later revision than this worker knows; upgrade the workers first")
+	}
 	o := newOnboarding(in)
 	if err := o.setup(ctx); err != nil {
 		return err
 	}
-	return o.run(ctx)
+	if in.Order != nil {
+		o.onVerification(ctx, in.Order.Verification)
+	}
+	err := o.run(ctx)
+	if temporal.IsCanceledError(err) && o.revision > 0 {
+		ctx, _ := workflow.NewDisconnectedContext(ctx)
+		return o.cancelled(ctx)
+	}
+	return err
 }
 
 // setup registers the query and starts the one coroutine that takes signals.
@@ -51,181 +64,161 @@ func (o *onboarding) signals(ctx workflow.Context) workflow.Selector {
 		AddReceive(workflow.GetSignalChannel(ctx, event.SignalWithdraw), verification)
 }
 
+// run tells the story: the user arrives, is decided about, and what the decision
+// asks for is done.
 func (o *onboarding) run(ctx workflow.Context) error {
-	if o.generation == 0 {
-		if err := o.park(ctx); err != nil {
-			return err
-		}
-	}
-	o.detail(ctx)
-	if err := o.await(ctx, func() bool { return o.decided != nil }); err != nil {
+	if err := o.park(ctx); err != nil {
 		return err
 	}
 	o.detail(ctx)
-	if o.status == event.StatusApproved {
-		if err := o.activate(ctx); err != nil {
-			return err
-		}
-		if err := o.welcome(ctx); err != nil {
-			return err
-		}
+	if err := o.wait(ctx); err != nil {
+		return err
 	}
-	return o.finish(ctx)
+	return o.toTheEnd(ctx)
 }
 
 // park holds verifications until their user arrives. When none does, they become
-// dead letters and the run fails.
+// dead letters, and the run fails unless it is about a user who is known.
 func (o *onboarding) park(ctx workflow.Context) error {
+	if o.arrived {
+		return nil
+	}
 	o.detail(ctx)
 	timer, cancel := workflow.WithCancel(ctx)
 	late := workflow.NewTimer(timer, o.settings.ParkedFor)
-	if err := o.await(ctx, func() bool { return o.generation > 0 || late.IsReady() }); err != nil {
-		cancel()
+	err := o.await(ctx, func() bool { return o.arrived || late.IsReady() })
+	cancel()
+	if err != nil || o.arrived {
 		return err
 	}
-	cancel()
-	for o.generation == 0 && len(o.held) > 0 {
+	if err := o.orphan(ctx); err != nil {
+		return err
+	}
+	if o.generation == 0 {
+		return errNobody
+	}
+	o.status = event.StatusExpired
+	return nil
+}
+
+// errNobody ends a parked run, so that the id is free for the user.
+var errNobody = temporal.NewApplicationError("the user did not come in time", "unknown_user")
+
+// orphan makes dead letters of the verifications that are held.
+func (o *onboarding) orphan(ctx workflow.Context) error {
+	for len(o.held) > 0 {
 		given := o.held
 		o.held = nil
 		if err := o.do(ctx, activityOrphans, Orphans{UserID: o.userID, Events: given}); err != nil {
 			return err
 		}
 	}
-	if o.generation == 0 {
-		return temporal.NewApplicationError("the user did not come in time", "unknown_user")
-	}
 	return nil
 }
 
-// activate makes the account usable. No target is configured yet, so it records
-// the decision and says so.
-func (o *onboarding) activate(ctx workflow.Context) error {
-	step := Step{UserID: o.userID, Generation: o.generation, Opened: o.opened.Stored, Decided: *o.decision(), Before: o.takePending(), Story: o.story()}
-	o.status = event.StatusActive
-	step.Result = o.fact(ctx, event.FactActivated)
-	step.Result.Target = "none"
-	return o.do(ctx, activityActivate, step)
+// wait ends with the decision, or when it took too long. The time counts from the
+// event that opened the generation, so a run that is built anew from the streams
+// ends when the first one would have.
+func (o *onboarding) wait(ctx workflow.Context) error {
+	decided := func() bool { return o.status != event.StatusWaiting }
+	if o.settings.ExpireAfter <= 0 || decided() {
+		return o.await(ctx, decided)
+	}
+	left := o.settings.ExpireAfter - workflow.Now(ctx).Sub(o.opened.Stored)
+	timer, cancel := workflow.WithCancel(ctx)
+	late := workflow.NewTimer(timer, max(left, time.Second))
+	err := o.await(ctx, func() bool { return decided() || late.IsReady() })
+	cancel()
+	if err == nil && !decided() {
+		o.status = event.StatusExpired
+	}
+	return err
 }
 
-// welcome sends on every channel for which there is an address, all at once, and
-// sets the status by what came of it.
-func (o *onboarding) welcome(ctx workflow.Context) error {
-	var sends []*send
-	for _, c := range []struct{ channel, activity, address string }{
-		{event.ChannelEmail, activityEmail, o.user.Email},
-		{event.ChannelSMS, activitySMS, o.user.Phone},
-	} {
-		if c.address != "" {
-			sends = append(sends, o.startSend(ctx, c.channel, c.activity))
-		}
-	}
-	err := o.await(ctx, func() bool {
-		for _, s := range sends {
-			if !s.future.IsReady() {
-				return false
-			}
-		}
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	accepted := 0
-	for _, s := range sends {
-		reason, err := s.failure(ctx)
-		if err != nil {
+// toTheEnd does what the status asks for and writes the end, until no signal asks
+// for more.
+func (o *onboarding) toTheEnd(ctx workflow.Context) error {
+	for {
+		o.detail(ctx)
+		if err := o.carryOut(ctx); err != nil {
 			return err
 		}
-		if reason == "" {
-			accepted++
+		if err := o.finish(ctx); err != nil {
+			return err
+		}
+		o.drain(ctx)
+		if !o.unfinished() {
+			return o.flush(ctx)
+		}
+	}
+}
+
+// carryOut does what the status asks for. Each step may change it.
+func (o *onboarding) carryOut(ctx workflow.Context) error {
+	for _, step := range []struct {
+		due func() bool
+		do  func(workflow.Context) error
+	}{
+		{func() bool { return o.status == event.StatusApproved }, o.activate},
+		{func() bool { return o.status == event.StatusActive || len(o.wanted) > 0 }, o.deliver},
+		{func() bool { return o.status == event.StatusRejected && o.settings.TellRejected && !o.turnedAway }, o.turnAway},
+		{o.mustUndo, o.undo},
+	} {
+		if !step.due() {
 			continue
 		}
-		f := s.result
-		f.Kind, f.Reason = event.FactFailed, reason
-		o.pending = append(o.pending, f)
-	}
-	switch accepted {
-	case len(sends):
-		o.status = event.StatusWelcomed
-	case 0:
-		o.status = event.StatusUnreached
-	default:
-		o.status = event.StatusPartlyWelcomed
+		if err := step.do(ctx); err != nil {
+			return err
+		}
+		o.detail(ctx)
 	}
 	return nil
 }
 
-// send is one message on its way.
-type send struct {
-	future workflow.Future
-	result event.Fact // published by the activity when the message was accepted
-}
-
-func (o *onboarding) startSend(ctx workflow.Context, channel, activity string) *send {
-	result := o.fact(ctx, event.FactSent)
-	result.Channel = channel
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:              event.QueueNotify,
-		ScheduleToCloseTimeout: o.settings.SendFor,
-		StartToCloseTimeout:    o.settings.SendAttempt,
-		HeartbeatTimeout:       o.settings.Heartbeat,
-		RetryPolicy:            sendRetries(channel, o.settings),
-	})
-	d := Delivery{
-		UserID: o.userID, Generation: o.generation, Purpose: event.PurposeWelcome, Channel: channel, Ordinal: 1,
-		User: o.user, Decided: o.decided.Stored, Result: result, Story: o.story(),
-	}
-	return &send{workflow.ExecuteActivity(ctx, activity, d), result}
-}
-
-// sendRetries is the policy of a channel: a text message is worth less when it
-// comes late, so its pauses stay shorter.
-func sendRetries(channel string, s event.Settings) *temporal.RetryPolicy {
-	p := &temporal.RetryPolicy{InitialInterval: s.RetryFirst, BackoffCoefficient: 2, MaximumInterval: 15 * time.Minute}
-	if channel == event.ChannelSMS {
-		p.MaximumInterval = 5 * time.Minute
-	}
-	return p
-}
-
-// failure tells why a message was given up, "" when it was accepted. An error
-// means that the run itself was cancelled.
-func (s *send) failure(ctx workflow.Context) (reason string, err error) {
-	err = s.future.Get(ctx, nil)
-	var app *temporal.ApplicationError
-	switch {
-	case err == nil:
-		return "", nil
-	case temporal.IsCanceledError(err):
-		return "", err
-	case errors.As(err, &app) && app.NonRetryable():
-		if app.Details(&reason) == nil && reason != "" {
-			return reason, nil
-		}
-		return "refused", nil
-	}
-	return "gave_up", nil
-}
-
-// finish writes the end into PEOPLE, tells it, and takes the signals that came
-// while it did.
+// finish writes the end into PEOPLE and tells it, unless the last message did.
 func (o *onboarding) finish(ctx workflow.Context) error {
-	end := Ending{UserID: o.userID, Generation: o.generation, Status: o.status, Opened: o.opened.Stored, Decided: o.decision(), Story: o.story()}
-	end.Facts = o.takePending()
-	if kind := endKind(o.status); kind != "" {
-		f := o.fact(ctx, kind)
-		o.tellDecision(&f)
-		end.Facts = append(end.Facts, f)
+	if o.written() {
+		return nil
 	}
-	o.detail(ctx)
+	end, taken := o.ending(ctx), o.takePending()
+	end.Facts = append(taken, end.Facts...)
 	if err := o.doLocally(ctx, activityFinish, end); err != nil {
+		o.pending = append(taken, o.pending...)
 		return err
 	}
-	signals := o.signals(ctx)
-	for signals.HasPending() {
-		signals.Select(ctx)
+	o.told, o.recorded = o.status, len(end.Orders)
+	return nil
+}
+
+// written tells whether PEOPLE knows the end.
+func (o *onboarding) written() bool {
+	return o.told == o.status && o.recorded == len(o.orders)
+}
+
+// unfinished tells whether something is left to do after an end was written.
+func (o *onboarding) unfinished() bool {
+	return !o.written() || len(o.wanted) > 0 || o.mustUndo()
+}
+
+// ending is the end as it stands now, with the fact that tells it when no
+// decision did.
+func (o *onboarding) ending(ctx workflow.Context) Ending {
+	end := Ending{
+		UserID: o.userID, Generation: o.generation, Status: o.status, Opened: o.opened.Stored, Decided: o.decided, Story: o.story(), Orders: o.orders,
 	}
-	return o.flush(ctx)
+	if kind := endKind(o.status); kind != "" && o.told != o.status {
+		f := o.fact(ctx, kind)
+		f.Reason = o.reason
+		if o.told == "" {
+			o.tellDecision(&f)
+		}
+		end.Facts = append(end.Facts, f)
+	}
+	end.N = o.n
+	if o.moved {
+		end.Record = o.record
+	}
+	return end
 }
 
 // endKind is the fact that tells of an end which no decision told.
@@ -235,57 +228,19 @@ func endKind(s event.Status) string {
 		return ""
 	case event.StatusWelcomed:
 		return event.FactWelcomed
+	case event.StatusExpired:
+		return event.FactExpired
 	}
 	return event.FactFinished
 }
 
-// await blocks until done holds, and meanwhile publishes what signals bring.
-func (o *onboarding) await(ctx workflow.Context, done func() bool) error {
-	for {
-		err := workflow.Await(ctx, func() bool { return done() || len(o.pending) > 0 || len(o.refused) > 0 })
-		if err != nil {
-			return err
-		}
-		if done() {
-			return nil
-		}
-		if err := o.flush(ctx); err != nil {
-			return err
-		}
+// drain takes the signals that came while the end was written. The server does
+// not let a run complete that has not seen all of its signals.
+func (o *onboarding) drain(ctx workflow.Context) {
+	signals := o.signals(ctx)
+	for signals.HasPending() {
+		signals.Select(ctx)
 	}
-}
-
-// flush publishes the facts that no activity takes along, and keeps what was
-// refused. The bridge refuses most of it before; the rest came before its user.
-func (o *onboarding) flush(ctx workflow.Context) error {
-	for len(o.refused) > 0 {
-		given := o.refused
-		o.refused = nil
-		if err := o.do(ctx, activityOrphans, Orphans{UserID: o.userID, Events: given, Reason: event.ReasonDenied}); err != nil {
-			return err
-		}
-	}
-	for len(o.pending) > 0 {
-		if err := o.doLocally(ctx, activityPublish, o.takePending()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// steady is the policy of steps that must happen: they are tried until they do.
-var steady = temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second}
-
-func (o *onboarding) do(ctx workflow.Context, activity string, in any) error {
-	retries := steady
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 30 * time.Second, RetryPolicy: &retries})
-	return workflow.ExecuteActivity(ctx, activity, in).Get(ctx, nil)
-}
-
-func (o *onboarding) doLocally(ctx workflow.Context, activity string, in any) error {
-	retries := steady
-	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{StartToCloseTimeout: 10 * time.Second, RetryPolicy: &retries})
-	return workflow.ExecuteLocalActivity(ctx, activity, in).Get(ctx, nil)
 }
 
 // detail shows the status in Temporal's own pages. It costs no event.

@@ -52,22 +52,7 @@ func TestNobodyIsWelcomedTwice(t *testing.T) {
 	}
 	same("after the same file and a full export")
 
-	// Both consumers from the start, and a Temporal without memory.
-	c, err := u.client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for stream, consumer := range map[string]string{event.StreamUsers: event.ConsumerUsers, event.StreamVerifications: event.ConsumerVerifications} {
-		if err := c.JetStream.DeleteConsumer(context.Background(), stream, consumer); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c.Close()
-	u.stop()
-	if err := os.RemoveAll(filepath.Join(u.dir, "temporal")); err != nil {
-		t.Fatal(err)
-	}
-	u.start("")
+	u.forget()
 	u.waitIdle(users + users + 5)
 	same("after a replay into a Temporal that has forgotten")
 
@@ -81,6 +66,27 @@ func TestNobodyIsWelcomedTwice(t *testing.T) {
 		t.Errorf("%s is %s", last, people[last].Status)
 	}
 	u.eachOnce(people)
+}
+
+// forget starts usher anew with both consumers at the start of their streams and
+// a Temporal without memory.
+func (u *usher) forget() {
+	u.Helper()
+	c, err := u.client()
+	if err != nil {
+		u.Fatal(err)
+	}
+	for stream, consumer := range map[string]string{event.StreamUsers: event.ConsumerUsers, event.StreamVerifications: event.ConsumerVerifications} {
+		if err := c.JetStream.DeleteConsumer(context.Background(), stream, consumer); err != nil {
+			u.Fatal(err)
+		}
+	}
+	c.Close()
+	u.stop()
+	if err := os.RemoveAll(filepath.Join(u.dir, "temporal")); err != nil {
+		u.Fatal(err)
+	}
+	u.start("")
 }
 
 // waitIdle waits until USERS holds n records and the bridge has dealt with all

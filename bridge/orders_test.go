@@ -1,0 +1,251 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"usher/event"
+)
+
+// order publishes what only an operator may say.
+func (r *rig) order(id, verb, userID string) {
+	r.Helper()
+	r.publish("verifications.v1.cli."+verb, id, fmt.Sprintf(`{"user_id":%q}`, userID))
+}
+
+// over brings a user whose onboarding then ends with status, as its run would.
+func (r *rig) over(userID string, status event.Status) {
+	r.Helper()
+	r.user("r-"+userID, userID)
+	r.eventually(func() error {
+		r.runs.mu.Lock()
+		defer r.runs.mu.Unlock()
+		if r.runs.byUser[userID] == nil {
+			return errors.New("not started")
+		}
+		r.runs.byUser[userID].over = true
+		return nil
+	})
+	r.end(userID, status)
+}
+
+// end is what a run writes when it ends.
+func (r *rig) end(userID string, status event.Status) {
+	r.Helper()
+	_, err := r.people.Update(context.Background(), userID, func(p *event.Person) error {
+		p.Status, p.N, p.Order = status, 5, nil
+		p.Sends = map[string]event.Send{
+			event.SendKey(p.Generation, event.PurposeWelcome, event.ChannelEmail, 1): {State: event.SendAccepted},
+			event.SendKey(p.Generation, event.PurposeWelcome, event.ChannelSMS, 1):   {State: event.SendFailed},
+		}
+		return nil
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// close ends the user's run in Temporal.
+func (r *rig) close(userID string) {
+	r.runs.mu.Lock()
+	defer r.runs.mu.Unlock()
+	r.runs.byUser[userID].over = true
+}
+
+func (r *rig) person(userID string) event.Person {
+	r.Helper()
+	p, _, err := r.people.Get(context.Background(), userID)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return p
+}
+
+func TestReopened(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.over("u-1", event.StatusRejected)
+	r.order("o1", event.VerbReopened, "u-1")
+	want := map[string]float64{"USERS started": 1, "VERIFICATIONS started": 1}
+	r.waitOutcomes(want)
+
+	p := r.person("u-1")
+	if p.Generation != 2 || p.Status != event.StatusWaiting || p.Decided != nil || p.Opened.ID != "o1" {
+		t.Errorf("PEOPLE has %+v", p)
+	}
+	in := r.runs.again[0]
+	if in.Generation != 2 || in.User == nil || in.User.Email != "x@example.org" || in.Order != nil {
+		t.Errorf("the run was started with %+v", in)
+	}
+
+	// While it is open there is nothing to reopen; the same event again is known,
+	// also when the second generation is over and Temporal has forgotten it.
+	r.order("o2", event.VerbReopened, "u-1")
+	want["VERIFICATIONS known"]++
+	r.waitOutcomes(want)
+	r.close("u-1")
+	r.end("u-1", event.StatusWelcomed)
+	r.runs.mu.Lock()
+	delete(r.runs.byUser, "u-1")
+	r.runs.mu.Unlock()
+	r.order("o1", event.VerbReopened, "u-1")
+	want["VERIFICATIONS known"]++
+	r.waitOutcomes(want)
+	if len(r.runs.again) != 1 || r.person("u-1").Generation != 2 {
+		t.Errorf("%d runs, generation %d", len(r.runs.again), r.person("u-1").Generation)
+	}
+	if d := cmp.Diff([]string{"started", "reopened", "unchanged", "duplicate"}, r.facts()); d != "" {
+		t.Errorf("facts (-want +got)\n%s", d)
+	}
+}
+
+// A reopened user whose record was purged waits for another one.
+func TestReopenedWithoutItsRecord(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.over("u-1", event.StatusExpired)
+	s, err := r.js.Stream(t.Context(), event.StreamUsers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.order("o1", event.VerbReopened, "u-1")
+	r.waitOutcomes(map[string]float64{"USERS started": 1, "VERIFICATIONS started": 1})
+	if in := r.runs.again[0]; in.User != nil || in.Generation != 2 {
+		t.Errorf("the run was started with %+v", in)
+	}
+	r.user("r2", "u-1")
+	r.waitOutcomes(map[string]float64{"USERS started": 1, "VERIFICATIONS started": 1, "USERS signalled": 1})
+}
+
+// Orders about somebody who is over are carried out by a run of their own, each
+// once, in whatever state the run before it is.
+func TestOrdersAfterTheEnd(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.over("u-1", event.StatusPartlyWelcomed)
+	r.order("o1", event.VerbResend, "u-1")
+	want := map[string]float64{"USERS started": 1, "VERIFICATIONS started": 1}
+	r.waitOutcomes(want)
+	in := r.runs.again[0]
+	sent := map[string]event.Sent{event.ChannelEmail: {Ordinal: 1, Accepted: true}, event.ChannelSMS: {Ordinal: 1}}
+	if in.Order == nil || in.User == nil || in.Order.N != 5 || in.Order.Status != event.StatusPartlyWelcomed || cmp.Diff(sent, in.Order.Sent) != "" {
+		t.Errorf("the run was started with %+v", in)
+	}
+	if p := r.person("u-1"); p.Order == nil || p.Order.ID != "o1" {
+		t.Errorf("PEOPLE has the order %v", p.Order)
+	}
+
+	r.order("o2", event.VerbWithdrawn, "u-1") // to the run that is open
+	want["VERIFICATIONS signalled"]++
+	r.waitOutcomes(want)
+	r.close("u-1")
+	r.end("u-1", event.StatusWelcomed)
+
+	r.order("o1", event.VerbResend, "u-1") // once more
+	want["VERIFICATIONS known"]++
+	r.waitOutcomes(want)
+	r.order("o3", event.VerbWithdrawn, "u-1")
+	want["VERIFICATIONS started"]++
+	r.waitOutcomes(want)
+	if in := r.runs.again[1]; in.Order == nil || in.User != nil { // what it does not need it does not get
+		t.Errorf("the run was started with %+v", in)
+	}
+}
+
+// While an order is carried out, its user is not reopened: the run would take the
+// next generation's events for its own.
+func TestReopenedWaitsForAnOrder(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.over("u-1", event.StatusWelcomed)
+	r.order("o1", event.VerbResend, "u-1")
+	want := map[string]float64{"USERS started": 1, "VERIFICATIONS started": 1}
+	r.waitOutcomes(want)
+	r.order("o2", event.VerbReopened, "u-1")
+	r.eventually(func() error {
+		if n := r.person("u-1").Generation; n != 1 {
+			t.Fatalf("generation %d while an order is carried out", n)
+		}
+		if s, err := r.js.Consumer(context.Background(), event.StreamVerifications, event.ConsumerVerifications); err != nil || s.CachedInfo().NumRedelivered == 0 {
+			return errors.New("not tried yet")
+		}
+		return nil
+	})
+	r.close("u-1")
+	r.end("u-1", event.StatusWelcomed)
+	want["VERIFICATIONS started"]++
+	r.waitOutcomes(want)
+}
+
+func TestOrdersThatCannotBe(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.order("o1", event.VerbReopened, "u-nobody")
+	r.order("o2", event.VerbResend, "u-nobody")
+	r.order("o3", event.VerbWithdrawn, "u-later") // like a decision, may come first
+	r.over("u-1", event.StatusRejected)
+	r.order("o4", event.VerbWithdrawn, "u-1")
+	r.order("o5", event.VerbResend, "u-1")
+	r.publish("verifications.v1.crm.reopened", "o6", `{"user_id":"u-1"}`)
+	r.publish("verifications.v1.cli.resend", "o7", `{"user_id":"u-1","channels":["pigeon"]}`)
+	r.waitOutcomes(map[string]float64{
+		"USERS started": 1, "VERIFICATIONS denied": 3, "VERIFICATIONS parked": 1, "VERIFICATIONS known": 2, "VERIFICATIONS malformed": 1,
+	})
+	r.over("u-2", event.StatusWelcomed)
+	if _, err := r.people.Update(t.Context(), "u-2", func(p *event.Person) error { p.Record = 0; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	r.order("o8", event.VerbResend, "u-2")
+	r.eventually(func() error {
+		got := r.messages(event.StreamDeadLetters, "deadletters.v1.VERIFICATIONS.")
+		counts := map[string]int{}
+		for _, reason := range got {
+			counts[reason]++
+		}
+		if d := cmp.Diff(map[string]int{"unknown_user": 2, "denied": 1, "malformed": 1, "no_record": 1}, counts); d != "" {
+			return errors.New("dead letters (-want +got)\n" + d)
+		}
+		return nil
+	})
+}
+
+// A crash between the note in PEOPLE and the start is made good by the next
+// delivery.
+func TestOrdersSurviveACrash(t *testing.T) {
+	r := newRig(t)
+	stop := r.run()
+	r.over("u-1", event.StatusWelcomed)
+	r.over("u-2", event.StatusRejected)
+	stop()
+	at := time.Now()
+	for user, change := range map[string]func(*event.Person){
+		"u-1": func(p *event.Person) { p.Order = &event.Identity{Source: "cli", ID: "o1"} },
+		"u-2": func(p *event.Person) {
+			p.Generation, p.Status, p.Opened.Identity = 2, event.StatusWaiting, event.Identity{Source: "cli", ID: "o2"}
+		},
+	} {
+		_, err := r.people.Update(t.Context(), user, func(p *event.Person) error {
+			p.Remember(event.Order{Identity: event.Identity{Source: "cli", ID: map[string]string{"u-1": "o1", "u-2": "o2"}[user]}, Stored: at})
+			change(p)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.order("o1", event.VerbResend, "u-1")
+	r.order("o2", event.VerbReopened, "u-2")
+	r.run()
+	r.waitOutcomes(map[string]float64{"VERIFICATIONS started": 2})
+	if len(r.runs.again) != 2 {
+		t.Errorf("%d runs, want 2", len(r.runs.again))
+	}
+}

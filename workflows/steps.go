@@ -1,0 +1,83 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"usher/event"
+)
+
+// await blocks until done holds, and meanwhile publishes what signals bring.
+func (o *onboarding) await(ctx workflow.Context, done func() bool) error {
+	for {
+		err := workflow.Await(ctx, func() bool { return done() || len(o.pending) > 0 || len(o.refused) > 0 })
+		if err != nil {
+			return err
+		}
+		if done() {
+			return nil
+		}
+		if err := o.flush(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// flush publishes the facts that no activity takes along, and keeps what was
+// refused. The bridge refuses most of it before; the rest came before its user.
+func (o *onboarding) flush(ctx workflow.Context) error {
+	for len(o.refused) > 0 {
+		given := o.refused
+		o.refused = nil
+		if err := o.do(ctx, activityOrphans, Orphans{UserID: o.userID, Events: given, Reason: event.ReasonDenied}); err != nil {
+			return err
+		}
+	}
+	for len(o.pending) > 0 {
+		var err error
+		taken := o.takePending()
+		if o.moved && o.revision > 0 {
+			o.moved = false
+			err = o.doLocally(ctx, activityKeep, Keep{UserID: o.userID, Generation: o.generation, Record: o.record, Facts: taken})
+		} else {
+			err = o.doLocally(ctx, activityPublish, taken)
+		}
+		if err != nil {
+			o.pending = append(taken, o.pending...)
+			return err
+		}
+	}
+	return nil
+}
+
+// steady is the policy of steps that must happen: they are tried until they do,
+// by the server, so that an outage of any length adds nothing to the history.
+var steady = temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second}
+
+// brief is the policy of a step that is tried inside the workflow task first.
+var brief = temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumAttempts: 3}
+
+func (o *onboarding) do(ctx workflow.Context, activity string, in any) error {
+	return o.begin(ctx, activity, in).Get(ctx, nil)
+}
+
+// begin starts a steady step. When it is cancelled, its future waits for its end.
+func (o *onboarding) begin(ctx workflow.Context, activity string, in any) workflow.Future {
+	retries := steady
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 30 * time.Second, RetryPolicy: &retries, WaitForCancellation: true})
+	return workflow.ExecuteActivity(ctx, activity, in)
+}
+
+// doLocally does a quick step inside the workflow task, which costs one event. A
+// step that fails there becomes an ordinary activity.
+func (o *onboarding) doLocally(ctx workflow.Context, activity string, in any) error {
+	retries := brief
+	local := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{StartToCloseTimeout: 3 * time.Second, RetryPolicy: &retries})
+	err := workflow.ExecuteLocalActivity(local, activity, in).Get(local, nil)
+	if err == nil || temporal.IsCanceledError(err) {
+		return err
+	}
+	return o.do(ctx, activity, in)
+}
