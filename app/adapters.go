@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"usher/account"
 	"usher/event"
 	"usher/notify"
 	"usher/streams"
@@ -24,6 +26,41 @@ func (d delivery) Send(ctx context.Context, w workflows.Delivery) (event.Send, e
 		Name: w.User.Name, Email: w.User.Email, Phone: w.User.Phone, Locale: w.User.Locale, Attributes: w.User.Attributes,
 		Decided: w.Decided, Canary: w.Result.Inbox == event.SourceCanary,
 	})
+}
+
+// accounts is the target of accounts as the workflows see it.
+type accounts struct{ target account.Target }
+
+// Activate implements workflows.Accounts.
+func (a accounts) Activate(ctx context.Context, target, key string, u event.User) (event.Account, error) {
+	if err := a.is(target); err != nil {
+		return event.Account{}, err
+	}
+	made, err := a.target.Activate(ctx, key, u)
+	if err != nil {
+		return event.Account{}, err
+	}
+	out := event.Account{Target: target, Created: made.Created}
+	if event.SafeID(made.ID) == made.ID { // another may be an address; the account is found by the user id too
+		out.Ref = made.ID
+	}
+	return out, nil
+}
+
+// Deactivate implements workflows.Accounts.
+func (a accounts) Deactivate(ctx context.Context, target, key, userID string, made event.Account) error {
+	if err := a.is(target); err != nil {
+		return err
+	}
+	return a.target.Deactivate(ctx, key, userID, account.Account{ID: made.Ref, Created: made.Created})
+}
+
+// is tells whether this worker has the target that a run was started with.
+func (a accounts) is(target string) error {
+	if a.target.Name() == target {
+		return nil
+	}
+	return fmt.Errorf("the onboarding was started with the account target %s, this worker has %s: give bridges and workers the same --account-target", target, a.target.Name())
 }
 
 // orphanage makes dead letters of verifications that no workflow can use. The

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"usher/account"
 	"usher/event"
 )
 
@@ -157,13 +158,17 @@ func (l Limits) verifiers() map[string]event.Verifiers {
 
 // settings are the limits for the people of an inbox; "" is for those of whom
 // nobody knows yet which one brings them.
-func (l Limits) settings(inbox string) event.Settings {
+func (c Config) settings(inbox string) event.Settings {
+	l := c.Limits
 	s := event.Settings{
 		ExpireAfter: l.ExpireAfter, TellRejected: slices.Contains(l.TellRejected, inbox), UndoUnreached: slices.Contains(l.UndoUnreached, inbox),
 		ParkedFor: l.ParkedFor, SendFor: l.SendFor, SendAttempt: l.SendAttempt, RetryFirst: l.RetryFirst, Heartbeat: l.Heartbeat,
 	}
 	if d, ok := l.ExpireInbox[inbox]; ok {
 		s.ExpireAfter = d
+	}
+	if c.AccountTarget != account.None && inbox != event.SourceCanary { // nobody needs an account for a canary
+		s.Target = c.AccountTarget
 	}
 	return s
 }

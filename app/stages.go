@@ -51,11 +51,13 @@ func (p *process) startConsumers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := newTarget(p.Accounts, m, p.Log); err != nil {
+		target, err := newTarget(p.Accounts, m, p.Log)
+		if err != nil {
 			return err
 		}
 		a := &workflows.Activities{
-			Facts: p.pub, People: p.people, Sender: delivery{sender}, Orphanage: orphanage{p.js, p.pub}, Metrics: m, Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
+			Facts: p.pub, People: p.people, Sender: delivery{sender}, Accounts: accounts{target}, Orphanage: orphanage{p.js, p.pub},
+			Metrics: m, Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 		}
 		parts = append(parts, part{"worker", func(ctx context.Context) error {
 			return errors.Join(workflows.Run(ctx, p.temporal, a), sender.Close())

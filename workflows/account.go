@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -12,6 +13,10 @@ import (
 // The saga: the account is made usable before the welcome, and that is taken back
 // when the user is withdrawn, the run is cancelled, or the inbox asks for it
 // because nobody was reached.
+
+// accountLimit is the time for one try at the target, which may take several
+// requests.
+const accountLimit = 2 * time.Minute
 
 // activate makes the account usable. Without a target the decision is recorded
 // and told as if it were.
@@ -55,7 +60,7 @@ func (o *onboarding) activate(ctx workflow.Context) error {
 func (o *onboarding) untilWithdrawn(ctx workflow.Context, activity string, in any) error {
 	step, stop := workflow.WithCancel(ctx)
 	defer stop()
-	f := o.begin(step, activity, in)
+	f := o.begin(step, activity, in, accountLimit)
 	o.activation = f
 	if err := o.await(ctx, func() bool { return f.IsReady() || o.status == event.StatusWithdrawn }); err != nil {
 		return err
@@ -89,10 +94,10 @@ func (o *onboarding) undo(ctx workflow.Context) error {
 		o.made = false
 		return nil
 	}
-	err := o.do(ctx, activityDeactivate, Step{
+	err := o.begin(ctx, activityDeactivate, Step{
 		UserID: o.userID, Generation: o.generation, Opened: o.opened.Stored, Before: taken, Story: o.story(),
 		Target: o.settings.Target, Result: result,
-	})
+	}, accountLimit).Get(ctx, nil)
 	if temporal.IsCanceledError(err) {
 		o.pending = append(taken, o.pending...)
 		return err

@@ -207,7 +207,7 @@ func (a *Activities) Activate(ctx context.Context, s Step) (err error) {
 	if s.Target != "" {
 		made, err := a.Accounts.Activate(ctx, s.Target, stepKey(s, "activate"), *s.User)
 		if err != nil {
-			return boundary(err, "account_refused")
+			return boundary(err, reasonIn(err))
 		}
 		a.Fault.At("activate.made")
 		_, err = a.People.Update(ctx, s.UserID, func(p *event.Person) error {
@@ -226,6 +226,15 @@ func (a *Activities) Activate(ctx context.Context, s Step) (err error) {
 	}
 	a.Metrics.StageSeconds.WithLabelValues("activate").Observe(time.Since(start).Seconds())
 	return nil
+}
+
+// reasonIn is the bounded reason that an error carries, or a general one.
+func reasonIn(err error) string {
+	var r interface{ Reason() string }
+	if errors.As(err, &r) {
+		return r.Reason()
+	}
+	return "account_refused"
 }
 
 // stepKey is the idempotency key of a call about one generation's account.
@@ -262,7 +271,7 @@ func (a *Activities) Deactivate(ctx context.Context, s Step) (err error) {
 	}
 	a.Fault.At("deactivate.before")
 	if err := a.Accounts.Deactivate(ctx, s.Target, stepKey(s, "deactivate"), s.UserID, made); err != nil {
-		return boundary(err, "account_refused")
+		return boundary(err, reasonIn(err))
 	}
 	a.Fault.At("deactivate.made")
 	_, err = a.People.Update(ctx, s.UserID, func(p *event.Person) error {

@@ -60,13 +60,14 @@ var steady = temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, Backo
 var brief = temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumAttempts: 3}
 
 func (o *onboarding) do(ctx workflow.Context, activity string, in any) error {
-	return o.begin(ctx, activity, in).Get(ctx, nil)
+	return o.begin(ctx, activity, in, 30*time.Second).Get(ctx, nil)
 }
 
-// begin starts a steady step. When it is cancelled, its future waits for its end.
-func (o *onboarding) begin(ctx workflow.Context, activity string, in any) workflow.Future {
+// begin starts a steady step, of which one try may take limit. When it is
+// cancelled, its future waits for its end.
+func (o *onboarding) begin(ctx workflow.Context, activity string, in any, limit time.Duration) workflow.Future {
 	retries := steady
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 30 * time.Second, RetryPolicy: &retries, WaitForCancellation: true})
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: limit, RetryPolicy: &retries, WaitForCancellation: true})
 	return workflow.ExecuteActivity(ctx, activity, in)
 }
 
