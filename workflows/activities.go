@@ -388,7 +388,8 @@ func seconds(from, to *time.Time) float64 {
 }
 
 // beat reports that the activity is alive until the returned function is called,
-// so that a killed worker's send is taken over within the heartbeat timeout.
+// so that a killed worker's send is taken over within the heartbeat timeout. Each
+// report is an action to pay for, so a quick send makes none.
 func beat(ctx context.Context) (stop func()) {
 	timeout := activity.GetInfo(ctx).HeartbeatTimeout
 	if timeout <= 0 {
@@ -400,9 +401,9 @@ func beat(ctx context.Context) (stop func()) {
 		t := time.NewTicker(timeout / 3)
 		defer t.Stop()
 		for {
-			activity.RecordHeartbeat(ctx)
 			select {
 			case <-t.C:
+				activity.RecordHeartbeat(ctx)
 			case <-done:
 				return
 			}

@@ -16,8 +16,8 @@ func (o *onboarding) await(ctx workflow.Context, done func() bool) error {
 		if err != nil {
 			return err
 		}
-		if done() {
-			return nil
+		if done() { // cancelling a run also makes its timers ready
+			return ctx.Err()
 		}
 		if err := o.flush(ctx); err != nil {
 			return err

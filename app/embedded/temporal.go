@@ -32,7 +32,7 @@ type temporalServer struct {
 
 const visibilityStore = sqliteplugin.PluginName + "-visibility"
 
-func startTemporal(ctx context.Context, c Config, fail func(error)) (*temporalServer, error) {
+func startTemporal(ctx context.Context, c Config, fail func(error), more ...temporal.ServerOption) (*temporalServer, error) {
 	addr, err := freeAddr("--temporal-addr", c.TemporalAddr)
 	if err != nil {
 		return nil, err
@@ -52,10 +52,10 @@ func startTemporal(ctx context.Context, c Config, fail func(error)) (*temporalSe
 			return nil, err
 		}
 		t := &temporalServer{addr: addr, quiet: &quiet}
-		t.server, err = temporal.NewServer(
+		t.server, err = temporal.NewServer(append([]temporal.ServerOption{
 			temporal.ForServices(temporal.DefaultServices), temporal.WithConfig(cfg), temporal.WithStaticHosts(hosts),
 			temporal.WithLogger(logger), temporal.WithDynamicConfigClient(settings()),
-		)
+		}, more...)...)
 		if err != nil {
 			return nil, fmt.Errorf("the Temporal server: %w", err)
 		}
