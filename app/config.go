@@ -80,6 +80,9 @@ type Intake struct {
 	Region    string            `help:"Country of phone numbers without a country code, such as DE." placeholder:"CC"`
 	IDKey     string            `name:"id-key" help:"Key that derives user ids from addresses." placeholder:"SECRET"`
 	IDKeyFile string            `name:"id-key-file" help:"File with that key." type:"path" placeholder:"FILE"`
+
+	KeepFiles   time.Duration `help:"How long archived and refused files are kept; 0 keeps them for ever." default:"9600h"`
+	MostWaiting int           `help:"How many records may wait for the bridge before intake pauses; 0 is no limit." default:"1000000"`
 }
 
 // Content is what messages say.
@@ -205,6 +208,9 @@ func (c Config) Validate() error {
 		if dir == "" {
 			bad("--inbox %s: a folder is needed", name)
 		}
+	}
+	if c.KeepFiles < 0 || c.MostWaiting < 0 {
+		bad("--keep-files, --most-waiting: must not be below 0")
 	}
 	for inbox, sources := range c.verifiers() {
 		for _, s := range sources {

@@ -79,7 +79,8 @@ func (p *process) startConsumers(ctx context.Context) error {
 		if p.ownNATS != nil {
 			sampler.MaxStore = p.servers.MaxStore()
 		}
-		parts = append(parts, part{"bridge", b.Run, 7 * time.Second}, part{"sampler", sampler.Run, time.Second})
+		room := streams.Room{JetStream: p.js, Purged: sampler.Metrics.Purged, Log: p.Log}
+		parts = append(parts, part{"bridge", b.Run, 7 * time.Second}, part{"sampler", sampler.Run, time.Second}, part{"room", room.Run, time.Second})
 	}
 	p.life.start(ctx, parts...)
 	return nil
@@ -115,6 +116,7 @@ func (p *process) startProducers(ctx context.Context) error {
 		}
 		w, err := ingest.New(ingest.Config{
 			Inboxes: inboxes, Archive: p.path("archive"), Refused: p.path("refused"), Key: p.key, JetStream: p.js,
+			Keep: p.KeepFiles, Behind: p.MostWaiting,
 			Metrics: metrics.NewIngest(p.registry, p.shared, ingest.RowCodes, sources...), Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 		})
 		if err != nil {

@@ -290,7 +290,7 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 	for b := range batches {
 		b.checkpoint.At = time.Now().UTC()
 		b.span.SetAttributes(tracing.Count(len(b.events)))
-		if err = j.unchanged(); err == nil {
+		if err = errors.Join(j.keepPace(ctx), j.unchanged()); err == nil {
 			seq, err = j.publisher.commit(ctx, b.events, j.nature.digest, b.checkpoint, seq)
 		}
 		b.span.Done(err)
@@ -298,6 +298,7 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 			cancel()
 			break
 		}
+		j.backlog.add(len(b.events))
 		c.Record, c.Published = b.checkpoint.Record, b.checkpoint.Published
 		j.progress.at(c)
 	}

@@ -33,6 +33,8 @@ type Config struct {
 	Empty  time.Duration // after which a file without a byte is taken as it is; default 60 s
 	Settle time.Duration // how long a file written in place must not change; default 500 ms
 	Batch  int           // records that commit together with their checkpoint; default and at most 999
+	Keep   time.Duration // how long archived and refused files are kept; 0 is for ever
+	Behind int           // records that may wait for the bridge before intake pauses; 0 is no limit
 	Dead   time.Duration // after which a watcher that does not sign its inbox is taken for dead; default 15 s
 
 	Metrics *metrics.Ingest
@@ -45,6 +47,7 @@ type Config struct {
 type Watcher struct {
 	Config
 	publisher *publisher
+	backlog   *backlog
 
 	mu      sync.Mutex
 	waiting map[string]error // by inbox or import: why it waits
@@ -73,6 +76,7 @@ func New(c Config) (*Watcher, error) {
 	}
 	w := &Watcher{Config: c, waiting: map[string]error{}}
 	w.publisher = &publisher{js: c.JetStream, metrics: c.Metrics, fault: c.Fault}
+	w.backlog = &backlog{js: c.JetStream, most: c.Behind}
 	return w, nil
 }
 
@@ -90,6 +94,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	for _, in := range w.Inboxes {
 		wg.Go(func() { w.serve(ctx, in) })
 	}
+	wg.Go(func() { w.retire(ctx) })
 	wg.Wait()
 	return nil
 }

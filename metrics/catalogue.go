@@ -51,7 +51,7 @@ func ours() []Metric {
 	return []Metric{
 		filesTotal, recordsTotal, importRows, importsInWork, inboxWaiting, inboxOldest, inboxAway, importsPaused, watchLost,
 		eventsPublished, stageSeconds, retriesTotal,
-		bridgeMessages, consumerPending, consumerLag, intakeLatency, breakerOpen,
+		bridgeMessages, consumerPending, consumerLag, purgedTotal, intakeLatency, breakerOpen,
 		eventsTotal, finishedTotal, verificationWait, welcomeLatency,
 		notifyAttempts, notifyMessages, notifyCopies, notifyPaused, smsSegments, accountAttempts,
 		people, peopleOldest, deadLetters, deadLettersOldest,

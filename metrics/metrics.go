@@ -91,6 +91,7 @@ type Streams struct {
 	Pending, LagSeconds                       *prometheus.GaugeVec // consumer
 	DeadLetters                               *prometheus.GaugeVec // stream, reason
 	DeadLettersOldest                         prometheus.Gauge
+	Purged                                    prometheus.Counter
 }
 
 // NewStreams registers what a sampler of JetStream sets.
@@ -108,6 +109,7 @@ func NewStreams(reg prometheus.Registerer) *Streams {
 		LagSeconds:        consumerLag.GaugeVec(reg),
 		DeadLetters:       deadLetters.GaugeVec(reg),
 		DeadLettersOldest: deadLettersOldest.gauge(reg),
+		Purged:            purgedTotal.counter(reg),
 	}
 }
 

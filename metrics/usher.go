@@ -141,6 +141,10 @@ var (
 		Help:   "Age of the oldest message that a consumer has not dealt with, by JetStream's clock; 0 when there is none.",
 		Labels: []Label{labelConsumer},
 	}
+	purgedTotal = Metric{
+		Name: "usher_purged_total", Kind: Counter, Unit: "messages", Role: "bridge",
+		Help: "Old imported records that were purged from USERS because it was nearly full.",
+	}
 	intakeLatency = Metric{
 		Name: "usher_intake_latency_seconds", Kind: Histogram, Unit: "seconds", Role: "bridge", Buckets: machineBuckets,
 		Help: "Time from a file being complete to the workflow of one of its users being started.",

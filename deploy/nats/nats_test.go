@@ -194,6 +194,22 @@ func TestReplySubjectsWriteWithinOneAccount(t *testing.T) {
 	}
 }
 
+// What watch and bridge need to keep the stream from filling up, they may.
+func TestRolesMayMakeRoom(t *testing.T) {
+	url := start(t)
+	for name, allowed := range map[string][]string{
+		"watch":  {"$JS.API.CONSUMER.INFO.USERS.bridge-users", event.ProgressSubject("inbox", "i")},
+		"bridge": {"$JS.API.CONSUMER.LIST.USERS", "$JS.API.STREAM.PURGE.USERS", "$JS.API.CONSUMER.CREATE.KV_PEOPLE.x", "$JS.API.CONSUMER.MSG.NEXT.KV_PEOPLE.x"},
+	} {
+		u := connect(t, url, name)
+		for _, subject := range allowed {
+			if u.refused(t, &nats.Msg{Subject: subject, Data: []byte("{}")}) {
+				t.Errorf("%s may not publish to %s", name, subject)
+			}
+		}
+	}
+}
+
 func TestRolesCannotDoWhatOthersDo(t *testing.T) {
 	url := start(t)
 	for name, forbidden := range map[string][]string{
