@@ -85,7 +85,7 @@ func TestIntakeKeepsPaceWithTheBridge(t *testing.T) {
 	r.drop("a.csv", list("a", rows))
 	paused := func() float64 { return testutil.ToFloat64(r.watcher.Metrics.Paused.WithLabelValues("inbox", "bridge")) }
 	acked := 0
-	for range 2 {
+	for range 3 {
 		for deadline := time.Now().Add(20 * time.Second); paused() == 0 || len(r.users()) == acked; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("intake does not pause")
