@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"usher/console"
 	"usher/metrics"
 	"usher/notify"
 )
@@ -98,4 +99,32 @@ func (d Delivery) providers(a Addresses) (notify.Providers, error) {
 		p.SMS = []notify.HTTPConfig{notify.Twilio(url, d.SMSAccount, token, d.SMSFrom)}
 	}
 	return p, nil
+}
+
+// previews are the messages as the console shows them.
+type previews struct{ *notify.Previews }
+
+func (c Content) previews() (previews, error) {
+	f, err := c.fs()
+	if err != nil {
+		return previews{}, err
+	}
+	p, err := notify.OpenPreviews(f)
+	if err != nil {
+		err = fmt.Errorf("--templates: %w", err)
+	}
+	return previews{p}, err
+}
+
+// Preview implements console.Previewer.
+func (p previews) Preview(purpose, locale, name string) (console.Message, error) {
+	m, err := p.Render(purpose, locale, name, "u-1001", nil)
+	out := console.Message{
+		Purpose: m.Purpose, Locale: m.Locale, Version: m.Version, Subject: m.Subject, Text: m.Text, HTML: m.HTML, SMS: m.SMS,
+		Segments: m.Segments.Count, Units: m.Segments.Units, Encoding: m.Segments.Encoding(),
+	}
+	if m.Segments.Unicode {
+		out.Odd = string(m.Segments.Odd)
+	}
+	return out, err
 }

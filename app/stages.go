@@ -94,12 +94,16 @@ func (p *process) startProducers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		messages, err := p.Content.previews()
+		if err != nil {
+			return err
+		}
 		c, err := console.New(ctx, console.Config{
 			Listener: p.console, JetStream: p.js, DB: p.path("console.db"), Password: password,
 			PrintPassword: func(user, password string) {
 				fmt.Fprintf(p.Out, "\n  The console's account is %s, its password %s\n  It is printed this once only.\n", user, password)
 			},
-			Payloads: p.payloads(), PayloadOrigins: p.payloadOrigins(), Metrics: metrics.NewConsole(p.registry), Tracer: p.tracer, Log: p.Log,
+			Payloads: p.payloads(), PayloadOrigins: p.payloadOrigins(), Previews: messages, Metrics: metrics.NewConsole(p.registry), Tracer: p.tracer, Log: p.Log,
 		})
 		if err != nil {
 			return err

@@ -54,6 +54,7 @@ type cli struct {
 	Resend   resendCmd   `cmd:"" help:"Send the welcome again."`
 	Status   statusCmd   `cmd:"" help:"Say where a file, an import, a user or an event stands."`
 
+	Notify notifyCmd `cmd:"" help:"Try and preview the messages that users get."`
 	Canary canaryCmd `cmd:"" help:"Send a canary user the whole way, and say where it stops."`
 
 	Deadletters deadLettersCmd `cmd:"" help:"List, show and send again what could not be used."`

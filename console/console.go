@@ -35,6 +35,8 @@ type Config struct {
 
 	Answer time.Duration // how long a decision waits for its fact; default 1 s
 
+	Previews Previewer // nil: no page for messages
+
 	Metrics *metrics.Console
 	Tracer  tracing.Tracer
 	Log     *slog.Logger

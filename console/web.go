@@ -54,6 +54,10 @@ func (k *Console) handler() http.Handler {
 	page.HandleFunc("GET /imports", k.importsPage)
 	page.HandleFunc("GET /deadletters", k.deadLettersPage)
 	page.HandleFunc("GET /figures", k.metricsPage)
+	if k.Previews != nil {
+		page.HandleFunc("GET /preview", k.previewPage)
+		page.HandleFunc("GET /preview/html", k.previewHTML)
+	}
 	page.HandleFunc("POST /signout", k.signOut)
 
 	web := http.NewServeMux()
@@ -221,6 +225,7 @@ func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {
 func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name string, d map[string]any) {
 	d["User0"] = k.sessions.GetString(r.Context(), sessionUser)
 	d["Path"] = r.URL.Path
+	d["Previews"] = k.Previews != nil
 	if d["User0"] != "" {
 		f, err := k.model.figures(r.Context())
 		if err != nil {

@@ -92,6 +92,8 @@ type transport interface {
 	// only after the provider said that it did not take it. Errors are *failure,
 	// or what commit returned.
 	deliver(ctx context.Context, m message, commit func() error) (providerID string, err error)
+	// describe says what deliver would say, with secrets masked.
+	describe(m message) (string, error)
 	close()
 }
 

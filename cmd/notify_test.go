@@ -1,0 +1,138 @@
+package cmd
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"usher/catcher"
+)
+
+func startCatcher(t *testing.T) *catcher.Catcher {
+	t.Helper()
+	c, err := catcher.Open(catcher.Config{Dir: t.TempDir(), SMTPAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func caught(t *testing.T, url string) string {
+	t.Helper()
+	r, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// An operator tries a provider before users need it: what is shown is what goes
+// out, and no secret is shown.
+func TestNotifyTest(t *testing.T) {
+	c := startCatcher(t)
+	mails, texts := "http://"+c.HTTPAddr()+"/api/v1/messages", "http://"+c.HTTPAddr()+"/2010-04-01/Accounts/AC1/Messages.json"
+	files := map[string]string{
+		"secret": "s3cret-s3cret\n",
+		"providers.yaml": `
+email:
+  - {name: main, smtp: "` + c.SMTPAddr() + `", tls: none, from: Welcome <w@example.org>}
+  - {name: away, smtp: "127.0.0.1:1", tls: none, username: u, password_file: secret, from: w@example.org}
+sms:
+  - {name: twilio, preset: twilio, base: "http://` + c.HTTPAddr() + `", account: AC1, secret_file: secret, from: "+15005550006"}
+`,
+	}
+	for _, tc := range []struct {
+		args, out, errs string
+		code            int
+	}{
+		{"--to ann@example.org --dry-run", "RCPT TO:<ann@example.org>", "", 0},
+		{"--to ann@example.org --dry-run", "AUTH as u with the password ********", "", 0},
+		{"--to +4930123456 --dry-run", "Body=Hello+Chlo%C3%A9+Martin", "", 0},
+		{"--to +4930123456 --dry-run", "Authorization: ********", "", 0},
+		{"--to ann@example.org --dry-run --provider main --locale de", "Content-Language: de", "", 0},
+		{"--to ann@example.org --provider none", "", "none of the 2 providers for email is called none", 1},
+		{"--to ann@example.org --provider away", "", "transient", 1},
+		{"--to ann@example.org --allow-recipients @test.example", "", "not_allowed", 1},
+	} {
+		code, out, errs := run(t, files, append(strings.Fields("notify test --providers providers.yaml"), strings.Fields(tc.args)...)...)
+		if code != tc.code || !strings.Contains(out, tc.out) || !strings.Contains(errs, tc.errs) || strings.Contains(out+errs, "s3cret") {
+			t.Errorf("%s: %d\n%s%s", tc.args, code, out, errs)
+		}
+	}
+	if m := caught(t, mails) + caught(t, texts); strings.Contains(m, "ann@") || strings.Contains(m, "+4930") {
+		t.Errorf("a dry run sent something: %s", m)
+	}
+	for _, tc := range []struct{ to, list string }{{"ann@example.org", mails}, {"+4930123456", texts}} {
+		code, out, errs := run(t, files, "notify", "test", "--providers", "providers.yaml", "--to", tc.to)
+		if code != 0 || !strings.Contains(out, "accepted by ") || !strings.Contains(caught(t, tc.list), tc.to) {
+			t.Errorf("%d\n%s%s", code, out, errs)
+		}
+	}
+	if code, _, errs := run(t, files, "notify", "test", "--to", "ann@example.org"); code != 1 || !strings.Contains(errs, "--smtp-addr") {
+		t.Errorf("without a provider: %d %s", code, errs)
+	}
+}
+
+// The built-in messages can be written out, changed, and used; one that is broken
+// is refused with file and line.
+func TestTemplatesOfADeployment(t *testing.T) {
+	code, out, errs := run(t, nil, "notify", "templates", "mine")
+	if code != 0 {
+		t.Fatal(out, errs)
+	}
+	mine, err := filepath.Abs("mine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := run(t, nil, "notify", "templates", mine); code != 1 || !strings.Contains(errs, "holds templates already") {
+		t.Errorf("a second time: %d %s", code, errs)
+	}
+	change := func(file, text string) {
+		if err := os.WriteFile(filepath.Join(mine, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("welcome/en/sms.txt", "Hi {{.Name}}, ACME is ready 🎉")
+	code, out, errs = run(t, nil, "notify", "preview", "--templates", mine, "--name", "Ann")
+	if code != 0 || !strings.Contains(out, "Hi Ann, ACME is ready 🎉") || !strings.Contains(out, "Text message (1 to pay, 24 units of ucs2)") || !strings.Contains(out, `'🎉' is not in`) {
+		t.Errorf("%d\n%s%s", code, out, errs)
+	}
+	if _, out, _ = run(t, nil, "notify", "preview", "--templates", mine, "--locale", "de-AT", "--html"); !strings.HasPrefix(out, "<!doctype html>") || !strings.Contains(out, `lang="de"`) {
+		t.Error(out)
+	}
+	change("welcome/de/mail.txt", "Guten Tag\n{{.Nmae}}\n")
+	for _, args := range [][]string{{"notify", "preview"}, {"notify", "test", "--to", "a@example.org", "--smtp-addr", "127.0.0.1:1", "--sms-url", "http://127.0.0.1:1"}} {
+		if code, _, errs := run(t, nil, append(args, "--templates", mine)...); code != 1 || !strings.Contains(errs, "welcome/de/mail.txt:2:") || !strings.Contains(errs, "Nmae") {
+			t.Errorf("%v: %d %s", args, code, errs)
+		}
+	}
+}
+
+func TestListsInTheSettingsFile(t *testing.T) {
+	files := map[string]string{"usher.yaml": "allow-recipients: ['@test.example', '+1555*']\nsmtp-addr: 127.0.0.1:1\nsms-url: http://127.0.0.1:1\n"}
+	for to, want := range map[string]string{"a@test.example": "RCPT TO", "+15551234567": "POST http", "ann@example.org": "not_allowed", "+4930123456": "not_allowed"} {
+		_, out, errs := run(t, files, "notify", "test", "--dry-run", "--to", to)
+		if !strings.Contains(out+errs, want) {
+			t.Errorf("%s: %s%s", to, out, errs)
+		}
+	}
+}

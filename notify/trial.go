@@ -1,0 +1,106 @@
+package notify
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"usher/event"
+)
+
+// mask stands for a secret that is shown to people.
+const mask = "********"
+
+// Exchange is what would be said to a provider, for people to read.
+type Exchange struct {
+	Provider string
+	Request  string // secrets are masked
+}
+
+// Describe says what Send would say to each provider of the channel, in their
+// order, without saying it. The ledger is not asked.
+func (s *Sender) Describe(r Request) ([]Exchange, error) {
+	m, _, err := s.render(r, event.Send{})
+	if err != nil {
+		return nil, plainTemplate(err)
+	}
+	if !s.allowed.has(m.to) {
+		return nil, fmt.Errorf("%s: the allow-list of this system does not have the recipient", ReasonNotAllowed)
+	}
+	var out []Exchange
+	for _, p := range s.channels[r.Channel] {
+		text, err := p.describe(m)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.name, err)
+		}
+		out = append(out, Exchange{p.name, text})
+	}
+	return out, nil
+}
+
+func (t *smtpTransport) describe(m message) (string, error) {
+	rcpt, utf8, err := envelopeAddress(m.to)
+	if err != nil {
+		return "", err
+	}
+	body, err := t.build(m)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "connect to %s, TLS: %s\nEHLO %s\n", t.Addr, t.TLS, t.Helo)
+	if t.Username != "" {
+		fmt.Fprintf(&b, "AUTH as %s with the password %s\n", t.Username, mask)
+	}
+	fmt.Fprintf(&b, "MAIL FROM:<%s>%s\nRCPT TO:<%s>\nDATA\n%s.\n", t.from.Address, map[bool]string{true: " SMTPUTF8"}[utf8], rcpt, bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n")))
+	return b.String(), nil
+}
+
+// secretHeader are headers that are likely to hold a secret.
+var secretHeader = regexp.MustCompile(`(?i)auth|key|token|secret|signature|password`)
+
+func (t *httpTransport) describe(m message) (string, error) {
+	masked := *t
+	if masked.Secret != "" {
+		masked.Secret = mask
+	}
+	r, err := masked.request(m)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s\n", r.method, r.url)
+	for _, k := range slices.Sorted(maps.Keys(r.header)) {
+		v := r.header.Get(k)
+		if secretHeader.MatchString(k) && !strings.EqualFold(k, "Idempotency-Key") {
+			v = mask
+		}
+		fmt.Fprintf(&b, "%s: %s\n", k, v)
+	}
+	fmt.Fprintf(&b, "\n%s\n", cmp.Or(r.body, "(no body)"))
+	return b.String(), nil
+}
+
+// Trial is a ledger that forgets, for a message that belongs to no user.
+type Trial struct {
+	mu    sync.Mutex
+	entry event.Send
+}
+
+// UpdateSend implements Ledger.
+func (t *Trial) UpdateSend(_ context.Context, _, _ string, change func(*event.Send) error) (event.Send, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entry
+	if err := change(&e); err != nil {
+		return t.entry, err
+	}
+	t.entry = e
+	return e, nil
+}
