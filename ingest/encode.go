@@ -12,7 +12,7 @@ import (
 
 // encoded is one row on its way to the stream; a refused one has no body.
 type encoded struct {
-	record     int
+	end        position // behind the record
 	id, userID string
 	body       []byte
 }
@@ -42,7 +42,7 @@ func (e *encoder) encode(u user, rw row) encoded {
 	begin := len(e.arena)
 	e.arena = appendUser(e.arena, u, from)
 	body := e.arena[begin:len(e.arena):len(e.arena)]
-	return encoded{rw.number, event.RecordID(e.at, e.digest, rw.number), u.id, body}
+	return encoded{rw.end, event.RecordID(e.at, e.digest, rw.number), u.id, body}
 }
 
 // appendUser writes what json.Marshal makes of an event.User, three times as fast

@@ -299,7 +299,7 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 			break
 		}
 		j.backlog.add(len(b.events))
-		c.Record, c.Published = b.checkpoint.Record, b.checkpoint.Published
+		c.position, c.Published = b.checkpoint.position, b.checkpoint.Published
 		j.progress.at(c)
 	}
 	if readErr := <-read; err == nil {

@@ -191,7 +191,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 
 // A big file and kills at random records, batches and renames of it.
 func TestKilledAtRandomPoints(t *testing.T) {
-	const rows = 6000
+	const rows = 12_000
 	files := 2
 	if n, err := strconv.Atoi(os.Getenv("USHER_SOAK_KILLED_FILES")); err == nil {
 		files = n
@@ -202,7 +202,7 @@ func TestKilledAtRandomPoints(t *testing.T) {
 		r.drop(name, list(name, rows))
 		kills := 0
 		for range 4 {
-			at := 1100 + rand.IntN(rows/2) // beyond a batch, so that no three tries stand still
+			at := 4500 + rand.IntN(rows/3) // reading is up to three batches ahead, and no three tries may stand still
 			if !r.killed("INGEST_AT="+fmt.Sprint(at), "INGEST_ONCE=1") {
 				break
 			}

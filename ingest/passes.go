@@ -255,7 +255,7 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) (
 	if err != nil {
 		return err
 	}
-	rs, err := j.nature.open(ctx, j.file)
+	rs, err := j.nature.openAt(ctx, j.file, c.position)
 	if err != nil {
 		return err
 	}
@@ -266,17 +266,13 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) (
 	}
 	var events []*nats.Msg
 	trace, span := begin()
-	done := c.Record
 	encode := func() func([]row) []encoded {
 		e := &encoder{rules: newRules(j.in), key: j.Key, at: id.Time(), digest: j.nature.digest, from: event.Import{ID: c.Import, File: j.report.File}}
 		return func(rows []row) []encoded {
 			out := make([]encoded, 0, len(rows))
 			for _, rw := range rows {
-				if rw.number <= done {
-					continue
-				}
 				if j.bad.has(rw.number) {
-					out = append(out, encoded{record: rw.number})
+					out = append(out, encoded{end: rw.end})
 					continue
 				}
 				rec := rs.record(rw)
@@ -289,16 +285,16 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) (
 	headers := newHeaders(j.in.Source, j.claimed)
 	return inOrder(ctx, rs, 1, encode, func(part []encoded) error {
 		for _, e := range part {
-			c.Record = e.record
+			c.position = e.end
 			if e.body != nil {
 				events = append(events, headers.message(e, trace))
 				j.Fault.At("ingest.record")
 			}
-			if len(events) < j.Batch && e.record < j.report.Rows {
+			if len(events) < j.Batch && c.Record < j.report.Rows {
 				continue
 			}
 			c.Published += len(events)
-			c.Done = e.record == j.report.Rows
+			c.Done = c.Record == j.report.Rows
 			b := batch{span, events, c}
 			events = make([]*nats.Msg, 0, j.Batch+1)
 			if !c.Done {

@@ -23,10 +23,10 @@ const perBatch = 999
 
 // checkpoint is the progress of one file, stored in one batch with the records.
 type checkpoint struct {
+	position            // up to the last record that was dealt with
 	Import    string    `json:"import"`
 	File      string    `json:"file"`
 	Source    string    `json:"source"`
-	Record    int       `json:"record"` // the last one that was dealt with
 	Published int       `json:"published"`
 	Refused   int       `json:"refused"`
 	Rows      int       `json:"rows"`

@@ -21,6 +21,14 @@ type row struct {
 	cut    bool      // the file ends within it, without a line end
 	padded bool      // empty cells at its end are left out
 	bad    *rowError // why it cannot be read
+	end    position  // where the next one begins
+}
+
+// position is a place between two rows of a file: where reading can go on.
+type position struct {
+	Record int   `json:"record"`           // the last one before it
+	Offset int64 `json:"offset,omitempty"` // of the next one, in bytes after the byte order mark; 0 where the file cannot seek
+	Line   int   `json:"line,omitempty"`   // the last one before it
 }
 
 // blank reports whether the row has nothing in it.
@@ -46,6 +54,7 @@ type records struct {
 	blank   int
 	number  int
 	read    func() (row, error)
+	place   func() (offset int64, line int) // nil where the file cannot seek
 	close   func()
 }
 
@@ -75,13 +84,53 @@ func (n nature) open(ctx context.Context, f *os.File) (r *records, err error) {
 		return r, err
 	}
 	r.close = done
+	n.readText(r, newWindow(text))
 	if n.format != formatCSV {
 		r.columns = []string{colRaw}
-		r.read = jsonReader{&jsonObjects{window: newWindow(text), format: n.format}}.read
 		return r, nil
 	}
-	r.read = csvReader{newSplitter(text, n.delim)}.read
 	return r, r.readHeader(n.sep)
+}
+
+// readText makes rows of text.
+func (n nature) readText(r *records, w *window) {
+	if n.format == formatCSV {
+		r.read = csvReader{&splitter{window: w, delim: n.delim}}.read
+	} else {
+		r.read = jsonReader{&jsonObjects{window: w, format: n.format}}.read
+	}
+	if n.seekable() {
+		r.place = w.place
+	}
+}
+
+// seekable reports whether bytes of the file are bytes of its text, and one row
+// tells nothing about the next.
+func (n nature) seekable() bool {
+	return n.packed == "" && n.encoding == encodingUTF8 && (n.format == formatCSV || n.format == formatJSONL)
+}
+
+// openAt is open with the rows from a position on. Where the file can seek, those
+// before it are not read; anywhere else, they are skipped by their number.
+func (n nature) openAt(ctx context.Context, f *os.File, from position) (*records, error) {
+	r, err := n.open(ctx, f)
+	if err != nil {
+		return r, err
+	}
+	if from.Offset > 0 && r.place != nil {
+		w := newWindow(until(ctx, io.NewSectionReader(f, int64(n.bom)+from.Offset, 1<<62)))
+		w.base, w.line = from.Offset, from.Line
+		n.readText(r, w)
+		r.number = from.Record
+		return r, nil
+	}
+	for r.number < from.Record {
+		if _, err := r.next(); err != nil {
+			r.close()
+			return r, err
+		}
+	}
+	return r, nil
 }
 
 // readHeader reads the first row that is not blank, or the second one.
@@ -125,6 +174,10 @@ func (r *records) next() (row, error) {
 		}
 		r.number++
 		rw.number = r.number
+		rw.end.Record = r.number
+		if r.place != nil {
+			rw.end.Offset, rw.end.Line = r.place()
+		}
 		return rw, nil
 	}
 }

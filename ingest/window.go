@@ -15,15 +15,19 @@ type window struct {
 	r     io.Reader
 	block []byte
 	text  string
-	pos   int  // where the next record begins in text
-	lf    int  // the first line feed at or after pos that is known, -1 when none is
-	ended bool // r has given everything
-	line  int  // number of the last line that ended before pos
+	pos   int   // where the next record begins in text
+	lf    int   // the first line feed at or after pos that is known, -1 when none is
+	ended bool  // r has given everything
+	line  int   // number of the last line that ended before pos
+	base  int64 // of text, in bytes from the beginning
 }
 
 func newWindow(r io.Reader) *window {
 	return &window{r: r, block: make([]byte, blockSize), lf: -1}
 }
+
+// place is how far the text was read.
+func (w *window) place() (offset int64, line int) { return w.base + int64(w.pos), w.line }
 
 // rest is what follows pos, as far as it has been read.
 func (w *window) rest() string { return w.text[w.pos:] }
@@ -41,6 +45,7 @@ func (w *window) more() error {
 	if err != nil {
 		return err
 	}
+	w.base += int64(w.pos)
 	w.text = w.text[w.pos:] + string(w.block[:n])
 	w.pos, w.lf = 0, -1
 	if n == 0 {
