@@ -47,7 +47,8 @@ soak: ## for longer: kill tests five times over, chaos over 1,000 users, 100,000
 	for f in FuzzSplitter FuzzCheck FuzzParseEmail; do $(GO) test -run xxx -fuzz $$f -fuzztime 200s ./ingest || exit 1; done
 
 bench: ## figures as ratios from one run
-	$(GO) test -run xxx -bench . -benchtime 5x ./ingest
+	$(GO) test -run xxx -bench Intake -benchtime 5x ./ingest
+	$(GO) test -run xxx -bench PickUp -benchtime 25x ./ingest
 	$(GO) test -tags $(TAGS) -run xxx -bench . -benchtime 5x ./app/e2e
 
 lint: vet ## gofmt, vet, staticcheck, Temporal's workflowcheck

@@ -269,3 +269,33 @@ func TestAFrozenWatcher(t *testing.T) {
 		})
 	}
 }
+
+// The claim of a watcher that died is gone too, and the same content comes again:
+// its import is gone on with, under its id, where it had stopped.
+func TestTheSameContentGoesOnWhereItStopped(t *testing.T) {
+	r := newRig(t)
+	const rows = 20
+	content := list("a", rows)
+	r.drop("a.csv", content)
+	if !r.killed("INGEST_AT=ingest.committed:2", "INGEST_BATCH=5") {
+		t.Fatal("the child was not killed")
+	}
+	claims, _ := filepath.Glob(filepath.Join(r.dir, "inbox", workFolder, "???????????????????????????"))
+	if len(claims) != 1 {
+		t.Fatalf("claims: %v", claims)
+	}
+	if err := os.RemoveAll(claims[0]); err != nil {
+		t.Fatal(err)
+	}
+	before := len(r.users())
+	r.drop("b.csv", content)
+	r.run()
+	rep := r.reports(1)["b.csv"]
+	if rep.Import != filepath.Base(claims[0]) || rep.Published != rows {
+		t.Errorf("%+v", rep)
+	}
+	r.eachOnce(map[string]int{"a.csv": before, "b.csv": rows - before})
+	if before < 10 || before == rows {
+		t.Errorf("%d records were there before", before)
+	}
+}

@@ -133,6 +133,18 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 			Quiet: Scenario{Series: [][2]string{{`usher_imports_in_work{source="inbox"}`, "1x40"}, {`usher_events_published_total{stream="USERS"}`, "5+10x40"}}, At: "30m"},
 		},
 		{
+			Name: "UsherInboxAway", Severity: Page, For: "2m", Summary: "An inbox is not there, so its files are not taken.",
+			Expr:  `min by (source) (usher_inbox_away) == 1`, // one of two watchers stands by
+			Fires: Scenario{Series: one(`usher_inbox_away{source="hr"}`, "1x10"), At: "5m", Labels: map[string]string{"source": "hr"}},
+			Quiet: Scenario{Series: [][2]string{{`usher_inbox_away{source="hr",instance="a"}`, "1x10"}, {`usher_inbox_away{source="hr",instance="b"}`, "0x10"}}, At: "5m"},
+		},
+		{
+			Name: "UsherImportsPaused", Severity: Page, For: "5m", Summary: "Imports stand still because a disk or the stream is full, or something is away.",
+			Expr:  `sum by (source, reason) (usher_imports_paused{reason!="bridge"}) > 0`, // keeping pace with the bridge is no trouble
+			Fires: Scenario{Series: one(`usher_imports_paused{source="hr",reason="disk"}`, "1x20"), At: "10m", Labels: map[string]string{"source": "hr", "reason": "disk"}},
+			Quiet: Scenario{Series: one(`usher_imports_paused{source="hr",reason="bridge"}`, "1x20"), At: "10m"},
+		},
+		{
 			Name: "UsherDecisionsOverdue", Severity: Ticket, For: "1h", Summary: "A user has waited for a decision for more than a week.",
 			Expr:  `max(usher_people_oldest_seconds{status="waiting"}) > 604800`,
 			Fires: Scenario{Series: one(`usher_people_oldest_seconds{status="waiting"}`, "604900+60x90"), At: "70m"},

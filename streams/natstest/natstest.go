@@ -12,7 +12,7 @@ import (
 
 // Start runs a server on a free loopback port until the test ends, and returns a
 // client of it and its address.
-func Start(t *testing.T) (js jetstream.JetStream, url string) {
+func Start(t testing.TB) (js jetstream.JetStream, url string) {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
