@@ -25,6 +25,7 @@ type Config struct {
 	Intake   `embed:""`
 	Delivery `embed:""`
 	Accounts `embed:""`
+	Reports  `embed:""`
 	Web      `embed:""`
 	Limits   `embed:""`
 
@@ -123,6 +124,18 @@ type Accounts struct {
 	AccountUndo       string `help:"What to do with the account of somebody who is withdrawn: deactivate, or delete if usher made it." default:"deactivate" enum:"deactivate,delete"`
 	AccountUserName   string `name:"account-username" help:"userName of new SCIM accounts: email or user_id." default:"email" enum:"email,user_id"`
 	AccountInsecure   bool   `help:"Allow names and addresses to cross a network to it unencrypted."`
+}
+
+// Reports are what happens regularly: people are told how things stand, and
+// imports are compared with what became of them.
+type Reports struct {
+	Deciders       map[string]string `help:"Who decides about people of an inbox, and gets the digest: addresses joined by commas; the inbox * stands for all." placeholder:"INBOX=ADDRESS,ADDRESS"`
+	DigestAt       []string          `help:"When the digest goes out each day." default:"09:00" placeholder:"HH:MM"`
+	ReportTo       []string          `help:"Who gets the end-of-day report." placeholder:"ADDRESS"`
+	ReportAt       string            `help:"When the day ends for it." default:"18:00" placeholder:"HH:MM"`
+	TimeZone       string            `help:"Of these times, as in the IANA database." default:"UTC" placeholder:"ZONE"`
+	ReconcileEvery time.Duration     `help:"How often imports are compared with what became of them; 0 is never." default:"1h"`
+	ConsoleURL     string            `name:"console-url" help:"Where deciders reach the console, for links in the digest." placeholder:"URL"`
 }
 
 // Web is the console.
@@ -250,6 +263,9 @@ func (c Config) Validate() error {
 		bad("--temporal-ui-origin: give the scheme, the host and the port and nothing else, such as https://temporal.example")
 	}
 	if err := c.Accounts.validate(); err != nil {
+		bad("%w", err)
+	}
+	if err := c.Reports.validate(); err != nil {
 		bad("%w", err)
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })

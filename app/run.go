@@ -82,6 +82,7 @@ type process struct {
 	temporal     client.Client
 	temporalAway atomic.Bool // at the last look
 	people       *streams.People
+	reports      *streams.Reports // of the worker
 	pub          *streams.Publisher
 	catcher      *catcher.Catcher
 	codec        *codec       // nil in roles that were given no key
@@ -260,6 +261,11 @@ func (p *process) connect(ctx context.Context) (err error) {
 	}
 	if p.people, err = streams.NewPeople(ctx, p.js); err != nil {
 		return err
+	}
+	if p.Roles.Worker {
+		if p.reports, err = streams.NewReports(ctx, p.js); err != nil {
+			return err
+		}
 	}
 	if !ownNATS && p.Roles.Bridge { // the role whose account may ask
 		p.warnOfLoss(ctx)

@@ -28,7 +28,7 @@ func (p *process) sender(m *metrics.Worker) (*notify.Sender, error) {
 		return nil, err
 	}
 	return notify.New(notify.Config{
-		Ledger: p.people, Providers: providers, Templates: templates, OnUnknown: p.OnUnknown, MaxPause: p.MaxPause, Allowed: p.AllowRecipients,
+		Ledger: ledgers{p.people, p.reports}, Providers: providers, Templates: templates, OnUnknown: p.OnUnknown, MaxPause: p.MaxPause, Allowed: p.AllowRecipients,
 		Metrics: m, Log: p.Log, Fault: p.Fault,
 	})
 }

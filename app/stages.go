@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -59,8 +58,17 @@ func (p *process) startConsumers(ctx context.Context) error {
 			Facts: p.pub, People: p.people, Sender: delivery{sender}, Accounts: accounts{target}, Orphanage: orphanage{p.js, p.pub},
 			Metrics: m, Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 		}
+		p.life.start(ctx, part{"sender", func(ctx context.Context) error { // outlives those who send
+			<-ctx.Done()
+			return sender.Close()
+		}, time.Second})
+		reports := &regular{
+			settings: p.Reports, books: books{streams.NewJournal(p.js), p.people, p.temporal, p.TemporalNamespace}, store: p.reports, sender: sender,
+			metrics: metrics.NewReports(p.registry), log: p.Log,
+		}
+		parts = append(parts, part{"reports", func(ctx context.Context) error { return reports.run(ctx, p.temporal) }, workflows.StopTimeout + 500*time.Millisecond})
 		parts = append(parts, part{"worker", func(ctx context.Context) error {
-			return errors.Join(workflows.Run(ctx, p.temporal, a), sender.Close())
+			return workflows.Run(ctx, p.temporal, a)
 		}, workflows.StopTimeout + 500*time.Millisecond})
 	}
 	if p.Roles.Bridge {

@@ -17,6 +17,7 @@ type (
 		app.Intake   `embed:""`
 		app.Delivery `embed:""`
 		app.Accounts `embed:""`
+		app.Reports  `embed:""`
 		app.Web      `embed:""`
 		app.Limits   `embed:""`
 	}
@@ -36,6 +37,7 @@ type (
 		app.External `embed:""`
 		app.Delivery `embed:""`
 		app.Accounts `embed:""`
+		app.Reports  `embed:""`
 	}
 	consoleCmd struct {
 		app.Base     `embed:""`
@@ -52,7 +54,7 @@ type (
 )
 
 func (u upCmd) config() app.Config {
-	return app.Config{Base: u.Base, External: u.External, Servers: u.Servers, Intake: u.Intake, Delivery: u.Delivery, Accounts: u.Accounts, Web: u.Web, Limits: u.Limits, Roles: app.AllRoles}
+	return app.Config{Base: u.Base, External: u.External, Servers: u.Servers, Intake: u.Intake, Delivery: u.Delivery, Accounts: u.Accounts, Reports: u.Reports, Web: u.Web, Limits: u.Limits, Roles: app.AllRoles}
 }
 
 // Run executes `usher up`.
@@ -143,7 +145,7 @@ func (b bridgeCmd) Run(s *session) error {
 
 // Run executes `usher worker`.
 func (w workerCmd) Run(s *session) error {
-	return s.role(app.Config{Base: w.Base, External: w.External, Delivery: w.Delivery, Accounts: w.Accounts, Limits: app.DefaultLimits(), Roles: app.Roles{Worker: true}})
+	return s.role(app.Config{Base: w.Base, External: w.External, Delivery: w.Delivery, Accounts: w.Accounts, Reports: w.Reports, Limits: app.DefaultLimits(), Roles: app.Roles{Worker: true}})
 }
 
 // Run executes `usher console`.

@@ -12,6 +12,7 @@ const (
 
 	BucketPeople  = "PEOPLE"
 	BucketConsole = "CONSOLE"
+	BucketReports = "REPORTS"
 
 	ConsumerUsers         = "bridge-users"
 	ConsumerVerifications = "bridge-verifications"
@@ -27,6 +28,7 @@ const (
 
 	QueueOnboard = "usher-onboard"
 	QueueNotify  = "usher-notify"
+	QueueReports = "usher-reports"
 
 	SignalVerification = "verification"
 	SignalUser         = "user"

@@ -54,6 +54,7 @@ func ours() []Metric {
 		bridgeMessages, consumerPending, consumerLag, purgedTotal, intakeLatency, breakerOpen,
 		eventsTotal, finishedTotal, verificationWait, welcomeLatency,
 		notifyAttempts, notifyMessages, notifyCopies, notifyPaused, smsSegments, accountAttempts,
+		lost, reconciledRecords, reconciledLast,
 		people, peopleOldest, deadLetters, deadLettersOldest,
 		auditFailures,
 		canaryRuns, canarySeconds, canaryLast,

@@ -193,6 +193,20 @@ func (w *Worker) Provider(channel, provider string, reasons []string) {
 	}
 }
 
+// Reports are what the reconciliation of imports found.
+type Reports struct {
+	Lost    *prometheus.GaugeVec // kind
+	Records prometheus.Gauge
+	Last    prometheus.Gauge
+}
+
+// NewReports registers what the reconciliation of imports found.
+func NewReports(reg prometheus.Registerer) *Reports {
+	r := &Reports{lost.GaugeVec(reg), reconciledRecords.gauge(reg), reconciledLast.gauge(reg)}
+	r.Last.SetToCurrentTime()
+	return r
+}
+
 // Console are the collectors of the console role, set from its read model.
 type Console struct {
 	People        *prometheus.GaugeVec // status

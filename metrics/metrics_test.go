@@ -18,6 +18,7 @@ func everything(reg prometheus.Registerer) {
 	w.Provider("email", "smtp", []string{"transient"})
 	w.Account("scim", []string{"transient"})
 	w.Provider("sms", "twilio", []string{"transient"})
+	NewReports(reg)
 	NewConsole(reg)
 	NewCanary(reg)
 	NewServer(reg)

@@ -215,6 +215,27 @@ var accountAttempts = Metric{
 	Zeros: [][]string{},
 }
 
+// LostKinds are the kinds of findings of a reconciliation.
+var LostKinds = []string{"record", "file", "run", "stream"}
+
+// The reconciliation of imports, as the last run in any process left it. Several
+// workers each export it: take the max.
+var (
+	lost = Metric{
+		Name: "usher_lost", Kind: Gauge, Unit: "records, people or messages", Role: "worker",
+		Help:   "What the last reconciliation missed: records nobody knows of, records gone from a file, open onboardings without a workflow, messages of a stream that was made anew.",
+		Labels: []Label{{Name: "kind", Values: LostKinds}},
+	}
+	reconciledRecords = Metric{
+		Name: "usher_reconciled_records", Kind: Gauge, Unit: "records", Role: "worker",
+		Help: "Imported records that were checked since the first reconciliation.",
+	}
+	reconciledLast = Metric{
+		Name: "usher_reconciled_timestamp_seconds", Kind: Gauge, Unit: "seconds since 1970", Role: "worker",
+		Help: "When imports were last compared with what became of them; the start of the process before the first time.",
+	}
+)
+
 // Console.
 var (
 	people = Metric{

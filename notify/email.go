@@ -345,7 +345,14 @@ func (t *smtpTransport) build(m message) ([]byte, error) {
 	msg.SetGenHeader("X-Usher-Message", m.ref()) // some relays replace Message-ID
 	msg.SetBoundary("usher-" + m.ref())
 	msg.SetBodyString(gomail.TypeTextPlain, m.content.text)
-	msg.AddAlternativeString(gomail.TypeTextHTML, m.content.html)
+	if m.content.html != "" {
+		msg.AddAlternativeString(gomail.TypeTextHTML, m.content.html)
+	}
+	for _, a := range m.content.attachments {
+		if err := msg.AttachReader(a.Name, bytes.NewReader(a.Data), gomail.WithFileContentType(gomail.ContentType(a.MediaType))); err != nil {
+			return nil, errors.New("an attachment cannot be read")
+		}
+	}
 	var b bytes.Buffer
 	if _, err := msg.WriteTo(&b); err != nil {
 		return nil, errors.New("the message cannot be written")

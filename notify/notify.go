@@ -44,6 +44,8 @@ type Request struct {
 	Decided time.Time // the date of the message, however often it is tried
 
 	Canary bool // nobody reads it, so no figure counts it
+
+	Content *Content // of an e-mail that is no template's; nil: the template's
 }
 
 func (r Request) key() string {
@@ -233,9 +235,9 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 }
 
 // onUnknown is the policy for r: the stricter one of the settings and its
-// template.
+// template. A report is never sent again in doubt: the next one says it all.
 func (s *Sender) onUnknown(r Request) string {
-	if s.templates.holds(r.Purpose) {
+	if r.Content != nil || s.templates.holds(r.Purpose) {
 		return Hold
 	}
 	return s.OnUnknown
@@ -349,6 +351,10 @@ func (s *Sender) render(r Request, found event.Send) (message, event.Send, error
 	m := message{to: r.Email, name: oneLine(r.Name, maxName), messageID: pinned.MessageID, date: pinned.Date, locale: pinned.Locale}
 	if r.Channel == event.ChannelSMS {
 		m.to = r.Phone
+	}
+	if r.Content != nil {
+		m.content = r.Content.rendered()
+		return m, pinned, nil
 	}
 	var err error
 	m.content, err = s.templates.render(r.Purpose, pinned.Locale, newPerson(r.Name, r.UserID, r.Attributes))

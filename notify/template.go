@@ -54,7 +54,10 @@ type settings struct {
 }
 
 // content is a rendered message.
-type content struct{ subject, text, html, sms string }
+type content struct {
+	subject, text, html, sms string
+	attachments              []Attachment
+}
 
 // templates are all purposes in all languages.
 type templates struct {

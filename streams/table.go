@@ -39,9 +39,10 @@ type row struct {
 }
 
 // Count is how many streams there are.
-const Count = 7
+const Count = 8
 
-// table lists the streams. The shares add up to all of MaxBytes.
+// table lists the streams. The shares add up to all of MaxBytes, but for REPORTS,
+// which came later and takes half of what is left beside it.
 func table(o Options) []row {
 	rows := []row{
 		{10, jetstream.StreamConfig{
@@ -69,15 +70,24 @@ func table(o Options) []row {
 		}},
 		{1, bucket(event.BucketPeople)},
 		{1, bucket(event.BucketConsole)},
+		{0, reports()},
 	}
 	for i := range rows {
 		c := &rows[i].cfg
 		c.Storage = jetstream.FileStorage
 		c.Retention = jetstream.LimitsPolicy
 		c.Replicas = max(o.Replicas, 1)
-		c.MaxBytes = o.MaxBytes / 20 * rows[i].share
+		if c.MaxBytes = o.MaxBytes / 20 * rows[i].share; rows[i].share == 0 {
+			c.MaxBytes = o.MaxBytes / 40
+		}
 	}
 	return rows
+}
+
+func reports() jetstream.StreamConfig {
+	c := bucket(event.BucketReports)
+	c.MaxAge = 90 * day
+	return c
 }
 
 // bucket is the stream of a KV bucket, with one difference to what the client

@@ -85,6 +85,7 @@ func failures() Board {
 				{"min by (component) (usher_component_state)", "{{component}}"}, {"max(usher_bridge_breaker_open)", "breaker open"},
 			}},
 		}},
+		reconciliation(),
 	}}
 }
 
@@ -110,6 +111,14 @@ func verification() Board {
 				{quantile(0.5, "usher_stage_seconds", `{stage=~"start|signal"}`, "stage"), "{{stage}} median"}, {quantile(0.99, "usher_stage_seconds", `{stage=~"start|signal"}`, "stage"), "{{stage}} 99 %"},
 			}},
 		}},
+	}}
+}
+
+func reconciliation() Row {
+	return Row{"Is everything accounted for", []Panel{
+		{Kind: Stat, Title: "Not accounted for", Unit: "short", Width: 6, Red: 1, About: "What the last reconciliation missed; docs/runbook.md, UsherLost, says what to do for each kind.", Queries: []Query{{"sum(max by (kind) (usher_lost))", "lost"}}},
+		{Kind: Stat, Title: "Records checked", Unit: "short", Width: 6, About: "Since the first reconciliation.", Queries: []Query{{"max(usher_reconciled_records)", "records"}}},
+		{Kind: Stat, Title: "Last checked", Unit: "s", Width: 6, Red: 21600, About: "How long ago imports were compared with what became of them.", Queries: []Query{{"time() - max(usher_reconciled_timestamp_seconds)", "ago"}}},
 	}}
 }
 

@@ -180,6 +180,18 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 			Quiet: Scenario{Series: one(`usher_notify_provider_paused{channel="email",provider="smtp",reason="transient"}`, "1 1 1 0x40"), At: "20m"},
 		},
 		{
+			Name: "UsherLost", Severity: Page, Summary: "Something that was imported is not accounted for.",
+			Expr:  `max by (kind) (usher_lost) > 0`,
+			Fires: Scenario{Series: one(`usher_lost{kind="record"}`, "0 0 2x10"), At: "8m", Labels: map[string]string{"kind": "record"}},
+			Quiet: Scenario{Series: one(`usher_lost{kind="record"}`, "0x20"), At: "8m"},
+		},
+		{
+			Name: "UsherReconciliationStale", Severity: Ticket, For: "10m", Summary: "Imports were not compared with what became of them for six hours.",
+			Expr:  `time() - max(usher_reconciled_timestamp_seconds) > 21600`,
+			Fires: Scenario{Series: one(`usher_reconciled_timestamp_seconds`, "0x480"), At: "7h"},
+			Quiet: Scenario{Series: one(`usher_reconciled_timestamp_seconds`, "0+60x480"), At: "7h"},
+		},
+		{
 			Name: "UsherAccountsRefused", Severity: Page, Summary: "The service of the accounts cannot be used as it is configured; nobody is activated.",
 			Expr:  `sum by (target, step) (increase(usher_account_attempts_total{reason="config"}[15m])) > 0`,
 			Fires: Scenario{Series: one(`usher_account_attempts_total{target="scim",step="activate",result="retry",reason="config"}`, "0 0 1x10"), At: "8m", Labels: map[string]string{"target": "scim", "step": "activate"}},

@@ -1,0 +1,231 @@
+//go:build !noembed
+
+package e2e
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"usher/app"
+	"usher/event"
+)
+
+// letter is a mail as the catcher has it.
+type letter struct {
+	ID, Subject, Text string
+	To                []struct{ Address string }
+}
+
+// letters returns the mails to an address.
+func (u *usher) letters(to string) (out []letter) {
+	u.Helper()
+	var all struct{ Messages []letter }
+	u.get("http://"+u.addr.CatcherHTTP+"/api/v1/messages?limit=1000", &all)
+	for _, l := range all.Messages {
+		if l.To[0].Address == to {
+			u.get("http://"+u.addr.CatcherHTTP+"/api/v1/message/"+l.ID, &l)
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// waitLetters waits until n mails came to an address.
+func (u *usher) waitLetters(to string, n int) (out []letter) {
+	u.Helper()
+	u.eventually(fmt.Sprintf("%d mails came to %s", n, to), func(context.Context) error {
+		if out = u.letters(to); len(out) < n {
+			return fmt.Errorf("there are %d", len(out))
+		}
+		return nil
+	})
+	return out
+}
+
+func (u *usher) schedules() client.ScheduleClient {
+	u.Helper()
+	c, err := client.Dial(client.Options{HostPort: u.addr.Temporal})
+	if err != nil {
+		u.Fatal(err)
+	}
+	u.Cleanup(c.Close)
+	return c.ScheduleClient()
+}
+
+func (u *usher) trigger(id string) {
+	u.Helper()
+	if err := u.schedules().GetHandle(u.Context(), id).Trigger(u.Context(), client.ScheduleTriggerOptions{}); err != nil {
+		u.Fatal(err)
+	}
+}
+
+// reconciled triggers a reconciliation and returns what the metrics say after it.
+func (u *usher) reconciled(done func(metrics string) bool) string {
+	u.Helper()
+	u.trigger("usher-reconcile")
+	var text string
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		u.get("http://"+u.addr.Ops+"/metrics", &text)
+		if done(text) {
+			return text
+		}
+		if time.Now().After(deadline) {
+			u.Fatal("the reconciliation does not say what it should")
+		}
+	}
+}
+
+// Deciders and operators are told once how things stand, by Temporal's own
+// schedules, which follow the settings; and what is lost on purpose is said.
+func TestReports(t *testing.T) {
+	u := newUsher(t)
+	u.config.Reports = app.Reports{
+		Deciders: map[string]string{"*": "boss@example.org", "inbox": "ann@example.org", "hr": "hr@example.org"},
+		DigestAt: []string{"03:00"}, ReportTo: []string{"ops@example.org"}, ReportAt: "03:00", TimeZone: "Europe/Berlin", ReconcileEvery: 24 * time.Hour,
+		ConsoleURL: "https://usher.example",
+	}
+	u.drop("a.csv", list(1, 4, ""))
+	u.start("send.accepted:1") // killed between the first welcome and the record of it in the workflow
+	u.waitIdle(4)
+	_ = u.decide(event.VerbApproved, "u-1") // the kill may come first
+	<-u.exited
+	u.cmd = nil
+	u.start("")
+	u.waitFinal(60*time.Second, "u-1")
+
+	u.trigger("usher-digest")
+	for _, to := range []string{"boss@example.org", "ann@example.org"} {
+		l := u.waitLetters(to, 1)[0]
+		if l.Subject != "3 people wait for your decision" || !strings.Contains(l.Text, "https://usher.example/users/u-2") || strings.Contains(l.Text, "u2@example.org") {
+			t.Errorf("%s got %s\n%s", to, l.Subject, l.Text)
+		}
+	}
+	if none := u.letters("hr@example.org"); len(none) > 0 {
+		t.Errorf("nobody waits in hr, and yet %v", none)
+	}
+
+	u.reconciled(func(m string) bool {
+		return strings.Contains(m, "usher_reconciled_records 4") && strings.Contains(m, `usher_lost{kind="record"} 0`)
+	})
+	u.trigger("usher-end-of-day")
+	l := u.waitLetters("ops@example.org", 1)[0]
+	csv := u.attachment(l)
+	if !strings.HasPrefix(l.Subject, "Onboarding on ") || !strings.Contains(l.Text, "Nothing is lost: 4 records and 1 files") {
+		t.Errorf("%s\n%s", l.Subject, l.Text)
+	}
+	if lines := strings.Split(csv, "\n"); len(lines) < 3 || !strings.HasPrefix(lines[0], "inbox,imported,") || !strings.HasPrefix(strings.TrimSpace(lines[1]), "inbox,4,4,0,1,0,0,0,1,1,0,0,0,0,3,") {
+		t.Errorf("the file says\n%s", csv)
+	}
+
+	// Lost on purpose: a person, and the workflow of another one.
+	c, err := u.client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	u.drop("b.csv", list(11, 2, ""))
+	u.waitIdle(6)
+	kv, err := c.JetStream.KeyValue(t.Context(), event.BucketPeople)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kv.Purge(t.Context(), "u-11"); err != nil {
+		t.Fatal(err)
+	}
+	users, err := c.JetStream.Stream(t.Context(), event.StreamUsers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := users.GetMsg(t.Context(), users.CachedInfo().State.LastSeq-1) // before the checkpoint: u-12
+	if err != nil || !strings.Contains(string(m.Data), "u-12") {
+		t.Fatalf("%s %v", m.Data, err)
+	}
+	if err := users.DeleteMsg(t.Context(), m.Sequence); err != nil {
+		t.Fatal(err)
+	}
+	u.reconciled(func(m string) bool {
+		return strings.Contains(m, `usher_lost{kind="record"} 1`) && strings.Contains(m, `usher_lost{kind="file"} 1`) && strings.Contains(m, `usher_lost{kind="run"} 0`)
+	})
+	u.trigger("usher-end-of-day")
+	said := false
+	for _, l := range u.waitLetters("ops@example.org", 2) {
+		said = said || strings.HasPrefix(l.Subject, "SOMETHING IS LOST.") && strings.Contains(l.Text, "the record of u-11")
+	}
+	if !said {
+		t.Error("the report does not say it")
+	}
+	// Nobody was told twice meanwhile.
+	for to, want := range map[string]int{"boss@example.org": 1, "ann@example.org": 1, "ops@example.org": 2} {
+		if got := u.letters(to); len(got) != want {
+			t.Errorf("%s has %d mails, want %d", to, len(got), want)
+		}
+	}
+
+	// Other settings change the schedules; one that was paused stays paused.
+	if err := u.schedules().GetHandle(t.Context(), "usher-digest").Pause(t.Context(), client.SchedulePauseOptions{Note: "holidays"}); err != nil {
+		t.Fatal(err)
+	}
+	u.stop()
+	u.config.Reports.DigestAt, u.config.Reports.ReportTo = []string{"08:30", "13:00"}, nil
+	u.start("")
+	u.eventually("the schedules follow the settings", func(ctx context.Context) error {
+		s := u.schedules()
+		d, err := s.GetHandle(ctx, "usher-digest").Describe(ctx)
+		if err != nil {
+			return err
+		}
+		if n := len(d.Schedule.Spec.Calendars); n != 2 || !d.Schedule.State.Paused || d.Schedule.State.Note != "holidays" {
+			return fmt.Errorf("%d times, paused %v, %q", n, d.Schedule.State.Paused, d.Schedule.State.Note)
+		}
+		if _, err := s.GetHandle(ctx, "usher-end-of-day").Describe(ctx); err == nil {
+			return fmt.Errorf("the report has nobody to go to, and its schedule is there")
+		}
+		return nil
+	})
+}
+
+// attachment returns the CSV file of a mail.
+func (u *usher) attachment(l letter) string {
+	u.Helper()
+	resp, err := http.Get("http://" + u.addr.CatcherHTTP + "/message/" + l.ID + "/raw")
+	if err != nil {
+		u.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		u.Fatal(err)
+	}
+	head, body, ok := strings.Cut(string(b), "text/csv")
+	if !ok {
+		u.Fatalf("no file in\n%s", head)
+	}
+	_, body, _ = strings.Cut(body, "\r\n\r\n")
+	body, _, _ = strings.Cut(body, "\r\n--")
+	data, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(body, "\r\n", ""))
+	if err != nil {
+		u.Fatal(err)
+	}
+	return string(data)
+}
+
+func (u *usher) eventually(what string, check func(context.Context) error) {
+	u.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		err := check(u.Context())
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			u.Fatalf("it never came true: %s: %v", what, err)
+		}
+	}
+}

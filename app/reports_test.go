@@ -1,0 +1,159 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"usher/catcher"
+	"usher/event"
+	"usher/metrics"
+	"usher/streams"
+	"usher/streams/natstest"
+	"usher/workflows"
+)
+
+// newRegular joins the regular jobs to a real JetStream and a real mail server,
+// and returns what counts the mails of an address.
+func newRegular(t *testing.T, settings Reports) (r *regular, people *streams.People, mails func(to string) int) {
+	t.Helper()
+	js, _ := natstest.Start(t)
+	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 64 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	people, err := streams.NewPeople(t.Context(), js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := streams.NewReports(t.Context(), js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	c, err := catcher.Open(catcher.Config{Dir: t.TempDir(), SMTPAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	reg := prometheus.NewRegistry()
+	p := &process{Config: Config{Delivery: Delivery{MailFrom: "usher@usher.example", SMTPTLS: "none"}}, Env: Env{Log: log}, catcher: c, people: people, reports: store, figures: metrics.NewProcess(reg, "", "")}
+	p.addr.CatcherSMTP, p.addr.CatcherHTTP = c.SMTPAddr(), c.HTTPAddr()
+	sender, err := p.sender(metrics.NewWorker(reg, metrics.NewShared(reg)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sender.Close() })
+	r = &regular{settings: settings, books: books{Journal: streams.NewJournal(js), people: people}, store: store, sender: sender, metrics: metrics.NewReports(reg), log: log}
+	return r, people, func(to string) (n int) {
+		t.Helper()
+		resp, err := http.Get("http://" + c.HTTPAddr() + "/api/v1/messages?limit=1000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var all struct {
+			Messages []struct{ To []struct{ Address string } }
+		}
+		if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all.Messages {
+			if m.To[0].Address == to {
+				n++
+			}
+		}
+		return n
+	}
+}
+
+// A job that is done again, after a kill or by two workers, sends nothing twice;
+// the next one sends again.
+func TestAReportThatIsTriedAgainIsNotSentTwice(t *testing.T) {
+	r, people, mails := newRegular(t, Reports{
+		Deciders: map[string]string{"hr": "ann@example.org,ben@example.org", "partners": "cem@example.org"}, ReportTo: []string{"ops@example.org"}, TimeZone: "UTC",
+	})
+	if _, err := people.Claim(t.Context(), "u-1", event.Person{Source: "hr", Status: event.StatusWaiting, Opened: event.Opened{Stored: time.Now().Add(-time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	for n, job := range []workflows.Job{
+		{Run: "usher-digest-2026-11-24T09:00:00Z", At: time.Now()}, {Run: "usher-digest-2026-11-25T09:00:00Z", At: time.Now()},
+	} {
+		done := make(chan error, 6)
+		for range 3 {
+			go func() { done <- r.Digest(context.Background(), job) }()
+			go func() { done <- r.EndOfDay(context.Background(), job) }()
+		}
+		raced := 0
+		for range cap(done) {
+			if err := <-done; err != nil { // the others send it
+				raced++
+			}
+		}
+		if raced == cap(done) {
+			t.Error("nobody sent anything")
+		}
+		for range 2 {
+			if err := r.Digest(t.Context(), job); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.EndOfDay(t.Context(), job); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for to, want := range map[string]int{"ann@example.org": n + 1, "ben@example.org": n + 1, "cem@example.org": 0, "ops@example.org": n + 1} {
+			if got := mails(to); got != want {
+				t.Errorf("after run %d %s has %d mails, want %d", n+1, to, got, want)
+			}
+		}
+	}
+}
+
+func TestSettingsOfReports(t *testing.T) {
+	good := Reports{
+		Deciders: map[string]string{"*": "a@x.org", "hr": "b@x.org, a@x.org", "partners": "b@x.org"}, DigestAt: []string{"09:00", "14:30"},
+		ReportTo: []string{"ops@x.org"}, ReportAt: "18:00", TimeZone: "Europe/Berlin", ReconcileEvery: time.Hour, ConsoleURL: "https://usher.example",
+	}
+	if err := good.validate(); err != nil {
+		t.Error(err)
+	}
+	if d := cmp.Diff(map[string][]string{"a@x.org": nil, "b@x.org": {"hr", "partners"}}, good.recipients()); d != "" {
+		t.Error(d)
+	}
+	if n := len(good.schedules()); n != 3 {
+		t.Errorf("%d schedules", n)
+	}
+	if n := len((Reports{ReportAt: "18:00", DigestAt: []string{"09:00"}}).schedules()); n != 0 {
+		t.Errorf("without recipients there are %d schedules", n)
+	}
+	for says, harm := range map[string]func(*Reports){
+		"--deciders":        func(r *Reports) { r.Deciders = map[string]string{"H R": "a@x.org"} },
+		"--deciders hr":     func(r *Reports) { r.Deciders = map[string]string{"hr": "Ann <a@x.org>"} },
+		"--digest-at":       func(r *Reports) { r.DigestAt = []string{"25:00"} },
+		"--report-to":       func(r *Reports) { r.ReportTo = []string{"ops"} },
+		"--report-at":       func(r *Reports) { r.ReportAt = "6 pm" },
+		"--time-zone":       func(r *Reports) { r.TimeZone = "Berlin" },
+		"--reconcile-every": func(r *Reports) { r.ReconcileEvery = time.Second },
+		"--console-url":     func(r *Reports) { r.ConsoleURL = "usher.example" },
+	} {
+		r := good
+		harm(&r)
+		if err := r.validate(); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "Ann") {
+			t.Errorf("%s: %v", says, err)
+		}
+	}
+}
