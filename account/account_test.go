@@ -89,6 +89,24 @@ func TestSCIMLooksAgainWhenTheAccountChanged(t *testing.T) {
 	}
 }
 
+// A service whose search is behind its accounts: the account is there, and a name
+// that is taken by the user's own account is no conflict.
+func TestSCIMWaitsForASearchThatIsBehind(t *testing.T) {
+	t.Parallel()
+	f := &faults{at: 1, kind: "drop after"}
+	p, url := newProvider(t, f)
+	p.behind = 5 // two at the first try, three at the second
+	target, _ := newTarget(t, Config{Kind: SCIM, URL: url, Token: testToken, Undo: UndoDelete})
+	var a Account
+	errs := again(t, func() (err error) { a, err = target.Activate(t.Context(), "1/activate", ada); return err })
+	if usable, all := p.usable(ada.UserID); usable != 1 || all != 1 || a.ID == "" {
+		t.Errorf("%d of %d accounts can be used, %+v, after %v", usable, all, a, errs)
+	}
+	if len(errs) != 2 || !strings.Contains(errs[1].Error(), "does not show yet by whom") {
+		t.Errorf("errors %v", errs)
+	}
+}
+
 func TestSCIMSendsWhatRFC7643Asks(t *testing.T) {
 	body := func(u event.User, userName string) string {
 		return string(encode((&scimTarget{userName: userName}).newUser(u)))

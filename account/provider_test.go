@@ -26,7 +26,8 @@ type provider struct {
 	accounts map[string]*stored
 	last     int
 
-	noPatch, ignoresFilter, noVersions bool
+	noPatch, noVersions bool
+	behind              int // searches that show nobody yet
 }
 
 type stored struct {
@@ -133,8 +134,12 @@ func (p *provider) GetAll(_ *http.Request, params scim.ListRequestParams) (scim.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	page := scim.Page{Resources: []scim.Resource{}}
+	if p.behind > 0 {
+		p.behind--
+		return page, nil
+	}
 	for id, a := range p.accounts {
-		if p.ignoresFilter || params.FilterValidator == nil || params.FilterValidator.PassesFilter(a.attributes) == nil {
+		if params.FilterValidator == nil || params.FilterValidator.PassesFilter(a.attributes) == nil {
 			page.Resources = append(page.Resources, p.resource(id))
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"usher/event"
@@ -110,7 +109,26 @@ func (s *scimTarget) create(ctx context.Context, u event.User) (found *resource,
 	case lost != nil:
 		return nil, false, lost
 	}
-	return nil, false, forGood(ReasonTaken, "another account has the user's name: give that one the user id as externalId, or change its name")
+	found, err = s.named(ctx, u)
+	return found, false, err
+}
+
+// named looks who has the name that is said to be taken. A service whose search
+// is behind its accounts shows nobody; then the next try finds out.
+func (s *scimTarget) named(ctx context.Context, u event.User) (*resource, error) {
+	same, err := s.search(ctx, "userName", s.name(u))
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range same {
+		if r.ExternalID == u.UserID && r.ID != "" {
+			return &r, nil
+		}
+	}
+	if len(same) == 0 {
+		return nil, &failure{ReasonTransient, errors.New("the account service says that the name is taken, and does not show yet by whom")}
+	}
+	return nil, forGood(ReasonTaken, "another account has the user's name: give that one the user id as externalId, or change its name")
 }
 
 // Deactivate implements Target.
@@ -144,8 +162,32 @@ func (*scimTarget) gone(err error) error {
 
 // lookup finds the account that carries the user id, nil when there is none.
 func (s *scimTarget) lookup(ctx context.Context, userID string) (*resource, error) {
+	found, err := s.search(ctx, "externalId", userID)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range found {
+		if r.ExternalID != userID || r.ID == "" {
+			return nil, misconfigured("the SCIM service does not filter by externalId, so nobody's account can be told from another's")
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, nil
+	case 1:
+		return &found[0], nil
+	}
+	return nil, forGood(ReasonAmbiguous, "%d accounts carry the user id as externalId: leave it with one", len(found))
+}
+
+// search lists the accounts whose attribute is value (RFC 7644, 3.4.2.2).
+func (s *scimTarget) search(ctx context.Context, attribute, value string) ([]resource, error) {
+	quoted, err := json.Marshal(value) // a filter quotes as JSON does
+	if err != nil {
+		return nil, err
+	}
 	u := *s.users
-	u.RawQuery = url.Values{"filter": {"externalId eq " + strconv.Quote(userID)}}.Encode()
+	u.RawQuery = url.Values{"filter": {attribute + " eq " + string(quoted)}}.Encode()
 	a, err := s.call(ctx, http.MethodGet, u.String(), s.header(), nil)
 	if err != nil {
 		return nil, err
@@ -153,7 +195,7 @@ func (s *scimTarget) lookup(ctx context.Context, userID string) (*resource, erro
 	if !a.ok() {
 		err := s.refused(a)
 		if event.IsPermanent(err) { // a look is not about the user
-			err = misconfigured("accounts cannot be looked up: %v; the SCIM service must filter by externalId", err)
+			err = misconfigured("accounts cannot be looked up: %v; the SCIM service must filter by %s", err, attribute)
 		}
 		return nil, err
 	}
@@ -163,18 +205,7 @@ func (s *scimTarget) lookup(ctx context.Context, userID string) (*resource, erro
 	if err := json.Unmarshal(a.body, &list); err != nil {
 		return nil, misconfigured("the answer is not that of a SCIM service: check --account-url")
 	}
-	for _, r := range list.Resources {
-		if r.ExternalID != userID || r.ID == "" {
-			return nil, misconfigured("the SCIM service does not filter by externalId, so nobody's account can be told from another's")
-		}
-	}
-	switch len(list.Resources) {
-	case 0:
-		return nil, nil
-	case 1:
-		return &list.Resources[0], nil
-	}
-	return nil, forGood(ReasonAmbiguous, "%d accounts carry the user id as externalId: leave it with one", len(list.Resources))
+	return list.Resources, nil
 }
 
 // setActive changes nothing but `active`.
@@ -263,11 +294,7 @@ func (*scimTarget) refused(a answer) error {
 
 // newUser is the account to make.
 func (s *scimTarget) newUser(u event.User) map[string]any {
-	name := u.Email
-	if name == "" || s.userName == UserNameUserID {
-		name = u.UserID
-	}
-	out := map[string]any{"schemas": []string{schemaUser}, "externalId": u.UserID, "userName": name, "active": true}
+	out := map[string]any{"schemas": []string{schemaUser}, "externalId": u.UserID, "userName": s.name(u), "active": true}
 	if u.Name != "" {
 		out["displayName"] = u.Name
 		out["name"] = map[string]string{"formatted": u.Name} // nobody knows which part of a name is which
@@ -282,4 +309,12 @@ func (s *scimTarget) newUser(u event.User) map[string]any {
 		out["locale"] = u.Locale
 	}
 	return out
+}
+
+// name is the userName of a new account.
+func (s *scimTarget) name(u event.User) string {
+	if u.Email == "" || s.userName == UserNameUserID {
+		return u.UserID
+	}
+	return u.Email
 }

@@ -17,6 +17,10 @@ func TestSettingsOfAccounts(t *testing.T) {
 	if err := os.WriteFile(file, []byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	bridge := Config{Base: Base{Data: "."}, Limits: DefaultLimits(), Accounts: Accounts{AccountTarget: "scim"}, Roles: Roles{Bridge: true}}
+	if err := bridge.Validate(); err != nil {
+		t.Errorf("a bridge needs to know the kind only: %v", err)
+	}
 	for _, tc := range []struct {
 		a    Accounts
 		want string // in the refusal

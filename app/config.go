@@ -262,7 +262,7 @@ func (c Config) Validate() error {
 	if u, err := url.Parse(c.TemporalUIOrigin); c.TemporalUIOrigin != "" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != c.TemporalUIOrigin) {
 		bad("--temporal-ui-origin: give the scheme, the host and the port and nothing else, such as https://temporal.example")
 	}
-	if err := c.Accounts.validate(); err != nil {
+	if err := c.Accounts.validate(); err != nil && c.Roles != (Roles{Bridge: true}) { // a bridge needs to know the kind only
 		bad("%w", err)
 	}
 	if err := c.Reports.validate(); err != nil {

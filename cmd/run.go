@@ -31,6 +31,8 @@ type (
 		app.External `embed:""`
 		app.Limits   `embed:""`
 		Key          idKey `embed:""`
+
+		AccountTarget string `help:"What makes accounts usable: none, scim or webhook; the same as on the workers." default:"none" enum:"none,scim,webhook"`
 	}
 	workerCmd struct {
 		app.Base     `embed:""`
@@ -140,7 +142,7 @@ func (w watchCmd) Run(s *session) error {
 
 // Run executes `usher bridge`.
 func (b bridgeCmd) Run(s *session) error {
-	return s.role(app.Config{Base: b.Base, External: b.External, Limits: b.Limits, Intake: b.Key.intake(), Roles: app.Roles{Bridge: true}})
+	return s.role(app.Config{Base: b.Base, External: b.External, Limits: b.Limits, Accounts: app.Accounts{AccountTarget: b.AccountTarget}, Intake: b.Key.intake(), Roles: app.Roles{Bridge: true}})
 }
 
 // Run executes `usher worker`.

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
 	"usher/app"
@@ -108,6 +110,7 @@ func TestReports(t *testing.T) {
 			t.Errorf("%s got %s\n%s", to, l.Subject, l.Text)
 		}
 	}
+	u.costs("usher-digest", 11)
 	if none := u.letters("hr@example.org"); len(none) > 0 {
 		t.Errorf("nobody waits in hr, and yet %v", none)
 	}
@@ -187,6 +190,38 @@ func TestReports(t *testing.T) {
 		}
 		if _, err := s.GetHandle(ctx, "usher-end-of-day").Describe(ctx); err == nil {
 			return fmt.Errorf("the report has nobody to go to, and its schedule is there")
+		}
+		return nil
+	})
+}
+
+// costs checks how many events the history of a schedule's last run has.
+func (u *usher) costs(schedule string, most int) {
+	u.Helper()
+	c, err := client.Dial(client.Options{HostPort: u.addr.Temporal})
+	if err != nil {
+		u.Fatal(err)
+	}
+	defer c.Close()
+	u.eventually("the run of "+schedule+" is over", func(ctx context.Context) error {
+		d, err := c.ScheduleClient().GetHandle(ctx, schedule).Describe(ctx)
+		if err != nil {
+			return err
+		}
+		if len(d.Info.RecentActions) == 0 {
+			return errors.New("it has no run")
+		}
+		run := d.Info.RecentActions[len(d.Info.RecentActions)-1].StartWorkflowResult
+		w, err := c.DescribeWorkflowExecution(ctx, run.WorkflowID, run.FirstExecutionRunID)
+		if err != nil {
+			return err
+		}
+		if i := w.WorkflowExecutionInfo; i.Status != enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED {
+			return fmt.Errorf("it is %s", i.Status)
+		} else if n := int(i.HistoryLength); n > most {
+			u.Errorf("a run of %s has %d events, want %d at most", schedule, n, most)
+		} else {
+			u.Logf("a run of %s has %d events", schedule, n)
 		}
 		return nil
 	})
