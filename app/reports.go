@@ -60,8 +60,8 @@ func (r Reports) validate() error {
 	if _, err := r.zone(); err != nil {
 		bad("--time-zone: %q is not in the IANA database; give one such as Europe/Berlin or UTC", r.TimeZone)
 	}
-	if r.ReconcileEvery < 0 || r.ReconcileEvery > 0 && r.ReconcileEvery < time.Minute {
-		bad("--reconcile-every: a minute at least, or 0 for never")
+	if d := r.ReconcileEvery; d != 0 && (d < time.Minute || d > 3*time.Hour) { // UsherReconciliationStale alerts after six
+		bad("--reconcile-every: from a minute to three hours, or 0 for never")
 	}
 	if u, err := url.Parse(r.ConsoleURL); r.ConsoleURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "") {
 		bad("--console-url: give it as https://HOST, without a user name or a query")

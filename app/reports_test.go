@@ -147,7 +147,7 @@ func TestSettingsOfReports(t *testing.T) {
 		"--report-to":       func(r *Reports) { r.ReportTo = []string{"ops"} },
 		"--report-at":       func(r *Reports) { r.ReportAt = "6 pm" },
 		"--time-zone":       func(r *Reports) { r.TimeZone = "Berlin" },
-		"--reconcile-every": func(r *Reports) { r.ReconcileEvery = time.Second },
+		"--reconcile-every": func(r *Reports) { r.ReconcileEvery = 24 * time.Hour },
 		"--console-url":     func(r *Reports) { r.ConsoleURL = "usher.example" },
 	} {
 		r := good

@@ -62,9 +62,13 @@ func (p *process) startConsumers(ctx context.Context) error {
 			<-ctx.Done()
 			return sender.Close()
 		}, time.Second})
+		found := metrics.NewReports(p.registry)
+		if p.ReconcileEvery == 0 {
+			p.registry.Unregister(found.Last) // nothing can be late
+		}
 		reports := &regular{
 			settings: p.Reports, books: books{streams.NewJournal(p.js), p.people, p.temporal, p.TemporalNamespace}, store: p.reports, sender: sender,
-			metrics: metrics.NewReports(p.registry), log: p.Log,
+			metrics: found, log: p.Log,
 		}
 		parts = append(parts, part{"reports", func(ctx context.Context) error { return reports.run(ctx, p.temporal) }, workflows.StopTimeout + 500*time.Millisecond})
 		parts = append(parts, part{"worker", func(ctx context.Context) error {

@@ -195,8 +195,13 @@ func (j *Journal) read(ctx context.Context, stream string, cfg jetstream.Ordered
 		return fmt.Errorf("read %s: %w", stream, err)
 	}
 	defer messages.Stop()
+	next := func() (jetstream.Msg, error) { // what was there may be taken out meanwhile
+		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		return messages.Next(jetstream.NextContext(ctx))
+	}
 	for {
-		m, err := messages.Next(jetstream.NextContext(ctx))
+		m, err := next()
 		if err != nil {
 			return fmt.Errorf("read %s: %w", stream, err)
 		}

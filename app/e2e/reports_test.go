@@ -91,7 +91,7 @@ func TestReports(t *testing.T) {
 	u := newUsher(t)
 	u.config.Reports = app.Reports{
 		Deciders: map[string]string{"*": "boss@example.org", "inbox": "ann@example.org", "hr": "hr@example.org"},
-		DigestAt: []string{"03:00"}, ReportTo: []string{"ops@example.org"}, ReportAt: "03:00", TimeZone: "Europe/Berlin", ReconcileEvery: 24 * time.Hour,
+		DigestAt: []string{"03:00"}, ReportTo: []string{"ops@example.org"}, ReportAt: "03:00", TimeZone: "Europe/Berlin", ReconcileEvery: 3 * time.Hour,
 		ConsoleURL: "https://usher.example",
 	}
 	u.drop("a.csv", list(1, 4, ""))
