@@ -291,7 +291,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p.ops.add("payload keys", p.codec.ready)
+	p.ops.add("payload-keys", p.codec.ready)
 	if p.temporal, err = connectTemporal(options, p.codec, newSDKMetrics(p.registry), p.Log); err != nil {
 		return fmt.Errorf("the client of Temporal: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -40,6 +41,10 @@ func TestEveryPanelShowsData(t *testing.T) {
 		"u2@example.org": {&smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "later"}},
 		"u3@example.org": {&smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "nobody"}, errAlways},
 	})
+	accounts := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) // takes every webhook
+	defer accounts.Close()
+	u.config.Accounts = app.Accounts{AccountTarget: "webhook", AccountURL: accounts.URL, AccountSecret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", AccountUndo: "deactivate"}
+	u.config.ReconcileEvery = time.Minute
 	u.config.Canary, u.config.CanaryEmail = 2*time.Second, "sink@example.org" // counted nowhere below
 	u.start("")
 	real := startPrometheus(t, u.addr.Ops)
@@ -104,7 +109,7 @@ func TestEveryPanelShowsData(t *testing.T) {
 		`sum(rate(usher_sampler_errors_total[1m]))`:                                0,
 		`sum(usher_canary_runs_total{result="failed"})`:                            0,
 		`count(usher_canary_seconds_count > 2)`:                                    1,
-		`count(usher_component_state == 2)`:                                        5,
+		`count(usher_component_state == 2)`:                                        6,
 	} {
 		v, err := store.Query(t.Context(), expr, 10*time.Second, time.Minute)
 		if err != nil || len(v) != 1 || v[0].F != want {
