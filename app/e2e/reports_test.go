@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 
 	"usher/app"
 	"usher/event"
+	"usher/report"
 )
 
 // letter is a mail as the catcher has it.
@@ -83,6 +85,38 @@ func (u *usher) reconciled(done func(metrics string) bool) string {
 			u.Fatal("the reconciliation does not say what it should")
 		}
 	}
+}
+
+// checked triggers a reconciliation and waits until it says that so many records
+// are accounted for.
+func (u *usher) checked(records int) {
+	u.Helper()
+	u.eventually("the schedule is there", func(ctx context.Context) error {
+		return u.schedules().GetHandle(ctx, "usher-reconcile").Trigger(ctx, client.ScheduleTriggerOptions{})
+	})
+	c, err := u.client()
+	if err != nil {
+		u.Fatal(err)
+	}
+	defer c.Close()
+	kv, err := c.JetStream.KeyValue(u.Context(), event.BucketReports)
+	if err != nil {
+		u.Fatal(err)
+	}
+	u.eventually("the reconciliation is done", func(ctx context.Context) error {
+		e, err := kv.Get(ctx, "reconciliation")
+		if err != nil {
+			return err
+		}
+		var s report.State
+		if err := json.Unmarshal(e.Value(), &s); err != nil {
+			return err
+		}
+		if s.Records != records || s.Files != 1 || s.Lost() != 0 {
+			return fmt.Errorf("it says %s", s.Summary)
+		}
+		return nil
+	})
 }
 
 // Deciders and operators are told once how things stand, by Temporal's own

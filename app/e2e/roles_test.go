@@ -37,6 +37,7 @@ func TestRolesApart(t *testing.T) {
 		c.NATSPassword = "password-of-" + c.NATSUser
 		c.PayloadKeyFile = sharedKey(t, servers.dir)
 		c.SMTPAddr, c.SMSURL = servers.addr.CatcherSMTP, "http://"+servers.addr.CatcherHTTP
+		c.ReconcileEvery = time.Minute
 		if r.Watch {
 			c.Inbox = map[string]string{"hr": hr}
 		}
@@ -70,6 +71,7 @@ func TestRolesApart(t *testing.T) {
 		}
 	}
 	servers.eachOnce(people)
+	servers.checked(3)
 	servers.stop() // so that its log is whole
 	log, err := os.ReadFile(servers.log.Name())
 	if err != nil {
