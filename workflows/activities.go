@@ -426,6 +426,10 @@ func untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
 	return out, cancel
 }
 
+// kindPaused is the type of an error that was marked by event.Paused. It stands in
+// histories, so it never changes.
+const kindPaused = "paused"
+
 // boundary turns the marks of an error into Temporal's, which are the only ones
 // that survive its serialisation and count only when outermost.
 func boundary(err error, reason string) error {
@@ -443,8 +447,11 @@ func boundary(err error, reason string) error {
 		err = fmt.Errorf("the worker stops: %w", err)
 	}
 	kind := "transient"
-	if opts.NonRetryable {
+	switch {
+	case opts.NonRetryable:
 		kind = "permanent"
+	case event.IsPaused(err):
+		kind = kindPaused
 	}
 	return temporal.NewApplicationErrorWithOptions(err.Error(), kind, opts)
 }

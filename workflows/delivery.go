@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -21,6 +22,7 @@ type channel struct {
 	future workflow.Future // nil when nothing is on its way
 	result event.Fact      // told by the activity when the message is accepted
 	end    *Ending         // written by the activity when its message is the last
+	again  func() workflow.Future
 }
 
 func newChannels(sent map[string]event.Sent) []*channel {
@@ -160,7 +162,8 @@ func (o *onboarding) send(ctx workflow.Context) {
 			RetryPolicy:            sendRetries(c.name, o.settings),
 			WaitForCancellation:    true,
 		})
-		c.future = workflow.ExecuteActivity(options, c.activity, d)
+		c.again = func() workflow.Future { return workflow.ExecuteActivity(options, c.activity, d) }
+		c.future = c.again()
 	}
 }
 
@@ -214,12 +217,20 @@ func (o *onboarding) collect(ctx workflow.Context) {
 				o.told, o.recorded = c.end.Status, len(c.end.Orders)
 			}
 		case temporal.IsCanceledError(err) || o.status == event.StatusWithdrawn:
+		case wasPaused(err):
+			c.future = c.again() // its time ran out while no provider took messages, so it gets it anew
 		default:
 			f := c.result
 			f.Kind, f.Reason, f.At = event.FactFailed, reasonOf(err), workflow.Now(ctx).UTC()
 			o.pending = append(o.pending, f)
 		}
 	}
+}
+
+// wasPaused tells that the last try was none: the providers took no messages.
+func wasPaused(err error) bool {
+	var last *temporal.ApplicationError
+	return errors.As(err, &last) && last.Type() == kindPaused
 }
 
 // resend takes an operator's wish for another message. Without channels it is
