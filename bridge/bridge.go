@@ -67,7 +67,7 @@ type Config struct {
 	Verifiers     map[string]event.Verifiers // by inbox; one that is not there takes decisions of everybody
 
 	MostParked int           // decisions of one source about users who are not there; default 10,000
-	Workers    int           // messages in hand at once, for each stream; default 64
+	Workers    int           // messages in hand at once, for each stream; default 128
 	AckWait    time.Duration // after which a dead bridge's messages are given to another; default 15 s
 	MaxDeliver int           // deliveries before a message becomes a dead letter; default 20
 
@@ -86,7 +86,8 @@ type Bridge struct {
 
 // New returns a bridge that does nothing until Run.
 func New(c Config) *Bridge {
-	c.Workers = orDefault(c.Workers, 64)
+	c.Workers = orDefault(c.Workers, 128)
+	c.Workflows = newBounded(c.Workflows)
 	c.AckWait = orDefault(c.AckWait, 15*time.Second)
 	c.MaxDeliver = orDefault(c.MaxDeliver, 20)
 	c.MostParked = orDefault(c.MostParked, 10000)
@@ -141,6 +142,12 @@ func (m message) trace() string {
 		}
 	}
 	return ""
+}
+
+// eventID is the id that facts name the event by, as far as it can be read.
+func (m message) eventID() string {
+	env, _ := event.ParseEnvelope(m.header, m.data) // what is malformed may still say its id
+	return event.Identify("", env.ID, env.MsgID, m.Position).ID
 }
 
 // Outcomes of messages, as counted in usher_bridge_messages_total.
@@ -318,29 +325,33 @@ func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string,
 // is one. It answers it from PEOPLE when the onboarding is over.
 func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome string, err error) {
 	for range 3 {
+		// Of a decision, a running workflow knows all that PEOPLE could tell.
+		if len(b.Verifiers) > 0 || v.Order() {
+			person, ok, err := b.People.Get(ctx, v.UserID)
+			if err != nil {
+				return "", err
+			}
+			if ok && !b.Verifiers[person.Source].Allow(v.Source) {
+				return "", refuse(denied, event.ReasonDenied, fmt.Errorf("%s does not decide about people of the inbox %s", v.Source, person.Source))
+			}
+			if ok && person.Status.Final() && v.Order() {
+				return "", errMoved
+			}
+		}
+		err = b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v)
+		if !errors.Is(err, ErrNoRun) {
+			return signalled, err
+		}
+		// No run: it has ended, or the user is still to come.
 		person, ok, err := b.People.Get(ctx, v.UserID)
 		if err != nil {
 			return "", err
-		}
-		if ok && !b.Verifiers[person.Source].Allow(v.Source) {
-			return "", refuse(denied, event.ReasonDenied, fmt.Errorf("%s does not decide about people of the inbox %s", v.Source, person.Source))
 		}
 		if ok && person.Status.Final() {
 			if v.Order() {
 				return "", errMoved
 			}
 			return known, b.tellLate(ctx, person, v)
-		}
-		err = b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v)
-		if !errors.Is(err, ErrNoRun) {
-			return signalled, err
-		}
-		// No run: it has ended since PEOPLE was read, or the user is still to come.
-		if person, ok, err = b.People.Get(ctx, v.UserID); err != nil {
-			return "", err
-		}
-		if ok && person.Status.Final() {
-			continue
 		}
 		if !b.flood.allow(v.Source) {
 			return "", refuse(denied, event.ReasonUnknownUser, fmt.Errorf("%s has decided about too many users who are not there; replay it when the user is there", v.Source))

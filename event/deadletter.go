@@ -10,6 +10,7 @@ const (
 	HeaderReason   = "Usher-Reason"
 	HeaderCause    = "Usher-Cause"
 	HeaderTime     = "Usher-Time"
+	HeaderEventID  = "Usher-Event-Id"
 
 	// HeaderOriginal stands before the name of an original header that JetStream
 	// or a client would act on if the dead letter had it.
@@ -32,6 +33,7 @@ type DeadLetter struct {
 	Stream   string
 	Consumer string // who gave up on it
 	Sequence uint64
+	EventID  string // of its identity; "" when that is not known
 	Subject  string
 	Header   map[string][]string
 	Data     []byte

@@ -29,7 +29,8 @@ type Letter struct {
 	Reason string              `json:"reason"`
 	Cause  string              `json:"cause"`
 	To     string              `json:"subject"`
-	Header map[string][]string `json:"headers,omitempty"` // the original ones
+	Event  string              `json:"event_id,omitempty"` // as facts name it
+	Header map[string][]string `json:"headers,omitempty"`  // the original ones
 	Data   []byte              `json:"data,omitempty"`
 }
 
@@ -45,7 +46,7 @@ var ErrNoLetter = errors.New("there is no such dead letter")
 func readLetter(seq uint64, kept time.Time, h nats.Header, data []byte) Letter {
 	l := Letter{
 		Seq: seq, Kept: kept, Stream: h.Get(event.HeaderStream), Reason: h.Get(event.HeaderReason),
-		Cause: h.Get(event.HeaderCause), To: h.Get(event.HeaderSubject), Header: map[string][]string{}, Data: data,
+		Cause: h.Get(event.HeaderCause), To: h.Get(event.HeaderSubject), Event: h.Get(event.HeaderEventID), Header: map[string][]string{}, Data: data,
 	}
 	l.Origin, _ = strconv.ParseUint(h.Get(event.HeaderSequence), 10, 64) // 0 for what is not usher's
 	for k, v := range h {
@@ -76,16 +77,8 @@ func (d *Letters) Get(ctx context.Context, seq uint64) (Letter, error) {
 }
 
 // Each calls do with the dead letters that are there now, the oldest first, and
-// ends with its first error.
-func (d *Letters) Each(ctx context.Context, f LetterFilter, do func(Letter) error) error {
-	s, err := d.js.Stream(ctx, event.StreamDeadLetters)
-	if err != nil {
-		return err
-	}
-	state := s.CachedInfo().State
-	if state.Msgs == 0 {
-		return nil
-	}
+// with how many they are; it ends with do's first error.
+func (d *Letters) Each(ctx context.Context, f LetterFilter, do func(l Letter, all uint64) error) error {
 	token := func(v string) string {
 		if v == "" {
 			return "*"
@@ -97,37 +90,9 @@ func (d *Letters) Each(ctx context.Context, f LetterFilter, do func(Letter) erro
 		at := time.Now().Add(-f.Since)
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &at
 	}
-	cons, err := s.OrderedConsumer(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	for {
-		batch, err := cons.Fetch(100, jetstream.FetchMaxWait(300*time.Millisecond))
-		if err != nil {
-			return err
-		}
-		n := 0
-		for m := range batch.Messages() {
-			n++
-			meta, err := m.Metadata()
-			if err != nil {
-				return err
-			}
-			l := readLetter(meta.Sequence.Stream, meta.Timestamp, m.Headers(), m.Data())
-			if l.Seq > state.LastSeq { // came since
-				return nil
-			}
-			if err := do(l); err != nil {
-				return err
-			}
-		}
-		if err := batch.Error(); err != nil && !errors.Is(err, nats.ErrTimeout) {
-			return err
-		}
-		if n == 0 {
-			return nil
-		}
-	}
+	return Read(ctx, d.js, event.StreamDeadLetters, cfg, func(m jetstream.Msg, at *jetstream.MsgMetadata, all uint64) (bool, error) {
+		return false, do(readLetter(at.Sequence.Stream, at.Timestamp, m.Headers(), m.Data()), all)
+	})
 }
 
 // Replay publishes the original again and takes the dead letter out. The event
@@ -155,7 +120,9 @@ func (d *Letters) Replay(ctx context.Context, l Letter) error {
 		}
 	}
 	if id == "" {
-		// Its identity was its place in the stream; the same one for each replay.
+		id = l.Event // its place in its stream was its identity, and stays it
+	}
+	if id == "" {
 		id = fmt.Sprintf("replay-%s-%d", l.Stream, l.Origin)
 	}
 	m.Header.Set("ce-id", id)

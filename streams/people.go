@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
@@ -19,7 +21,9 @@ var ErrNoPerson = errors.New("no such person in PEOPLE")
 
 // People are the records of KV PEOPLE.
 type People struct {
-	kv jetstream.KeyValue
+	kv     jetstream.KeyValue
+	claims group
+	known  atomic.Bool // the last claim found a record
 }
 
 // NewPeople opens the bucket, which Ensure has made.
@@ -28,7 +32,7 @@ func NewPeople(ctx context.Context, js jetstream.JetStream) (*People, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketPeople, err)
 	}
-	return &People{kv}, nil
+	return &People{kv: kv, claims: group{js: js, stream: "KV_" + event.BucketPeople}}, nil
 }
 
 // Get reads a record from the leader; ok is false when there is none.
@@ -39,14 +43,18 @@ func (p *People) Get(ctx context.Context, userID string) (person event.Person, o
 
 // Claim stores person as the record of a user who has none, and otherwise
 // returns the record that is there. Of several claims at once one wins, and all
-// see the winner's record.
+// see the winner's record. Lists are of new users or of known ones, mostly: it
+// looks before it writes only when the last claim found a record.
 func (p *People) Claim(ctx context.Context, userID string, person event.Person) (event.Person, error) {
 	for attempt := 0; ; attempt++ {
-		stored, rev, err := p.read(ctx, userID)
-		if err != nil || rev > 0 {
-			return stored, err
+		if attempt > 0 || p.known.Load() {
+			stored, rev, err := p.read(ctx, userID)
+			p.known.Store(rev > 0)
+			if err != nil || rev > 0 {
+				return stored, err
+			}
 		}
-		_, err = p.kv.Create(ctx, userID, encode(person))
+		err := p.create(ctx, userID, person)
 		if err == nil {
 			return person, nil
 		}
@@ -54,6 +62,18 @@ func (p *People) Claim(ctx context.Context, userID string, person event.Person) 
 			return event.Person{}, fmt.Errorf("claim the person: %w", err)
 		}
 	}
+}
+
+// create stores the record of a user who has none, as the client's Create would,
+// and with those of others.
+func (p *People) create(ctx context.Context, userID string, person event.Person) error {
+	m := nats.NewMsg("$KV." + event.BucketPeople + "." + userID)
+	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, "0")
+	m.Data = encode(person)
+	return p.claims.store(ctx, m, func(ctx context.Context) error {
+		_, err := p.kv.Create(ctx, userID, m.Data)
+		return err
+	})
 }
 
 // Update changes a record by compare-and-set: change sees what is stored now

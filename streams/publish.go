@@ -19,12 +19,13 @@ import (
 // Publisher writes events of usher's own.
 type Publisher struct {
 	js      jetstream.JetStream
+	facts   group
 	metrics *metrics.Shared
 }
 
 // NewPublisher publishes through js.
 func NewPublisher(js jetstream.JetStream, m *metrics.Shared) *Publisher {
-	return &Publisher{js, m}
+	return &Publisher{js: js, facts: group{js: js, stream: event.StreamOnboarding}, metrics: m}
 }
 
 // Fact publishes a fact and returns once it is there; stored is false when it
@@ -41,9 +42,18 @@ func (p *Publisher) Fact(ctx context.Context, f event.Fact) (stored bool, err er
 	env := event.Envelope{
 		ID: f.ID, Type: event.TypeFact + "." + f.Kind, Source: "/usher", Subject: f.UserID, Time: f.At, MsgID: f.ID, TraceParent: tracing.Context(ctx),
 	}
-	return p.publish(ctx, event.StreamOnboarding, &nats.Msg{
-		Subject: event.FactSubject(f.Kind), Header: env.Header(), Data: data,
+	m := &nats.Msg{Subject: event.FactSubject(f.Kind), Header: env.Header(), Data: data}
+	together := true
+	err = p.facts.store(ctx, m, func(ctx context.Context) (err error) {
+		together = false
+		stored, err = p.publish(ctx, event.StreamOnboarding, m)
+		return err
 	})
+	if err == nil && together { // a batch takes no message that is there already
+		p.count(event.StreamOnboarding)
+		stored = true
+	}
+	return stored, err
 }
 
 // Verification publishes a verification event as source, with the id given: the
@@ -77,6 +87,9 @@ func (p *Publisher) DeadLetter(ctx context.Context, d event.DeadLetter) error {
 	h.Set(event.HeaderSubject, oneLine(d.Subject))
 	h.Set(event.HeaderReason, d.Reason)
 	h.Set(event.HeaderCause, oneLine(d.Cause))
+	if d.EventID != "" {
+		h.Set(event.HeaderEventID, d.EventID)
+	}
 	h.Set(event.HeaderTime, d.Stored.UTC().Format(time.RFC3339Nano))
 	h.Set(event.HeaderMsgID, fmt.Sprintf("%s:%d:%s", d.Stream, d.Sequence, d.Consumer))
 	_, err := p.publish(ctx, event.StreamDeadLetters, &nats.Msg{
@@ -90,10 +103,16 @@ func (p *Publisher) publish(ctx context.Context, stream string, msg *nats.Msg) (
 	if err != nil {
 		return false, fmt.Errorf("publish to %s: %w", stream, err)
 	}
-	if !ack.Duplicate && p.metrics != nil {
-		p.metrics.EventsPublished.WithLabelValues(stream).Inc()
+	if !ack.Duplicate {
+		p.count(stream)
 	}
 	return !ack.Duplicate, nil
+}
+
+func (p *Publisher) count(stream string) {
+	if p.metrics != nil {
+		p.metrics.EventsPublished.WithLabelValues(stream).Inc()
+	}
 }
 
 func oneLine(s string) string {

@@ -1,0 +1,166 @@
+package streams
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/segmentio/ksuid"
+)
+
+// A batch of JetStream costs the server about 3 ms of CPU and a few syncs of the
+// disk whatever its size, a message alone 0.2 ms and one sync. So a batch pays
+// from about 16 messages on, and waiting for it only when they come that fast.
+const (
+	batchPays  = 16
+	batchMost  = 64
+	batchWaits = 100 * time.Millisecond // what it may cost the first message of a batch
+)
+
+// group stores the messages of many goroutines in one stream. While they come
+// fast it stores several at once, as an atomic batch, so that the disk is synced
+// once for all of them; what comes now and then is stored at once. Either way
+// store returns when the message is there, and a message that the server will
+// not have spoils nothing for the others.
+//
+// It starts no goroutine: the first caller of a batch commits it.
+type group struct {
+	js     jetstream.JetStream
+	stream string
+	single atomic.Bool // the stream takes no batches
+
+	mu     sync.Mutex
+	recent [batchPays]time.Time // when the last messages came, a ring
+	next   int                  // in recent
+	open   *batch               // takes more messages; nil when there is none
+}
+
+type batch struct {
+	messages []*nats.Msg
+	full     chan struct{} // closed when no more fit
+	done     chan struct{} // closed after err is set
+	err      error
+}
+
+// store stores m: with others when alone is not called, and otherwise by
+// alone, which must store m and say whether that worked.
+func (g *group) store(ctx context.Context, m *nats.Msg, alone func(context.Context) error) error {
+	b, leads := g.join(m, time.Now())
+	if b == nil {
+		return alone(ctx)
+	}
+	if leads {
+		g.lead(ctx, b)
+	}
+	select {
+	case <-b.done:
+	case <-ctx.Done():
+		return fmt.Errorf("publish to %s: %w", g.stream, ctx.Err())
+	}
+	if b.err != nil {
+		return alone(ctx)
+	}
+	return nil
+}
+
+// join adds m to the open batch. It returns nil when messages come too slowly
+// for one, and leads for whoever has to commit it.
+func (g *group) join(m *nats.Msg, now time.Time) (b *batch, leads bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	oldest := g.recent[g.next]
+	g.recent[g.next] = now
+	g.next = (g.next + 1) % batchPays
+	if g.single.Load() || now.Sub(oldest) > batchWaits {
+		return nil, false
+	}
+	if g.open == nil {
+		g.open, leads = &batch{full: make(chan struct{}), done: make(chan struct{})}, true
+	}
+	b = g.open
+	b.messages = append(b.messages, m)
+	if len(b.messages) == batchMost {
+		close(b.full)
+		g.open = nil
+	}
+	return b, leads
+}
+
+// lead waits for others to join, commits the batch and tells them. When ctx ends
+// it commits at once.
+func (g *group) lead(ctx context.Context, b *batch) {
+	t := time.NewTimer(batchWaits)
+	defer t.Stop()
+	select {
+	case <-b.full:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	if g.open == b {
+		g.open = nil
+	}
+	g.mu.Unlock()
+	defer close(b.done)
+	if b.err = errTooFew; len(b.messages) >= batchPays {
+		b.err = g.commit(b.messages)
+	}
+}
+
+var errTooFew = fmt.Errorf("a batch of fewer than %d messages does not pay", batchPays)
+
+// commit stores the messages as one atomic batch, all or none.
+func (g *group) commit(messages []*nats.Msg) error {
+	nc, id := g.js.Conn(), ksuid.New().String()
+	for i, m := range messages {
+		h := maps.Clone(m.Header)
+		if h == nil {
+			h = nats.Header{}
+		}
+		h.Set("Nats-Batch-Id", id)
+		h.Set("Nats-Batch-Sequence", strconv.Itoa(i+1))
+		m = &nats.Msg{Subject: m.Subject, Header: h, Data: m.Data}
+		if i < len(messages)-1 {
+			if err := nc.PublishMsg(m); err != nil {
+				return err
+			}
+			continue
+		}
+		h.Set("Nats-Batch-Commit", "1")
+		reply, err := nc.RequestMsg(m, 5*time.Second)
+		if err != nil {
+			return err
+		}
+		return g.answer(reply.Data)
+	}
+	return nil
+}
+
+// answer reads what the server says to a batch.
+func (g *group) answer(data []byte) error {
+	var ack struct {
+		Stream string              `json:"stream"`
+		Error  *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(data, &ack); err != nil {
+		return fmt.Errorf("the answer to a batch cannot be read: %w", err)
+	}
+	const atomicPublishDisabled = 10174
+	switch {
+	case ack.Error != nil && ack.Error.ErrorCode == atomicPublishDisabled:
+		g.single.Store(true)
+		return ack.Error
+	case ack.Error != nil:
+		return ack.Error
+	case ack.Stream != g.stream:
+		return fmt.Errorf("the batch was stored in the stream %q, not in %s", ack.Stream, g.stream)
+	}
+	return nil
+}
