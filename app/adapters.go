@@ -80,7 +80,7 @@ var orphanCauses = map[string]string{
 func (o orphanage) Orphan(ctx context.Context, v event.Verification, reason string) error {
 	cause := orphanCauses[reason]
 	d := event.DeadLetter{
-		Stream: event.StreamVerifications, Consumer: "onboard", Sequence: v.Seq, Subject: event.VerificationSubject(v.Source, v.Verb),
+		Stream: event.StreamVerifications, Consumer: "onboard", Sequence: v.Seq, EventID: v.ID, Subject: event.VerificationSubject(v.Source, v.Verb),
 		Stored: v.Stored, Reason: reason, Cause: cause,
 	}
 	s, err := o.js.Stream(ctx, event.StreamVerifications)

@@ -436,15 +436,45 @@ func TestWhatIsDeliveredTooOftenIsKept(t *testing.T) {
 		time.Sleep(100 * time.Millisecond) // beyond AckWait
 	}
 	sub := newRigConsumer(r)
-	stop, err := sub.catchExhausted(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
+	defer sub.listen(t.Context())()
 	_, _ = cons.Fetch(1, jetstream.FetchMaxWait(200*time.Millisecond)) // the server says so when it is asked for more
 	r.eventually(func() error {
 		if got := r.messages(event.StreamDeadLetters, "deadletters.v1."); !cmp.Equal(got, []string{"VERIFICATIONS.exhausted"}) {
 			return fmt.Errorf("dead letters %v", got)
+		}
+		return nil
+	})
+}
+
+// A message that somebody else terminates, with another tool, is kept too; one
+// that a bridge terminates has its dead letter already.
+func TestWhatOthersTerminateIsKept(t *testing.T) {
+	r := newRig(t)
+	s, err := r.js.Stream(t.Context(), event.StreamVerifications)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cons, err := s.CreateConsumer(t.Context(), jetstream.ConsumerConfig{
+		Durable: event.ConsumerVerifications, FilterSubject: "verifications.v1.>", AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: maxInHand,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer newRigConsumer(r).listen(t.Context())()
+	for _, reason := range []string{event.ReasonMalformed, "an operator's script", ""} {
+		r.approve("v-"+reason, "u-1")
+		m, err := cons.Next(jetstream.FetchMaxWait(5 * time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.TermWithReason(reason); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.eventually(func() error {
+		want := []string{"VERIFICATIONS.exhausted", "VERIFICATIONS.exhausted"}
+		if got := r.messages(event.StreamDeadLetters, "deadletters.v1."); !cmp.Equal(got, want) {
+			return fmt.Errorf("dead letters %v, want %v", got, want)
 		}
 		return nil
 	})

@@ -55,6 +55,8 @@ func (c *consumer) run(ctx context.Context) {
 	defer stop()
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	unlisten := c.listen(hands) // before the first pull, which may make the server speak
+	defer unlisten()
 	wg.Go(func() { c.keepAlive(hands) })
 	wg.Go(func() { c.mind(hands) })
 
@@ -202,7 +204,7 @@ func (c *consumer) try(ctx context.Context, m message) (string, error) {
 // bury keeps a dead letter, and only then terminates the message.
 func (c *consumer) bury(ctx context.Context, msg jetstream.Msg, m message, outcome, reason string, cause error) {
 	err := c.Publisher.DeadLetter(ctx, event.DeadLetter{
-		Stream: c.stream, Consumer: c.name, Sequence: m.Seq, Subject: m.subject, Header: m.header, Data: m.data,
+		Stream: c.stream, Consumer: c.name, Sequence: m.Seq, EventID: m.eventID(), Subject: m.subject, Header: m.header, Data: m.data,
 		Stored: m.Stored, Reason: reason, Cause: cause.Error(),
 	})
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 
 // The safety net takes what a handler never sees: a message that the client
 // takes for an answer of the server, because it has no body and a header
-// `Status`, and one that was delivered as often as is allowed while bridges died
-// over it. Both are read from the stream by their sequence and become dead
+// `Status`, and one that the server gives up, because it was delivered as often as is
+// allowed while bridges died over it, or because somebody terminated it. They are read from the stream by their sequence and become dead
 // letters.
 
 // netEvery is how often the net looks for messages that no handler was given.
@@ -63,32 +63,59 @@ func (c *consumer) catchPoison(ctx context.Context) error {
 	return nil
 }
 
-// catchExhausted listens for the server saying that a message was delivered as
-// often as is allowed, and keeps it. The returned function ends that.
-func (c *consumer) catchExhausted(ctx context.Context) (stop func(), err error) {
-	sub, err := c.JetStream.Conn().Subscribe("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."+c.stream+"."+c.name, func(m *nats.Msg) {
-		var advisory struct {
-			StreamSeq uint64 `json:"stream_seq"`
+// listen keeps what the server gives up: a message that was delivered as often as
+// is allowed, and one that somebody else than a bridge terminated. The server says
+// so once, and only while somebody listens. The returned function ends that.
+func (c *consumer) listen(ctx context.Context) (stop func()) {
+	var subs []*nats.Subscription
+	for _, kind := range []string{"MAX_DELIVERIES", "MSG_TERMINATED"} {
+		sub, err := c.JetStream.Conn().Subscribe("$JS.EVENT.ADVISORY.CONSUMER."+kind+"."+c.stream+"."+c.name, func(m *nats.Msg) {
+			var a advisory
+			if json.Unmarshal(m.Data, &a) != nil || ours[a.Reason] {
+				return
+			}
+			if err := c.keepGivenUp(ctx, a); err != nil {
+				c.Log.Error("a message that was given up is not kept as a dead letter", "consumer", c.name, "seq", a.StreamSeq, "error", err)
+			}
+		})
+		if err != nil { // only a closed connection refuses
+			c.Log.Error("messages that the server gives up are not kept", "consumer", c.name, "error", err)
+			continue
 		}
-		if json.Unmarshal(m.Data, &advisory) != nil {
-			return
-		}
-		if err := c.keepExhausted(ctx, advisory.StreamSeq); err != nil {
-			c.Log.Error("a message that was given up is not kept as a dead letter", "consumer", c.name, "seq", advisory.StreamSeq, "error", err)
-		}
-	})
-	if err != nil {
-		return nil, err
+		subs = append(subs, sub)
 	}
-	return func() { _ = sub.Unsubscribe() }, nil // the connection may be gone
+	return func() {
+		for _, s := range subs {
+			_ = s.Unsubscribe() // the connection may be gone
+		}
+	}
 }
 
-func (c *consumer) keepExhausted(ctx context.Context, seq uint64) error {
-	m, err := c.stored(ctx, seq)
+// advisory is what the server says of a message that it will not deliver again.
+type advisory struct {
+	StreamSeq uint64 `json:"stream_seq"`
+	Reason    string `json:"reason"` // who terminated it may have given one
+}
+
+// ours are the reasons that a bridge terminates messages with, once their dead
+// letter is stored.
+var ours = map[string]bool{
+	event.ReasonMalformed: true, event.ReasonDenied: true, event.ReasonConflict: true,
+	event.ReasonUnknownUser: true, event.ReasonExhausted: true, event.ReasonRefused: true,
+}
+
+func (c *consumer) keepGivenUp(ctx context.Context, a advisory) error {
+	ctx, cancel := context.WithTimeout(ctx, netEvery)
+	defer cancel()
+	m, err := c.stored(ctx, a.StreamSeq)
 	if m == nil {
 		return err
 	}
-	if err := c.buryStored(ctx, m, event.ReasonExhausted, "it was delivered as often as is allowed, and no bridge came to an end with it"); err != nil {
+	cause := "it was delivered as often as is allowed, and no bridge came to an end with it"
+	if a.Reason != "" {
+		cause = "somebody else than usher terminated it, saying: " + a.Reason
+	}
+	if err := c.buryStored(ctx, m, event.ReasonExhausted, cause); err != nil {
 		return err
 	}
 	c.Metrics.Messages.WithLabelValues(c.stream, exhausted).Inc()
@@ -144,26 +171,19 @@ func (c *consumer) stored(ctx context.Context, seq uint64) (*event.DeadLetter, e
 		}
 		m.Header = h
 	}
+	if env, _ := event.ParseEnvelope(m.Header, m.Data); env.ID != "" || env.MsgID != "" {
+		m.EventID = event.Identify("", env.ID, env.MsgID, event.Position{}).ID
+	}
 	return m, nil
 }
 
-// mind runs the net until ctx ends.
+// mind looks for poison until ctx ends.
 func (c *consumer) mind(ctx context.Context) {
-	var stop func()
-	defer func() {
-		if stop != nil {
-			stop()
-		}
-	}()
 	t := time.NewTicker(netEvery)
 	defer t.Stop()
 	for {
-		var err error
-		if stop == nil {
-			stop, err = c.catchExhausted(ctx)
-		}
 		look, cancel := context.WithTimeout(ctx, netEvery)
-		err = errors.Join(err, c.catchPoison(look))
+		err := c.catchPoison(look)
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			c.Log.Debug("the safety net could not look", "consumer", c.name, "error", err)

@@ -41,7 +41,7 @@ func (c lettersLs) Run(s *session) error {
 	}
 	defer cl.Close()
 	n := 0
-	err = streams.NewLetters(cl.JetStream).Each(s.ctx, c.streams(), func(l streams.Letter) error {
+	err = streams.NewLetters(cl.JetStream).Each(s.ctx, c.streams(), func(l streams.Letter, _ uint64) error {
 		n++
 		l.Header, l.Data = nil, nil
 		if c.JSON {
@@ -73,7 +73,7 @@ func (c lettersShow) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.stdout, "cause    %s (%s)\nfrom     %s %d, %s\nkept     %s\n", l.Cause, l.Reason, l.Stream, l.Origin, l.To, l.Kept.Local().Format(time.DateTime))
+	fmt.Fprintf(s.stdout, "event    %s\ncause    %s (%s)\nfrom     %s %d, %s\nkept     %s\n", l.Event, l.Cause, l.Reason, l.Stream, l.Origin, l.To, l.Kept.Local().Format(time.DateTime))
 	for k, v := range l.Header {
 		fmt.Fprintf(s.stdout, "header   %s: %q\n", k, v)
 	}
@@ -95,13 +95,23 @@ func (c letterChoice) each(s *session, verb, past string, act func(*streams.Lett
 	if len(c.Seqs) == 0 && c.Stream == "" && c.Reason == "" && c.Since == 0 && !c.All {
 		return usageError("say which ones: numbers, --stream, --reason, --since, or --all")
 	}
+	done := past
+	if c.DryRun {
+		done = "would be " + past
+	}
 	cl, err := c.dial(s.ctx)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	letters, n := streams.NewLetters(cl.JetStream), 0
-	err = letters.Each(s.ctx, c.streams(), func(l streams.Letter) error {
+	letters, read, n := streams.NewLetters(cl.JetStream), 0, 0
+	told := time.Now()
+	err = letters.Each(s.ctx, c.streams(), func(l streams.Letter, all uint64) error {
+		read++
+		if time.Since(told) > time.Second {
+			told = time.Now()
+			fmt.Fprintf(s.stderr, "… %d of %d read, %d %s\n", read, all, n, done)
+		}
 		if len(c.Seqs) > 0 && !slices.Contains(c.Seqs, l.Seq) {
 			return nil
 		}
@@ -119,10 +129,7 @@ func (c letterChoice) each(s *session, verb, past string, act func(*streams.Lett
 	if err != nil {
 		return err
 	}
-	if c.DryRun {
-		past = "would be " + past
-	}
-	_, err = fmt.Fprintf(s.stdout, "%d dead letters %s\n", n, past)
+	_, err = fmt.Fprintf(s.stdout, "%d dead letters %s\n", n, done)
 	return err
 }
 

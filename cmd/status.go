@@ -16,6 +16,7 @@ import (
 	"usher/app"
 	"usher/event"
 	"usher/ingest"
+	"usher/streams"
 )
 
 type statusCmd struct {
@@ -54,10 +55,18 @@ func (c statusCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if len(facts) == 0 {
+	e, err := c.event(s.ctx, cl)
+	if err != nil {
+		return err
+	}
+	if len(facts) == 0 && e == nil {
 		return fmt.Errorf("%q is no file, import, user or event that usher knows", c.What)
 	}
-	return c.print(s, facts, timeline(facts))
+	if e == nil { // a user who is not there yet
+		return c.print(s, facts, timeline(facts))
+	}
+	e.Facts = facts
+	return c.print(s, e, e.text())
 }
 
 // file says where a file or an import stands, and reports whether there is one.
@@ -171,43 +180,18 @@ func timeline(facts []event.Fact) string {
 
 // facts reads ONBOARDING from its start and returns what matches, in order.
 func (c statusCmd) facts(ctx context.Context, cl *app.Client, match func(event.Fact) bool) ([]event.Fact, error) {
-	st, err := cl.JetStream.Stream(ctx, event.StreamOnboarding)
-	if err != nil {
-		return nil, err
-	}
 	var out []event.Fact
-	if st.CachedInfo().State.Msgs == 0 {
-		return nil, nil
-	}
-	cons, err := st.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		return nil, err
-	}
-	msgs, err := cons.Messages()
-	if err != nil {
-		return nil, err
-	}
-	defer msgs.Stop()
 	seen := map[string]bool{}
-	for {
-		m, err := msgs.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return nil, err
-		}
+	err := streams.Read(ctx, cl.JetStream, event.StreamOnboarding, jetstream.OrderedConsumerConfig{}, func(m jetstream.Msg, _ *jetstream.MsgMetadata, _ uint64) (bool, error) {
 		var f event.Fact
 		if json.Unmarshal(m.Data(), &f) == nil && !seen[f.ID] && match(f) {
 			seen[f.ID] = true
 			out = append(out, f)
 		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return nil, err
-		}
-		if meta.NumPending == 0 { // the last sequence may be of a message that was deleted
-			slices.SortStableFunc(out, func(a, b event.Fact) int { return a.At.Compare(b.At) })
-			return out, nil
-		}
-	}
+		return false, nil
+	})
+	slices.SortStableFunc(out, func(a, b event.Fact) int { return a.At.Compare(b.At) })
+	return out, err
 }
 
 // overview is everything at a glance: how much is in each stream and where the

@@ -1,9 +1,12 @@
 package cmd
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
 	"usher/streams"
@@ -43,5 +46,72 @@ func TestStatusOfAUserBehindADeletedEnd(t *testing.T) {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("status %s: %d\n%s%s", what, code, out, errs)
 		}
+	}
+}
+
+// What became of an event is told wherever it is: waiting, taken without a
+// trace, or given up.
+func TestStatusOfAnEvent(t *testing.T) {
+	js, url := natstest.Start(t)
+	ctx := t.Context()
+	if err := streams.Ensure(ctx, js, streams.Options{MaxBytes: 32 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	people, err := streams.NewPeople(ctx, js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := people.Claim(ctx, "u-1", event.Person{Source: "inbox", Generation: 1, Status: event.StatusWelcomed}); err != nil {
+		t.Fatal(err)
+	}
+	cons, err := js.CreateConsumer(ctx, event.StreamVerifications, jetstream.ConsumerConfig{Durable: event.ConsumerVerifications, AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub := streams.NewPublisher(js, nil)
+	for _, id := range []string{"e-taken", "e-given-up", "e-waits", "e-taken"} {
+		if err := pub.Verification(ctx, "crm", event.VerbApproved, id, event.VerificationBody{UserID: "u-1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bare, err := js.Publish(ctx, event.VerificationSubject("crm", event.VerbApproved), []byte(`{"user_id":"u-2"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		m, err := cons.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.DoubleAck(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := event.DeadLetter{Stream: event.StreamVerifications, Sequence: 2, EventID: "e-given-up", Subject: "verifications.v1.crm.approved", Reason: event.ReasonDenied, Cause: "crm may not say this", Data: []byte("secret"), Stored: time.Now()}
+	if err := pub.DeadLetter(ctx, d); err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.Stream(ctx, event.StreamVerifications)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := fmt.Sprintf("%d-%d", s.CachedInfo().Created.UnixNano(), bare.Sequence)
+	for what, want := range map[string]string{
+		"e-taken":    "the onboarding of u-1 is over, welcomed",
+		"e-given-up": "dead letter 1 (denied): crm may not say this",
+		"e-waits":    "It waits for the bridge",
+		place:        "VERIFICATIONS 4, verifications.v1.crm.approved",
+	} {
+		code, out, errs := run(t, nil, "status", what, "--nats-url", url)
+		if code != 0 || !strings.Contains(out, want) || strings.Contains(out, "secret") {
+			t.Errorf("status %s: %d, want %q\n%s%s", what, code, want, out, errs)
+		}
+	}
+	code, out, _ := run(t, nil, "status", "e-given-up", "--json", "--nats-url", url)
+	if code != 0 || !strings.Contains(out, `"state": "dead_letter"`) {
+		t.Errorf("as JSON: %d\n%s", code, out)
+	}
+	if code, _, errs := run(t, nil, "status", "e-nobody", "--nats-url", url); code != 1 || !strings.Contains(errs, "no file, import, user or event") {
+		t.Errorf("an id that nobody knows: %d %s", code, errs)
 	}
 }
