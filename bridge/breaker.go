@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// breaker is open while a server that the bridge needs is away. Whoever finds
+// breaker is open while a server that the bridge needs is away or full. Whoever finds
 // out opens it, whoever gets through again closes it.
 type breaker struct {
 	mu      sync.Mutex
@@ -29,7 +29,7 @@ func (b *breaker) open(cause error, log *slog.Logger) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.cause == nil {
-		log.Warn("a server is away: no more messages are taken until it is back", "error", cause)
+		log.Warn("a server is away or full: no more messages are taken until it is back", "error", cause)
 		b.closedc = make(chan struct{})
 		close(b.openc)
 		b.gauge.Set(1)
@@ -74,5 +74,5 @@ func (b *breaker) reason() error {
 	if b.cause == nil {
 		return nil
 	}
-	return fmt.Errorf("waiting for a server that is away: %w", b.cause)
+	return fmt.Errorf("waiting for a server that is away or full: %w", b.cause)
 }

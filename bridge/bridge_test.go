@@ -559,3 +559,53 @@ func TestAnyOrder(t *testing.T) {
 		t.Errorf("%d events had %d effects", 2*users, r.runs.effects)
 	}
 }
+
+// A full stream is nobody's fault: neither a message that cannot be claimed nor
+// a dead letter that cannot be kept is given up, however long it lasts.
+func TestAFullStreamUsesUpNoDelivery(t *testing.T) {
+	for stream, bad := range map[string]bool{"KV_" + event.BucketPeople: false, event.StreamDeadLetters: true} {
+		t.Run(stream, func(t *testing.T) {
+			r := newRig(t)
+			s, err := r.js.Stream(t.Context(), stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			room := s.CachedInfo().Config
+			full := room
+			full.MaxBytes = 1
+			if _, err := r.js.UpdateStream(t.Context(), full); err != nil {
+				t.Fatal(err)
+			}
+			r.run()
+			outcome := "started"
+			if bad {
+				outcome = "malformed"
+			}
+			for i := range 5 {
+				if bad {
+					r.publish("users.v1.imported.inbox", fmt.Sprint("bad-", i), "no JSON")
+				} else {
+					r.user(fmt.Sprint("r", i), fmt.Sprint("u-", i))
+				}
+			}
+			r.eventually(func() error {
+				if r.bridge.Ready() == nil {
+					return errors.New("the bridge says that it is ready")
+				}
+				return nil
+			})
+			time.Sleep(2500 * time.Millisecond) // two and a half times AckWait
+			cons, err := r.js.Consumer(t.Context(), event.StreamUsers, event.ConsumerUsers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := cons.CachedInfo().NumRedelivered; n > 0 {
+				t.Errorf("%d messages were delivered again while there was no room", n)
+			}
+			if _, err := r.js.UpdateStream(t.Context(), room); err != nil {
+				t.Fatal(err)
+			}
+			r.waitOutcomes(map[string]float64{"USERS " + outcome: 5})
+		})
+	}
+}

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -165,20 +166,16 @@ func (c *consumer) process(ctx, hands context.Context, msg jetstream.Msg) {
 			c.finish(msg, outcome, msg.Ack)
 			return
 		}
-		var r *refusal
-		switch kind := classify(err); {
-		case errors.As(err, &r):
-			c.bury(hands, msg, m, r.outcome, r.reason, err)
-			return
-		case kind == permanent:
-			c.bury(hands, msg, m, malformed, event.ReasonRefused, err)
-			return
-		case kind == away:
+		if outcome, reason := c.verdict(err, int(meta.NumDelivered)); reason != "" {
+			if err = c.bury(hands, msg, m, outcome, reason, err); err == nil {
+				return
+			}
+		}
+		switch classify(err) {
+		case away:
 			c.breaker.open(err, c.Log)
-		case kind == transient && int(meta.NumDelivered) >= c.MaxDeliver:
-			c.bury(hands, msg, m, exhausted, event.ReasonExhausted, err)
-			return
-		case kind == transient:
+		case busy:
+		default:
 			c.Metrics.Retries.WithLabelValues(c.stage, "transient").Inc()
 			c.Log.Warn("message is tried again later", "consumer", c.name, "seq", m.Seq, "attempt", meta.NumDelivered, "error", err)
 			c.giveBack(msg, backoff(int(meta.NumDelivered)))
@@ -191,6 +188,21 @@ func (c *consumer) process(ctx, hands context.Context, msg jetstream.Msg) {
 	}
 }
 
+// verdict is how a message ends that err keeps from taking effect; reason is ""
+// when another try may help.
+func (c *consumer) verdict(err error, delivered int) (outcome, reason string) {
+	var r *refusal
+	switch kind := classify(err); {
+	case errors.As(err, &r):
+		return r.outcome, r.reason
+	case kind == permanent:
+		return malformed, event.ReasonRefused
+	case kind == transient && delivered >= c.MaxDeliver:
+		return exhausted, event.ReasonExhausted
+	}
+	return "", ""
+}
+
 func (c *consumer) try(ctx context.Context, m message) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -201,20 +213,20 @@ func (c *consumer) try(ctx context.Context, m message) (string, error) {
 	return outcome, err
 }
 
-// bury keeps a dead letter, and only then terminates the message.
-func (c *consumer) bury(ctx context.Context, msg jetstream.Msg, m message, outcome, reason string, cause error) {
+// bury keeps a dead letter, and only then terminates the message. While the dead
+// letter cannot be stored the message stays in hand, so none is given up unkept.
+func (c *consumer) bury(ctx context.Context, msg jetstream.Msg, m message, outcome, reason string, cause error) error {
 	err := c.Publisher.DeadLetter(ctx, event.DeadLetter{
 		Stream: c.stream, Consumer: c.name, Sequence: m.Seq, EventID: m.eventID(), Subject: m.subject, Header: m.header, Data: m.data,
 		Stored: m.Stored, Reason: reason, Cause: cause.Error(),
 	})
 	if err != nil {
-		c.Log.Warn("dead letter not stored, trying again later", "consumer", c.name, "seq", m.Seq, "error", err)
-		c.giveBack(msg, backoff(3))
-		return
+		return fmt.Errorf("keep the dead letter: %w", err)
 	}
 	c.Fault.At("bridge.buried")
 	c.Log.Warn("message became a dead letter", "consumer", c.name, "seq", m.Seq, "reason", reason, "cause", cause)
 	c.finish(msg, outcome, func() error { return msg.TermWithReason(reason) })
+	return nil
 }
 
 // finish tells JetStream that the message has its outcome, and counts it.

@@ -74,8 +74,14 @@ func (c *consumer) listen(ctx context.Context) (stop func()) {
 			if json.Unmarshal(m.Data, &a) != nil || ours[a.Reason] {
 				return
 			}
-			if err := c.keepGivenUp(ctx, a); err != nil {
-				c.Log.Error("a message that was given up is not kept as a dead letter", "consumer", c.name, "seq", a.StreamSeq, "error", err)
+			// The server says it once, so this goes on until it is kept.
+			for attempt := 0; ; attempt++ {
+				err := c.keepGivenUp(ctx, a)
+				if err == nil || ctx.Err() != nil {
+					return
+				}
+				c.Log.Error("a message that was given up is not kept as a dead letter yet", "consumer", c.name, "seq", a.StreamSeq, "error", err)
+				sleep(ctx, backoff(attempt))
 			}
 		})
 		if err != nil { // only a closed connection refuses

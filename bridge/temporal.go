@@ -160,9 +160,18 @@ type kind int
 const (
 	transient kind = iota // give the message back for a while
 	busy                  // keep it and try again, slower
-	away                  // a server is away: keep it and take no more
+	away                  // a server is away or full: keep it and take no more
 	permanent             // no other try will help
 )
+
+// storeAway are answers of JetStream that say nothing of the message: a stream or
+// the disk is full, or JetStream is not running yet.
+var storeAway = map[jetstream.ErrorCode]bool{
+	10077: true,                           // the stream is full
+	10023: true, 10028: true, 10047: true, // no room on the server
+	10008: true, 10009: true, // the cluster has no leader
+	jetstream.JSErrCodeJetStreamNotEnabled: true, jetstream.JSErrCodeJetStreamNotEnabledForAccount: true,
+}
 
 // classify reads the kind of an error of Temporal, of JetStream or of a stage.
 // Wrong credentials and a missing namespace count as away: the message is fine.
@@ -174,6 +183,10 @@ func classify(err error) kind {
 		if errors.Is(err, e) {
 			return away
 		}
+	}
+	var api *jetstream.APIError
+	if errors.As(err, &api) && storeAway[api.ErrorCode] {
+		return away
 	}
 	var (
 		exhausted    *serviceerror.ResourceExhausted

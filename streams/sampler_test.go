@@ -50,6 +50,16 @@ func TestTheSamplerShowsWhatConsumersOwe(t *testing.T) {
 		t.Fatal(err)
 	}
 	inHand := <-batch.Messages()
+	for range 500 { // the server counts what is pending a moment after it has stored it
+		i, err := c.Info(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i.NumPending == 1 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 
 	if err := s.Look(ctx); err != nil {
 		t.Fatal(err)
