@@ -107,7 +107,7 @@ type advisory struct {
 // letter is stored.
 var ours = map[string]bool{
 	event.ReasonMalformed: true, event.ReasonDenied: true, event.ReasonConflict: true,
-	event.ReasonUnknownUser: true, event.ReasonExhausted: true, event.ReasonRefused: true,
+	event.ReasonUnknownUser: true, event.ReasonExhausted: true, event.ReasonRefused: true, event.ReasonNoRecord: true,
 }
 
 func (c *consumer) keepGivenUp(ctx context.Context, a advisory) error {
