@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,9 +15,9 @@ import (
 
 // The safety net takes what a handler never sees: a message that the client
 // takes for an answer of the server, because it has no body and a header
-// `Status`, and one that the server gives up, because it was delivered as often as is
-// allowed while bridges died over it, or because somebody terminated it. They are read from the stream by their sequence and become dead
-// letters.
+// `Status`; and one that the server gives up, because it was delivered as often
+// as is allowed while bridges died over it, or because somebody terminated it.
+// They are read from the stream by their sequence and become dead letters.
 
 // netEvery is how often the net looks for messages that no handler was given.
 const netEvery = 10 * time.Second
@@ -71,7 +72,7 @@ func (c *consumer) listen(ctx context.Context) (stop func()) {
 	for _, kind := range []string{"MAX_DELIVERIES", "MSG_TERMINATED"} {
 		sub, err := c.JetStream.Conn().Subscribe("$JS.EVENT.ADVISORY.CONSUMER."+kind+"."+c.stream+"."+c.name, func(m *nats.Msg) {
 			var a advisory
-			if json.Unmarshal(m.Data, &a) != nil || ours[a.Reason] {
+			if json.Unmarshal(m.Data, &a) != nil || slices.Contains(event.Reasons(), a.Reason) { // a bridge has kept it
 				return
 			}
 			// The server says it once, so this goes on until it is kept.
@@ -101,13 +102,6 @@ func (c *consumer) listen(ctx context.Context) (stop func()) {
 type advisory struct {
 	StreamSeq uint64 `json:"stream_seq"`
 	Reason    string `json:"reason"` // who terminated it may have given one
-}
-
-// ours are the reasons that a bridge terminates messages with, once their dead
-// letter is stored.
-var ours = map[string]bool{
-	event.ReasonMalformed: true, event.ReasonDenied: true, event.ReasonConflict: true,
-	event.ReasonUnknownUser: true, event.ReasonExhausted: true, event.ReasonRefused: true, event.ReasonNoRecord: true,
 }
 
 func (c *consumer) keepGivenUp(ctx context.Context, a advisory) error {

@@ -100,7 +100,8 @@ func scanUser(row interface{ Scan(...any) error }) (User, error) {
 }
 
 // users lists people of a status ("" for all) whose id, name or address contains
-// q, the longest in their status first, after a cursor that an earlier page gave.
+// q, or about whom an event with the id q was, the longest in their status first,
+// after a cursor that an earlier page gave.
 func (m *model) users(ctx context.Context, status, q, cursor string, limit int) (out []User, next string, err error) {
 	since, id, err := readCursor(cursor)
 	if err != nil {
@@ -108,8 +109,9 @@ func (m *model) users(ctx context.Context, status, q, cursor string, limit int) 
 	}
 	rows, err := m.db.QueryContext(ctx, `SELECT `+userColumns+` FROM people
 		WHERE (?1 = '' OR status = ?1) AND (since, user_id) > (?2, ?3)
-			AND (?4 = '' OR user_id LIKE ?4 ESCAPE '\' OR name LIKE ?4 ESCAPE '\' OR email LIKE ?4 ESCAPE '\' OR phone LIKE ?4 ESCAPE '\')
-		ORDER BY since, user_id LIMIT ?5`, status, since, id, pattern(q), limit+1)
+			AND (?4 = '' OR user_id LIKE ?4 ESCAPE '\' OR name LIKE ?4 ESCAPE '\' OR email LIKE ?4 ESCAPE '\' OR phone LIKE ?4 ESCAPE '\'
+				OR user_id IN (SELECT user_id FROM facts WHERE event_id = ?6))
+		ORDER BY since, user_id LIMIT ?5`, status, since, id, pattern(q), limit+1, strings.TrimSpace(q))
 	if err != nil {
 		return nil, "", err
 	}
@@ -225,9 +227,20 @@ func (m *model) imports(ctx context.Context, limit int) ([]Import, error) {
 	return out, rows.Err()
 }
 
-// deadLetters lists the newest first.
-func (m *model) deadLetters(ctx context.Context, limit int) ([]DeadLetter, error) {
-	rows, err := m.db.QueryContext(ctx, `SELECT seq, stream, reason, cause, subject, sequence, at FROM deadletters ORDER BY seq DESC LIMIT ?`, limit)
+// nextWaiting is who has waited longest of those who wait, besides one; ok is
+// false when nobody else does.
+func (m *model) nextWaiting(ctx context.Context, besides string) (u User, ok bool, err error) {
+	u, err = scanUser(m.db.QueryRowContext(ctx, `SELECT `+userColumns+` FROM people WHERE status = ? AND user_id != ? ORDER BY since, user_id LIMIT 1`, event.StatusWaiting, besides))
+	if errors.Is(err, sql.ErrNoRows) {
+		return u, false, nil
+	}
+	return u, err == nil, err
+}
+
+// deadLetters lists the newest first; stream and reason select ("" for all).
+func (m *model) deadLetters(ctx context.Context, stream, reason string, limit int) ([]DeadLetter, error) {
+	rows, err := m.db.QueryContext(ctx, `SELECT seq, stream, reason, cause, subject, sequence, at FROM deadletters
+		WHERE (?1 = '' OR stream = ?1) AND (?2 = '' OR reason = ?2) ORDER BY seq DESC LIMIT ?3`, stream, reason, limit)
 	if err != nil {
 		return nil, err
 	}

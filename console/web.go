@@ -157,7 +157,10 @@ func local(path string) string {
 	return path
 }
 
-const perPage = 50
+const (
+	perPage     = 50
+	mostLetters = 200
+)
 
 func (k *Console) usersPage(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
@@ -180,10 +183,19 @@ func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
 		k.fail(w, r, err)
 		return
 	}
-	k.show(w, r, http.StatusOK, "user", map[string]any{
+	next, ok, err := k.model.nextWaiting(r.Context(), u.UserID)
+	if err != nil {
+		k.fail(w, r, err)
+		return
+	}
+	d := map[string]any{
 		"Title": "User " + u.UserID, "User": u, "EventID": newEventID(), "Message": k.sessions.PopString(r.Context(), "message"),
 		"Open": !u.Status.Final() && u.Status != event.StatusApproved && u.Status != event.StatusActive,
-	})
+	}
+	if ok {
+		d["NextUser"] = next
+	}
+	k.show(w, r, http.StatusOK, "user", d)
 }
 
 // decisionForm decides, and shows the user again with what became of it.
@@ -213,12 +225,16 @@ func (k *Console) importsPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {
-	letters, err := k.model.deadLetters(r.Context(), 200)
+	q := r.URL.Query()
+	letters, err := k.model.deadLetters(r.Context(), q.Get("stream"), q.Get("reason"), mostLetters)
 	if err != nil {
 		k.fail(w, r, err)
 		return
 	}
-	k.show(w, r, http.StatusOK, "deadletters", map[string]any{"Title": "Dead letters", "Letters": letters})
+	k.show(w, r, http.StatusOK, "deadletters", map[string]any{
+		"Title": "Dead letters", "Letters": letters, "Full": len(letters) == mostLetters, "Stream": q.Get("stream"), "Reason": q.Get("reason"),
+		"Streams": []string{event.StreamUsers, event.StreamVerifications}, "Reasons": event.Reasons(),
+	})
 }
 
 // show renders a page whole before it answers.

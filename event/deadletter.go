@@ -28,6 +28,11 @@ const (
 	ReasonNoRecord    = "no_record"        // the user's record is no longer kept
 )
 
+// Reasons lists them.
+func Reasons() []string {
+	return []string{ReasonMalformed, ReasonDenied, ReasonConflict, ReasonUnknownUser, ReasonExhausted, ReasonRefused, ReasonNoRecord}
+}
+
 // DeadLetter is a message that cannot be used, and why.
 type DeadLetter struct {
 	Stream   string
