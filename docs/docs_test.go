@@ -4,6 +4,7 @@ package docs
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -173,5 +174,33 @@ func testPublisher(t *testing.T, command []string) {
 	}
 	if s.CachedInfo().State.Msgs != 1 {
 		t.Errorf("%d messages are stored", s.CachedInfo().State.Msgs)
+	}
+}
+
+// The picture of the state machine is the list that the code and its tests use,
+// but for the ways back from every end, which one sentence tells.
+func TestStateMachineIsDrawn(t *testing.T) {
+	b, err := os.ReadFile("workflow.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	want.WriteString("stateDiagram-v2\n")
+	name := func(s event.Status) string {
+		if s == "" {
+			return "[*]"
+		}
+		return string(s)
+	}
+	for _, m := range event.Transitions() {
+		if m.From.Final() && !m.To.Final() {
+			continue
+		}
+		fmt.Fprintf(&want, "    %s --> %s: %s\n", name(m.From), name(m.To), m.Why)
+	}
+	_, rest, _ := strings.Cut(string(b), "```mermaid\n")
+	got, _, _ := strings.Cut(rest, "```")
+	if got != want.String() {
+		t.Errorf("docs/workflow.md must draw\n%s", want.String())
 	}
 }

@@ -66,6 +66,7 @@ func (u *usher) count(n int) int {
 // Temporal that has forgotten everything.
 func TestOrders(t *testing.T) {
 	u := newUsher(t)
+	u.config.TellRejected = []string{event.SourceInbox}
 	u.drop("list.csv", list(1, 4, "first"))
 	u.start("")
 	if err := u.decide(event.VerbApproved, "u-1", "u-2"); err != nil {
@@ -96,7 +97,7 @@ func TestOrders(t *testing.T) {
 	u.order("o6", event.VerbWithdrawn, "u-4")
 	u.reaches("u-4", "withdrawn", has(event.StatusWithdrawn))
 
-	want := map[string]int{"u-1": 5, "u-2": 2, "u-3": 2, "u-4": 0}
+	want := map[string]int{"u-1": 5, "u-2": 2, "u-3": 3, "u-4": 0} // u-3 was told of the rejection too
 	got := func() map[string]int {
 		return map[string]int{"u-1": u.count(1), "u-2": u.count(2), "u-3": u.count(3), "u-4": u.count(4)}
 	}
