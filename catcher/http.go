@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,7 @@ func newHTTP(s *store, chaos *Chaos, addr string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/messages", w.listMail)
 	mux.HandleFunc("DELETE /api/v1/messages", w.clear)
+	mux.HandleFunc("DELETE /api/v1/search", w.clearFor)
 	mux.HandleFunc("GET /api/v1/message/{id}", w.getMail)
 	mux.HandleFunc("POST /2010-04-01/Accounts/{sid}/Messages.json", w.takeSMS)
 	mux.HandleFunc("GET /2010-04-01/Accounts/{sid}/Messages.json", w.listSMS)
@@ -149,6 +151,21 @@ func (s *web) find(r *http.Request) (message, error) {
 		return message{}, errNone
 	}
 	return s.store.get(r.Context(), id)
+}
+
+// clearFor is Mailpit's delete by search, of which it knows one: to:"RECIPIENT",
+// for e-mail and text messages alike.
+func (s *web) clearFor(w http.ResponseWriter, r *http.Request) {
+	recipient, ok := strings.CutPrefix(r.URL.Query().Get("query"), "to:")
+	if recipient = strings.Trim(recipient, `"`); !ok || recipient == "" {
+		answer(w, http.StatusBadRequest, map[string]string{"Error": `the only search is to:"RECIPIENT"`})
+		return
+	}
+	if err := s.store.clearFor(r.Context(), recipient); err != nil {
+		fail(w, err)
+		return
+	}
+	answer(w, http.StatusOK, "ok")
 }
 
 func (s *web) clear(w http.ResponseWriter, r *http.Request) {

@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE INDEX IF NOT EXISTS messages_kind ON messages (kind, id);`
 
 func openStore(path string) (*store, error) {
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(10000)&_txlock=immediate")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(10000)&_pragma=secure_delete(1)&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +95,15 @@ func (s *store) get(ctx context.Context, id int64) (message, error) {
 	}
 	m.At = time.UnixMicro(at).UTC()
 	return m, err
+}
+
+// clearFor deletes what was sent to a recipient.
+func (s *store) clearFor(ctx context.Context, recipient string) error {
+	_, err := s.db.ExecContext(ctx, `DELETE FROM messages WHERE recipient = ? COLLATE NOCASE`, recipient)
+	if err != nil {
+		return fmt.Errorf("clear the store: %w", err)
+	}
+	return nil
 }
 
 func (s *store) clear(ctx context.Context) error {

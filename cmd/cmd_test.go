@@ -61,6 +61,7 @@ func TestCommandLines(t *testing.T) {
 		"resend to the rejected": {nil, "resend --status rejected", 2, "", "nothing was sent"},
 		"resend by pigeon":       {nil, "resend u-1 --channel pigeon", 2, "", "email"},
 		"reopen a bad id":        {nil, "reopen u*1", 2, "", "not a usable user_id"},
+		"forget a bad id":        {nil, "forget u*1", 2, "", "not a usable user_id"},
 		"nobody runs":            {nil, "verify u-1 --approve", 1, "", "no usher is running"},
 		"a killed usher":         {map[string]string{"usher-data/usher.json": `{"pid":999999999}`}, "status u-1", 1, "", "is gone"},
 	} {

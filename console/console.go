@@ -61,13 +61,14 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketConsole, err)
 	}
-	k := &Console{Config: c, waiters: newWaiters(), accounts: newAccounts(kv)}
+	k := &Console{Config: c, accounts: newAccounts(kv)}
 	if err := k.accounts.ensure(ctx, c.Password, c.PrintPassword); err != nil {
 		return nil, fmt.Errorf("the console's account: %w", err)
 	}
 	if k.model, err = openModel(c.DB); err != nil {
 		return nil, fmt.Errorf("the console's read model: %w", err)
 	}
+	k.waiters = newWaiters(k.model.emptyLog)
 	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, c.Log)
 	k.sessions = newSessions(kv)
 	return k, nil

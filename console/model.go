@@ -139,10 +139,33 @@ func putUser(tx *sql.Tx, source string, u event.User, at time.Time) error {
 	return err
 }
 
+// forget removes what the model knows of a user.
+func forget(tx *sql.Tx, userID string) error {
+	for _, q := range []string{
+		`DELETE FROM decisions WHERE event_id IN (SELECT event_source || '/' || event_id FROM facts WHERE user_id = ?)`,
+		`DELETE FROM facts WHERE user_id = ?`,
+		`DELETE FROM people WHERE user_id = ?`,
+	} {
+		if _, err := tx.Exec(q, userID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emptyLog moves the write-ahead log into the file and empties it, so that deleted
+// rows stand in neither. Readers may delay it; then the next one does it.
+func (m *model) emptyLog() {
+	_, _ = m.db.Exec(`PRAGMA wal_checkpoint(TRUNCATE)`)
+}
+
 // putFact takes a fact; the one with the highest generation and n has the status.
 func putFact(tx *sql.Tx, f event.Fact) error {
 	if f.Inbox == event.SourceCanary {
 		return nil
+	}
+	if f.Kind == event.FactForgotten {
+		return forget(tx, f.UserID)
 	}
 	body, err := json.Marshal(f)
 	if err != nil {

@@ -19,9 +19,13 @@ var errMoved = errors.New("the read model was started over")
 type waiters struct {
 	mu   sync.Mutex
 	byID map[string][]chan event.Fact
+
+	forgotten func() // is called when a person was removed from the model
 }
 
-func newWaiters() *waiters { return &waiters{byID: map[string][]chan event.Fact{}} }
+func newWaiters(forgotten func()) *waiters {
+	return &waiters{byID: map[string][]chan event.Fact{}, forgotten: forgotten}
+}
 
 // expect returns a channel that gets the facts that answer the event, and a
 // function that ends the wait.
@@ -54,7 +58,12 @@ func (w *waiters) putFactMessage(tx *sql.Tx, m jetstream.Msg, _ *jetstream.MsgMe
 	if json.Unmarshal(m.Data(), &f) != nil || f.ID == "" || f.UserID == "" {
 		return nil, nil
 	}
-	return func() { w.tell(f) }, putFact(tx, f)
+	return func() {
+		w.tell(f)
+		if f.Kind == event.FactForgotten {
+			w.forgotten()
+		}
+	}, putFact(tx, f)
 }
 
 // decided waits for the fact that tells what became of a decision.

@@ -22,7 +22,8 @@ const (
 	FactWithdrawn   = "withdrawn"
 	FactReopened    = "reopened"
 	FactResend      = "resend"
-	FactFinished    = "finished" // partly_welcomed, unreached, failed: see Status
+	FactForgotten   = "forgotten" // readers delete what they know of the user
+	FactFinished    = "finished"  // partly_welcomed, unreached, failed: see Status
 )
 
 // Status is where a user's onboarding stands.

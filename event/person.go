@@ -23,6 +23,8 @@ type Person struct {
 	Account *Account  `json:"account,omitempty"` // what an activation made outside
 	Orders  []Order   `json:"orders,omitempty"`  // those that took effect, the latest MaxOrders
 	Order   *Identity `json:"order,omitempty"`   // the one that is being carried out although the status is final
+
+	Forgotten bool `json:"forgotten,omitempty"` // the data were removed on request; this much keeps a list from beginning anew
 }
 
 // Account is what an activation target made for a user.

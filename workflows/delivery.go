@@ -234,8 +234,10 @@ func wasPaused(err error) bool {
 }
 
 // resend takes an operator's wish for another message. Without channels it is
-// for those that did not reach the user, or for all when all did.
+// for those that did not reach the user, or for all when all did. A message that
+// is still on its way is not sent a second time.
 func (o *onboarding) resend(ctx workflow.Context, v event.Verification) {
+	o.collect(ctx)
 	var want, again []*channel
 	for _, c := range o.welcomes() {
 		switch asked := slices.Contains(v.Channels, c.name); {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 
 	"usher/event"
 )
@@ -73,6 +75,7 @@ func TestOrders(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.waitFinal(30*time.Second, "u-1", "u-2")
+	u.closed("u-1")
 
 	u.order("o1", event.VerbResend, "u-1")
 	u.reaches("u-1", "sent to again", func(p event.Person) bool {
@@ -134,6 +137,21 @@ func TestOrders(t *testing.T) {
 	}
 	u.order("approve-u-2", event.VerbApproved, "u-2") // who waited still can be decided about
 	u.reaches("u-2", "welcomed", has(event.StatusWelcomed))
+}
+
+// closed waits until the user's run has closed. PEOPLE knows the end a moment
+// before, when a message counts as still on its way.
+func (u *usher) closed(user string) {
+	u.Helper()
+	c, err := client.Dial(client.Options{HostPort: u.addr.Temporal, Logger: silent{}})
+	if err != nil {
+		u.Fatal(err)
+	}
+	defer c.Close()
+	u.until("the run has closed", func() bool {
+		d, err := c.DescribeWorkflowExecution(context.Background(), event.WorkflowID(user), "")
+		return err == nil && d.GetWorkflowExecutionInfo().GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	})
 }
 
 // people reads the records of users.

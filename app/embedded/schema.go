@@ -125,6 +125,7 @@ func makeNamespace(c *config.SQL, retention time.Duration) error {
 func database(path string) config.DataStore {
 	attributes := map[string]string{
 		"mode": "rwc", "journal_mode": "wal", "synchronous": "full", "busy_timeout": "10000", "cache_size": "-65536",
+		"secure_delete": "on", // `usher forget` deletes histories
 	}
 	if runtime.GOOS == "darwin" {
 		attributes["fullfsync"] = "true"

@@ -1,0 +1,284 @@
+package app
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"usher/event"
+	"usher/streams"
+)
+
+// Forgetting removes one person's data from everywhere usher put it, and leaves a
+// record without any, so that a later list does not welcome the person anew.
+// What it does may be done again after a failure: the rest is removed then.
+type Forgetting struct {
+	*Client
+	Data string // the folder of a running `usher up`, for its files and catcher
+
+	// Temporal of others; "" takes that of the running `usher up`, or else the
+	// server's own conventions.
+	TemporalAddress, TemporalNamespace string
+
+	DryRun bool
+}
+
+// Forgotten is what was removed, and what is left to a person.
+type Forgotten struct {
+	Messages map[string]int `json:"messages"` // by stream
+	Runs     int            `json:"runs"`     // of workflows
+	Files    []string       `json:"files"`    // archived and refused ones that still name the person
+}
+
+// ErrNotOver is wrapped for a person whose onboarding is not over.
+var ErrNotOver = errors.New("the onboarding is not over")
+
+// Run forgets a person.
+func (f Forgetting) Run(ctx context.Context, userID string) (Forgotten, error) {
+	out := Forgotten{Messages: map[string]int{}}
+	p, known, err := f.People.Get(ctx, userID)
+	if err != nil {
+		return out, err
+	}
+	if known && !p.Status.Final() {
+		return out, fmt.Errorf("%w, it is %s: withdraw the user first, which also undoes the account", ErrNotOver, p.Status)
+	}
+	eraser := streams.NewEraser(f.JetStream)
+	traces, err := eraser.Find(ctx, userID)
+	if err != nil {
+		return out, err
+	}
+	for stream, seqs := range traces.Seqs {
+		out.Messages[stream] = len(seqs)
+	}
+	if !known && len(traces.Seqs) == 0 {
+		return out, fmt.Errorf("%q is nobody that usher knows", userID)
+	}
+	if out.Files, err = f.files(traces); err != nil {
+		return out, err
+	}
+	temporal, err := f.temporal()
+	if err != nil {
+		return out, err
+	}
+	defer temporal.Close()
+	runs, err := f.runs(ctx, temporal, userID)
+	if err != nil {
+		return out, err
+	}
+	if out.Runs = len(runs); f.DryRun {
+		return out, nil
+	}
+	if known {
+		_, err := f.People.Update(ctx, userID, func(p *event.Person) error {
+			*p = event.Person{Source: p.Source, Generation: p.Generation, Status: p.Status, Orders: p.Orders, Forgotten: true}
+			return nil
+		})
+		if err != nil {
+			return out, err
+		}
+	}
+	if err := f.deleteRuns(ctx, temporal, userID, runs); err != nil {
+		return out, err
+	}
+	if err := eraser.Erase(ctx, traces); err != nil {
+		return out, err
+	}
+	// Every console forgets when it reads this.
+	fact := event.Fact{Kind: event.FactForgotten, UserID: userID, Generation: p.Generation, At: time.Now().UTC(), Inbox: p.Source, EventID: event.NewID(), EventSource: event.SourceCLI}
+	if _, err := f.Publisher.Fact(ctx, fact); err != nil {
+		return out, err
+	}
+	if err := f.clearCatcher(ctx, traces.Names); err != nil {
+		return out, err
+	}
+	return out, f.truncateLogs(ctx)
+}
+
+// temporal connects to where the workflows are. It reads no payload, so it needs
+// no key.
+func (f Forgetting) temporal() (client.Client, error) {
+	address := f.TemporalAddress
+	if address == "" {
+		if a, err := FindRunning(f.Data); err == nil {
+			address = a.Temporal
+		}
+	}
+	o, err := temporalOptions(address, f.TemporalNamespace, f.TemporalAddress != "" || address == "")
+	if err != nil {
+		return nil, err
+	}
+	o.Logger = silent{}
+	return client.NewLazyClient(o)
+}
+
+type silent struct{}
+
+func (silent) Debug(string, ...any) {}
+func (silent) Info(string, ...any)  {}
+func (silent) Warn(string, ...any)  {}
+func (silent) Error(string, ...any) {}
+
+// runs are the runs of a user's workflow that Temporal still keeps.
+func (f Forgetting) runs(ctx context.Context, c client.Client, userID string) ([]string, error) {
+	id := event.WorkflowID(userID)
+	var runs []string
+	var page []byte
+	for {
+		r, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: "WorkflowId = '" + id + "'", NextPageToken: page})
+		if err != nil {
+			return nil, fmt.Errorf("Temporal cannot be asked: %w", err)
+		}
+		for _, e := range r.GetExecutions() {
+			runs = append(runs, e.GetExecution().GetRunId())
+		}
+		if page = r.GetNextPageToken(); len(page) == 0 {
+			break
+		}
+	}
+	d, err := c.DescribeWorkflowExecution(ctx, id, "") // the list may lag behind
+	var gone *serviceerror.NotFound
+	switch {
+	case errors.As(err, &gone):
+	case err != nil:
+		return nil, fmt.Errorf("Temporal cannot be asked: %w", err)
+	case !slices.Contains(runs, d.GetWorkflowExecutionInfo().GetExecution().GetRunId()):
+		runs = append(runs, d.GetWorkflowExecutionInfo().GetExecution().GetRunId())
+	}
+	return runs, nil
+}
+
+// deleteRuns deletes histories, and returns when Temporal has none any more.
+func (f Forgetting) deleteRuns(ctx context.Context, c client.Client, userID string, runs []string) error {
+	var gone *serviceerror.NotFound
+	for _, run := range runs {
+		_, err := c.WorkflowService().DeleteWorkflowExecution(ctx, &workflowservice.DeleteWorkflowExecutionRequest{
+			Namespace: f.TemporalNamespace, WorkflowExecution: &common.WorkflowExecution{WorkflowId: event.WorkflowID(userID), RunId: run},
+		})
+		if err != nil && !errors.As(err, &gone) {
+			return fmt.Errorf("delete the workflow's history: %w", err)
+		}
+	}
+	for {
+		left, err := f.runs(ctx, c, userID)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("Temporal still keeps %d runs; run this again later: %w", len(left), ctx.Err())
+		}
+	}
+}
+
+// files are the archived and refused files that name the person: those of its
+// imports, and any other with one of its addresses.
+func (f Forgetting) files(t streams.Traces) ([]string, error) {
+	var out []string
+	for _, folder := range []string{"archive", "refused"} {
+		err := filepath.WalkDir(filepath.Join(f.Data, folder), func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			named := slices.ContainsFunc(t.Files, func(i event.Import) bool {
+				return strings.HasPrefix(d.Name(), i.ID+"-") && !strings.Contains(d.Name(), ".report.")
+			})
+			if !named {
+				b, err := os.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				named = len(t.Names) > 0 && (&streams.Traces{UserID: t.UserID, Names: t.Names}).Named(b)
+			}
+			if named {
+				out = append(out, path)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// clearCatcher deletes what the catcher of a running `usher up` took for the person.
+func (f Forgetting) clearCatcher(ctx context.Context, names []string) error {
+	a, err := FindRunning(f.Data)
+	if err != nil || a.CatcherHTTP == "" {
+		return nil
+	}
+	for _, name := range names {
+		req, err := http.NewRequestWithContext(ctx, http.MethodDelete, "http://"+a.CatcherHTTP+"/api/v1/search?query="+url.QueryEscape(`to:"`+name+`"`), nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return fmt.Errorf("the catcher cannot be asked: %w", err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("the catcher answers %s", resp.Status)
+		}
+	}
+	return nil
+}
+
+// truncateLogs empties the write-ahead logs of the SQLite files, where deleted
+// pages may still stand.
+func (f Forgetting) truncateLogs(ctx context.Context) error {
+	if _, err := FindRunning(f.Data); err != nil {
+		return nil
+	}
+	for _, name := range []string{"console.db", "catcher/catcher.db", "temporal/state.db", "temporal/visibility.db"} {
+		path := filepath.Join(f.Data, name)
+		if _, err := os.Stat(path); err != nil {
+			continue
+		}
+		if err := truncateLog(ctx, path); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func truncateLog(ctx context.Context, path string) error {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for {
+		var busy, pages, moved int
+		if err := db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved); err != nil {
+			return err
+		}
+		if busy == 0 {
+			return nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return errors.New("its write-ahead log is always in use; run this again later")
+		}
+	}
+}
