@@ -32,6 +32,7 @@ type job struct {
 	redrop bool
 	bad    bitmap // rows that are refused
 	step   string // that is being tried
+	alone  func() // lets other suspects be tried; nil for who is none
 
 	imported time.Time // of the import's id, to the second
 	claimed  time.Time // when the file was taken
@@ -74,6 +75,7 @@ func (j *job) run(ctx context.Context) (err error) {
 	if err := j.try("read"); err != nil {
 		return j.refuse(ctx, err)
 	}
+	j.Fault.At("ingest.read")
 	j.progress.step(event.ImportReading, j.taken.size)
 	j.nature, err = inspect(ctx, j.file, j.scratch(""))
 	j.describe()
@@ -123,6 +125,7 @@ func (j *job) run(ctx context.Context) (err error) {
 	}
 	j.Metrics.StageSeconds.WithLabelValues("parse").Observe(time.Since(began).Seconds())
 	j.progress.rows(j.report.Rows, c.Record, j.report.Refused)
+	j.cleared()
 	j.Fault.At("ingest.validated")
 	if good > 0 && !(c.Import == j.report.Import && c.Done) {
 		if err := j.try(fmt.Sprint("record ", c.Record)); err != nil {
@@ -186,6 +189,7 @@ func (w *Watcher) open(f *folder, id string) (*job, error) {
 }
 
 func (j *job) close() {
+	j.cleared()
 	if j.file != nil {
 		_ = j.file.Close() // only read
 	}
@@ -298,6 +302,7 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 			cancel()
 			break
 		}
+		j.cleared()
 		j.backlog.add(len(b.events))
 		c.position, c.Published = b.checkpoint.position, b.checkpoint.Published
 		j.progress.at(c)

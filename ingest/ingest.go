@@ -49,6 +49,8 @@ type Watcher struct {
 	publisher *publisher
 	backlog   *backlog
 
+	suspects sync.Mutex // held while a file is tried on which usher may have died
+
 	mu      sync.Mutex
 	waiting map[string]error // by inbox or import: why it waits
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/segmentio/ksuid"
 	"golang.org/x/sys/unix"
 )
 
@@ -576,5 +577,41 @@ func TestWritersWhoComeBack(t *testing.T) {
 	}
 	if s.wait != writtenFor {
 		t.Errorf("long after, it still waits for %s", s.wait)
+	}
+}
+
+// After a crash each of the files that were in work is tried while no other one of
+// them is, so that the next crash counts against its cause only.
+func TestSuspectsAreTriedOneByOne(t *testing.T) {
+	r := newRig(t)
+	const files = 3
+	for i := range files {
+		r.drop(fmt.Sprint(i, ".csv"), list(fmt.Sprint("f", i), 3))
+		claim := filepath.Join(r.dir, "inbox", workFolder, ksuid.New().String())
+		if err := os.MkdirAll(claim, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(r.dir, "inbox", fmt.Sprint(i, ".csv")), filepath.Join(claim, fmt.Sprint(i, ".csv"))); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(claim, triesFile), []byte(`{"tries":{"read":1}}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var now, most atomic.Int64
+	r.tweak = func(c *Config) {
+		c.Fault = func(point string) {
+			if point == "ingest.read" {
+				most.Store(max(most.Load(), now.Add(1)))
+				time.Sleep(100 * time.Millisecond) // time for another one to begin
+				now.Add(-1)
+			}
+		}
+	}
+	stop := r.run()
+	r.reports(files)
+	stop()
+	if n := most.Load(); n != 1 {
+		t.Errorf("%d suspects were tried at once", n)
 	}
 }

@@ -11,6 +11,10 @@ import (
 // that reads the file, the claim notes which step it is; the note goes when the
 // step ended, however it ended. A process that finds it three times at the same
 // place gives the file back.
+//
+// Of several files in work at a crash one may be the cause. All of them are noted,
+// so from then on each is tried while no other one of them is: the next crash
+// counts against one only.
 
 // mostTries is how often the same step may be begun and not ended.
 const mostTries = 3
@@ -50,8 +54,24 @@ func (j *job) try(step string) error {
 	if n := t.Tries[step]; n >= mostTries {
 		return &fileError{"E_POISON", fmt.Sprintf("usher failed on this file %d times and leaves it alone; report it, and drop the file in another form", n)}
 	}
+	if t.Tries[step] > 0 && j.alone == nil {
+		j.suspects.Lock()
+		j.alone = j.suspects.Unlock
+		t = j.noted() // it may have been long
+		if t.Tries == nil {
+			t.Tries = map[string]int{}
+		}
+	}
 	t.Tries[step]++
 	return j.note(t)
+}
+
+// cleared ends the time in which no other suspect is tried.
+func (j *job) cleared() {
+	if j.alone != nil {
+		j.alone()
+		j.alone = nil
+	}
 }
 
 // ended takes the count of the step in hand back. The digest stays: a claim has
