@@ -135,18 +135,25 @@ func consumersFloor(ctx context.Context, s jetstream.Stream) (uint64, error) {
 }
 
 // openFloor is the sequence of the oldest record of an open onboarding, or below
-// when that comes first. A generation that was opened by a record names it. One
-// that a decision opened anew names that; its record is looked for.
+// when that comes first. PEOPLE names the record that opened it and the one whose
+// data count. Of a person who was opened anew and has neither, it is looked for.
 func (r *Room) openFloor(ctx context.Context, users jetstream.Stream, first, below uint64) (uint64, error) {
 	created := users.CachedInfo().Created
 	searched := map[string]bool{}
 	err := eachPerson(ctx, r.JetStream, func(id string, p event.Person) {
+		byRecord := p.Generation == 1 && p.Opened.Source == p.Source
 		switch {
-		case p.Status.Final():
-		case p.Generation > 1 || p.Opened.Source != p.Source:
-			searched[id] = true
-		case !p.Opened.Stored.Before(created): // otherwise it came with a stream that is gone
+		case p.Status.Final() && p.Order == nil:
+			return
+		case byRecord && p.Opened.Stored.Before(created):
+			return // it came with a stream that is gone
+		case byRecord:
 			below = min(below, p.Opened.Seq)
+		case p.Record == 0:
+			searched[id] = true
+		}
+		if p.Record > 0 {
+			below = min(below, p.Record)
 		}
 	})
 	if err != nil || len(searched) == 0 {

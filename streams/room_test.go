@@ -153,10 +153,12 @@ func TestRoomSparesWhatIsStillNeeded(t *testing.T) {
 		person map[string]event.Person
 		first  uint64 // sequence of the first record that must be left
 	}{
-		"the bridge is behind":        {5, nil, 7},
-		"an onboarding is open":       {100, map[string]event.Person{"u-9": {Status: event.StatusWaiting, Opened: opened("inbox", 10)}, "u-30": {Status: event.StatusActive, Opened: opened("inbox", 31)}}, 10},
-		"one was opened anew":         {100, map[string]event.Person{"u-3": {Status: event.StatusWaiting, Generation: 2, Opened: opened("console", 99999)}}, 4},
-		"opened anew, record is gone": {20, map[string]event.Person{"u-x": {Status: event.StatusWaiting, Generation: 2, Opened: opened("console", 99999)}}, 22},
+		"the bridge is behind":         {5, nil, 7},
+		"an onboarding is open":        {100, map[string]event.Person{"u-9": {Status: event.StatusWaiting, Opened: opened("inbox", 10)}, "u-30": {Status: event.StatusActive, Opened: opened("inbox", 31)}}, 10},
+		"one was opened anew":          {100, map[string]event.Person{"u-3": {Status: event.StatusWaiting, Generation: 2, Opened: opened("console", 99999)}}, 4},
+		"opened anew, with its record": {100, map[string]event.Person{"u-3": {Status: event.StatusWaiting, Generation: 2, Record: 8, Opened: opened("console", 99999)}}, 8},
+		"a message is sent again":      {100, map[string]event.Person{"u-5": {Status: event.StatusWelcomed, Record: 6, Order: &event.Identity{Source: "cli", ID: "x"}, Opened: opened("inbox", 6)}}, 6},
+		"opened anew, record is gone":  {20, map[string]event.Person{"u-x": {Status: event.StatusWaiting, Generation: 2, Opened: opened("console", 99999)}}, 22},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRoomRig(t)
