@@ -221,6 +221,11 @@ func (c statusCmd) overview(s *session, cl *app.Client) error {
 		rows[i].Pending = cons.CachedInfo().NumPending + uint64(cons.CachedInfo().NumAckPending)
 	}
 	var b strings.Builder
+	if !c.JSON {
+		for _, p := range ingest.InWork("", c.inboxes()...) {
+			fmt.Fprintf(&b, "%s\n", progressLine(p))
+		}
+	}
 	for _, r := range rows {
 		fmt.Fprintf(&b, "%-14s %8d messages", r.Name, r.Messages)
 		if r.Pending > 0 {

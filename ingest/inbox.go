@@ -130,6 +130,9 @@ func (w *Watcher) session(ctx context.Context, f *folder, imports *sync.WaitGrou
 	}
 	f.lock = lock
 	w.Metrics.Away.WithLabelValues(f.Source).Set(0)
+	if i, err := f.root.Stat("."); err == nil && i.Mode()&0o002 != 0 && i.Mode()&os.ModeSticky == 0 {
+		w.Log.Warn("anybody may rename and remove what others drop into the inbox; take the right to write from others, or set the sticky bit (chmod +t)", "source", f.Source)
+	}
 	if onNetwork(f.Dir) {
 		w.sayMode(f, "its file system does not tell who writes on other machines")
 	}

@@ -203,6 +203,20 @@ func (r *rig) users() []event.User {
 	return out
 }
 
+// waits returns once the watcher says that it waits for something.
+func (r *rig) waits(words string) {
+	r.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		err := r.watcher.Ready()
+		if words == "" && err == nil || words != "" && err != nil && strings.Contains(err.Error(), words) {
+			return
+		}
+		if time.Now().After(deadline) {
+			r.Fatalf("it says %v, not %q\n%s", err, words, r.log.String())
+		}
+	}
+}
+
 func TestFormsOfFiles(t *testing.T) {
 	r := newRig(t)
 	r.run()

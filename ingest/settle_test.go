@@ -1,3 +1,5 @@
+//go:build linux
+
 package ingest
 
 import (
@@ -330,20 +332,6 @@ func TestWithoutWatchesAndLeases(t *testing.T) {
 		i, err := os.Stat(filepath.Join(r.dir, "archive", "inbox", rep.Import+"-"+name))
 		if err != nil || i.Mode() != 0o640 || i.Sys().(*syscall.Stat_t).Uid != uint32(os.Getuid()) {
 			t.Errorf("%s in the archive: %v %v", name, i, err)
-		}
-	}
-}
-
-// waits returns once the watcher says that it waits for something.
-func (r *rig) waits(words string) {
-	r.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		err := r.watcher.Ready()
-		if words == "" && err == nil || words != "" && err != nil && strings.Contains(err.Error(), words) {
-			return
-		}
-		if time.Now().After(deadline) {
-			r.Fatalf("it says %v, not %q\n%s", err, words, r.log.String())
 		}
 	}
 }
