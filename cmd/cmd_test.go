@@ -64,6 +64,14 @@ func TestCommandLines(t *testing.T) {
 		"forget a bad id":        {nil, "forget u*1", 2, "", "not a usable user_id"},
 		"nobody runs":            {nil, "verify u-1 --approve", 1, "", "no usher is running"},
 		"a killed usher":         {map[string]string{"usher-data/usher.json": `{"pid":999999999}`}, "status u-1", 1, "", "is gone"},
+		"an import in work": {map[string]string{
+			"usher-data/inbox/.usher/3MZnevgyHol13QoOcj8z6OAumkm/big.csv":        good,
+			"usher-data/inbox/.usher/3MZnevgyHol13QoOcj8z6OAumkm/.progress.json": `{"state":"publishing","rows":100,"record":25,"percent":25,"rate":10,"left_seconds":7.5}`,
+		}, "status big.csv", 0, "big.csv: publishing 25 %, 25 of 100 rows, 10 rows/s, 8s left", ""},
+		"a file that waits":    {map[string]string{"usher-data/inbox/.usher/owner": "", "usher-data/inbox/late.csv": good}, "status late.csv", 0, "late.csv: in the inbox: somebody may still write it", ""},
+		"a file on its way":    {map[string]string{"usher-data/inbox/.usher/owner": "", "usher-data/inbox/a.csv.part": good}, "status a.csv.part", 0, "its name says that it is on its way", ""},
+		"redrop":               {map[string]string{"a.csv": good, "usher-data/inbox/.keep": ""}, "redrop a.csv", 0, "see `usher status ", ""},
+		"redrop without inbox": {map[string]string{"a.csv": good}, "redrop a.csv", 1, "", "the inbox cannot be opened"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errs := run(t, tc.files, strings.Fields(tc.args)...)
