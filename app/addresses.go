@@ -13,14 +13,16 @@ import (
 // Addresses are the contents of DATA/usher.json: where a running `usher up` is
 // found, as host:port.
 type Addresses struct {
-	Console     string `json:"console"`
-	Ops         string `json:"ops"`
-	NATS        string `json:"nats"`
-	Temporal    string `json:"temporal"`
-	TemporalUI  string `json:"temporal_ui"`
-	CatcherSMTP string `json:"catcher_smtp"`
-	CatcherHTTP string `json:"catcher_http"`
-	PID         int    `json:"pid"`
+	Console      string `json:"console"`
+	Ops          string `json:"ops"`
+	NATS         string `json:"nats"`
+	Temporal     string `json:"temporal"`
+	TemporalUI   string `json:"temporal_ui"`
+	CatcherSMTP  string `json:"catcher_smtp"`
+	CatcherHTTP  string `json:"catcher_http"`
+	ReceiptsHTTP string `json:"receipts_http,omitempty"`
+	ReceiptsSMTP string `json:"receipts_smtp,omitempty"`
+	PID          int    `json:"pid"`
 }
 
 const addressFile = "usher.json"

@@ -24,6 +24,7 @@ type Config struct {
 	Servers  `embed:""`
 	Intake   `embed:""`
 	Delivery `embed:""`
+	Receipts `embed:""`
 	Accounts `embed:""`
 	Reports  `embed:""`
 	Web      `embed:""`
@@ -249,12 +250,15 @@ func (c Config) Validate() error {
 	}
 	for _, s := range []struct{ flag, value, file string }{
 		{"id-key", c.IDKey, c.IDKeyFile}, {"payload-key", c.PayloadKey, c.PayloadKeyFile}, {"nats-password", c.NATSPassword, c.NATSPasswordFile}, {"smtp-password", c.SMTPPassword, c.SMTPPasswordFile},
-		{"sms-token", c.SMSToken, c.SMSTokenFile}, {"console-password", c.ConsolePassword, c.ConsolePasswordFile}, {"catcher-chaos", c.CatcherChaos, c.CatcherChaosFile},
+		{"sms-token", c.SMSToken, c.SMSTokenFile}, {"console-password", c.ConsolePassword, c.ConsolePasswordFile}, {"catcher-chaos", c.CatcherChaos, c.CatcherChaosFile}, {"receipts-secret", c.ReceiptsSecret, c.ReceiptsSecretFile},
 		{"account-token", c.AccountToken, c.AccountTokenFile}, {"account-secret", c.AccountSecret, c.AccountSecretFile},
 	} {
 		if s.value != "" && s.file != "" {
 			bad("--%s and --%s-file: give one of them", s.flag, s.flag)
 		}
+	}
+	if err := c.Receipts.validate(); err != nil {
+		bad("%w", err)
 	}
 	if c.Canary > 0 && (c.SMTPAddr != "" || c.Providers != "") && c.CanaryEmail == "" {
 		bad("--canary-email: a real mail server is configured, so say which address takes the canary's messages")

@@ -36,6 +36,13 @@ func (c Config) idKey(mayMake bool) (event.Key, error) {
 	return event.Key(given), nil
 }
 
+// FindIDKey is the key for a command: as it is given, else the one that a process
+// on the data folder has made.
+func (c Config) FindIDKey() (event.Key, error) {
+	_, err := os.Stat(c.path("id.key"))
+	return c.idKey(err == nil)
+}
+
 // payloadKey is the key that encrypts what Temporal stores, found like idKey.
 func (c Config) payloadKey(mayMake bool) ([]byte, error) {
 	given, err := secret("payload-key", c.PayloadKey, c.PayloadKeyFile)

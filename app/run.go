@@ -226,7 +226,7 @@ func (p *process) startServers(ctx context.Context) error {
 
 func (p *process) connect(ctx context.Context) (err error) {
 	ownNATS := p.addr.NATS != ""
-	if p.key, err = p.idKey(ownNATS); err != nil && (p.Roles.Watch || p.Roles.Bridge || p.Roles.Console) {
+	if p.key, err = p.idKey(ownNATS); err != nil && (p.Roles.Watch || p.Roles.Bridge || p.Roles.Worker || p.Roles.Console) {
 		return err
 	}
 	url := p.NATSURL

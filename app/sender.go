@@ -10,11 +10,12 @@ import (
 	"usher/console"
 	"usher/metrics"
 	"usher/notify"
+	"usher/streams"
 )
 
 // sender makes what sends messages: through the providers of a file, of the
 // flags, or the catcher.
-func (p *process) sender(m *metrics.Worker) (*notify.Sender, error) {
+func (p *process) sender(m *metrics.Worker, list *streams.Delivery, receipts *notify.Receipts) (*notify.Sender, error) {
 	providers, err := p.Delivery.providers(p.addr)
 	if err != nil {
 		return nil, err
@@ -29,6 +30,7 @@ func (p *process) sender(m *metrics.Worker) (*notify.Sender, error) {
 	}
 	return notify.New(notify.Config{
 		Ledger: ledgers{p.people, p.reports}, Providers: providers, Templates: templates, OnUnknown: p.OnUnknown, MaxPause: p.MaxPause, Allowed: p.AllowRecipients,
+		Suppressions: list, Keys: p.key, Receipts: receipts, ReturnPath: p.ReturnPath,
 		Metrics: m, Log: p.Log, Fault: p.Fault,
 	})
 }

@@ -46,10 +46,19 @@ func (p *process) startConsumers(ctx context.Context) error {
 	var parts []part
 	if p.Roles.Worker {
 		m := metrics.NewWorker(p.registry, p.shared)
-		sender, err := p.sender(m)
+		list, receipts, err := p.openDelivery(ctx, m)
 		if err != nil {
 			return err
 		}
+		sender, err := p.sender(m, list, receipts)
+		if err != nil {
+			return err
+		}
+		listeners, err := p.receiptParts(receipts)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, listeners...)
 		target, err := newTarget(p.Accounts, m, p.Log)
 		if err != nil {
 			return err

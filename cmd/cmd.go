@@ -55,7 +55,10 @@ type cli struct {
 	Forget   forgetCmd   `cmd:"" help:"Remove one person's data from everywhere, and list the files that still name them."`
 	Status   statusCmd   `cmd:"" help:"Say where a file, an import, a user or an event stands."`
 
+	Suppress suppressCmd `cmd:"" help:"Keep a list of addresses that get no messages."`
+
 	Notify notifyCmd `cmd:"" help:"Try and preview the messages that users get."`
+
 	Canary canaryCmd `cmd:"" help:"Send a canary user the whole way, and say where it stops."`
 
 	Deadletters deadLettersCmd `cmd:"" help:"List, show and send again what could not be used."`

@@ -16,6 +16,7 @@ type (
 		app.Servers  `embed:""`
 		app.Intake   `embed:""`
 		app.Delivery `embed:""`
+		app.Receipts `embed:""`
 		app.Accounts `embed:""`
 		app.Reports  `embed:""`
 		app.Web      `embed:""`
@@ -38,6 +39,8 @@ type (
 		app.Base     `embed:""`
 		app.External `embed:""`
 		app.Delivery `embed:""`
+		app.Receipts `embed:""`
+		Key          idKey `embed:""`
 		app.Accounts `embed:""`
 		app.Reports  `embed:""`
 	}
@@ -56,7 +59,7 @@ type (
 )
 
 func (u upCmd) config() app.Config {
-	return app.Config{Base: u.Base, External: u.External, Servers: u.Servers, Intake: u.Intake, Delivery: u.Delivery, Accounts: u.Accounts, Reports: u.Reports, Web: u.Web, Limits: u.Limits, Roles: app.AllRoles}
+	return app.Config{Base: u.Base, External: u.External, Servers: u.Servers, Intake: u.Intake, Delivery: u.Delivery, Receipts: u.Receipts, Accounts: u.Accounts, Reports: u.Reports, Web: u.Web, Limits: u.Limits, Roles: app.AllRoles}
 }
 
 // Run executes `usher up`.
@@ -147,7 +150,7 @@ func (b bridgeCmd) Run(s *session) error {
 
 // Run executes `usher worker`.
 func (w workerCmd) Run(s *session) error {
-	return s.role(app.Config{Base: w.Base, External: w.External, Delivery: w.Delivery, Accounts: w.Accounts, Reports: w.Reports, Limits: app.DefaultLimits(), Roles: app.Roles{Worker: true}})
+	return s.role(app.Config{Base: w.Base, External: w.External, Delivery: w.Delivery, Receipts: w.Receipts, Intake: w.Key.intake(), Accounts: w.Accounts, Reports: w.Reports, Limits: app.DefaultLimits(), Roles: app.Roles{Worker: true}})
 }
 
 // Run executes `usher console`.

@@ -153,12 +153,17 @@ func (c statusCmd) user(s *session, cl *app.Client, p event.Person) error {
 		status = top.Status
 	}
 	out := struct {
-		UserID   string       `json:"user_id"`
-		Status   event.Status `json:"status"`
-		Person   event.Person `json:"person"`
-		Timeline []event.Fact `json:"timeline"`
-	}{c.What, status, p, facts}
-	return c.print(s, out, fmt.Sprintf("%s: %s (inbox %s)\n%s", c.What, status, p.Source, timeline(facts)))
+		UserID   string          `json:"user_id"`
+		Status   event.Status    `json:"status"`
+		Person   event.Person    `json:"person"`
+		Messages []event.Message `json:"messages,omitempty"`
+		Timeline []event.Fact    `json:"timeline"`
+	}{c.What, status, p, p.Messages(), facts}
+	var messages strings.Builder
+	for _, m := range out.Messages {
+		messages.WriteString(m.Timeline())
+	}
+	return c.print(s, out, fmt.Sprintf("%s: %s (inbox %s)\n%s%s", c.What, status, p.Source, messages.String(), timeline(facts)))
 }
 
 func timeline(facts []event.Fact) string {

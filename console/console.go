@@ -23,6 +23,9 @@ type Config struct {
 	JetStream jetstream.JetStream
 	DB        string // file of the read model
 
+	// Ledger has what became of each message; nil: pages do not show it.
+	Ledger Ledger
+
 	// Password of the account; "" makes one at the first start, which is handed
 	// to PrintPassword once.
 	Password      string
@@ -40,6 +43,11 @@ type Config struct {
 	Metrics *metrics.Console
 	Tracer  tracing.Tracer
 	Log     *slog.Logger
+}
+
+// Ledger reads the record of a person.
+type Ledger interface {
+	Get(ctx context.Context, userID string) (p event.Person, ok bool, err error)
 }
 
 // Console is the console role.

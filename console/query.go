@@ -30,6 +30,8 @@ type User struct {
 	Line       int               `json:"line,omitempty"`
 	Generation int               `json:"generation"`
 	Timeline   []Entry           `json:"timeline,omitempty"`
+
+	Messages []event.Message `json:"messages,omitempty"` // what the ledger says of them
 }
 
 // Entry is a fact of a user's timeline, with the reason of the decision that it

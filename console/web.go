@@ -188,7 +188,9 @@ func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
 		k.fail(w, r, err)
 		return
 	}
+	messages, away := k.messages(r.Context(), u.UserID)
 	d := map[string]any{
+		"Messages": messages, "Away": away,
 		"Title": "User " + u.UserID, "User": u, "EventID": newEventID(), "Message": k.sessions.PopString(r.Context(), "message"),
 		"Open": !u.Status.Final() && u.Status != event.StatusApproved && u.Status != event.StatusActive,
 	}
@@ -196,6 +198,22 @@ func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
 		d["NextUser"] = next
 	}
 	k.show(w, r, http.StatusOK, "user", d)
+}
+
+// messages are what the ledger says of a user's messages. While it is away the
+// rest of the page is as true as ever.
+func (k *Console) messages(ctx context.Context, userID string) (m []event.Message, away string) {
+	if k.Ledger == nil {
+		return nil, ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	p, _, err := k.Ledger.Get(ctx, userID)
+	if err != nil {
+		k.Log.Warn("the ledger cannot be read", "error", err)
+		return nil, "What became of the messages cannot be read now; try again in a moment."
+	}
+	return p.Messages(), ""
 }
 
 // decisionForm decides, and shows the user again with what became of it.
@@ -322,6 +340,7 @@ func (k *Console) api() http.Handler {
 			k.refuse(w, err)
 			return
 		}
+		u.Messages, _ = k.messages(r.Context(), u.UserID)
 		answer(w, http.StatusOK, u)
 	})
 	mux.HandleFunc("GET /api/v1/imports", func(w http.ResponseWriter, r *http.Request) {

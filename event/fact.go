@@ -17,6 +17,8 @@ const (
 	FactActivated   = "activated"
 	FactDeactivated = "deactivated"
 	FactSent        = "sent"
+	FactDelivered   = "delivered" // the provider says that it arrived
+	FactBounced     = "bounced"   // the provider took it and says that it will not arrive
 	FactFailed      = "failed"
 	FactWelcomed    = "welcomed"
 	FactWithdrawn   = "withdrawn"

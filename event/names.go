@@ -14,6 +14,8 @@ const (
 	BucketConsole = "CONSOLE"
 	BucketReports = "REPORTS"
 
+	BucketDelivery = "DELIVERY"
+
 	ConsumerUsers         = "bridge-users"
 	ConsumerVerifications = "bridge-verifications"
 )

@@ -105,6 +105,8 @@ type SendState string
 const (
 	SendSubmitting SendState = "submitting" // about to be handed over
 	SendAccepted   SendState = "accepted"   // the provider took it
+	SendDelivered  SendState = "delivered"  // it took it, and says that it arrived
+	SendBounced    SendState = "bounced"    // it took it, and says that it will not arrive
 	SendFailed     SendState = "failed"     // it surely did not go out and will not
 	SendUnknown    SendState = "unknown"    // handed over, no answer: it may have gone out
 )
@@ -122,8 +124,50 @@ type Send struct {
 	Locale     string    `json:"locale,omitempty"`
 	Provider   string    `json:"provider,omitempty"`
 	ProviderID string    `json:"provider_id,omitempty"`
-	Reason     string    `json:"reason,omitempty"` // of failed and unknown; bounded set
+	Reason     string    `json:"reason,omitempty"` // of failed, unknown and bounced; bounded set
+	Code       string    `json:"code,omitempty"`   // of bounced: the provider's code
 	At         time.Time `json:"at"`               // of the last change
+	Tries      []Try     `json:"tries,omitempty"`  // the last MaxTries that did not end accepted
+}
+
+// Try is one attempt that did not end with an acceptance.
+type Try struct {
+	At       time.Time  `json:"at"`
+	Provider string     `json:"provider,omitempty"`
+	Result   string     `json:"result"`         // retry, failed or unknown
+	Reason   string     `json:"reason"`         // bounded set
+	Code     string     `json:"code,omitempty"` // the provider's code, never its text
+	Next     *time.Time `json:"next,omitempty"` // when it is tried again
+}
+
+// MaxTries is how many tries an entry remembers.
+const MaxTries = 8
+
+// Note adds a try to what the entry remembers.
+func (s *Send) Note(t Try) {
+	if n := len(s.Tries); n > 0 && s.Tries[n-1].At.Equal(t.At) { // a write of it arrived after all
+		return
+	}
+	s.Tries = append(slices.Clone(s.Tries), t)
+	s.Tries = s.Tries[max(0, len(s.Tries)-MaxTries):]
+}
+
+// Taken reports whether the provider has taken the message, whatever it said
+// later.
+func (s Send) Taken() bool {
+	return s.State == SendAccepted || s.State == SendDelivered || s.State == SendBounced
+}
+
+// Receive moves the entry by what a provider said later, and reports whether it
+// did. It only moves forward, so receipts may come twice and in any order; a
+// message that was refused and is said to have arrived has arrived.
+func (s *Send) Receive(r Receipt) bool {
+	forward := r.State == SendDelivered && s.State != SendDelivered && s.State != SendBounced ||
+		r.State == SendBounced && (s.Taken() || s.State == SendUnknown || s.State == SendSubmitting) && s.State != SendBounced
+	if forward {
+		s.State, s.Reason, s.Code, s.At = r.State, r.Reason, r.Code, r.At
+	}
+	return forward
 }
 
 // SendKey is the ledger's key of a message: the same one each time it is tried.

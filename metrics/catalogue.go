@@ -53,7 +53,7 @@ func ours() []Metric {
 		eventsPublished, stageSeconds, retriesTotal,
 		bridgeMessages, consumerPending, consumerLag, purgedTotal, intakeLatency, breakerOpen,
 		eventsTotal, finishedTotal, verificationWait, welcomeLatency,
-		notifyAttempts, notifyMessages, notifyCopies, notifyPaused, smsSegments, accountAttempts,
+		notifyAttempts, notifyMessages, notifyCopies, notifyPaused, smsSegments, notifyReceipts, notifySuppressed, accountAttempts,
 		lost, reconciledRecords, reconciledLast,
 		people, peopleOldest, deadLetters, deadLettersOldest,
 		auditFailures,

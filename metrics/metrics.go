@@ -136,6 +136,9 @@ type Worker struct {
 	Paused   *prometheus.GaugeVec   // channel, provider, reason
 	Segments *prometheus.CounterVec // provider, encoding
 
+	Receipts   *prometheus.CounterVec // channel, result
+	Suppressed *prometheus.CounterVec // channel, reason
+
 	AccountAttempts *prometheus.CounterVec // target, step, result, reason
 }
 
@@ -152,6 +155,8 @@ func NewWorker(reg prometheus.Registerer, shared *Shared) *Worker {
 		Copies:         later(notifyCopies).CounterVec(reg),
 		Paused:         later(notifyPaused).GaugeVec(reg),
 		Segments:       later(smsSegments).CounterVec(reg),
+		Receipts:       notifyReceipts.CounterVec(reg),
+		Suppressed:     notifySuppressed.CounterVec(reg),
 
 		AccountAttempts: accountAttempts.CounterVec(reg),
 	}

@@ -185,6 +185,16 @@ var (
 		Help:   "Messages that came to an end, by outcome; unknown is held for a person.",
 		Labels: []Label{labelChannel, labelProvider, {Name: "outcome", Values: []string{"accepted", "failed", "unknown"}}},
 	}
+	notifyReceipts = Metric{
+		Name: "usher_notify_receipts_total", Kind: Counter, Unit: "receipts", Role: "worker",
+		Help:   "What providers said later of messages that they took, by what became of it; forged and malformed ones are refused.",
+		Labels: []Label{labelChannel, {Name: "result", Values: []string{"applied", "known", "unmatched", "ignored", "malformed", "forged"}}},
+	}
+	notifySuppressed = Metric{
+		Name: "usher_notify_suppressed_total", Kind: Counter, Unit: "addresses", Role: "worker",
+		Help:   "Addresses that were put on the suppression list because a provider said that they are no good.",
+		Labels: []Label{labelChannel, {Name: "reason", Values: []string{"recipient_invalid", "recipient_blocked"}}},
+	}
 	notifyCopies = Metric{
 		Name: "usher_notify_copies_total", Kind: Counter, Unit: "messages", Role: "worker",
 		Help:   "Messages sent again because nobody could tell whether the first try went out: the user may have two.",

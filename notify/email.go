@@ -161,13 +161,13 @@ func (t *smtpTransport) close()           { t.pool.close() }
 func (t *smtpTransport) deliver(ctx context.Context, m message, commit func() error) (string, error) {
 	rcpt, utf8, err := envelopeAddress(m.to)
 	if err != nil {
-		return "", &failure{reason: ReasonRecipient, class: permanent, err: err}
+		return "", &failure{reason: ReasonRecipient, class: permanent, ours: true, err: err}
 	}
 	body, err := t.build(m)
 	if err != nil {
 		return "", &failure{reason: ReasonRender, class: permanent, err: err}
 	}
-	e := envelope{rcpt, utf8, body}
+	e := envelope{cmp.Or(m.from, t.from.Address), rcpt, utf8, body}
 	c, kept, err := t.pool.get(ctx)
 	if err != nil {
 		return "", err
@@ -193,6 +193,7 @@ func surelyStale(err error) bool {
 
 // envelope is a message as it is handed over.
 type envelope struct {
+	from string
 	rcpt string
 	utf8 bool // the part before the @ needs SMTPUTF8
 	body []byte
@@ -211,9 +212,9 @@ func (t *smtpTransport) hand(ctx context.Context, c *conn, e envelope, commit fu
 	}
 	if takes, _ := c.Extension("SMTPUTF8"); e.utf8 && !takes {
 		usable = true
-		return "", &failure{reason: ReasonRecipient, class: permanent, err: errors.New("the SMTP server does not take addresses with letters beyond ASCII (SMTPUTF8)")}
+		return "", &failure{reason: ReasonRecipient, class: permanent, ours: true, err: errors.New("the SMTP server does not take addresses with letters beyond ASCII (SMTPUTF8)")}
 	}
-	if err := c.Mail(t.from.Address, &smtp.MailOptions{UTF8: e.utf8, Size: int64(len(e.body))}); err != nil {
+	if err := c.Mail(e.from, &smtp.MailOptions{UTF8: e.utf8, Size: int64(len(e.body))}); err != nil {
 		return "", refused(phaseMail, err)
 	}
 	if err := c.Rcpt(e.rcpt, nil); err != nil {

@@ -26,12 +26,15 @@ const (
 	ReasonUnknown     = "unknown_outcome"
 	ReasonRender      = "render_error"
 	ReasonNotAllowed  = "not_allowed" // the allow-list does not have the recipient
+	ReasonSuppressed  = "suppressed"  // the suppression list has it
+	ReasonUndelivered = "undelivered" // of receipts: taken, and not delivered
+	ReasonExpired     = "expired"     // tried for as long as it may be
 )
 
 // Reasons lists the bounded set.
 var Reasons = []string{
 	ReasonRecipient, ReasonBlocked, ReasonMailboxFull, ReasonContent, ReasonSender,
-	ReasonConfig, ReasonRateLimited, ReasonTransient, ReasonUnknown, ReasonRender, ReasonNotAllowed,
+	ReasonConfig, ReasonRateLimited, ReasonTransient, ReasonUnknown, ReasonRender, ReasonNotAllowed, ReasonSuppressed, ReasonUndelivered, ReasonExpired,
 }
 
 type class int
@@ -60,6 +63,9 @@ var classes = map[string]struct {
 	ReasonUnknown:     {class: unknown},
 	ReasonRender:      {class: permanent},
 	ReasonNotAllowed:  {class: permanent},
+	ReasonSuppressed:  {class: permanent},
+	ReasonUndelivered: {class: permanent},
+	ReasonExpired:     {class: permanent},
 }
 
 // failure is why a provider did not take a message. err holds a code or a
@@ -71,6 +77,7 @@ type failure struct {
 	blames bool          // the provider's trouble: every other message would meet it too
 	soft   bool          // perhaps this message's alone after all: only several in a row blame the provider
 	closed bool          // the connection is of no more use
+	ours   bool          // usher's own word: no provider has seen the message
 	err    error
 }
 

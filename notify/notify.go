@@ -43,6 +43,8 @@ type Request struct {
 
 	Decided time.Time // the date of the message, however often it is tried
 
+	RetryIn time.Duration // when the caller will try again, unless told otherwise; 0 when it does not know
+
 	Canary bool // nobody reads it, so no figure counts it
 
 	Content *Content // of an e-mail that is no template's; nil: the template's
@@ -65,11 +67,18 @@ const MaxCopies = 3
 type Config struct {
 	Ledger    Ledger
 	Providers Providers
-	Templates fs.FS         // nil: the ones that come with usher
-	OnUnknown string        // Resend (default) or Hold; a template may say Hold for itself
-	Allowed   []string      // if any, who may get messages: see recipients
-	MaxPause  time.Duration // the longest pause that an error asks for, or that a provider gets; default 1 h
-	Grace     time.Duration // how long a message that is being handed over is waited for after a stop; default 8 s
+	Templates fs.FS  // nil: the ones that come with usher
+	OnUnknown string // Resend (default) or Hold; a template may say Hold for itself
+	// What is kept beside the ledger: the addresses that get nothing, by hashes of
+	// Keys, and where receipts belong. Nil: no list, no receipts.
+	Suppressions Suppressions
+	Keys         Keys
+	Receipts     *Receipts
+	ReturnPath   string // where bounces of e-mail go, "": to the sender
+
+	Allowed  []string      // if any, who may get messages: see recipients
+	MaxPause time.Duration // the longest pause that an error asks for, or that a provider gets; default 1 h
+	Grace    time.Duration // how long a message that is being handed over is waited for after a stop; default 8 s
 
 	Metrics *metrics.Worker
 	Log     *slog.Logger
@@ -102,6 +111,7 @@ type transport interface {
 // message is rendered and addressed.
 type message struct {
 	to, name  string
+	from      string // where bounces go, "": to the sender
 	messageID string
 	date      time.Time
 	locale    string
@@ -213,7 +223,8 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 		first = providers[i]
 	}
 	switch found.State {
-	case event.SendAccepted:
+	case event.SendAccepted, event.SendDelivered, event.SendBounced:
+		s.referTaken(ctx, r, found)
 		return found, nil
 	case event.SendFailed:
 		return found, event.Permanent(fmt.Errorf("the message failed before: %s", found.Reason))
@@ -229,6 +240,16 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 	}
 	if !s.allowed.has(m.to) {
 		return s.record(ctx, r, first, a, failureOf(ReasonNotAllowed, errors.New("the allow-list of this system does not have the recipient")))
+	}
+	f, err := s.suppressed(ctx, r, m.to)
+	if err != nil {
+		return found, err
+	}
+	if f != nil {
+		return s.record(ctx, r, first, a, f)
+	}
+	if err := s.refer(ctx, r, &m); err != nil {
+		return found, err
 	}
 	s.Fault.At("notify.rendered")
 	return s.offer(ctx, r, m, a)
@@ -315,6 +336,7 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 				s.metrics(r).Segments.WithLabelValues(p.name, seg.Encoding()).Add(float64(seg.Count))
 			}
 			s.Fault.At("notify.accepted")
+			s.referTaken(ctx, r, sent)
 		}
 		return sent, nil, err
 	}
@@ -327,6 +349,7 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 		return a.found, nil, err // commit's own
 	}
 	entry, err := s.record(ctx, r, p, *a, f)
+	s.suppress(ctx, r, m.to, f)
 	return entry, f, err
 }
 
@@ -369,7 +392,7 @@ func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt)
 	}
 	written, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
 		switch {
-		case e.State == event.SendAccepted:
+		case e.Taken():
 			return errAccepted
 		case e.Token == a.token: // an earlier write of ours arrived after all
 			return nil
@@ -380,9 +403,9 @@ func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt)
 		if e.State == event.SendSubmitting || e.State == event.SendUnknown {
 			copies++
 		}
-		attempts := e.Attempts
+		attempts, tries := e.Attempts, e.Tries
 		*e = a.pinned
-		e.State, e.Token, e.Attempts, e.Copies, e.Reason, e.At = event.SendSubmitting, a.token, attempts+1, copies, "", now()
+		e.State, e.Token, e.Attempts, e.Copies, e.Tries, e.Reason, e.At = event.SendSubmitting, a.token, attempts+1, copies, tries, "", now()
 		e.Provider = p.name
 		return nil
 	})
@@ -414,34 +437,40 @@ func (s *Sender) accept(ctx context.Context, r Request, p *provider, a attempt, 
 // record writes why a try failed and returns the error that says what to do.
 func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, f *failure) (event.Send, error) {
 	result, outcome := "retry", "" // of this try, and of the message when it comes to an end
-	entry, err := a.found, error(nil)
+	state, reason := event.SendState(""), f.reason
 	doubtful := a.found.Copies > 0 || a.found.State == event.SendSubmitting || a.found.State == event.SendUnknown
 	switch {
 	case f.class == unknown:
-		result = "unknown"
+		result, state = "unknown", event.SendUnknown
 		if s.onUnknown(r) == Hold {
 			outcome = "unknown"
 		}
-		entry, err = s.write(ctx, r, a, func(e *event.Send) {
-			e.State, e.Provider, e.Reason, e.At = event.SendUnknown, p.name, f.reason, now()
-		})
 	case f.class == permanent && doubtful:
 		// This try failed for good, but an earlier one may have gone out.
-		result, outcome = "failed", "unknown"
-		entry, err = s.write(ctx, r, a, func(e *event.Send) {
-			e.State, e.Provider, e.Reason, e.At = event.SendUnknown, p.name, ReasonUnknown, now()
-		})
+		result, outcome, state, reason = "failed", "unknown", event.SendUnknown, ReasonUnknown
 	case f.class == permanent:
-		result, outcome = "failed", "failed"
-		entry, err = s.write(ctx, r, a, func(e *event.Send) {
-			e.State, e.Provider, e.Reason, e.At = event.SendFailed, p.name, f.reason, now()
-		})
-	case a.committed: // surely not taken: free for another try
-		entry, err = s.write(ctx, r, a, func(e *event.Send) { e.State, e.Token, e.Reason, e.At = "", "", f.reason, now() })
+		result, outcome, state = "failed", "failed", event.SendFailed
 	}
+	try := event.Try{At: now(), Provider: p.name, Result: result, Reason: f.reason, Code: f.err.Error()}
+	if wait := max(r.RetryIn, min(f.pause, s.MaxPause)); outcome == "" && wait > 0 {
+		next := try.At.Add(wait)
+		try.Next = &next
+	}
+	entry, err := s.write(ctx, r, a, func(e *event.Send) {
+		e.Note(try)
+		switch {
+		case state != "":
+			e.State, e.Provider, e.Reason, e.At = state, p.name, reason, try.At
+		case a.committed: // surely not taken: free for another try
+			e.State, e.Token, e.Reason, e.At = "", "", f.reason, try.At
+		}
+	})
 	s.metrics(r).Attempts.WithLabelValues(r.Channel, p.name, result, f.reason).Inc()
 	if err != nil {
 		return entry, fmt.Errorf("the ledger cannot be written after %s: %w", f.reason, err)
+	}
+	if entry.Taken() {
+		return entry, nil // its receipt was faster than its answer
 	}
 	if outcome != "" {
 		s.metrics(r).Messages.WithLabelValues(r.Channel, p.name, outcome).Inc()
@@ -471,7 +500,7 @@ func (s *Sender) hold(ctx context.Context, r Request, p *provider) (event.Send, 
 	if err != nil {
 		return entry, err
 	}
-	if entry.State == event.SendAccepted {
+	if entry.Taken() {
 		return entry, nil
 	}
 	s.metrics(r).Messages.WithLabelValues(r.Channel, p.name, "unknown").Inc()
@@ -498,7 +527,11 @@ func (s *Sender) write(ctx context.Context, r Request, a attempt, change func(*e
 			case !a.committed && e.State == "" && e.MessageID == "":
 				*e = a.pinned
 			}
+			before := *e
 			change(e)
+			if before.State == event.SendDelivered || before.State == event.SendBounced { // a receipt was faster, and knows more
+				e.State, e.Reason, e.Code, e.At = before.State, before.Reason, before.Code, before.At
+			}
 			return nil
 		})
 		if err == nil || event.IsPermanent(err) {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/mail"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -42,7 +43,7 @@ func (m *memory) UpdateSend(_ context.Context, userID, key string, change func(*
 	if err := change(&s); err != nil {
 		return s, err
 	}
-	if s == before {
+	if reflect.DeepEqual(s, before) {
 		return s, nil
 	}
 	if m.fail != nil {
@@ -65,6 +66,7 @@ type smtpServer struct {
 	got   [][]byte
 	conns int
 	verbs []string // of all connections
+	from  string   // of the last MAIL
 	dots  chan struct{}
 	then  script // from the second message of a connection on; nil: as before
 }
@@ -122,6 +124,9 @@ func (s *smtpServer) talk(conn net.Conn, script script, done <-chan struct{}) {
 		verb, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(line)), " ")
 		s.mu.Lock()
 		s.verbs = append(s.verbs, verb)
+		if _, from, ok := strings.Cut(line, "FROM:<"); ok {
+			s.from, _, _ = strings.Cut(from, ">")
+		}
 		s.mu.Unlock()
 		switch verb {
 		case "EHLO":
@@ -168,6 +173,12 @@ func (s *smtpServer) talk(conn net.Conn, script script, done <-chan struct{}) {
 			}
 		}
 	}
+}
+
+func (s *smtpServer) sender() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.from
 }
 
 func (s *smtpServer) messages() [][]byte {

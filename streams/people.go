@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -118,7 +119,7 @@ func (p *People) UpdateSend(ctx context.Context, userID, key string, change func
 			send = s
 			return err
 		}
-		if s == (event.Send{}) {
+		if reflect.ValueOf(s).IsZero() {
 			return nil
 		}
 		if person.Sends == nil {

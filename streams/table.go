@@ -39,10 +39,10 @@ type row struct {
 }
 
 // Count is how many streams there are.
-const Count = 8
+const Count = 9
 
-// table lists the streams. The shares add up to all of MaxBytes, but for REPORTS,
-// which came later and takes half of what is left beside it.
+// table lists the streams. The shares add up to all of MaxBytes, but for REPORTS
+// and DELIVERY, which came later and take what is left beside it, half each.
 func table(o Options) []row {
 	rows := []row{
 		{10, jetstream.StreamConfig{
@@ -71,6 +71,7 @@ func table(o Options) []row {
 		{1, bucket(event.BucketPeople)},
 		{1, bucket(event.BucketConsole)},
 		{0, reports()},
+		{0, delivery()},
 	}
 	for i := range rows {
 		c := &rows[i].cfg
@@ -82,6 +83,12 @@ func table(o Options) []row {
 		}
 	}
 	return rows
+}
+
+func delivery() jetstream.StreamConfig {
+	c := bucket(event.BucketDelivery)
+	c.AllowMsgTTL = true // what receipts refer to is forgotten in time
+	return c
 }
 
 func reports() jetstream.StreamConfig {
@@ -131,6 +138,18 @@ func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 		problems = append(problems, check(r.cfg, got))
 	}
 	return errors.Join(problems...)
+}
+
+// CheckKey reports whether a key with this fingerprint is the one that these
+// servers were filled with.
+func CheckKey(ctx context.Context, js jetstream.JetStream, fingerprint string) error {
+	s, err := js.Stream(ctx, event.StreamUsers)
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", event.StreamUsers, err)
+	}
+	want := s.CachedInfo().Config
+	want.Metadata = map[string]string{metaKey: fingerprint}
+	return check(want, s.CachedInfo().Config)
 }
 
 func check(want, got jetstream.StreamConfig) error {

@@ -144,6 +144,9 @@ func delivery() Board {
 			{Kind: TimeSeries, Title: "Time of a message", Unit: "s", Width: 12, About: "From rendering to the provider's acceptance, with the ledger; 0 while nothing is sent.", Queries: []Query{
 				{quantile(0.5, "usher_stage_seconds", `{stage=~"email|sms"}`, "stage"), "{{stage}} median"}, {quantile(0.99, "usher_stage_seconds", `{stage=~"email|sms"}`, "stage"), "{{stage}} 99 %"},
 			}},
+			{Kind: TimeSeries, Title: "Receipts", Unit: "short", Width: 12, About: "What providers said later of messages that they took, and addresses suppressed because of it or of a refusal, in the shown interval.", Queries: []Query{
+				{`sum by (channel, result) (increase(usher_notify_receipts_total` + window + "))", "{{channel}} {{result}}"}, {"sum by (channel) (increase(usher_notify_suppressed_total" + window + "))", "{{channel}} suppressed"},
+			}},
 			{Kind: TimeSeries, Title: "Copies and unknown outcomes", Unit: "short", Width: 12, About: "Attempts without an answer, and messages sent again because of that, in the shown interval.", Queries: []Query{
 				{`sum by (channel) (increase(usher_notify_attempts_total{result="unknown"}` + window + "))", "{{channel}} unknown"}, {"sum by (channel) (increase(usher_notify_copies_total" + window + "))", "{{channel}} copies"},
 			}},

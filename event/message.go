@@ -1,0 +1,120 @@
+package event
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Message is one entry of the send ledger with what its key says.
+type Message struct {
+	Generation int    `json:"generation"`
+	Purpose    string `json:"purpose"`
+	Channel    string `json:"channel"`
+	Ordinal    int    `json:"ordinal"` // 1, and one more each time an operator asks for it again
+	Send
+}
+
+// Messages lists what the ledger holds about a person, the oldest first.
+func (p Person) Messages() []Message {
+	var out []Message
+	for key, s := range p.Sends {
+		part := strings.Split(key, ".")
+		if len(part) != 4 {
+			continue
+		}
+		g, _ := strconv.Atoi(part[0]) // keys are made by SendKey
+		n, _ := strconv.Atoi(part[3])
+		out = append(out, Message{g, part[1], part[2], n, s})
+	}
+	slices.SortFunc(out, func(a, b Message) int {
+		return cmp.Or(cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Channel, b.Channel))
+	})
+	return out
+}
+
+// Says tells in words how far the message has come.
+func (m Message) Says() string {
+	by := ""
+	if m.Provider != "" {
+		by = " by " + m.Provider
+	}
+	switch m.State {
+	case SendSubmitting:
+		return "being handed over"
+	case SendAccepted:
+		return "accepted" + by + "; whether it arrived is not known"
+	case SendDelivered:
+		return "delivered, says " + cmp.Or(m.Provider, "the provider")
+	case SendBounced:
+		return "bounced: " + Explain(m.Reason)
+	case SendFailed:
+		return "not sent: " + Explain(m.Reason)
+	case SendUnknown:
+		if n := len(m.Tries); n > 0 && m.Tries[n-1].Next != nil {
+			return "handed over without an answer; it is tried again, at the risk of a copy"
+		}
+		return "nobody can tell whether it went out; decide with usher resend"
+	}
+	return "not sent yet; it is tried again"
+}
+
+// Says tells in words what came of a try.
+func (t Try) Says() string {
+	s := Explain(t.Reason)
+	if t.Code != "" && !strings.Contains(s, t.Code) {
+		s += " (" + t.Code + ")"
+	}
+	return s
+}
+
+// Timeline is the message as lines of text: how it stands, and each try that is
+// remembered.
+func (m Message) Timeline() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "  %s: %s\n", m.Channel, m.Says())
+	for _, t := range m.Tries {
+		fmt.Fprintf(&b, "    %s  %s %s: %s", t.At.Local().Format(time.DateTime), t.Provider, t.Reason, t.Says())
+		if t.Next != nil {
+			fmt.Fprintf(&b, ", next try %s", t.Next.Local().Format(time.TimeOnly))
+		}
+		b.WriteByte('\n')
+	}
+	if m.Copies > 0 {
+		fmt.Fprintf(&b, "    sent again %d times after an unknown outcome: there may be as many copies\n", m.Copies)
+	}
+	return b.String()
+}
+
+// DeliveryReasons is the one vocabulary of why a message was not accepted, or
+// bounced: in the ledger, in facts, as a metric label, on pages. docs/delivery.md
+// says what to do about each.
+var DeliveryReasons = []struct{ Name, Meaning string }{
+	{"recipient_invalid", "there is no such address or number"},
+	{"recipient_blocked", "the person has refused messages"},
+	{"mailbox_full", "the mailbox is full"},
+	{"content_rejected", "the provider refuses what the message says, or its policy does"},
+	{"sender_rejected", "the provider refuses the sender"},
+	{"config", "credentials, TLS or credit at the provider are wrong"},
+	{"rate_limited", "the provider asks for fewer messages"},
+	{"transient", "the provider is away or asks to try later"},
+	{"unknown_outcome", "it was handed over and no answer came"},
+	{"render_error", "the template fails for this person"},
+	{"not_allowed", "the allow-list of this system does not have the recipient"},
+	{"suppressed", "the address is on the suppression list"},
+	{"undelivered", "the provider took it and could not deliver it"},
+	{"expired", "it was tried for as long as it may be"},
+}
+
+// Explain says what a reason means.
+func Explain(reason string) string {
+	for _, r := range DeliveryReasons {
+		if r.Name == reason {
+			return r.Meaning
+		}
+	}
+	return reason
+}

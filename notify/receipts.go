@@ -1,0 +1,217 @@
+package notify
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"usher/event"
+	"usher/metrics"
+)
+
+// References says which message a receipt is about. It keeps receipts that come
+// before their message is known, or that never fit one.
+type References interface {
+	Refer(ctx context.Context, id string, r event.Reference) error
+	Referred(ctx context.Context, id string) (r event.Reference, ok bool, err error)
+	KeepEarly(ctx context.Context, r event.Receipt) (kept bool, err error)
+	Early(ctx context.Context, id string) ([]event.Receipt, error)
+}
+
+// Facts publishes facts; the same one again is a success.
+type Facts interface {
+	Fact(ctx context.Context, f event.Fact) (stored bool, err error)
+}
+
+// Receipts takes what providers say later of messages that they took, and writes
+// it into the ledger. A receipt may come twice, late, in any order and before the
+// ledger says that the message was accepted; an entry only moves forward:
+// accepted (or unknown), delivered, bounced.
+type Receipts struct {
+	Ledger       Ledger
+	References   References
+	Suppressions Suppressions
+	Facts        Facts
+	Metrics      *metrics.Worker
+	Log          *slog.Logger
+}
+
+// What became of a receipt: the label of its metric.
+const (
+	receiptApplied   = "applied"
+	receiptKnown     = "known"     // the ledger says so already, or more
+	receiptUnmatched = "unmatched" // no message is known by this id; it is kept
+	receiptIgnored   = "ignored"   // says nothing final
+	receiptMalformed = "malformed"
+	receiptForged    = "forged" // not signed as it must be
+)
+
+// ReceiptResults lists what may become of a receipt.
+var ReceiptResults = []string{receiptApplied, receiptKnown, receiptUnmatched, receiptIgnored, receiptMalformed, receiptForged}
+
+// count tells what became of a receipt of a channel.
+func (r *Receipts) count(channel, result string) {
+	r.Metrics.Receipts.WithLabelValues(channel, result).Inc()
+}
+
+// take applies a receipt of a channel. An error is the store's, and worth another
+// delivery of the same receipt.
+func (r *Receipts) take(ctx context.Context, channel string, receipt event.Receipt) error {
+	ref, ok, err := r.References.Referred(ctx, receipt.ID)
+	if err != nil {
+		return err
+	}
+	if ok && ref.Channel == channel {
+		return r.apply(ctx, ref, receipt)
+	}
+	kept, err := r.References.KeepEarly(ctx, receipt)
+	if err != nil {
+		return err
+	}
+	if kept {
+		r.count(channel, receiptUnmatched)
+	}
+	// The message may have become known between the two.
+	if ref, ok, err = r.References.Referred(ctx, receipt.ID); err != nil || !ok || ref.Channel != channel {
+		return err
+	}
+	return r.apply(ctx, ref, receipt)
+}
+
+// apply moves the ledger's entry, tells it, and suppresses the address of a hard
+// bounce.
+func (r *Receipts) apply(ctx context.Context, ref event.Reference, receipt event.Receipt) error {
+	result := receiptKnown
+	entry, err := r.Ledger.UpdateSend(ctx, ref.UserID, ref.Key, func(e *event.Send) error {
+		result = receiptKnown
+		if !e.Receive(receipt) {
+			return nil
+		}
+		result = receiptApplied
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("write the receipt into the ledger: %w", err)
+	}
+	if entry.State != receipt.State {
+		r.count(ref.Channel, receiptKnown)
+		return nil
+	}
+	// Told also when the ledger had it: the process may have died in between, and
+	// the same fact again is one fact.
+	if hard[receipt.Reason] && receipt.State == event.SendBounced {
+		s := event.Suppression{Channel: ref.Channel, Reason: receipt.Reason, By: "receipt", At: now()}
+		added, err := r.Suppressions.Suppress(ctx, ref.Address, s)
+		if err != nil {
+			return err
+		}
+		if added {
+			r.Metrics.Suppressed.WithLabelValues(ref.Channel, receipt.Reason).Inc()
+		}
+	}
+	generation, _, _ := strings.Cut(ref.Key, ".")
+	g, _ := strconv.Atoi(generation) // a key of ours
+	f := event.Fact{
+		Kind: event.FactDelivered, UserID: ref.UserID, Generation: g, At: entry.At,
+		Channel: ref.Channel, Provider: entry.Provider, Reason: entry.Reason,
+	}
+	if receipt.State == event.SendBounced {
+		f.Kind = event.FactBounced
+	}
+	f.ID = event.FactID(f.UserID, g, 0, f.Kind, ref.Key)
+	if event.CheckUserID(f.UserID) == nil { // a report goes to nobody who is onboarded
+		if _, err := r.Facts.Fact(ctx, f); err != nil {
+			return err
+		}
+	}
+	r.count(ref.Channel, result)
+	if result == receiptApplied {
+		r.Log.Info("receipt", "channel", ref.Channel, "state", string(entry.State), "reason", entry.Reason)
+	}
+	return nil
+}
+
+// refer prepares a message of e-mail for its bounce: an address of its own to
+// which that goes, and what it is about. Before it is handed over, because a
+// bounce also tells what became of a message without an answer.
+func (s *Sender) refer(ctx context.Context, r Request, m *message) error {
+	if s.Receipts == nil || s.ReturnPath == "" || r.Channel != event.ChannelEmail || r.Canary {
+		return nil
+	}
+	m.from = returnPath(s.ReturnPath, m.ref(), s.Keys)
+	return s.Receipts.References.Refer(ctx, m.ref(), s.reference(r, m.to))
+}
+
+// referTaken makes a text message findable by the id that its provider gave it,
+// and applies what came before. It is not worth failing a message that is taken:
+// its receipts are kept as unmatched.
+func (s *Sender) referTaken(ctx context.Context, r Request, e event.Send) {
+	if s.Receipts == nil || e.ProviderID == "" || r.Channel != event.ChannelSMS || r.Canary {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := s.Receipts.refer(ctx, e.ProviderID, s.reference(r, r.Phone)); err != nil {
+		s.Log.Warn("receipts of a message will not find it", "channel", r.Channel, "provider", e.Provider, "error", err)
+	}
+}
+
+func (s *Sender) reference(r Request, to string) event.Reference {
+	return event.Reference{UserID: r.UserID, Key: r.key(), Channel: r.Channel, Address: s.Keys.Address(r.Channel, to)}
+}
+
+// refer makes a message findable by an id, and applies what came before.
+func (r *Receipts) refer(ctx context.Context, id string, ref event.Reference) error {
+	if err := r.References.Refer(ctx, id, ref); err != nil {
+		return err
+	}
+	early, err := r.References.Early(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, receipt := range early {
+		if err := r.apply(ctx, ref, receipt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receiptReason reads an enhanced status code of RFC 3463: why a message bounced.
+func receiptReason(status string) string {
+	class, rest, _ := strings.Cut(status, ".")
+	subject, detail, _ := strings.Cut(rest, ".")
+	switch {
+	case subject == "2" && detail == "2":
+		return ReasonMailboxFull
+	case class == "4":
+		return ReasonExpired // the queue gave up on a passing trouble
+	case subject == "1" && (detail == "7" || detail == "8"):
+		return ReasonSender
+	case subject == "1", subject == "2" && detail == "1":
+		return ReasonRecipient
+	case subject == "6", subject == "7":
+		return ReasonContent
+	}
+	return ReasonUndelivered
+}
+
+// twilioReasons are the error codes of Twilio's receipts. A phone that is away
+// (30003) or a carrier's unknown error says nothing about the number.
+var twilioReasons = map[string]string{
+	"21211": ReasonRecipient, "21614": ReasonRecipient, "30005": ReasonRecipient, "30006": ReasonRecipient,
+	"21610": ReasonBlocked, "30004": ReasonBlocked,
+	"30007": ReasonContent, "30034": ReasonSender,
+}
+
+// received returns now, or the time that a provider gives when it makes sense.
+func received(at time.Time) time.Time {
+	n := now()
+	if at.IsZero() || at.After(n) || at.Before(n.Add(-30*24*time.Hour)) {
+		return n
+	}
+	return at.UTC().Round(0)
+}
