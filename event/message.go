@@ -89,6 +89,9 @@ func (m Message) Timeline() string {
 	return b.String()
 }
 
+// ReasonExpired is the reason of what was tried for as long as it may be.
+const ReasonExpired = "expired"
+
 // DeliveryReasons is the one vocabulary of why a message was not accepted, or
 // bounced: in the ledger, in facts, as a metric label, on pages. docs/delivery.md
 // says what to do about each.
@@ -106,7 +109,7 @@ var DeliveryReasons = []struct{ Name, Meaning string }{
 	{"not_allowed", "the allow-list of this system does not have the recipient"},
 	{"suppressed", "the address is on the suppression list"},
 	{"undelivered", "the provider took it and could not deliver it"},
-	{"expired", "it was tried for as long as it may be"},
+	{ReasonExpired, "it was tried for as long as it may be"},
 }
 
 // Explain says what a reason means.

@@ -76,7 +76,7 @@ func (p *Person) Welcomes() map[string]Sent {
 			if !ok {
 				break
 			}
-			out[channel] = Sent{Ordinal: n, Accepted: out[channel].Accepted || s.State == SendAccepted}
+			out[channel] = Sent{Ordinal: n, Accepted: out[channel].Accepted || s.Taken() && s.State != SendBounced}
 		}
 	}
 	return out

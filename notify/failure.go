@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
+
+	"usher/event"
 )
 
 // Reasons why a message was not accepted: a bounded set for both channels, in
@@ -25,10 +27,10 @@ const (
 	ReasonTransient   = "transient"
 	ReasonUnknown     = "unknown_outcome"
 	ReasonRender      = "render_error"
-	ReasonNotAllowed  = "not_allowed" // the allow-list does not have the recipient
-	ReasonSuppressed  = "suppressed"  // the suppression list has it
-	ReasonUndelivered = "undelivered" // of receipts: taken, and not delivered
-	ReasonExpired     = "expired"     // tried for as long as it may be
+	ReasonNotAllowed  = "not_allowed"       // the allow-list does not have the recipient
+	ReasonSuppressed  = "suppressed"        // the suppression list has it
+	ReasonUndelivered = "undelivered"       // of receipts: taken, and not delivered
+	ReasonExpired     = event.ReasonExpired // tried for as long as it may be
 )
 
 // Reasons lists the bounded set.

@@ -163,5 +163,5 @@ func reasonOf(err error) string {
 		}
 		return "refused"
 	}
-	return "gave_up"
+	return event.ReasonExpired
 }

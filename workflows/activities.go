@@ -123,6 +123,8 @@ type Delivery struct {
 	Result     event.Fact `json:"result"`
 	Story      Story      `json:"story,omitzero"`
 
+	RetryIn time.Duration `json:"-"` // when Temporal tries again, unless told otherwise
+
 	End *LastMessage `json:"end,omitempty"` // to write when the message is the last
 }
 
@@ -297,6 +299,7 @@ func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err err
 	defer stop()
 	ctx, cancel := untilStop(ctx)
 	defer cancel()
+	d.RetryIn = retryIn(activity.GetInfo(ctx))
 	sent, err := a.Sender.Send(ctx, d)
 	if err != nil {
 		span.SetAttributes(tracing.Reason(sent.Reason))
@@ -316,6 +319,21 @@ func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err err
 	return result, err
 }
 
+// retryIn is the pause that the policy has before the try after this one.
+func retryIn(i activity.Info) time.Duration {
+	p := i.RetryPolicy
+	if p == nil {
+		return 0
+	}
+	d := float64(p.InitialInterval)
+	for range i.Attempt - 1 {
+		if d *= p.BackoffCoefficient; d >= float64(p.MaximumInterval) {
+			return p.MaximumInterval
+		}
+	}
+	return time.Duration(d)
+}
+
 // Finish writes the end of the generation into PEOPLE and tells it.
 func (a *Activities) Finish(ctx context.Context, e Ending) (err error) {
 	ctx, span := a.step(ctx, e.Story, activityFinish, e.UserID)
@@ -331,7 +349,7 @@ func (a *Activities) end(ctx context.Context, e Ending, after []string) (done bo
 	_, err = a.People.Update(ctx, e.UserID, func(p *event.Person) error {
 		done = true
 		for _, key := range after {
-			done = done && p.Sends[key].State == event.SendAccepted
+			done = done && p.Sends[key].Taken()
 		}
 		if done && p.Generation == e.Generation {
 			p.Status, p.Decided, p.N = e.Status, e.Decided, e.N
