@@ -70,6 +70,7 @@ func chaos(t *testing.T, policy string, users int) {
 	w := &workers{usher: servers, config: servers.config}
 	w.config.Roles, w.config.OnUnknown, w.config.MaxPause = app.Roles{Worker: true}, policy, time.Second
 	w.config.NATSURL, w.config.TemporalAddress, w.config.PayloadKeyFile = "nats://"+servers.addr.NATS, servers.addr.Temporal, servers.dir+"/payload.key"
+	w.config.IDKeyFile = servers.dir + "/id.key"
 	w.config.SMTPAddr, w.config.SMSURL = servers.addr.CatcherSMTP, "http://"+servers.addr.CatcherHTTP
 	w.start()
 	w.start()
