@@ -18,8 +18,8 @@ func TestSetup(t *testing.T) {
 		{key, 2, "--nats-url"},
 		{[]string{"--nats-url", url}, 1, "--id-key"},
 		{append([]string{"--nats-url", url, "--replicas", "0"}, key...), 1, "--replicas"},
-		{append([]string{"--nats-url", url, "--max-store", "64000000"}, key...), 0, "8 streams"},
-		{append([]string{"--nats-url", url, "--max-store", "64000000"}, key...), 0, "8 streams"},
+		{append([]string{"--nats-url", url, "--max-store", "64000000"}, key...), 0, "9 streams"},
+		{append([]string{"--nats-url", url, "--max-store", "64000000"}, key...), 0, "9 streams"},
 		{[]string{"--nats-url", url, "--id-key", "another key of this test, long"}, 1, "USHER_ID_KEY"},
 		{append([]string{"--nats-url", "nats://10.1.2.3:4222"}, key...), 1, "--nats-insecure"},
 	} {

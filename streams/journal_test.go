@@ -200,7 +200,7 @@ func TestReportsAreSentOnce(t *testing.T) {
 	}
 	const name, key = "=usher-digest-2026-11-24T09.00.00Z.abc", "0.digest.email.1"
 	read := func(s *event.Send) error { return nil }
-	if s, err := r.UpdateSend(t.Context(), name, key, read); err != nil || s != (event.Send{}) {
+	if s, err := r.UpdateSend(t.Context(), name, key, read); err != nil || s.State != "" {
 		t.Fatalf("%+v %v", s, err)
 	}
 	accept := func(s *event.Send) error { s.State, s.Attempts = event.SendAccepted, s.Attempts+1; return nil }

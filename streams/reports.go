@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -36,7 +37,7 @@ func (r *Reports) UpdateSend(ctx context.Context, report, key string, change fun
 			return s, err
 		}
 		before := s
-		if err := change(&s); err != nil || s == before {
+		if err := change(&s); err != nil || reflect.DeepEqual(s, before) {
 			return s, err
 		}
 		if err = r.Store(ctx, name, rev, s); err == nil {
