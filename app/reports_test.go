@@ -53,7 +53,7 @@ func newRegular(t *testing.T, settings Reports) (r *regular, people *streams.Peo
 	reg := prometheus.NewRegistry()
 	p := &process{Config: Config{Delivery: Delivery{MailFrom: "usher@usher.example", SMTPTLS: "none"}}, Env: Env{Log: log}, catcher: c, people: people, reports: store, figures: metrics.NewProcess(reg, "", "")}
 	p.addr.CatcherSMTP, p.addr.CatcherHTTP = c.SMTPAddr(), c.HTTPAddr()
-	sender, err := p.sender(metrics.NewWorker(reg, metrics.NewShared(reg, nil, nil)))
+	sender, err := p.sender(metrics.NewWorker(reg, metrics.NewShared(reg)), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,11 +28,15 @@ func (p *process) sender(m *metrics.Worker, list *streams.Delivery, receipts *no
 	if err != nil {
 		return nil, err
 	}
-	return notify.New(notify.Config{
+	c := notify.Config{
 		Ledger: ledgers{p.people, p.reports}, Providers: providers, Templates: templates, OnUnknown: p.OnUnknown, MaxPause: p.MaxPause, Allowed: p.AllowRecipients,
-		Suppressions: list, Keys: p.key, Receipts: receipts, ReturnPath: p.ReturnPath,
+		Keys: p.key, Receipts: receipts, ReturnPath: p.ReturnPath,
 		Metrics: m, Log: p.Log, Fault: p.Fault,
-	})
+	}
+	if list != nil { // a nil pointer in an interface is not nil
+		c.Suppressions = list
+	}
+	return notify.New(c)
 }
 
 // fs is the folder with templates, nil without one.
