@@ -141,7 +141,7 @@ func (f Forgetting) runs(ctx context.Context, c client.Client, userID string) ([
 	for {
 		r, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: "WorkflowId = '" + id + "'", NextPageToken: page})
 		if err != nil {
-			return nil, fmt.Errorf("Temporal cannot be asked: %w", err)
+			return nil, fmt.Errorf("the Temporal server cannot be asked: %w", err)
 		}
 		for _, e := range r.GetExecutions() {
 			runs = append(runs, e.GetExecution().GetRunId())
@@ -155,7 +155,7 @@ func (f Forgetting) runs(ctx context.Context, c client.Client, userID string) ([
 	switch {
 	case errors.As(err, &gone):
 	case err != nil:
-		return nil, fmt.Errorf("Temporal cannot be asked: %w", err)
+		return nil, fmt.Errorf("the Temporal server cannot be asked: %w", err)
 	case !slices.Contains(runs, d.GetWorkflowExecutionInfo().GetExecution().GetRunId()):
 		runs = append(runs, d.GetWorkflowExecutionInfo().GetExecution().GetRunId())
 	}
@@ -181,7 +181,7 @@ func (f Forgetting) deleteRuns(ctx context.Context, c client.Client, userID stri
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("Temporal still keeps %d runs; run this again later: %w", len(left), ctx.Err())
+			return fmt.Errorf("%d runs are still kept in Temporal, run this again later: %w", len(left), ctx.Err())
 		}
 	}
 }
