@@ -237,6 +237,11 @@ func endKind(s event.Status) string {
 // drain takes the signals that came while the end was written. The server does
 // not let a run complete that has not seen all of its signals.
 func (o *onboarding) drain(ctx workflow.Context) {
+	// One that came in this very task is in the listener's hands and in no channel:
+	// it goes first, because coroutines take their turns in the order of their start.
+	turn := workflow.NewChannel(ctx)
+	workflow.Go(ctx, func(workflow.Context) { turn.Close() })
+	turn.Receive(ctx, nil)
 	signals := o.signals(ctx)
 	for signals.HasPending() {
 		signals.Select(ctx)
