@@ -325,7 +325,9 @@ func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string,
 // is one. It answers it from PEOPLE when the onboarding is over.
 func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome string, err error) {
 	for range 3 {
-		// Of a decision, a running workflow knows all that PEOPLE could tell.
+		// Of a decision, a running workflow knows all that PEOPLE could tell, but for a
+		// list of verifiers that is newer than the run.
+		v.Checked = len(b.Verifiers) == 0
 		if len(b.Verifiers) > 0 || v.Order() {
 			person, ok, err := b.People.Get(ctx, v.UserID)
 			if err != nil {
@@ -337,8 +339,9 @@ func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome 
 			if ok && person.Status.Final() && v.Order() {
 				return "", errMoved
 			}
+			v.Checked = v.Checked || ok
 		}
-		err = b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v)
+		err := b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v)
 		if !errors.Is(err, ErrNoRun) {
 			return signalled, err
 		}

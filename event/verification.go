@@ -23,6 +23,10 @@ type Verification struct {
 	Stored   time.Time `json:"stored"`             // JetStream's clock
 	Seq      uint64    `json:"seq"`                // in VERIFICATIONS
 	Trace    string    `json:"trace,omitempty"`    // W3C traceparent
+
+	// Checked says that the bridge's list of verifiers, which may be newer than the
+	// run's, lets the source decide about this user.
+	Checked bool `json:"checked,omitempty"`
 }
 
 // VerificationBody is what a sender writes: the user by id, or by the address of

@@ -30,6 +30,7 @@ type onboarding struct {
 	held    []event.Verification // while parked, in order of arrival
 	refused []event.Verification // of sources that do not decide about this inbox
 	seen    map[event.Identity]bool
+	denied  map[event.Identity]bool // were in refused
 
 	made       bool            // an account may stand that usher made usable
 	activation workflow.Future // of the account, nil before
@@ -52,6 +53,7 @@ func newOnboarding(in event.Onboarding) *onboarding {
 		revision: in.Revision, trace: in.Trace,
 		status: event.StatusParked,
 		seen:   map[event.Identity]bool{},
+		denied: map[event.Identity]bool{},
 	}
 	var sent map[string]event.Sent
 	if in.User != nil {
@@ -116,9 +118,10 @@ func (o *onboarding) arrive(ctx workflow.Context, e event.UserEvent) {
 // there.
 func (o *onboarding) onVerification(ctx workflow.Context, v event.Verification) {
 	switch {
-	case o.seen[v.Identity]:
+	case o.seen[v.Identity] && !(v.Checked && o.denied[v.Identity]):
 		o.answer(ctx, event.AnswersVerification, event.FactDuplicate, event.EffectDuplicate, v.Identity)
 	case !o.arrived:
+		v.Checked = false // the list that the user brings decides
 		o.held = append(o.held, v)
 		if v.Identity != o.opened.Identity { // that one was reported by the bridge
 			o.answer(ctx, event.AnswersVerification, event.FactParked, "", v.Identity)
@@ -131,9 +134,11 @@ func (o *onboarding) onVerification(ctx workflow.Context, v event.Verification) 
 
 // take lets a verification have its effect.
 func (o *onboarding) take(ctx workflow.Context, v event.Verification) {
+	delete(o.denied, v.Identity)
 	switch {
-	case !o.verifiers.Allow(v.Source):
+	case !v.Checked && !o.verifiers.Allow(v.Source):
 		o.refused = append(o.refused, v)
+		o.denied[v.Identity] = true
 	case o.generation > 1 && v.Stored.Before(o.opened.Stored): // about an earlier generation
 		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, v.Identity)
 	case v.Verb == event.VerbWithdrawn && o.revision > 0:

@@ -178,6 +178,11 @@ func by(source string, v event.Verification) event.Verification {
 	return v
 }
 
+func checked(v event.Verification) event.Verification {
+	v.Checked = true
+	return v
+}
+
 func decidedBy(source string, e event.UserEvent) event.UserEvent {
 	e.Verifiers = event.Verifiers{source}
 	return e
@@ -310,6 +315,18 @@ func TestStories(t *testing.T) {
 			steps:  []step{{time.Hour, event.SignalVerification, by(event.SourceConsole, decision("v1", event.VerbRejected))}},
 			story:  []string{"rejected rejected"},
 			status: event.StatusRejected,
+		},
+		"a list of verifiers that was mended": {
+			in: limited(known(), "erp"),
+			steps: []step{
+				{time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)},              // becomes a dead letter
+				{2 * time.Hour, event.SignalVerification, checked(decision("v1", event.VerbRejected))}, // sent again
+				{2 * time.Hour, event.SignalVerification, checked(decision("v1", event.VerbRejected))},
+			},
+			orphans: 1,
+			story:   []string{"rejected rejected"},
+			asides:  []string{"duplicate rejected"},
+			status:  event.StatusRejected,
 		},
 		"a user who never comes": {
 			in:      parked(),
