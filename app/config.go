@@ -157,7 +157,7 @@ type Limits struct {
 	ParkedFor   time.Duration     `help:"How long a decision waits for its user." default:"72h"`
 	MostParked  int               `help:"How many such decisions one source may have waiting at once; more become dead letters." default:"10000"`
 	SendFor     time.Duration     `help:"How long a message is tried." default:"24h"`
-	SendAttempt time.Duration     `help:"How long one try may take." default:"2m"`
+	SendAttempt time.Duration     `help:"How long one try may take, with the ten minutes that a mail server gets for its answer." default:"12m"`
 	RetryFirst  time.Duration     `help:"First pause between two tries; it doubles." default:"2s"`
 	Heartbeat   time.Duration     `help:"A worker silent for so long is taken for dead." default:"5s"`
 	Verifiers   map[string]string `help:"Sources that decide about people of an inbox, joined by +; without it all do." placeholder:"INBOX=SOURCE+SOURCE"`

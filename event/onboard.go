@@ -66,7 +66,7 @@ func DefaultSettings() Settings {
 		ExpireAfter: 30 * 24 * time.Hour,
 		ParkedFor:   72 * time.Hour,
 		SendFor:     24 * time.Hour,
-		SendAttempt: 2 * time.Minute,
+		SendAttempt: 12 * time.Minute, // RFC 5321 gives a server ten minutes after the final dot
 		RetryFirst:  2 * time.Second,
 		Heartbeat:   5 * time.Second,
 	}
