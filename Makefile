@@ -50,6 +50,7 @@ bench: ## figures as ratios from one run
 	$(GO) test -run xxx -bench Intake -benchtime 5x ./ingest
 	$(GO) test -run xxx -bench PickUp -benchtime 25x ./ingest
 	USHER_BACKLOG=1000000 $(GO) test -v -run 'TestBacklog$$' ./bridge
+	$(GO) test -run xxx -bench SMTP -benchtime 5x ./notify
 	$(GO) test -tags $(TAGS) -run xxx -bench . -benchtime 5x ./app/e2e
 
 lint: vet ## gofmt, vet, staticcheck, Temporal's workflowcheck

@@ -105,7 +105,7 @@ smtpd_error_sleep_time = 0
 smtpd_timeout = %[4]s
 `
 
-func startPostfix(t *testing.T, idle time.Duration) *postfix {
+func startPostfix(t testing.TB, idle time.Duration) *postfix {
 	t.Helper()
 	if _, err := exec.LookPath("postfix"); err != nil || os.Getuid() != 0 {
 		if os.Getenv("CI") != "" {
@@ -176,7 +176,7 @@ func startPostfix(t *testing.T, idle time.Duration) *postfix {
 	}
 }
 
-func output(t *testing.T, name string, args ...string) string {
+func output(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	b, err := exec.Command(name, args...).CombinedOutput()
 	if err != nil {

@@ -1,0 +1,192 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"usher/catcher"
+	"usher/event"
+	"usher/metrics"
+	"usher/streams"
+)
+
+// What one round of BenchmarkSMTP sends, over so many connections. The worker
+// lets more messages be in hand than there are connections, so that one writes
+// its ledger while another has the line.
+const (
+	benchMessages    = 300
+	benchConnections = 8
+	benchInHand      = 4 * benchConnections
+)
+
+// BenchmarkSMTP shows messages through the pool, with the ledger on disk, beside a
+// bare loop of go-smtp over as many connections to the same server. Both servers
+// have a message on disk before they accept it, as every mail server must: the
+// catcher, and Debian's postfix. Rounds take turns, and the median of each counts.
+// It also shows what the ledger alone costs.
+func BenchmarkSMTP(b *testing.B) {
+	b.Run("catcher", func(b *testing.B) {
+		c, err := catcher.Open(catcher.Config{Dir: b.TempDir(), SMTPAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(b.Context())
+		stopped := make(chan error, 1)
+		go func() { stopped <- c.Run(ctx) }()
+		b.Cleanup(func() { cancel(); <-stopped })
+		benchServer(b, SMTPConfig{Addr: c.SMTPAddr(), TLS: "none"})
+	})
+	b.Run("postfix", func(b *testing.B) {
+		p := startPostfix(b, time.Minute)
+		benchServer(b, SMTPConfig{Addr: p.addr, TLS: "starttls", CAFile: p.roots})
+	})
+}
+
+func benchServer(b *testing.B, c SMTPConfig) {
+	b.Helper()
+	people, stream := benchLedger(b)
+	c.Name, c.From, c.Connections, c.PerConnection = "smtp", "Welcome <w@example.org>", benchConnections, 1<<20
+	reg := prometheus.NewRegistry()
+	s, err := New(Config{
+		Ledger: people, Metrics: metrics.NewWorker(reg, metrics.NewShared(reg)), Log: slog.New(slog.DiscardHandler),
+		Providers: Providers{Email: []SMTPConfig{c}, SMS: []HTTPConfig{Twilio("http://"+nowhere, "AC1", "token", "+15005550006")}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = s.Close() })
+	t := s.channels[event.ChannelEmail][0].transport.(*smtpTransport)
+	body, err := t.build(message{to: "a@example.org", messageID: "m@example.org", content: content{subject: "s", text: "t", html: "<p>t</p>"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	bareConns := make([]*conn, benchConnections)
+	for i := range bareConns {
+		if bareConns[i], err = t.open(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(bareConns[i].quit)
+	}
+
+	var pool, bare, ledger, bytesKept []float64
+	for round := range b.N + 1 { // the first warms up
+		requests := make([]Request, benchMessages)
+		for i := range requests {
+			requests[i] = requestOf(i)
+			requests[i].UserID = fmt.Sprintf("u-%d-%d", round, i)
+			if _, err := people.Claim(b.Context(), requests[i].UserID, event.Person{Source: "inbox", Generation: 1, Status: event.StatusWaiting}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		before := streamBytes(b, stream)
+		p := rateOf(benchInHand, func(i int) error { _, err := s.Send(b.Context(), requests[i]); return err }, b)
+		kept := float64(streamBytes(b, stream)-before) / benchMessages
+		n := rateOf(benchConnections, func(i int) error {
+			return bareConns[i%benchConnections].SendMail("w@example.org", []string{"a@example.org"}, bytes.NewReader(body))
+		}, b)
+		l := rateOf(benchInHand, func(i int) error { return ledgerOnly(b.Context(), people, requests[i]) }, b)
+		if round == 0 {
+			continue
+		}
+		pool, bare, ledger, bytesKept = append(pool, p), append(bare, n), append(ledger, 1e6/l), append(bytesKept, kept)
+		b.Logf("pool %.0f/s, bare %.0f/s, ledger alone %.0f µs a message", p, n, 1e6/l)
+	}
+	b.ReportMetric(middle(pool), "messages/s")
+	b.ReportMetric(middle(pool)/middle(bare), "messages/bare")
+	b.ReportMetric(middle(ledger), "ledger-µs/message")
+	b.ReportMetric(middle(bytesKept), "ledger-B/message")
+}
+
+func middle(v []float64) float64 { return slices.Sorted(slices.Values(v))[len(v)/2] }
+
+// rateOf does something for each message of a round, so many at once; message i is
+// always done by worker i modulo their number.
+func rateOf(atOnce int, do func(i int) error, b *testing.B) float64 {
+	b.Helper()
+	began := time.Now()
+	var all sync.WaitGroup
+	for w := range atOnce {
+		all.Go(func() {
+			for i := w; i < benchMessages; i += atOnce {
+				if err := do(i); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return benchMessages / time.Since(began).Seconds()
+}
+
+// ledgerOnly is what Send asks of the ledger: a read, `submitting`, `accepted`.
+func ledgerOnly(ctx context.Context, people *streams.People, r Request) error {
+	r.Ordinal = 2
+	for _, state := range []event.SendState{"", event.SendSubmitting, event.SendAccepted} {
+		if _, err := people.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
+			if state != "" {
+				e.State, e.Token, e.MessageID, e.Template, e.Provider, e.At = state, "2a9jD3zK1dPqv0bqS2aWmYV7h3G", "8d5ef3d5ff9ccd3d62c4a0f4c9fda4d1@example.org", "welcome/en@c79e355a", "smtp", now()
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// benchLedger is PEOPLE on a server that syncs each write, as usher embeds it.
+func benchLedger(b *testing.B) (*streams.People, jetstream.Stream) {
+	b.Helper()
+	n, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: b.TempDir(), JetStreamMaxStore: 8 << 30, SyncAlways: true,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	n.Start()
+	b.Cleanup(func() { n.Shutdown(); n.WaitForShutdown() })
+	if !n.ReadyForConnections(10 * time.Second) {
+		b.Fatal("nats-server is not ready")
+	}
+	nc, err := nats.Connect(n.ClientURL())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := streams.Ensure(b.Context(), js, streams.Options{MaxBytes: 1 << 30}); err != nil {
+		b.Fatal(err)
+	}
+	people, err := streams.NewPeople(b.Context(), js)
+	if err != nil {
+		b.Fatal(err)
+	}
+	stream, err := js.Stream(b.Context(), "KV_"+event.BucketPeople)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return people, stream
+}
+
+func streamBytes(b *testing.B, s jetstream.Stream) uint64 {
+	b.Helper()
+	i, err := s.Info(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return i.State.Bytes
+}
