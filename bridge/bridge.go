@@ -341,7 +341,7 @@ func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome 
 			}
 			v.Checked = v.Checked || ok
 		}
-		err := b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v)
+		err := b.signal(ctx, v.Request(), v.UserID, orderSignal(v), v)
 		if !errors.Is(err, ErrNoRun) {
 			return signalled, err
 		}
@@ -419,6 +419,9 @@ func (b *Bridge) parseVerification(m message) (event.Verification, error) {
 	v = event.Verification{
 		Identity: event.Identify(source, env.ID, env.MsgID, m.Position), UserID: body.UserID,
 		Verb: verb, Reason: body.Reason, Actor: body.Actor, Channels: body.Channels, Stored: m.Stored, Seq: m.Seq,
+	}
+	if strings.HasPrefix(env.MsgID, event.ReplayPrefix) {
+		v.Replay = env.MsgID
 	}
 	if v.UserID == "" {
 		v.UserID = b.UserIDByEmail(event.NormalizeEmail(body.Email))

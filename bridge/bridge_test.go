@@ -609,3 +609,23 @@ func TestAFullStreamUsesUpNoDelivery(t *testing.T) {
 		})
 	}
 }
+
+// A dead letter that is sent again is a request of its own to Temporal, which
+// would drop one that it knows; a delivery again of the same message is not.
+func TestAReplayIsARequestOfItsOwn(t *testing.T) {
+	b := newRigConsumer(newRig(t)).Bridge
+	request := func(msgID string) event.Identity {
+		v, err := b.parseVerification(message{
+			subject: "verifications.v1.crm.approved", data: []byte(`{"user_id":"u-1"}`),
+			header: map[string][]string{"ce-id": {"e1"}, "Nats-Msg-Id": {msgID}},
+		})
+		if err != nil || v.ID != "e1" {
+			t.Fatalf("%+v, %v", v, err)
+		}
+		return v.Request()
+	}
+	first, again := request("e1"), request(event.ReplayPrefix+"9-x")
+	if first == again || again != request(event.ReplayPrefix+"9-x") || again == request(event.ReplayPrefix+"9-y") {
+		t.Errorf("the requests are %v and %v", first, again)
+	}
+}

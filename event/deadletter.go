@@ -28,6 +28,9 @@ const (
 	ReasonNoRecord    = "no_record"        // the user's record is no longer kept
 )
 
+// ReplayPrefix begins the Nats-Msg-Id of a dead letter that is sent again.
+const ReplayPrefix = "replay-"
+
 // Reasons lists them.
 func Reasons() []string {
 	return []string{ReasonMalformed, ReasonDenied, ReasonConflict, ReasonUnknownUser, ReasonExhausted, ReasonRefused, ReasonNoRecord}

@@ -27,6 +27,19 @@ type Verification struct {
 	// Checked says that the bridge's list of verifiers, which may be newer than the
 	// run's, lets the source decide about this user.
 	Checked bool `json:"checked,omitempty"`
+
+	// Replay names the message when it is a dead letter that was sent again. Temporal
+	// forgets a request that it knows, so a run that refused the event once would
+	// never see it again; that it has one effect is then up to the run.
+	Replay string `json:"replay,omitempty"`
+}
+
+// Request is the identity under which the event is given to a run.
+func (v Verification) Request() Identity {
+	if v.Replay == "" {
+		return v.Identity
+	}
+	return Identity{v.Source, v.ID + " " + v.Replay}
 }
 
 // VerificationBody is what a sender writes: the user by id, or by the address of

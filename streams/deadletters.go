@@ -126,7 +126,7 @@ func (d *Letters) Replay(ctx context.Context, l Letter) error {
 		id = fmt.Sprintf("replay-%s-%d", l.Stream, l.Origin)
 	}
 	m.Header.Set("ce-id", id)
-	m.Header.Set(event.HeaderMsgID, fmt.Sprintf("replay-%d-%s", l.Seq, event.NewID()))
+	m.Header.Set(event.HeaderMsgID, fmt.Sprintf("%s%d-%s", event.ReplayPrefix, l.Seq, event.NewID()))
 	if _, err := d.js.PublishMsg(ctx, m); err != nil {
 		return err
 	}
