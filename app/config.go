@@ -79,9 +79,9 @@ type Servers struct {
 // Intake is how files are taken.
 type Intake struct {
 	Inbox     map[string]string `help:"More inboxes: the event source, and the folder to watch." placeholder:"NAME=DIR"`
-	Region    string            `help:"Country of phone numbers without a country code, such as DE." placeholder:"CC"`
-	IDKey     string            `name:"id-key" help:"Key that derives user ids from addresses." placeholder:"SECRET"`
-	IDKeyFile string            `name:"id-key-file" help:"File with that key." type:"path" placeholder:"FILE"`
+	Rules     `embed:""`
+	IDKey     string `name:"id-key" help:"Key that derives user ids from addresses." placeholder:"SECRET"`
+	IDKeyFile string `name:"id-key-file" help:"File with that key." type:"path" placeholder:"FILE"`
 
 	KeepFiles   time.Duration `help:"How long archived and refused files are kept; 0 keeps them for ever." default:"9600h"`
 	MostWaiting int           `help:"How many records may wait for the bridge before intake pauses; 0 is no limit." default:"1000000"`
@@ -225,6 +225,9 @@ func (c Config) Validate() error {
 	}
 	if c.KeepFiles < 0 || c.MostWaiting < 0 {
 		bad("--keep-files, --most-waiting: must not be below 0")
+	}
+	if err := c.checkRules(); err != nil {
+		bad("%w", err)
 	}
 	for inbox, sources := range c.verifiers() {
 		for _, s := range sources {

@@ -136,7 +136,11 @@ func (p *process) startProducers(ctx context.Context) error {
 		var inboxes []ingest.Inbox
 		var sources []string
 		for _, in := range p.inboxes() {
-			inboxes = append(inboxes, ingest.Inbox{Source: in.Source, Dir: in.Dir, Region: p.Region})
+			inbox, err := p.Rules.ForInbox(in.Source, in.Dir)
+			if err != nil {
+				return err
+			}
+			inboxes = append(inboxes, inbox)
 			sources = append(sources, in.Source)
 		}
 		w, err := ingest.New(ingest.Config{

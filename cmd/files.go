@@ -13,18 +13,18 @@ import (
 
 // inboxFlags name the inbox that a file is meant for.
 type inboxFlags struct {
-	Data   string `help:"Data folder of a running usher up." default:"./usher-data" placeholder:"DIR"`
-	Source string `help:"Name of the inbox." default:"inbox" placeholder:"NAME"`
-	Inbox  string `help:"Its folder, when it is not the one in the data folder." type:"path" placeholder:"DIR"`
-	Region string `help:"Country of phone numbers without a country code, such as DE." placeholder:"CC"`
+	Data      string `help:"Data folder of a running usher up." default:"./usher-data" placeholder:"DIR"`
+	Source    string `help:"Name of the inbox." default:"inbox" placeholder:"NAME"`
+	Inbox     string `help:"Its folder, when it is not the one in the data folder." type:"path" placeholder:"DIR"`
+	app.Rules `embed:""`
 }
 
-func (i inboxFlags) inbox() ingest.Inbox {
+func (i inboxFlags) inbox() (ingest.Inbox, error) {
 	dir := i.Inbox
 	if dir == "" {
 		dir = filepath.Join(i.Data, "inbox")
 	}
-	return ingest.Inbox{Source: i.Source, Dir: dir, Region: i.Region}
+	return i.Rules.ForInbox(i.Source, dir)
 }
 
 type checkCmd struct {
@@ -35,11 +35,15 @@ type checkCmd struct {
 
 // Run executes `usher check`. It fails when a file or a row would be refused.
 func (c checkCmd) Run(s *session) error {
+	in, err := c.inbox()
+	if err != nil {
+		return usageError(err.Error())
+	}
 	bad := 0
 	for _, f := range c.Files {
 		// Ids are not shown, so any key does.
 		line := s.ticker()
-		r, err := ingest.Check(s.ctx, f, c.inbox(), event.Key("usher check derives no ids"), func(p event.Progress) { line.show(progressLine(p)) })
+		r, err := ingest.Check(s.ctx, f, in, event.Key("usher check derives no ids"), func(p event.Progress) { line.show(progressLine(p)) })
 		line.done()
 		if err != nil {
 			return err
@@ -74,8 +78,12 @@ func (r redropCmd) Run(s *session) error {
 			return err
 		}
 	}
+	in, err := r.inbox()
+	if err != nil {
+		return usageError(err.Error())
+	}
 	line := s.ticker()
-	id, err := ingest.Redrop(r.File, r.inbox(), func(done, total int64) {
+	id, err := ingest.Redrop(r.File, in, func(done, total int64) {
 		line.show(fmt.Sprintf("copying %.0f %%", 100*float64(done)/float64(max(total, 1))))
 	})
 	line.done()
@@ -83,7 +91,7 @@ func (r redropCmd) Run(s *session) error {
 		return err
 	}
 	if r.Wait {
-		return statusCmd{where: where{Data: r.Data}, What: id, Inbox: r.inbox().Dir, Wait: true}.Run(s)
+		return statusCmd{where: where{Data: r.Data}, What: id, Inbox: in.Dir, Wait: true}.Run(s)
 	}
 	fmt.Fprintf(s.stdout, "import %s; see `usher status %s`\n", id, id)
 	return nil

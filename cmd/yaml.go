@@ -65,12 +65,15 @@ func (s fileSettings) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any,
 	switch v := s[f.Name].(type) {
 	case nil:
 		return nil, nil
-	case map[string]any: // NAME=DIR pairs
+	case fileSettings: // NAME=DIR pairs; the decoder makes inner maps of the same type
 		var pairs []string
 		for k, d := range v {
 			pairs = append(pairs, fmt.Sprintf("%s=%v", k, d))
 		}
 		slices.Sort(pairs)
+		if f.IsSlice() {
+			return strings.Join(pairs, ","), nil
+		}
 		return strings.Join(pairs, ";"), nil
 	case []any:
 		var items []string

@@ -9,15 +9,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"usher/event"
+	"usher/ingest"
 	"usher/streams"
 	"usher/streams/natstest"
 )
@@ -202,5 +205,57 @@ func TestStateMachineIsDrawn(t *testing.T) {
 	got, _, _ := strings.Cut(rest, "```")
 	if got != want.String() {
 		t.Errorf("docs/workflow.md must draw\n%s", want.String())
+	}
+}
+
+// Every code with which a row or a file is refused is explained, and no other;
+// and the lists of codes name what the code says.
+func TestCodesAreExplained(t *testing.T) {
+	code := regexp.MustCompile(`"(E_[A-Z_]+)"`)
+	found := map[string]bool{}
+	files, err := filepath.Glob("../ingest/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for l := range strings.Lines(string(b)) {
+			if strings.HasPrefix(l, "\t\"E_") { // the lists themselves
+				continue
+			}
+			for _, m := range code.FindAllStringSubmatch(l, -1) {
+				found[m[1]] = true
+			}
+		}
+	}
+	explained := map[string]bool{}
+	b, err := os.ReadFile("intake.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for l := range strings.Lines(string(b)) {
+		cells := strings.Split(l, "|")
+		if len(cells) < 4 {
+			continue
+		}
+		for _, m := range regexp.MustCompile("`(E_[A-Z_]+)`").FindAllStringSubmatch(cells[1], -1) {
+			explained[m[1]] = true
+		}
+	}
+	listed := map[string]bool{}
+	for _, c := range slices.Concat(ingest.RowCodes, ingest.FileCodes) {
+		listed[c] = true
+	}
+	if d := cmp.Diff(found, explained); d != "" {
+		t.Errorf("docs/intake.md (-in the code +explained)\n%s", d)
+	}
+	if d := cmp.Diff(found, listed); d != "" {
+		t.Errorf("RowCodes and FileCodes (-in the code +listed)\n%s", d)
 	}
 }

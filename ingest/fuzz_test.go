@@ -1,46 +1,43 @@
 package ingest
 
 import (
+	"archive/zip"
+	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/xuri/excelize/v2"
 
 	"usher/event"
 )
 
 // Whatever encoding/csv reads without an error, the splitter reads the same way;
-// whatever it does not, the splitter still reads to the end.
+// whatever it does not, the splitter still reads to the end. However few bytes
+// come at once, what is read is the same.
 func FuzzSplitter(f *testing.F) {
-	for _, s := range []string{"a,b\nc,d\n", "\"a\"\"b\",c\n", "\"a\nb\",c\r\nd,e", "a\rb", "\"open\nx,y\n", "\"a\"x,b\n1,2", ",,\n\n \n", "\"\"\"", "a,\"b"} {
+	for _, s := range []string{"a,b\nc,d\n", "\"a\"\"b\",c\n", "\"a\nb\",c\r\nd,e", "a\rb", "\"open\nx,y\n", "\"a\"x,b\n1,2", ",,\n\n \n", "\"\"\"", "a,\"b", "\"a\n\"b\n\"c\",d\n", "a\r\n\rb\r"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		var got [][]string
-		clean := true
-		sp := newSplitter(strings.NewReader(s), ',')
-		for n := 0; ; n++ {
-			if n > 2*len(s)+10 {
-				t.Fatal("the splitter does not come to an end")
-			}
-			row, err := sp.next()
-			fields := row.fields
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				clean = false
-				continue
-			}
-			if fields != nil {
-				got = append(got, fields)
-			}
+		got, clean := splitAll(t, newSplitter(strings.NewReader(s), ','), len(s))
+		narrow := newSplitter(strings.NewReader(s), ',')
+		narrow.block = make([]byte, 1)
+		if again, c := splitAll(t, narrow, len(s)); c != clean || !slices.EqualFunc(got, again, slices.Equal) {
+			t.Errorf("%q: read at once %q, byte by byte %q", s, got, again)
 		}
-		if strings.ContainsAny(s, "\r") || strings.Contains(s, " ") || strings.Contains(s, "\t") || strings.Contains(s, "\v") || strings.Contains(s, "\f") || strings.ContainsRune(s, '\u0085') || strings.ContainsRune(s, '\u00a0') {
+		if strings.ContainsAny(s, "\r \t\v\f\u0085\u00a0") || strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) {
 			return // line ends and blank lines are told differently on purpose
 		}
 		r := csv.NewReader(strings.NewReader(s))
@@ -50,44 +47,327 @@ func FuzzSplitter(f *testing.F) {
 			return
 		}
 		want = slices.DeleteFunc(want, func(fields []string) bool { return len(fields) == 1 && strings.TrimSpace(fields[0]) == "" })
-		got = slices.DeleteFunc(got, func(fields []string) bool { return len(fields) == 1 && strings.TrimSpace(fields[0]) == "" })
 		if !clean || !slices.EqualFunc(want, got, slices.Equal) {
 			t.Errorf("%q: got %q, encoding/csv says %q", s, got, want)
 		}
 	})
 }
 
-// No file makes the importer panic or lose count: every row is published,
-// refused or blank.
-func FuzzCheck(f *testing.F) {
-	for _, s := range []string{"email\na@example.org\n", "user_id;phone\nu 1;+49301234567\n", `{"email":"a@b.de"}`, "\xff\xfee\x00m\x00", "email,_escaped\n'=x,0\n", "a\x00b", "email\n\"x\n", "sep=;\nemail;x\n"} {
-		f.Add([]byte(s))
+func splitAll(t *testing.T, s *splitter, size int) (got [][]string, clean bool) {
+	t.Helper()
+	clean = true
+	for n := 0; ; n++ {
+		if n > 2*size+10 {
+			t.Fatal("the splitter does not come to an end")
+		}
+		row, err := s.next()
+		if errors.Is(err, io.EOF) {
+			return got, clean
+		}
+		clean = clean && err == nil
+		if err == nil && row.fields != nil {
+			got = append(got, row.fields)
+		}
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		path := filepath.Join(t.TempDir(), "f.csv")
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		r, err := Check(t.Context(), path, Inbox{Source: "inbox", Region: "DE"}, event.Key("a key for these tests"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r.Code == "" && r.Published+r.Refused != r.Rows {
-			t.Errorf("%d rows, %d published, %d refused", r.Rows, r.Published, r.Refused)
-		}
-		if r.Next == "" || r.SHA256 == "" {
-			t.Errorf("the report says too little: %+v", r)
+}
+
+// Elements of an array and objects that follow one another are found as
+// encoding/json finds them; and whatever the text is, reading ends.
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{`[{"a":1},{"b":"]"}]`, `[]`, `[{"a":"\\"},17,"x,]",[1]]`, "[\r\n{}\r,{}]", `[{"a":1}`, "{\n\"a\": 1\n}\n{\n}", "{\"a\":1}\n\n{\"b\":2}", "{\n{\n}", "{}}\n{", "\ufeff[{}]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, format := range []string{formatJSONArray, formatJSONStream, formatJSONL} {
+			got, lines, clean := objectsOf(t, s, format, len(s)+1)
+			again, linesAgain, c := objectsOf(t, s, format, 1)
+			if c != clean || !slices.Equal(got, again) || !slices.Equal(lines, linesAgain) {
+				t.Errorf("%s %q: read at once %q %v, byte by byte %q %v", format, s, got, lines, again, linesAgain)
+			}
+			var want []json.RawMessage
+			if format != formatJSONArray || json.Unmarshal([]byte(s), &want) != nil || want == nil {
+				continue
+			}
+			if clean != !slices.ContainsFunc(want, func(m json.RawMessage) bool { return m[0] != '{' }) || len(got) != len(want) {
+				t.Errorf("%q: got %q (clean %v), encoding/json says %q", s, got, clean, want)
+			}
+			for i := range min(len(got), len(want)) {
+				if strings.TrimSpace(got[i]) != string(want[i]) {
+					t.Errorf("%q: element %d is %q, encoding/json says %q", s, i, got[i], want[i])
+				}
+			}
 		}
 	})
 }
 
-// An address that is taken survives being taken again, and never breaks a line.
+// objectsOf reads all objects, also those that are none, with the lines on which
+// they begin.
+func objectsOf(t *testing.T, s, format string, block int) (got []string, lines []int, clean bool) {
+	t.Helper()
+	j := &jsonObjects{window: newWindow(strings.NewReader(s)), format: format}
+	j.block = make([]byte, block)
+	clean = true
+	for n := 0; ; n++ {
+		if n > 2*len(s)+10 {
+			t.Fatal("reading does not come to an end")
+		}
+		text, line, err := j.next()
+		var whole *fileError
+		switch {
+		case errors.Is(err, io.EOF):
+			return got, lines, clean
+		case errors.As(err, &whole):
+			return got, lines, false
+		case err != nil:
+			clean = false
+		}
+		if text != "" {
+			got, lines = append(got, text), append(lines, line)
+		}
+	}
+}
+
+// An object has the keys and values that encoding/json finds.
+func FuzzObject(f *testing.F) {
+	for _, s := range []string{`{}`, `{"a":"b","c":null,"d":1.5e3,"e":{"f":[1]},"g":true}`, ` {"a":1}`, `{"\u00e4":"\ud83d\ude00"}`, `{"a":"\ud800"}`, `{"a":1,"a":2}`, "{\"a\" :\n\"b\" , \"c\":[ ]}"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		members, err := readObject(s)
+		var want map[string]json.RawMessage
+		if json.Unmarshal([]byte(s), &want) != nil || want == nil || !strings.HasPrefix(s, "{") {
+			if err == nil {
+				t.Errorf("%q is taken for an object: %q", s, members)
+			}
+			return
+		}
+		if err != nil {
+			if !errors.Is(err, errDepth) && !errors.Is(err, errKeys) {
+				t.Errorf("%q: %v", s, err)
+			}
+			return
+		}
+		got := map[string]string{}
+		for _, m := range members {
+			got[strings.ToValidUTF8(m.key, "\ufffd")] = m.value
+		}
+		text := map[string]string{}
+		for k, raw := range want {
+			var str string
+			switch {
+			case string(raw) == "null":
+			case raw[0] != '"':
+				str = string(raw)
+			case !utf8.Valid(raw):
+				return // a file is UTF-8 before this
+			case json.Unmarshal(raw, &str) != nil:
+				t.Fatal(string(raw))
+			}
+			text[k] = str
+		}
+		if utf8.ValidString(s) && !maps.Equal(got, text) {
+			t.Errorf("%q: got %q, encoding/json says %q", s, got, text)
+		}
+	})
+}
+
+// checkBytes checks a file and holds the report against what every report must
+// say: every row is published, refused or blank.
+func checkBytes(t *testing.T, b []byte) Report {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "f.csv")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Check(t.Context(), path, Inbox{Source: "inbox", Region: "DE"}, event.Key("a key for these tests"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Code == "" && r.Published+r.Refused != r.Rows {
+		t.Errorf("%d rows, %d published, %d refused", r.Rows, r.Published, r.Refused)
+	}
+	if r.Next == "" || r.SHA256 == "" {
+		t.Errorf("the report says too little: %+v", r)
+	}
+	if r.Code != "" && !slices.Contains(FileCodes, r.Code) {
+		t.Errorf("the code %s is not in the list", r.Code)
+	}
+	for code := range r.Errors {
+		if !slices.Contains(RowCodes, code) {
+			t.Errorf("the code %s is not in the list", code)
+		}
+	}
+	return r
+}
+
+// No file makes the importer panic or lose count.
+func FuzzCheck(f *testing.F) {
+	for _, s := range []string{"email\na@example.org\n", "user_id;phone\nu 1;+49301234567\n", `{"email":"a@b.de"}`, `[{"email":"a@b.de"},1]`, "\xff\xfee\x00m\x00", "email,_escaped\n'=x,0\n", "a\x00b", "email\n\"x\n", "sep=;\nemail;x\n", "email,_raw\n,\"{\"\"email\"\":\"\"a@b.de\"\"}\"\n", "email\n\xff@b.de\na@b.de\na@b.de\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) { checkBytes(t, b) })
+}
+
+// A packed file says the same as what is in it; a damaged one is refused.
+func FuzzUnpack(f *testing.F) {
+	for _, packed := range []string{packedGzip, packedZstd, packedZip} {
+		for _, s := range []string{"email\na@example.org\n", `{"email":"a@b.de"}`, "\xfe\xff\x00e"} {
+			f.Add(packed, []byte(s), uint(0), byte(0))
+			f.Add(packed, []byte(s), uint(20), byte(0xff))
+		}
+	}
+	f.Fuzz(func(t *testing.T, packed string, b []byte, at uint, flip byte) {
+		var out bytes.Buffer
+		switch packed {
+		case packedGzip:
+			z := gzip.NewWriter(&out)
+			_, err := z.Write(b)
+			if err = errors.Join(err, z.Close()); err != nil {
+				t.Fatal(err)
+			}
+		case packedZstd:
+			z, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = z.Write(b)
+			if err = errors.Join(err, z.Close()); err != nil {
+				t.Fatal(err)
+			}
+		case packedZip:
+			z := zip.NewWriter(&out)
+			w, err := z.Create("f.csv")
+			if err == nil {
+				_, err = w.Write(b)
+			}
+			if err = errors.Join(err, z.Close()); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			return
+		}
+		whole := out.Bytes()
+		if flip != 0 && len(whole) > 0 {
+			whole[at%uint(len(whole))] ^= flip
+			checkBytes(t, whole)
+			return
+		}
+		if packing(b) != "" || len(b) == 0 {
+			checkBytes(t, whole)
+			return
+		}
+		got, want := checkBytes(t, whole), checkBytes(t, b)
+		if got.Code != want.Code || got.Rows != want.Rows || got.Published != want.Published || !maps.Equal(got.Errors, want.Errors) {
+			t.Errorf("packed: %s; as it is: %s", got.Text(), want.Text())
+		}
+	})
+}
+
+// No sheet makes the importer panic or lose count, however it is broken.
+func FuzzWorkbook(f *testing.F) {
+	book := excelize.NewFile()
+	for at, v := range map[string]any{"A1": "email", "B1": "phone", "A2": "a@example.org", "B2": 491701234567, "A3": "b@example.org", "B4": 4.5e30} {
+		if err := book.SetCellValue("Sheet1", at, v); err != nil {
+			f.Fatal(err)
+		}
+	}
+	if err := book.SetCellFormula("Sheet1", "C2", "A2"); err != nil {
+		f.Fatal(err)
+	}
+	template, err := book.WriteToBuffer()
+	if err != nil {
+		f.Fatal(err)
+	}
+	parts := map[string][]byte{}
+	r, err := zip.NewReader(bytes.NewReader(template.Bytes()), int64(template.Len()))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, e := range r.File {
+		rc, err := e.Open()
+		if err != nil {
+			f.Fatal(err)
+		}
+		if parts[e.Name], err = io.ReadAll(rc); err != nil {
+			f.Fatal(err)
+		}
+	}
+	const sheet, texts, styles, workbook = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml", "xl/workbook.xml"
+	f.Add(parts[sheet], parts[texts], parts[styles], parts[workbook])
+	f.Add([]byte(`<worksheet><sheetData><row r="1048576"><c r="XFD1048576" t="s"><v>99</v></c></row></sheetData></worksheet>`), parts[texts], parts[styles], parts[workbook])
+	f.Add([]byte(`<worksheet><sheetData><row><c t="inlineStr"><is><t>email</t></is></c></row><row><c s="-1"><v>1E+11</v></c></row>`), parts[texts], parts[styles], parts[workbook])
+	f.Fuzz(func(t *testing.T, sheetXML, textsXML, stylesXML, workbookXML []byte) {
+		var out bytes.Buffer
+		z := zip.NewWriter(&out)
+		for _, name := range slices.Sorted(maps.Keys(parts)) {
+			data := parts[name]
+			switch name {
+			case sheet:
+				data = sheetXML
+			case texts:
+				data = textsXML
+			case styles:
+				data = stylesXML
+			case workbook:
+				data = workbookXML
+			}
+			w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
+			if err == nil {
+				_, err = w.Write(data)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		checkBytes(t, out.Bytes())
+	})
+}
+
+// Text in another encoding says the same as in UTF-8.
+func FuzzEncoding(f *testing.F) {
+	for _, s := range []string{"email,name\na@example.org,Zoë\n", "e", "email\n\U0001f600@b.de\n"} {
+		f.Add(s, true, false)
+		f.Add(s, false, true)
+	}
+	f.Fuzz(func(t *testing.T, s string, big, mark bool) {
+		s = strings.ReplaceAll(strings.TrimPrefix(strings.ToValidUTF8(s, ""), "\ufeff"), "\x00", "")
+		if s == "" || !mark && !utf16Pattern(toUTF16("email,"+s, true), 0) {
+			return
+		}
+		s = "email," + s
+		b := toUTF16(s, big)
+		if mark {
+			b = append(toUTF16("\ufeff", big), b...)
+		}
+		got, want := checkBytes(t, b), checkBytes(t, []byte(s))
+		if got.Code != want.Code || got.Rows != want.Rows || got.Published != want.Published || !maps.Equal(got.Errors, want.Errors) {
+			t.Errorf("%q in UTF-16: %s; as it is: %s", s, got.Text(), want.Text())
+		}
+	})
+}
+
+func toUTF16(s string, big bool) []byte {
+	encoding := encodingUTF16LE
+	if big {
+		encoding = encodingUTF16BE
+	}
+	return encodeFor(encoding, s)
+}
+
+// An address that is taken survives being taken again, and never breaks a line;
+// and the fast way says what the slow one says.
 func FuzzParseEmail(f *testing.F) {
-	for _, s := range []string{"a@example.org", "Ä@münchen.de", "a@b", "@", "a@b@c.de", "a\r\n@b.de", ".a@b.de"} {
+	for _, s := range []string{"a@example.org", "Ä@münchen.de", "a@b", "@", "a@b@c.de", "a\r\n@b.de", ".a@b.de", "a+b_c@x-y.example", "a@xn--x.de", "a@1.2", "a@b-.de", "a@b.c-"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		got, err := parseEmail(s)
+		if slow, slowErr := parseAnyEmail(s); slow != got || (err == nil) != (slowErr == nil) {
+			t.Errorf("%q: the fast way says %q (%v), the slow one %q (%v)", s, got, err, slow, slowErr)
+		}
 		if err != nil {
 			return
 		}
@@ -96,6 +376,55 @@ func FuzzParseEmail(f *testing.F) {
 		}
 		if strings.ContainsAny(got, "\r\n\x00 <>,;\"") {
 			t.Errorf("%q is taken as %q", s, got)
+		}
+	})
+}
+
+// A number that is taken survives being taken again; and the fast way says what
+// the library says.
+func FuzzParsePhone(f *testing.F) {
+	for _, s := range []string{"+4930123456", "+49 (0)30 123456", "+1 650-253-0000", "+390612345678", "+7 8 495 1234567", "+5491123456789", "+5215512345678", "+800 1234 5678", "+999123456", "+44.20.7946.0018", "+492", "0170 1234567", "+4900"} {
+		f.Add(s, "DE")
+		f.Add(s, "")
+	}
+	f.Fuzz(func(t *testing.T, s, region string) { samePhone(t, s, region) })
+}
+
+func samePhone(t *testing.T, s, region string) {
+	t.Helper()
+	got, err := parsePhone(s, region)
+	if len(s) > maxPhone {
+		return
+	}
+	if slow, slowErr := parseAnyPhone(s, region); slow != got || (err == nil) != (slowErr == nil) {
+		t.Errorf("%q in %q: the fast way says %q (%v), the library %q (%v)", s, region, got, err, slow, slowErr)
+	}
+	if err != nil {
+		return
+	}
+	if again, err := parsePhone(got, region); err != nil || again != got {
+		t.Errorf("%q in %q becomes %q, and that %q (%v)", s, region, got, again, err)
+	}
+}
+
+// What the encoder writes is what encoding/json reads.
+func FuzzAppendUser(f *testing.F) {
+	f.Add("u-1", "Zoë \"Z\"\n\\", "a@example.org", "+49", "de", "note\t", "\x00\u2028<&>\xff", 7)
+	f.Fuzz(func(t *testing.T, id, name, email, phone, locale, key, value string, record int) {
+		from := event.Import{ID: id, File: name, Record: record, Line: -record}
+		u := user{id: id, name: name, email: email, phone: phone, locale: locale, attrs: []attribute{{key, value}, {key + "x", ""}}}
+		want := event.User{UserID: id, Name: name, Email: email, Phone: phone, Locale: locale, Attributes: map[string]string{key: value, key + "x": ""}, Import: from}
+		b, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got event.User
+		want = event.User{}
+		if err := errors.Join(json.Unmarshal(b, &want), json.Unmarshal(appendUser(nil, u, from), &got)); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("(-encoding/json +usher)\n%s", d)
 		}
 	})
 }

@@ -51,7 +51,8 @@ func (e *fileError) Error() string { return e.code + ": " + e.text }
 
 // FileCodes lists the codes with which a whole file may be refused.
 var FileCodes = []string{
-	"E_ALL_ROWS", "E_EMPTY", "E_FORMAT", "E_HEADER", "E_JSON_ARRAY", "E_SHEETS", "E_TOO_BIG", "E_TOO_MANY_REFUSED", "E_TOO_MANY_ROWS", "E_UNPACK",
+	"E_ALL_ROWS", "E_CHANGED", "E_EMPTY", "E_FORMAT", "E_HEADER", "E_JSON_ARRAY", "E_KNOWN", "E_LINK", "E_POISON", "E_SHEETS", "E_SPECIAL",
+	"E_TOO_BIG", "E_TOO_MANY_REFUSED", "E_TOO_MANY_ROWS", "E_UNPACK", "E_UNREADABLE",
 }
 
 // inspect reads the file once; tmp is a folder that it may make for what has to

@@ -61,8 +61,8 @@ type jsonObjects struct {
 }
 
 // next returns the next object as it stands, and the line on which it begins. A
-// blank line has no text. errLong, errDepth and errObject are about this object
-// only; a *fileError is about the whole array.
+// blank line has no text. errLong and errObject are about this object only; a
+// *fileError is about the whole array.
 func (j *jsonObjects) next() (text string, line int, err error) {
 	switch j.format {
 	case formatJSONArray:
@@ -116,8 +116,6 @@ func (j *jsonObjects) streamed() (text string, line int, err error) {
 			text = trimCell(j.rest()[:end])
 			if strings.TrimSpace(j.rest()[closed:end]) != "" {
 				err = errObject
-			} else if b.deepest > maxDepth {
-				err = errDepth
 			}
 			j.pass(end, lines+1)
 			return text, line, err
@@ -131,6 +129,9 @@ func (j *jsonObjects) streamed() (text string, line int, err error) {
 func (j *jsonObjects) element() (text string, line int, err error) {
 	c, err := j.significant()
 	if !j.began && err == nil {
+		if c != '[' {
+			return "", 0, j.broken("the array does not begin with its bracket")
+		}
 		j.began = true
 		j.pass(1, 0)
 		if c, err = j.significant(); c == ']' && err == nil {
@@ -168,8 +169,8 @@ func (j *jsonObjects) value(c byte) (text string, line int, err error) {
 		end := -1
 		if t := j.rest(); c == '{' || c == '[' {
 			end = b.feed(t, at)
-		} else if end = scalarEnd(&b, t, at); end < 0 && j.ended {
-			end = len(t)
+		} else {
+			end = scalarEnd(&b, t, at)
 		}
 		if end >= 0 {
 			text = j.rest()[:end]
@@ -177,8 +178,6 @@ func (j *jsonObjects) value(c byte) (text string, line int, err error) {
 			switch {
 			case long != "":
 				return long, line, errLong
-			case b.deepest > maxDepth:
-				return text, line, errDepth
 			case c != '{':
 				return text, line, errObject
 			}
@@ -218,7 +217,7 @@ func scalarEnd(b *balance, s string, i int) int {
 func (j *jsonObjects) significant() (byte, error) {
 	for {
 		t := j.rest()
-		i := strings.IndexFunc(t, func(r rune) bool { return r != ' ' && r != '\t' && r != '\n' && r != '\r' && r != '\ufeff' })
+		i := strings.IndexFunc(t, func(r rune) bool { return r != ' ' && r != '\t' && r != '\n' && r != '\r' })
 		if i >= 0 {
 			j.pass(i, lineEnds(t[:i]))
 			return t[i], nil
@@ -269,6 +268,10 @@ type member struct{ key, value string }
 func readObject(text string) ([]member, error) {
 	if text == "" || text[0] != '{' || !json.Valid([]byte(text)) {
 		return nil, errObject
+	}
+	var b balance
+	if b.feed(text, 0); b.deepest > maxDepth {
+		return nil, errDepth
 	}
 	var out []member
 	for i := skipSpace(text, 1); text[i] != '}'; {

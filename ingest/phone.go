@@ -11,6 +11,9 @@ import (
 	"github.com/nyaruka/phonenumbers/v2/metadata"
 )
 
+// KnownRegion reports whether a country can be the region of an inbox.
+func KnownRegion(region string) bool { return phonenumbers.GetSupportedRegions()[region] }
+
 // parsePhone returns a number in E.164. region is the country of a number
 // without a country code.
 func parsePhone(s, region string) (string, error) {
@@ -42,7 +45,14 @@ func parseAnyPhone(s, region string) (e164 string, err error) {
 	case phonenumbers.IsPossibleNumberWithReason(n) != phonenumbers.IS_POSSIBLE:
 		return "", fmt.Errorf("the number is too long or too short for its country")
 	}
-	return phonenumbers.Format(n, phonenumbers.E164), nil
+	e164 = phonenumbers.Format(n, phonenumbers.E164)
+	if international(e164) == "" { // the library may take more off when it reads what it wrote, such as +49000000
+		again, err := phonenumbers.Parse(e164, "")
+		if err != nil || phonenumbers.Format(again, phonenumbers.E164) != e164 {
+			return "", fmt.Errorf("this is no phone number")
+		}
+	}
+	return e164, nil
 }
 
 // international is the E.164 form of a number that is written with a plus, its

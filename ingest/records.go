@@ -76,7 +76,7 @@ func (n nature) open(ctx context.Context, f *os.File) (r *records, err error) {
 		if err != nil {
 			return r, err
 		}
-		r.read, r.close = s.read, func() { _ = s.rows.Close(); done() }
+		r.read, r.close = s.read, func() { s.close(); done() }
 		return r, r.readHeader(false)
 	}
 	text, done, err := n.text(ctx, f)
@@ -211,7 +211,7 @@ func (j jsonReader) read() (row, error) {
 	switch {
 	case errors.Is(err, errLong):
 		out.bad = &rowError{"E_TOO_LONG", "", "the object is too long"}
-	case errors.Is(err, errDepth), errors.Is(err, errObject):
+	case errors.Is(err, errObject):
 		out.bad = &rowError{"E_JSON", "", err.Error()}
 	case err != nil:
 		return row{}, err
@@ -250,13 +250,11 @@ func (r *records) original(rw row) []string {
 	if r.header == nil {
 		return []string{rw.object}
 	}
-	if rw.bad != nil || len(rw.cells) > len(r.header.cells) {
-		return rw.cells
-	}
+	whole := rw.bad != nil || len(rw.cells) > len(r.header.cells)
 	var out []string
 	for i, c := range r.header.unescaped(rw.cells) {
-		if r.header.columns[i] != colOwn {
-			out = append(out, c)
+		if whole || r.header.columns[i] != colOwn {
+			out = append(out, strings.ToValidUTF8(c, "\ufffd")) // the file of refused rows is UTF-8
 		}
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -25,8 +26,9 @@ const headerWithin = 100
 
 // openWorkbook opens an Excel file. What it unpacks goes to the folder tmp, and
 // is removed when it is closed.
-func openWorkbook(f *os.File, size int64, tmp string) (*excelize.File, error) {
-	book, err := excelize.OpenFile(fmt.Sprintf("/dev/fd/%d", f.Fd()), excelize.Options{
+func openWorkbook(f *os.File, size int64, tmp string) (book *excelize.File, err error) {
+	defer damagedIfPanic(&err)
+	book, err = excelize.OpenFile(fmt.Sprintf("/dev/fd/%d", f.Fd()), excelize.Options{
 		UnzipSizeLimit: min(maxWorkbook, max(4*maxInMemory, size*maxRatio)), UnzipXMLSizeLimit: maxInMemory, TmpDir: tmp,
 	})
 	switch {
@@ -70,6 +72,7 @@ func sound(ctx context.Context, r *zip.Reader, book *excelize.File) error {
 // chooseSheet finds the one visible sheet whose first row names columns that
 // usher knows, and says what was left.
 func chooseSheet(book *excelize.File) (name string, notes []string, err error) {
+	defer damagedIfPanic(&err)
 	var found []string
 	hidden, others := 0, 0
 	var headerErr error
@@ -114,7 +117,7 @@ func firstCells(book *excelize.File, sheet string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer s.rows.Close()
+	defer s.close()
 	for range headerWithin {
 		r, err := s.read()
 		if errors.Is(err, io.EOF) {
@@ -127,21 +130,36 @@ func firstCells(book *excelize.File, sheet string) ([]string, error) {
 	return nil, nil
 }
 
-// sheetReader reads the rows of one sheet, each cell as Excel shows it.
+// sheetReader reads the rows of one sheet, each cell as Excel shows it: an id of
+// 7 that is shown as 0007 is 0007.
 type sheetReader struct {
-	rows *excelize.Rows
-	line int
+	book     *excelize.File
+	sheet    string
+	rows     *excelize.Rows
+	line     int
+	raw      *excelize.Rows // the same rows as they are stored; nil until they are needed
+	rawLine  int
+	rawCells []string
 }
 
-func openSheet(book *excelize.File, sheet string) (*sheetReader, error) {
+func openSheet(book *excelize.File, sheet string) (s *sheetReader, err error) {
+	defer damagedIfPanic(&err)
 	rows, err := book.Rows(sheet)
 	if err != nil {
 		return nil, &fileError{"E_UNPACK", "a sheet of the Excel file cannot be read; save it again"}
 	}
-	return &sheetReader{rows: rows}, nil
+	return &sheetReader{book: book, sheet: sheet, rows: rows}, nil
 }
 
-func (s *sheetReader) read() (row, error) {
+func (s *sheetReader) close() {
+	_ = s.rows.Close()
+	if s.raw != nil {
+		_ = s.raw.Close()
+	}
+}
+
+func (s *sheetReader) read() (r row, err error) {
+	defer damagedIfPanic(&err)
 	if !s.rows.Next() {
 		if s.rows.Error() != nil {
 			return row{}, &fileError{"E_UNPACK", "the sheet has more rows than Excel allows; drop the list as CSV"}
@@ -150,6 +168,11 @@ func (s *sheetReader) read() (row, error) {
 	}
 	s.line++
 	cells, err := s.rows.Columns()
+	for i := 0; err == nil && i < len(cells); i++ {
+		if excelNumber.MatchString(cells[i]) {
+			cells[i], err = s.stored(i, cells[i])
+		}
+	}
 	if err != nil {
 		return row{}, &fileError{"E_UNPACK", fmt.Sprintf("row %d of the sheet cannot be read; save the file again", s.line)}
 	}
@@ -157,4 +180,37 @@ func (s *sheetReader) read() (row, error) {
 		return row{line: s.line, cells: cells[:1], bad: &rowError{"E_TOO_LONG", "", errColumns.Error()}}, nil
 	}
 	return row{line: s.line, cells: cells, padded: true}, nil
+}
+
+// damagedIfPanic turns a panic of the library into the error of a damaged file.
+func damagedIfPanic(err *error) {
+	if p := recover(); p != nil {
+		*err = &fileError{"E_UNPACK", "the Excel file is damaged; open it in Excel, save it again and drop that"}
+	}
+}
+
+// wholeNumber is one that Excel keeps exactly: it knows 15 digits.
+var wholeNumber = regexp.MustCompile(`^[0-9]{1,15}$`)
+
+// stored is the whole number behind a cell that Excel shows rounded, such as
+// 4.9E+11, or what it shows when there is none.
+func (s *sheetReader) stored(column int, shown string) (string, error) {
+	if s.raw == nil {
+		var err error
+		if s.raw, err = s.book.Rows(s.sheet); err != nil {
+			return "", err
+		}
+	}
+	for s.rawLine < s.line {
+		s.raw.Next()
+		s.rawLine++
+		var err error
+		if s.rawCells, err = s.raw.Columns(excelize.Options{RawCellValue: true}); err != nil {
+			return "", err
+		}
+	}
+	if column < len(s.rawCells) && wholeNumber.MatchString(s.rawCells[column]) {
+		return s.rawCells[column], nil
+	}
+	return shown, nil
 }

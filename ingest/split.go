@@ -66,6 +66,10 @@ func (s *splitter) next() (row csvRow, err error) {
 	first := end
 	for lines := 1; ; lines++ {
 		if err := q.feed(text); err != nil || !q.open {
+			if err != nil {
+				end, lines, cut = first, 1, false // what follows may be good
+				s.lf = -1
+			}
 			s.pass(end, lines)
 			row.fields, row.cut = q.fields, cut
 			if len(row.fields) == 1 && strings.TrimSpace(row.fields[0]) == "" {

@@ -23,7 +23,7 @@ type window struct {
 }
 
 func newWindow(r io.Reader) *window {
-	return &window{r: r, block: make([]byte, blockSize), lf: -1}
+	return &window{r: r, lf: -1}
 }
 
 // place is how far the text was read.
@@ -37,6 +37,9 @@ func (w *window) rest() string { return w.text[w.pos:] }
 func (w *window) more() error {
 	if w.ended {
 		return io.EOF
+	}
+	if w.block == nil {
+		w.block = make([]byte, blockSize)
 	}
 	n, err := io.ReadFull(w.r, w.block)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

@@ -55,7 +55,7 @@ var (
 		Name: "usher_records_total", Kind: Counter, Unit: "records", Role: "watch",
 		Help: "Records of finished files, by result; reason is the code of each error of a refused one.",
 		Labels: []Label{labelSource, {Name: "result", Values: []string{"published", "refused"}},
-			{Name: "reason", By: "the row codes of docs/operators.md; empty when published"}},
+			{Name: "reason", By: "the row codes of docs/intake.md; empty when published"}},
 		Zeros: [][]string{{"*", "published", ""}, {"*", "refused", "*"}},
 	}
 	importRows = Metric{

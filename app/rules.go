@@ -1,0 +1,105 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"usher/event"
+	"usher/ingest"
+)
+
+// Rules say what an inbox takes. Each setting is a value for all inboxes, or
+// NAME=VALUE for one; the latter comes first.
+type Rules struct {
+	Region            []string `help:"Country of phone numbers without a country code, such as DE." placeholder:"[NAME=]CC"`
+	AllOrNothing      []string `help:"Inboxes whose files are refused whole when one row is refused; \"all\" for every one." placeholder:"NAME"`
+	MaxRows           []string `help:"Most rows of a file; 0 is no limit." placeholder:"[NAME=]N"`
+	MaxRefused        []string `help:"Most refused rows of a file; beyond it the file is refused whole. 0 is no limit." placeholder:"[NAME=]N"`
+	MaxRefusedPercent []string `help:"Most refused rows of a hundred, in files of more than 20 rows; 0 is no limit." default:"50" placeholder:"[NAME=]PERCENT"`
+}
+
+// allInboxes stands for all of them where only names are given.
+const allInboxes = "all"
+
+// ForInbox fills in what the rules say about one inbox. Its error names each flag that
+// is wrong.
+func (r Rules) ForInbox(source, dir string) (ingest.Inbox, error) {
+	in := ingest.Inbox{Source: source, Dir: dir, Region: strings.ToUpper(forInbox(r.Region, source))}
+	for _, name := range r.AllOrNothing {
+		in.AllOrNothing = in.AllOrNothing || name == source || name == allInboxes
+	}
+	var errs []error
+	number := func(flag string, values []string, most float64) float64 {
+		v := forInbox(values, source)
+		if v == "" {
+			return 0
+		}
+		n, err := strconv.ParseFloat(v, 64)
+		if err != nil || n < 0 || n > most {
+			errs = append(errs, fmt.Errorf("--%s: %q is no number from 0 to %g", flag, v, most))
+		}
+		return n
+	}
+	in.MaxRows = int(number("max-rows", r.MaxRows, 1e9))
+	in.MaxRefused = int(number("max-refused", r.MaxRefused, 1e9))
+	in.MaxRefusedPercent = number("max-refused-percent", r.MaxRefusedPercent, 100)
+	if in.Region != "" && !ingest.KnownRegion(in.Region) {
+		errs = append(errs, fmt.Errorf("--region: %q is no country; write two letters such as DE", in.Region))
+	}
+	return in, errors.Join(errs...)
+}
+
+// forInbox is the value for one inbox: its own, else the last one for all.
+func forInbox(values []string, source string) string {
+	all, own := "", ""
+	for _, v := range values {
+		if name, value, named := strings.Cut(v, "="); !named {
+			all = v
+		} else if name == source {
+			own = value
+		}
+	}
+	if own != "" {
+		return own
+	}
+	return all
+}
+
+// check reports names that are no inbox, which would be silently without effect.
+func (r Rules) check(known map[string]bool) error {
+	var errs []error
+	unknown := func(flag, name string) {
+		if !known[name] {
+			errs = append(errs, fmt.Errorf("--%s: there is no inbox %q", flag, name))
+		}
+	}
+	for flag, values := range map[string][]string{"region": r.Region, "max-rows": r.MaxRows, "max-refused": r.MaxRefused, "max-refused-percent": r.MaxRefusedPercent} {
+		for _, v := range values {
+			if name, _, named := strings.Cut(v, "="); named {
+				unknown(flag, name)
+			}
+		}
+	}
+	for _, name := range r.AllOrNothing {
+		if name != allInboxes {
+			unknown("all-or-nothing", name)
+		}
+	}
+	for name := range known {
+		if _, err := r.ForInbox(name, ""); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkRules holds the rules against the inboxes that there are.
+func (c Config) checkRules() error {
+	known := map[string]bool{event.SourceInbox: true}
+	for name := range c.Inbox {
+		known[name] = true
+	}
+	return c.Rules.check(known)
+}

@@ -1,0 +1,471 @@
+package ingest
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/xuri/excelize/v2"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/tools/txtar"
+
+	"usher/event"
+	"usher/metrics"
+)
+
+var update = flag.Bool("update", false, "write what the stories in testdata now tell")
+
+// TestStories plays each story of testdata against one watcher, every story in
+// an inbox of its own. A story says what an operator drops and what comes back;
+// testdata/README.txt has its words. A new one needs no Go.
+func TestStories(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*.story")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	r := newRig(t)
+	c := config(r.dir, r.js, slog.DiscardHandler)
+	c.Inboxes = nil
+	var stories []*story
+	for _, p := range paths {
+		s := &story{rig: r, path: p, name: strings.TrimSuffix(filepath.Base(p), ".story"), dropped: map[string]bool{}}
+		if s.archive, err = txtar.ParseFile(p); err != nil {
+			t.Fatal(err)
+		}
+		s.inbox = Inbox{Source: s.name, Dir: filepath.Join(r.dir, "inboxes", s.name)}
+		s.settings(t)
+		stories = append(stories, s)
+		c.Inboxes = append(c.Inboxes, s.inbox)
+	}
+	reg := prometheus.NewRegistry()
+	var sources []string
+	for _, in := range c.Inboxes {
+		sources = append(sources, in.Source)
+	}
+	c.Metrics = metrics.NewIngest(reg, metrics.NewShared(reg), RowCodes, sources...)
+	w, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- w.Run(t.Context()) }()
+	t.Cleanup(func() { <-done })
+	t.Run("all", func(t *testing.T) {
+		for _, s := range stories {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				s.play(t)
+			})
+		}
+	})
+}
+
+// story is one script of testdata.
+type story struct {
+	rig     *rig
+	path    string
+	name    string
+	archive *txtar.Archive
+	inbox   Inbox
+	dir     string
+	told    strings.Builder
+	dropped map[string]bool // import ids that were told
+	seen    int             // events that were told
+	refused string          // path of the last refused rows
+}
+
+// words yields the story's commands, one a line; # begins a comment.
+func (s *story) words() [][]string {
+	var out [][]string
+	for l := range strings.Lines(string(s.archive.Comment)) {
+		l = strings.TrimSpace(l)
+		if l == "" || l[0] == '#' {
+			continue
+		}
+		command, rest, _ := strings.Cut(l, " ")
+		if command == "run" {
+			out = append(out, []string{command, rest})
+			continue
+		}
+		r := csv.NewReader(strings.NewReader(rest))
+		r.Comma = ' '
+		args, err := r.Read()
+		if err != nil && err != io.EOF {
+			panic(s.path + ": " + l)
+		}
+		out = append(out, append([]string{command}, args...))
+	}
+	return out
+}
+
+// settings are the words about the inbox itself.
+func (s *story) settings(t *testing.T) {
+	for _, w := range s.words() {
+		n := 0
+		if len(w) > 1 {
+			n, _ = strconv.Atoi(w[1])
+		}
+		switch w[0] {
+		case "region":
+			s.inbox.Region = w[1]
+		case "all-or-nothing":
+			s.inbox.AllOrNothing = true
+		case "max-rows":
+			s.inbox.MaxRows = n
+		case "max-refused":
+			s.inbox.MaxRefused = n
+		case "max-refused-percent":
+			s.inbox.MaxRefusedPercent = float64(n)
+		}
+	}
+}
+
+func (s *story) play(t *testing.T) {
+	s.dir = t.TempDir()
+	want := ""
+	for _, f := range s.archive.Files {
+		if f.Name == "want" {
+			want = string(f.Data)
+			continue
+		}
+		s.write(t, f.Name, f.Data)
+	}
+	for _, w := range s.words() {
+		s.do(t, w)
+	}
+	got := s.told.String()
+	if *update {
+		s.archive.Files = slices.DeleteFunc(s.archive.Files, func(f txtar.File) bool { return f.Name == "want" })
+		s.archive.Files = append(s.archive.Files, txtar.File{Name: "want", Data: []byte(got)})
+		if err := os.WriteFile(s.path, txtar.Format(s.archive), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("%s (-want +got)\n%s", s.path, d)
+	}
+}
+
+func (s *story) read(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(s.dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (s *story) write(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), data, 0o640); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *story) do(t *testing.T, w []string) {
+	t.Helper()
+	change := func(f func([]byte) ([]byte, error)) {
+		t.Helper()
+		b, err := f(s.read(t, w[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.write(t, w[1], b)
+	}
+	replace := func(from, to string) {
+		t.Helper()
+		change(func(b []byte) ([]byte, error) { return bytes.ReplaceAll(b, []byte(from), []byte(to)), nil })
+	}
+	switch w[0] {
+	case "region", "all-or-nothing", "max-rows", "max-refused", "max-refused-percent": // see settings
+	case "crlf":
+		replace("\n", "\r\n")
+	case "cr":
+		replace("\n", "\r")
+	case "replace":
+		replace(w[2], w[3])
+	case "bom":
+		change(func(b []byte) ([]byte, error) { return append([]byte("\ufeff"), b...), nil })
+	case "cut":
+		n, _ := strconv.Atoi(w[2])
+		change(func(b []byte) ([]byte, error) { return b[:len(b)-n], nil })
+	case encoding1252, encodingUTF16LE, encodingUTF16BE:
+		change(func(b []byte) ([]byte, error) { return encodeFor(w[0], string(b)), nil })
+	case "append-hex":
+		more, err := hex.DecodeString(w[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(func(b []byte) ([]byte, error) { return append(b, more...), nil })
+	case "append-lines":
+		n, _ := strconv.Atoi(w[2])
+		change(func(b []byte) ([]byte, error) {
+			for i := range n {
+				b = append(append(b, strings.ReplaceAll(w[3], "%d", strconv.Itoa(i+1))...), '\n')
+			}
+			return b, nil
+		})
+	case "gzip":
+		change(func(b []byte) ([]byte, error) {
+			var out bytes.Buffer
+			z := gzip.NewWriter(&out)
+			if _, err := z.Write(b); err != nil {
+				return nil, err
+			}
+			err := z.Close()
+			return out.Bytes(), err
+		})
+	case "zstd":
+		change(func(b []byte) ([]byte, error) {
+			z, err := zstd.NewWriter(nil)
+			return z.EncodeAll(b, nil), err
+		})
+	case "zip":
+		s.zip(t, w[1], w[2:])
+	case "xlsx":
+		s.xlsx(t, w[1], w[2:])
+	case "run":
+		program := strings.Fields(w[1])[0]
+		if _, err := exec.LookPath(program); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatalf("%s is not installed", program)
+			}
+			t.Skipf("%s is not installed", program)
+		}
+		cmd := exec.Command("sh", "-c", w[1])
+		cmd.Dir = s.dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", w[1], err, out)
+		}
+	case "drop":
+		s.drop(t, w[1])
+	case "mend": // FILE OLD NEW ...: the last refused rows, with cells replaced
+		b, err := os.ReadFile(s.refused)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.write(t, w[1], []byte(strings.NewReplacer(w[2:]...).Replace(string(b))))
+	default:
+		t.Fatalf("%s: what is %q?", s.path, w[0])
+	}
+}
+
+// encodeFor writes text in another encoding.
+func encodeFor(name, text string) []byte {
+	e := map[string]encoding.Encoding{
+		encoding1252: charmap.Windows1252, encodingUTF16LE: unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), encodingUTF16BE: unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM),
+	}[name]
+	b, err := e.NewEncoder().Bytes([]byte(text))
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func (s *story) zip(t *testing.T, name string, files []string) {
+	t.Helper()
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	for _, f := range files {
+		w, err := z.Create(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(f, "/") {
+			if _, err := w.Write(s.read(t, f)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.write(t, name, out.Bytes())
+}
+
+// xlsx makes a workbook of CSV files, SHEET=FILE each; a sheet named with a minus
+// before it is hidden. A cell that is a number becomes one; what follows = is a
+// formula, and what follows 0000: a number shown with leading zeros.
+func (s *story) xlsx(t *testing.T, name string, sheets []string) {
+	t.Helper()
+	book := excelize.NewFile()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	zeros := "000000"
+	padded, err := book.NewStyle(&excelize.Style{CustomNumFmt: &zeros})
+	check(err)
+	bold, err := book.NewStyle(&excelize.Style{Font: &excelize.Font{Bold: true}})
+	check(err)
+	for i, arg := range sheets {
+		sheet, file, _ := strings.Cut(arg, "=")
+		sheet, hidden := strings.CutPrefix(sheet, "-")
+		if i == 0 {
+			check(book.SetSheetName("Sheet1", sheet))
+		} else {
+			_, err := book.NewSheet(sheet)
+			check(err)
+		}
+		if hidden {
+			check(book.SetSheetVisible(sheet, false))
+		}
+		r := csv.NewReader(bytes.NewReader(s.read(t, file)))
+		r.FieldsPerRecord = -1
+		rows, err := r.ReadAll()
+		check(err)
+		for y, cells := range rows {
+			for x, c := range cells {
+				at, err := excelize.CoordinatesToCellName(x+1, y+1)
+				check(err)
+				number, isNumber := strconv.ParseInt(strings.TrimPrefix(c, "0000:"), 10, 64)
+				switch {
+				case c == "":
+				case strings.HasPrefix(c, "="):
+					check(book.SetCellFormula(sheet, at, c[1:]))
+				case strings.HasPrefix(c, "0000:"):
+					check(book.SetCellValue(sheet, at, number))
+					check(book.SetCellStyle(sheet, at, at, padded))
+				case isNumber == nil && c[0] != '0' && c[0] != '+':
+					check(book.SetCellValue(sheet, at, number))
+					check(book.SetCellStyle(sheet, at, at, bold))
+				default:
+					check(book.SetCellValue(sheet, at, c))
+				}
+			}
+		}
+	}
+	check(book.SaveAs(filepath.Join(s.dir, name)))
+	check(book.Close())
+}
+
+// drop gives a file to the watcher and tells what came back.
+func (s *story) drop(t *testing.T, name string) {
+	t.Helper()
+	next := filepath.Join(s.inbox.Dir, ".next")
+	if err := os.WriteFile(next, s.read(t, name), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(next, filepath.Join(s.inbox.Dir, name)); err != nil {
+		t.Fatal(err)
+	}
+	rep, path := s.report(t)
+	fmt.Fprintf(&s.told, "%s: %s, %s, %s", rep.File, rep.Result, rep.Format, rep.Encoding)
+	if rep.Delimiter != "" {
+		fmt.Fprintf(&s.told, ", %q", rep.Delimiter)
+	}
+	fmt.Fprintf(&s.told, "\n%d rows, %d published, %d refused, %d blank\n", rep.Rows, rep.Published, rep.Refused, rep.Blank)
+	if rep.Code != "" {
+		fmt.Fprintf(&s.told, "%s %s\n", rep.Code, rep.Reason)
+	}
+	for _, w := range rep.Warnings {
+		fmt.Fprintf(&s.told, "warning: %s\n", w)
+	}
+	for _, e := range rep.Examples {
+		fmt.Fprintf(&s.told, "%s line %d %s: %s\n", e.Code, e.Line, e.Field, e.Reason)
+	}
+	for _, u := range s.users(t) {
+		if strings.HasPrefix(u.UserID, "u-") && len(u.UserID) == 28 {
+			u.UserID = "(derived)"
+		}
+		fmt.Fprintf(&s.told, "user %s|%s|%s|%s|%s", u.UserID, strings.ReplaceAll(u.Name, "\n", `\n`), u.Email, u.Phone, u.Locale)
+		for _, k := range slices.Sorted(maps.Keys(u.Attributes)) {
+			fmt.Fprintf(&s.told, "|%s=%s", k, u.Attributes[k])
+		}
+		fmt.Fprintln(&s.told)
+	}
+	s.refused = filepath.Join(s.rig.dir, "refused", s.inbox.Source, filepath.Base(path)+".refused.csv")
+	if b, err := os.ReadFile(s.refused); err == nil {
+		for l := range strings.Lines(string(b)) {
+			fmt.Fprintf(&s.told, "back: %s", l)
+		}
+	}
+	fmt.Fprintln(&s.told, strings.ReplaceAll(rep.Next, rep.Import, "IMPORT"))
+}
+
+// report waits for the report of the file that was dropped, and returns the path
+// of the original beside it.
+func (s *story) report(t *testing.T) (Report, string) {
+	t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		for _, folder := range []string{"archive", "refused"} {
+			paths, _ := filepath.Glob(filepath.Join(s.rig.dir, folder, s.inbox.Source, "*.report.json"))
+			for _, p := range paths {
+				original := strings.TrimSuffix(p, ".report.json")
+				if _, err := os.Stat(original); err != nil || s.dropped[p] {
+					continue
+				}
+				b, err := os.ReadFile(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var rep Report
+				if err := json.Unmarshal(b, &rep); err != nil {
+					t.Fatal(err)
+				}
+				s.dropped[p] = true
+				return rep, original
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the file is not done")
+		}
+	}
+}
+
+// users are the events of this story's inbox that were not told yet, fifty at
+// most.
+func (s *story) users(t *testing.T) []event.User {
+	t.Helper()
+	stream, err := s.rig.js.Stream(t.Context(), event.StreamUsers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := stream.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{FilterSubjects: []string{event.ImportedSubject(s.inbox.Source)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	msgs, err := consumer.FetchNoWait(s.seen + 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []event.User
+	for m := range msgs.Messages() {
+		u, err := event.ParseUser(m.Data())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, u)
+	}
+	if err := msgs.Error(); err != nil {
+		t.Fatal(err)
+	}
+	news := out[s.seen:]
+	s.seen = len(out)
+	return news
+}

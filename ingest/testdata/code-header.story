@@ -1,0 +1,25 @@
+drop unknown.csv
+drop none.csv
+drop no-header.csv
+-- unknown.csv --
+foo,bar
+1,2
+-- none.csv --
+name,locale
+A,de
+-- no-header.csv --
+a@example.org,A
+b@example.org,B
+-- want --
+unknown.csv: refused, csv, utf-8
+0 rows, 0 published, 0 refused, 0 blank
+E_HEADER the first line names no column that usher knows, whether its columns are divided by comma, semicolon, tab or |; name them user_id, name, email, phone, locale
+Mend the file and drop it again.
+none.csv: refused, csv, utf-8, ","
+0 rows, 0 published, 0 refused, 0 blank
+E_HEADER no column for an e-mail address or a phone number was found; name one email or phone
+Mend the file and drop it again.
+no-header.csv: refused, csv, utf-8
+0 rows, 0 published, 0 refused, 0 blank
+E_HEADER the first line is a user and not the names of the columns; put a line such as email,name above it
+Mend the file and drop it again.

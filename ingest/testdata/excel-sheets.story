@@ -1,0 +1,19 @@
+# One sheet has the users; notes and hidden sheets are left, and said.
+xlsx people.xlsx "Read me=notes.csv" Users=people.csv -Old=old.csv Empty=empty.csv
+drop people.xlsx
+-- notes.csv --
+This is the list of users
+-- people.csv --
+email
+a@example.org
+-- old.csv --
+email
+old@example.org
+-- empty.csv --
+-- want --
+people.xlsx: archived, xlsx, utf-8
+1 rows, 1 published, 0 refused, 0 blank
+warning: 1 more sheets name no columns of users and were not read
+warning: 1 hidden sheets were not read
+user (derived)||a@example.org||
+Nothing to do.

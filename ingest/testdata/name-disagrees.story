@@ -1,0 +1,10 @@
+# The content decides, not the name.
+drop people.csv
+-- people.csv --
+{"email":"a@example.org"}
+-- want --
+people.csv: archived, jsonl, utf-8
+1 rows, 1 published, 0 refused, 0 blank
+warning: the name ends in .csv, but the content is jsonl and was read as that
+user (derived)||a@example.org||
+Nothing to do.
