@@ -83,7 +83,7 @@ func TestTracesTellOneStory(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.waitFinal(30*time.Second, "u-1")
-	for deadline := time.Now().Add(20 * time.Second); len(got.find(upstream, "Finish")) == 0 || len(got.find(upstream, "hand over")) < 2; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); len(got.find(upstream, "Send")) < 2 || len(got.find(upstream, "hand over")) < 2; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the story does not come to its end: %v", got.all)
 		}
