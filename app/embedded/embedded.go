@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -173,6 +174,14 @@ func checkLoopback(flag, addr string) error {
 // freeAddr takes port 0 for a free port and makes sure that any other is free.
 // The servers accept no listener, so somebody else may still be faster.
 func freeAddr(flag, addr string) (string, error) {
+	if host, port, err := net.SplitHostPort(addr); err == nil && port == "0" {
+		for range 100 {
+			l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(leastPort+rand.IntN(mostPort-leastPort))))
+			if err == nil {
+				return l.Addr().String(), l.Close()
+			}
+		}
+	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return "", fmt.Errorf("%s %s: %w; stop what uses it, or give another address (port 0 takes a free one)", flag, addr, innermost(err))
@@ -180,6 +189,14 @@ func freeAddr(flag, addr string) (string, error) {
 	defer l.Close()
 	return l.Addr().String(), nil
 }
+
+// Free ports are taken from below those that systems give to outgoing connections
+// (32768 and up on Linux, 49152 and up elsewhere), of which any may be taken
+// between the look and the server's start.
+const (
+	leastPort = 15000
+	mostPort  = 32000
+)
 
 func innermost(err error) error {
 	for {
