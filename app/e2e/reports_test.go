@@ -69,7 +69,11 @@ func (u *usher) schedules() client.ScheduleClient {
 func (u *usher) trigger(id string) {
 	u.Helper()
 	h := u.schedules().GetHandle(u.Context(), id)
+	began := time.Now()
 	u.eventually(id+" acts", func(ctx context.Context) error {
+		if time.Since(began) < 1100*time.Millisecond {
+			return errors.New("what happened within this second counts for the next report")
+		}
 		before, err := h.Describe(ctx)
 		if err != nil {
 			return err
