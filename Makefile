@@ -37,7 +37,7 @@ generate: ## write dashboards, alert rules and docs/metrics.md from the code
 	$(GO) run ./deploy/monitoring/generate
 
 test: ## run every test (under ten minutes once the build cache is warm)
-	$(GO) test -tags $(TAGS) ./...
+	$(GO) test -tags $(TAGS) -timeout 30m ./...
 
 soak: ## for longer: kill tests five times over, chaos over 1,000 users, 100,000 pairs in any order, fuzzing for ten minutes
 	$(GO) test -tags $(TAGS) -count=5 -timeout 60m -run TestKilled ./app/e2e
