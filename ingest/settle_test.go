@@ -165,6 +165,7 @@ func TestAFileThatIsChangedWhileItIsRead(t *testing.T) {
 			if point != "ingest.validated" || once.Swap(true) {
 				return
 			}
+			r.drop("b.csv", list("b", 50))
 			paths, _ := filepath.Glob(filepath.Join(r.dir, "inbox", workFolder, "*", "a.csv"))
 			for _, p := range paths {
 				f, err := os.OpenFile(p, os.O_WRONLY, 0)
@@ -181,7 +182,6 @@ func TestAFileThatIsChangedWhileItIsRead(t *testing.T) {
 	}
 	r.run()
 	r.drop("a.csv", list("a", 50))
-	r.drop("b.csv", list("b", 50))
 	reps := r.reports(2)
 	if rep := reps["a.csv"]; rep.Code != "E_CHANGED" || rep.Published != 0 {
 		t.Errorf("%+v", rep)
