@@ -127,7 +127,8 @@ type Send struct {
 	Reason     string    `json:"reason,omitempty"` // of failed, unknown and bounced; bounded set
 	Code       string    `json:"code,omitempty"`   // of bounced: the provider's code
 	At         time.Time `json:"at"`               // of the last change
-	Tries      []Try     `json:"tries,omitempty"`  // the last MaxTries that did not end accepted
+	Failed     int       `json:"failed,omitempty"` // tries that did not end accepted
+	Tries      []Try     `json:"tries,omitempty"`  // the last MaxTries of them
 }
 
 // Try is one attempt that did not end with an acceptance.
@@ -148,6 +149,7 @@ func (s *Send) Note(t Try) {
 	if n := len(s.Tries); n > 0 && s.Tries[n-1].At.Equal(t.At) { // a write of it arrived after all
 		return
 	}
+	s.Failed = max(s.Failed, len(s.Tries)) + 1 // entries of old have no count
 	s.Tries = append(slices.Clone(s.Tries), t)
 	s.Tries = s.Tries[max(0, len(s.Tries)-MaxTries):]
 }

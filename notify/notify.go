@@ -43,7 +43,9 @@ type Request struct {
 
 	Decided time.Time // the date of the message, however often it is tried
 
-	RetryIn time.Duration // when the caller will try again, unless told otherwise; 0 when it does not know
+	// Backoff is the pause before the next try after so many failed ones, 1 at
+	// least. A pause of the provider counts as none. Nil: there is no next try.
+	Backoff func(failed int) time.Duration
 
 	Canary bool // nobody reads it, so no figure counts it
 
@@ -452,11 +454,13 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 		result, outcome, state = "failed", "failed", event.SendFailed
 	}
 	try := event.Try{At: now(), Provider: p.name, Result: result, Reason: f.reason, Code: f.err.Error()}
-	if wait := max(r.RetryIn, min(f.pause, s.MaxPause)); outcome == "" && wait > 0 {
-		next := try.At.Add(wait)
-		try.Next = &next
-	}
+	wait := min(f.pause, s.MaxPause)
 	entry, err := s.write(ctx, r, a, func(e *event.Send) {
+		if outcome == "" && r.Backoff != nil {
+			wait = max(wait, r.Backoff(e.Failed+1))
+			next := try.At.Add(wait)
+			try.Next = &next
+		}
 		e.Note(try)
 		switch {
 		case state != "":
@@ -483,8 +487,8 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 		return entry, event.Permanent(fmt.Errorf("%w: %w", ErrHeld, f))
 	case f.class == permanent:
 		return entry, event.Permanent(f)
-	case f.pause > 0:
-		return entry, event.RetryAfter(f, min(f.pause, s.MaxPause))
+	case wait > 0:
+		return entry, event.RetryAfter(f, wait)
 	}
 	return entry, f
 }

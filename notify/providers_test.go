@@ -82,6 +82,33 @@ func TestAProviderThatRefusesUsIsPaused(t *testing.T) {
 	}
 }
 
+// The pauses of a message double with each of its own failures. What it waits for
+// a provider that is paused lengthens none of them.
+func TestAPauseIsNoFailureOfTheMessage(t *testing.T) {
+	srv := newSMTPServer(t, script{"RCPT": "450 4.2.0 busy"})
+	r := newRig(t, srv.addr, "http://"+nowhere)
+	q := requestOf(1)
+	q.Backoff = func(failed int) time.Duration { return time.Hour << failed }
+	g := r.channels[event.ChannelEmail][0].gate
+	for failed := 1; failed <= 2*event.MaxTries; failed++ {
+		for range 5 {
+			g.pause(&failure{reason: ReasonConfig, pause: time.Minute})
+			if _, err := r.Send(t.Context(), q); !event.IsPaused(err) {
+				t.Fatal(err)
+			}
+		}
+		g.leave(nil)
+		sent, err := r.Send(t.Context(), q)
+		if pause, _ := event.RetryDelay(err); pause != time.Hour<<failed || event.IsPaused(err) {
+			t.Fatalf("after failure %d: %v, %v", failed, pause, err)
+		}
+		last := sent.Tries[len(sent.Tries)-1]
+		if sent.Failed != failed || last.Next == nil || last.Next.Sub(last.At) != time.Hour<<failed {
+			t.Fatalf("failure %d: %+v", failed, sent)
+		}
+	}
+}
+
 // A recipient's trouble pauses nothing.
 func TestRecipientsPauseNobody(t *testing.T) {
 	for _, reply := range []string{"550 5.1.1 who", "452 4.2.2 full", "451 4.7.1 greylisted", "450 4.2.0 busy"} {

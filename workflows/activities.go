@@ -123,7 +123,7 @@ type Delivery struct {
 	Result     event.Fact `json:"result"`
 	Story      Story      `json:"story,omitzero"`
 
-	RetryIn time.Duration `json:"-"` // when Temporal tries again, unless told otherwise
+	Backoff func(failed int) time.Duration `json:"-"` // the pause before the next try after so many failed ones
 
 	End *LastMessage `json:"end,omitempty"` // to write when the message is the last
 }
@@ -299,7 +299,7 @@ func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err err
 	defer stop()
 	ctx, cancel := untilStop(ctx)
 	defer cancel()
-	d.RetryIn = retryIn(activity.GetInfo(ctx))
+	d.Backoff = backoff(activity.GetInfo(ctx).RetryPolicy)
 	sent, err := a.Sender.Send(ctx, d)
 	if err != nil {
 		span.SetAttributes(tracing.Reason(sent.Reason))
@@ -319,19 +319,21 @@ func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err err
 	return result, err
 }
 
-// retryIn is the pause that the policy has before the try after this one.
-func retryIn(i activity.Info) time.Duration {
-	p := i.RetryPolicy
+// backoff is the policy's pause after so many failed tries. Temporal itself would
+// also count the attempts that only found a provider paused.
+func backoff(p *temporal.RetryPolicy) func(failed int) time.Duration {
 	if p == nil {
-		return 0
+		return nil
 	}
-	d := float64(p.InitialInterval)
-	for range i.Attempt - 1 {
-		if d *= p.BackoffCoefficient; d >= float64(p.MaximumInterval) {
-			return p.MaximumInterval
+	return func(failed int) time.Duration {
+		d := float64(p.InitialInterval)
+		for range failed - 1 {
+			if d *= p.BackoffCoefficient; d >= float64(p.MaximumInterval) {
+				return p.MaximumInterval
+			}
 		}
+		return time.Duration(d)
 	}
-	return time.Duration(d)
 }
 
 // Finish writes the end of the generation into PEOPLE and tells it.
