@@ -25,6 +25,7 @@ type People struct {
 	kv     jetstream.KeyValue
 	claims group
 	known  atomic.Bool // the last claim found a record
+	latest latest
 }
 
 // NewPeople opens the bucket, which Ensure has made.
@@ -82,30 +83,48 @@ func (p *People) create(ctx context.Context, userID string, person event.Person)
 // write arrived, it is asked again with a fresh read, so it must have no effect
 // beyond its argument. An error of change ends the update unchanged and is
 // returned as it is. Update returns what is stored in the end.
+//
+// What this process saw of the record last saves a read when it is still the
+// latest, which the compare tells. Where nothing is written, nothing compares:
+// then the store itself is read.
 func (p *People) Update(ctx context.Context, userID string, change func(*event.Person) error) (event.Person, error) {
-	for attempt := 0; ; attempt++ {
-		person, rev, err := p.read(ctx, userID)
+	at, seen := p.latest.recall(userID)
+	for attempt := 0; ; {
+		if !seen {
+			var err error
+			if at, err = p.load(ctx, userID); err != nil {
+				return event.Person{}, err
+			}
+			if at.revision == 0 {
+				return event.Person{}, ErrNoPerson
+			}
+		}
+		person, err := at.person()
 		if err != nil {
 			return person, err
 		}
-		if rev == 0 {
-			return person, ErrNoPerson
-		}
 		before := encode(person)
-		if err := change(&person); err != nil {
-			return person, err
-		}
+		refused := change(&person)
 		after := encode(person)
-		if bytes.Equal(before, after) {
-			return person, nil
+		if refused != nil || bytes.Equal(before, after) {
+			if seen {
+				seen = false
+				continue
+			}
+			p.latest.remember(userID, at)
+			return person, refused
 		}
-		_, err = p.kv.Update(ctx, userID, after, rev)
+		rev, err := p.kv.Update(ctx, userID, after, at.revision)
 		if err == nil {
+			p.latest.remember(userID, record{after, rev})
 			return person, nil
 		}
+		p.latest.forget(userID)
 		if err := again(ctx, err, attempt); err != nil {
 			return person, fmt.Errorf("update the person: %w", err)
 		}
+		seen = false
+		attempt++
 	}
 }
 
@@ -163,18 +182,24 @@ func (p *People) Each(ctx context.Context, f func(userID string, person event.Pe
 }
 
 func (p *People) read(ctx context.Context, userID string) (event.Person, uint64, error) {
-	var person event.Person
+	at, err := p.load(ctx, userID)
+	if err != nil || at.revision == 0 {
+		return event.Person{}, 0, err
+	}
+	person, err := at.person()
+	return person, at.revision, err
+}
+
+// load reads a record from the leader; its revision is 0 when there is none.
+func (p *People) load(ctx context.Context, userID string) (record, error) {
 	e, err := p.kv.Get(ctx, userID)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return person, 0, nil
+		return record{}, nil
 	}
 	if err != nil {
-		return person, 0, fmt.Errorf("read the person: %w", err)
+		return record{}, fmt.Errorf("read the person: %w", err)
 	}
-	if err := json.Unmarshal(e.Value(), &person); err != nil {
-		return person, 0, event.Permanent(fmt.Errorf("the record of the person cannot be read: revision %d", e.Revision()))
-	}
-	return person, e.Revision(), nil
+	return record{e.Value(), e.Revision()}, nil
 }
 
 func encode(p event.Person) []byte {

@@ -20,6 +20,19 @@ func start(t *testing.T) jetstream.JetStream {
 	return js
 }
 
+func newPeople(t *testing.T) *People {
+	t.Helper()
+	js := start(t)
+	if err := Ensure(t.Context(), js, opts); err != nil {
+		t.Fatal(err)
+	}
+	people, err := NewPeople(t.Context(), js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return people
+}
+
 var opts = Options{MaxBytes: 32 << 20, KeyFingerprint: "k1"}
 
 func TestEnsure(t *testing.T) {
@@ -62,14 +75,7 @@ func TestSharesFillTheStore(t *testing.T) {
 }
 
 func TestClaimHasOneWinner(t *testing.T) {
-	js := start(t)
-	if err := Ensure(t.Context(), js, opts); err != nil {
-		t.Fatal(err)
-	}
-	people, err := NewPeople(t.Context(), js)
-	if err != nil {
-		t.Fatal(err)
-	}
+	people := newPeople(t)
 	const rivals = 8
 	got := make([]event.Person, rivals)
 	var wg sync.WaitGroup
@@ -91,15 +97,7 @@ func TestClaimHasOneWinner(t *testing.T) {
 }
 
 func TestUpdateLosesNothing(t *testing.T) {
-	js := start(t)
-	ctx := t.Context()
-	if err := Ensure(ctx, js, opts); err != nil {
-		t.Fatal(err)
-	}
-	people, err := NewPeople(ctx, js)
-	if err != nil {
-		t.Fatal(err)
-	}
+	people, ctx := newPeople(t), t.Context()
 	if _, err := people.UpdateSend(ctx, "u.1", "k", func(*event.Send) error { return nil }); !errors.Is(err, ErrNoPerson) {
 		t.Errorf("nobody there: got %v", err)
 	}
@@ -131,6 +129,40 @@ func TestUpdateLosesNothing(t *testing.T) {
 	}
 	if again, _, _ := people.Get(ctx, "u.1"); cmp.Diff(person, again) != "" {
 		t.Error("a refused change was stored")
+	}
+}
+
+// What a process remembers of a record is never taken for what the store has.
+func TestUpdateSeesWhatOthersWrote(t *testing.T) {
+	ours, ctx := newPeople(t), t.Context()
+	theirs := &People{kv: ours.kv} // as another process has it
+	if _, err := ours.Claim(ctx, "u-1", event.Person{Status: event.StatusWaiting}); err != nil {
+		t.Fatal(err)
+	}
+	add := func(p *event.Person) error { p.Generation++; return nil }
+	for want := 2; want < 12; want += 2 {
+		if p, err := ours.Update(ctx, "u-1", add); err != nil || p.Generation != want-1 {
+			t.Fatal(p, err)
+		}
+		if p, err := theirs.Update(ctx, "u-1", add); err != nil || p.Generation != want {
+			t.Fatal(p, err)
+		}
+		if p, err := ours.Update(ctx, "u-1", func(*event.Person) error { return nil }); err != nil || p.Generation != want {
+			t.Fatalf("a read sees %d, %v, want %d", p.Generation, err, want)
+		}
+		if _, err := theirs.Update(ctx, "u-1", func(p *event.Person) error { p.Record++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		refused := errors.New("refused")
+		p, err := ours.Update(ctx, "u-1", func(p *event.Person) error {
+			if p.Record == uint64(want/2-1) {
+				return refused
+			}
+			return nil
+		})
+		if err != nil || p.Record != uint64(want/2) {
+			t.Fatalf("%v with %d, want none with %d", err, p.Record, want/2)
+		}
 	}
 }
 
