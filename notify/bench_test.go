@@ -21,14 +21,17 @@ import (
 	"usher/streams"
 )
 
-// What one round of BenchmarkSMTP sends, over so many connections. The worker
-// lets more messages be in hand than there are connections, so that one writes
-// its ledger while another has the line.
+// What one round of BenchmarkSMTP sends. More messages are in hand than there are
+// connections, as a worker has it, so that one writes its ledger while another has
+// the line.
 const (
-	benchMessages    = 300
-	benchConnections = 8
-	benchInHand      = 4 * benchConnections
+	benchMessages = 320
+	benchInHand   = 64
 )
+
+// sweep are the numbers of connections that are tried: which is best depends on
+// the server.
+var sweep = []int{8, 16, 32}
 
 // BenchmarkSMTP shows messages through the pool, with the ledger on disk, beside a
 // bare loop of go-smtp over as many connections to the same server. Both servers
@@ -45,18 +48,26 @@ func BenchmarkSMTP(b *testing.B) {
 		stopped := make(chan error, 1)
 		go func() { stopped <- c.Run(ctx) }()
 		b.Cleanup(func() { cancel(); <-stopped })
-		benchServer(b, SMTPConfig{Addr: c.SMTPAddr(), TLS: "none"})
+		for _, n := range sweep {
+			benchServer(b, SMTPConfig{Addr: c.SMTPAddr(), TLS: "none"}, n)
+		}
 	})
 	b.Run("postfix", func(b *testing.B) {
 		p := startPostfix(b, time.Minute)
-		benchServer(b, SMTPConfig{Addr: p.addr, TLS: "starttls", CAFile: p.roots})
+		for _, n := range sweep {
+			benchServer(b, SMTPConfig{Addr: p.addr, TLS: "starttls", CAFile: p.roots}, n)
+		}
 	})
 }
 
-func benchServer(b *testing.B, c SMTPConfig) {
+func benchServer(b *testing.B, c SMTPConfig, connections int) {
+	b.Run(fmt.Sprintf("%d", connections), func(b *testing.B) { benchPool(b, c, connections) })
+}
+
+func benchPool(b *testing.B, c SMTPConfig, connections int) {
 	b.Helper()
 	people, stream := benchLedger(b)
-	c.Name, c.From, c.Connections, c.PerConnection = "smtp", "Welcome <w@example.org>", benchConnections, 1<<20
+	c.Name, c.From, c.Connections, c.PerConnection = "smtp", "Welcome <w@example.org>", connections, 1<<20
 	reg := prometheus.NewRegistry()
 	s, err := New(Config{
 		Ledger: people, Metrics: metrics.NewWorker(reg, metrics.NewShared(reg)), Log: slog.New(slog.DiscardHandler),
@@ -71,7 +82,7 @@ func benchServer(b *testing.B, c SMTPConfig) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	bareConns := make([]*conn, benchConnections)
+	bareConns := make([]*conn, connections)
 	for i := range bareConns {
 		if bareConns[i], err = t.open(b.Context()); err != nil {
 			b.Fatal(err)
@@ -92,8 +103,8 @@ func benchServer(b *testing.B, c SMTPConfig) {
 		before := streamBytes(b, stream)
 		p := rateOf(benchInHand, func(i int) error { _, err := s.Send(b.Context(), requests[i]); return err }, b)
 		kept := float64(streamBytes(b, stream)-before) / benchMessages
-		n := rateOf(benchConnections, func(i int) error {
-			return bareConns[i%benchConnections].SendMail("w@example.org", []string{"a@example.org"}, bytes.NewReader(body))
+		n := rateOf(connections, func(i int) error {
+			return bareConns[i%connections].SendMail("w@example.org", []string{"a@example.org"}, bytes.NewReader(body))
 		}, b)
 		l := rateOf(benchInHand, func(i int) error { return ledgerOnly(b.Context(), people, requests[i]) }, b)
 		if round == 0 {

@@ -88,6 +88,7 @@ virtual_gid_maps = static:%[3]s
 virtual_minimum_uid = 1
 virtual_transport = virtual
 smtputf8_enable = yes
+in_flow_delay = 0
 smtpd_tls_security_level = encrypt
 smtpd_tls_chain_files = %[1]s/key.pem
 smtpd_recipient_restrictions =
