@@ -64,7 +64,8 @@ func (b *backlog) add(n int) {
 
 // keepPace waits while the bridge is too far behind. That is no trouble, so it
 // shows in the progress and not in the readiness.
-func (j *job) keepPace(ctx context.Context) error {
+// Before it waits, settle ends what is under way.
+func (j *job) keepPace(ctx context.Context, settle func(context.Context) error) error {
 	paused := false
 	for {
 		n := j.backlog.tooFar(ctx)
@@ -73,6 +74,9 @@ func (j *job) keepPace(ctx context.Context) error {
 		}
 		if !paused {
 			paused = true
+			if err := settle(ctx); err != nil {
+				return err
+			}
 			j.Metrics.Paused.WithLabelValues(j.in.Source, "bridge").Inc()
 			defer j.Metrics.Paused.WithLabelValues(j.in.Source, "bridge").Dec()
 		}

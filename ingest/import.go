@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/segmentio/ksuid"
 
 	"usher/event"
@@ -258,57 +257,58 @@ func (j *job) reclaim() error {
 // refusedDraft is where refused rows are collected in the claim.
 const refusedDraft = ".refused.csv"
 
-// batch is what commits at once: events, and the progress that they are. Its
-// span begins with its first event, which carries the span's context.
-type batch struct {
-	span       tracing.Span
-	events     []*nats.Msg
-	checkpoint checkpoint
-}
-
 // publish sends what validate counted, from the record after the checkpoint on.
-// While one batch commits, the next is read.
+// While one batch commits, the next is read and sent.
 func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 	if c.Import == "" {
 		c = checkpoint{Import: j.report.Import, File: j.name, Source: j.in.Source, StartedAt: j.report.StartedAt}
 	}
 	c.Rows, c.Refused = j.report.Rows, j.report.Refused
-	ctx, cancel := context.WithCancel(ctx)
+	l, err := j.publisher.lane(j.nature.digest, seq, func(b batch) {
+		j.cleared()
+		c.position, c.Published = b.checkpoint.position, b.checkpoint.Published
+		j.progress.at(c)
+	})
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
 	batches := make(chan batch, 1)
 	read := make(chan error, 1)
 	go func() {
 		defer close(batches)
 		read <- safely(func() error {
-			return j.batch(ctx, c, func(b batch) error {
+			return j.batch(reading, c, func(b batch) error {
 				select {
 				case batches <- b:
 					return nil
-				case <-ctx.Done():
-					return ctx.Err()
+				case <-reading.Done():
+					return reading.Err()
 				}
 			})
 		})
 	}()
-	var err error
 	for b := range batches {
 		b.checkpoint.At = time.Now().UTC()
-		b.span.SetAttributes(tracing.Count(len(b.events)))
-		if err = errors.Join(j.keepPace(ctx), j.unchanged()); err == nil {
-			seq, err = j.publisher.commit(ctx, b.events, j.nature.digest, b.checkpoint, seq)
+		if err = j.keepPace(ctx, l.settle); err == nil {
+			err = j.unchanged()
 		}
-		b.span.Done(err)
+		if err == nil {
+			err = l.commit(ctx, b)
+		}
 		if err != nil {
 			cancel()
 			break
 		}
-		j.cleared()
 		j.backlog.add(len(b.events))
-		c.position, c.Published = b.checkpoint.position, b.checkpoint.Published
-		j.progress.at(c)
 	}
 	if readErr := <-read; err == nil {
 		err = readErr
+	}
+	if settled := l.settle(ctx); err == nil {
+		err = settled
 	}
 	j.report.Published = c.Published
 	return err

@@ -24,6 +24,7 @@ import (
 	"usher/event"
 	"usher/metrics"
 	"usher/streams/natstest"
+	"usher/tracing"
 )
 
 func TestMain(m *testing.M) {
@@ -417,7 +418,14 @@ func TestTheFence(t *testing.T) {
 			}
 			events = append(events, m)
 		}
-		return p.commit(t.Context(), events, "d", checkpoint{Import: "i", Source: "inbox"}, expect)
+		l, err := p.lane("d", expect, func(batch) {})
+		if err != nil {
+			return 0, err
+		}
+		defer l.close()
+		_, span := tracing.Child(t.Context(), "publish", tracing.Producer)
+		err = l.commit(t.Context(), batch{span: span, events: events, checkpoint: checkpoint{Import: "i", Source: "inbox"}})
+		return l.seq, errors.Join(err, l.settle(t.Context()))
 	}
 	var seq uint64
 	for round := range 3 {

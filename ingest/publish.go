@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/segmentio/ksuid"
 
 	"usher/event"
 	"usher/metrics"
@@ -84,49 +82,6 @@ func (p *publisher) load(ctx context.Context, source, digest string) (c checkpoi
 		return c, 0, fmt.Errorf("the checkpoint cannot be read: %w", err)
 	}
 	return c, m.Sequence, nil
-}
-
-// commit publishes events and the checkpoint as one atomic batch: all or nothing,
-// and only when the checkpoint still has the sequence expect. It returns the
-// checkpoint's new sequence.
-func (p *publisher) commit(ctx context.Context, events []*nats.Msg, digest string, c checkpoint, expect uint64) (uint64, error) {
-	began := time.Now()
-	data, err := json.Marshal(c)
-	if err != nil {
-		return 0, err
-	}
-	last := nats.NewMsg(event.CheckpointSubject(c.Source, digest))
-	last.Data = data
-	last.Header.Set("Nats-Rollup", "sub")
-	last.Header.Set("Nats-TTL", "never")
-	last.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(expect, 10))
-	p.fault.At("ingest.batch")
-	nc, id := p.js.Conn(), ksuid.New().String()
-	for i, m := range append(events, last) {
-		m.Header.Set("Nats-Batch-Id", id)
-		m.Header.Set("Nats-Batch-Sequence", strconv.Itoa(i+1))
-		if m != last {
-			if err := nc.PublishMsg(m); err != nil {
-				return 0, fmt.Errorf("publish: %w", err)
-			}
-		}
-	}
-	last.Header.Set("Nats-Batch-Commit", "1")
-	p.fault.At("ingest.sent")
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	reply, err := nc.RequestMsgWithContext(ctx, last)
-	if err != nil {
-		return 0, fmt.Errorf("commit the batch: %w", err)
-	}
-	seq, err := readAck(reply.Data)
-	if err != nil {
-		return 0, err
-	}
-	p.fault.At("ingest.committed")
-	p.metrics.EventsPublished.WithLabelValues(event.StreamUsers).Add(float64(len(events)))
-	p.metrics.StageSeconds.WithLabelValues("publish").Observe(time.Since(began).Seconds())
-	return seq, nil
 }
 
 func readAck(data []byte) (uint64, error) {

@@ -169,7 +169,7 @@ func (s *sheetReader) read() (r row, err error) {
 	s.line++
 	cells, err := s.rows.Columns()
 	for i := 0; err == nil && i < len(cells); i++ {
-		if excelNumber.MatchString(cells[i]) {
+		if roundedBySpreadsheet(cells[i]) {
 			cells[i], err = s.stored(i, cells[i])
 		}
 	}

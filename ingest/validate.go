@@ -80,7 +80,7 @@ func (v *rules) check(r *record) (user, []rowError) {
 		u.id = ""
 	}
 	if u.id != "" {
-		if excelNumber.MatchString(u.id) {
+		if roundedBySpreadsheet(u.id) {
 			bad("E_EXCEL_SCIENTIFIC", columnNames[colUserID], "a spreadsheet has rounded this number; format the column as text and export again")
 		} else if err := event.CheckUserID(u.id); err != nil {
 			bad("E_USER_ID", columnNames[colUserID], "%v", err)
@@ -96,7 +96,7 @@ func (v *rules) check(r *record) (user, []rowError) {
 		}
 	}
 	if phone := r.values[colPhone]; phone != "" {
-		if e164, err := parsePhone(phone, v.region); excelNumber.MatchString(phone) {
+		if e164, err := parsePhone(phone, v.region); roundedBySpreadsheet(phone) {
 			bad("E_EXCEL_SCIENTIFIC", columnNames[colPhone], "a spreadsheet has rounded this number; format the column as text and export again")
 		} else if err != nil {
 			bad("E_PHONE_INVALID", columnNames[colPhone], "%v", err)
@@ -148,7 +148,12 @@ func sortErrors(errs []rowError) {
 	slices.SortFunc(errs, func(a, b rowError) int { return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Field, b.Field)) })
 }
 
-// excelNumber is what a spreadsheet makes of a long number.
+// roundedBySpreadsheet reports whether s is what a spreadsheet makes of a long
+// number.
+func roundedBySpreadsheet(s string) bool {
+	return strings.IndexByte(s, '+') > 0 && excelNumber.MatchString(s) // nearly nothing has a sign inside
+}
+
 var excelNumber = regexp.MustCompile(`^\d([.,]\d+)?[eE]\+\d+$`)
 
 // excelError are the values of a formula that failed.
