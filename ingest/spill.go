@@ -24,7 +24,7 @@ func compareEntries(a, b entry) int {
 
 const (
 	entrySize     = 16
-	spillAfter    = 1 << 20 // entries that are held in memory
+	spillAfter    = 1 << 18 // entries that are held in memory
 	spillParts    = 64
 	spillBuffered = 16 << 10 // bytes of each part
 )
