@@ -58,7 +58,7 @@ func (b Board) JSON() ([]byte, error) {
 		"editable": true, "graphTooltip": 1, "timezone": "browser", "refresh": "30s",
 		"time":       object{"from": "now-1h", "to": "now"},
 		"templating": object{"list": []object{datasource, job}},
-		"links":      []object{{"type": "dashboards", "title": "usher", "tags": []string{"usher"}, "asDropdown": false, "includeVars": true, "keepTime": true}},
+		"links":      []object{{"type": "dashboards", "title": "usher", "tags": []string{"usher"}, "icon": "external link", "tooltip": "", "targetBlank": false, "asDropdown": false, "includeVars": true, "keepTime": true}},
 		"panels":     panels,
 	})
 }
@@ -82,7 +82,7 @@ func (p Panel) json() object {
 	switch p.Kind {
 	case TimeSeries:
 		defaults["custom"] = object{"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never", "spanNulls": true}
-		options = object{"legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true}, "tooltip": object{"mode": "multi", "sort": "desc"}}
+		options = object{"legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}}, "tooltip": object{"mode": "multi", "sort": "desc"}}
 	case Stat:
 		defaults["color"] = object{"mode": "thresholds"}
 		options = object{"colorMode": "value", "graphMode": "area", "reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}}
