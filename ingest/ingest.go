@@ -33,6 +33,7 @@ type Config struct {
 	Empty  time.Duration // after which a file without a byte is taken as it is; default 60 s
 	Settle time.Duration // how long a file written in place must not change; default 500 ms
 	Batch  int           // records that commit together with their checkpoint; default and at most 999
+	Held   int           // identities of one file that are held in memory, 16 bytes each, before they go to the disk; default 1<<18
 	Keep   time.Duration // how long archived and refused files are kept; 0 is for ever
 	Behind int           // records that may wait for the bridge before intake pauses; 0 is no limit
 	Dead   time.Duration // after which a watcher that does not sign its inbox is taken for dead; default 15 s

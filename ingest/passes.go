@@ -59,11 +59,9 @@ func (j *job) validate(ctx context.Context) (err error) {
 	r := &j.report
 	r.Rows, r.Published, r.Refused, r.Blank, r.Examples = 0, 0, 0, 0, nil
 	clear(r.Errors)
-	v, err := j.judge(ctx)
-	if v.repeats != nil {
-		defer func() { err = errors.Join(err, v.repeats.remove()) }()
-	}
-	if err != nil {
+	var v verdict
+	defer func() { err = errors.Join(err, v.repeats.remove()) }()
+	if err := j.judge(ctx, &v); err != nil {
 		return err
 	}
 	j.bad = v.bad
@@ -77,13 +75,13 @@ func (j *job) validate(ctx context.Context) (err error) {
 }
 
 // judge finds the rows that are to be refused.
-func (j *job) judge(ctx context.Context) (v verdict, err error) {
+func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 	rs, err := j.nature.open(ctx, j.file)
 	if err != nil {
-		return v, err
+		return err
 	}
 	defer rs.close()
-	marks := newSpill(j.scratch("identities-"), 1<<64-1)
+	marks := j.spill("identities-", 1<<64-1)
 	defer func() { err = errors.Join(err, marks.remove()) }()
 	type part struct {
 		bad   []int
@@ -128,11 +126,11 @@ func (j *job) judge(ctx context.Context) (v verdict, err error) {
 		return nil
 	})
 	if err != nil {
-		return v, err
+		return err
 	}
 	v.blank = rs.blank
-	v.repeats = newSpill(j.scratch("repeats-"), uint64(v.rows))
-	return v, marks.sorted(func(entries []entry) error {
+	v.repeats = j.spill("repeats-", uint64(v.rows))
+	return marks.sorted(func(entries []entry) error {
 		var first entry
 		for i, e := range entries {
 			if i == 0 || e.key != first.key || e.low != first.low {

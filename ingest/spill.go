@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"usher/event"
 )
 
 // entry is 16 bytes that are sorted by key, low and tail.
@@ -24,7 +26,7 @@ func compareEntries(a, b entry) int {
 
 const (
 	entrySize     = 16
-	spillAfter    = 1 << 18 // entries that are held in memory
+	defaultHeld   = 1 << 18 // Config.Held
 	spillParts    = 64
 	spillBuffered = 16 << 10 // bytes of each part
 )
@@ -38,13 +40,14 @@ type spill struct {
 	held   []entry
 	files  []*os.File
 	writer []*bufio.Writer
-	limit  int
+	limit  int // of held
+	fault  event.Fault
 }
 
-// newSpill sorts entries with keys up to most. Files are made only when they are
-// needed.
-func newSpill(path string, most uint64) *spill {
-	return &spill{path: path, most: most, limit: spillAfter}
+// spill sorts entries with keys up to most. Files are made only when they are
+// needed, in the job's scratch folder.
+func (j *job) spill(name string, most uint64) *spill {
+	return &spill{path: j.scratch(name), most: most, limit: cmp.Or(j.Held, defaultHeld), fault: j.Fault}
 }
 
 func (s *spill) add(e entry) error {
@@ -83,6 +86,7 @@ func (s *spill) flush() error {
 		}
 	}
 	s.held = s.held[:0]
+	s.fault.At("ingest.spilled")
 	return nil
 }
 
@@ -101,6 +105,7 @@ func (s *spill) sorted(each func([]entry) error) error {
 		if err := s.writer[i].Flush(); err != nil {
 			return err
 		}
+		s.fault.At("ingest.sorting")
 		part, err := readEntries(f)
 		if err != nil {
 			return err
@@ -130,8 +135,11 @@ func readEntries(f *os.File) ([]entry, error) {
 	return part, nil
 }
 
-// remove lets go of everything.
+// remove lets go of everything. There may be nothing.
 func (s *spill) remove() error {
+	if s == nil {
+		return nil
+	}
 	var errs []error
 	for _, f := range s.files {
 		errs = append(errs, f.Close(), os.Remove(f.Name()))
