@@ -5,13 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"go.temporal.io/api/common/v1"
@@ -40,8 +38,13 @@ type Forgetting struct {
 // Forgotten is what was removed, and what is left to a person.
 type Forgotten struct {
 	Messages map[string]int `json:"messages"` // by stream
+	Entries  int            `json:"entries"`  // of KV DELIVERY: what receipts refer to
 	Runs     int            `json:"runs"`     // of workflows
-	Files    []string       `json:"files"`    // archived and refused ones that still name the person
+
+	Files    []NamingFile   `json:"files"`              // archived and refused ones
+	Mentions map[string]int `json:"mentions,omitempty"` // messages by stream that are about others and mention the person
+	Others   []string       `json:"others,omitempty"`   // user ids with the same address and a record of their own
+	Nameless bool           `json:"nameless,omitempty"` // the record is no longer kept, so what has only an address was not found
 }
 
 // ErrNotOver is wrapped for a person whose onboarding is not over.
@@ -58,17 +61,21 @@ func (f Forgetting) Run(ctx context.Context, userID string) (Forgotten, error) {
 		return out, fmt.Errorf("%w, it is %s: withdraw the user first, which also undoes the account", ErrNotOver, p.Status)
 	}
 	eraser := streams.NewEraser(f.JetStream)
-	traces, err := eraser.Find(ctx, userID)
+	traces, err := eraser.Find(ctx, userID, func(ctx context.Context, id string) (bool, error) {
+		_, known, err := f.People.Get(ctx, id)
+		return known, err
+	})
 	if err != nil {
 		return out, err
 	}
 	for stream, seqs := range traces.Seqs {
 		out.Messages[stream] = len(seqs)
 	}
+	out.Entries, out.Mentions, out.Others, out.Nameless = len(traces.Keys), traces.Mentions, traces.Others, len(traces.Seqs[event.StreamUsers]) == 0
 	if !known && len(traces.Seqs) == 0 {
 		return out, fmt.Errorf("%q is nobody that usher knows", userID)
 	}
-	if out.Files, err = f.files(traces); err != nil {
+	if out.Files, err = f.files(ctx, &traces.Marks); err != nil {
 		return out, err
 	}
 	temporal, err := f.temporal()
@@ -76,12 +83,26 @@ func (f Forgetting) Run(ctx context.Context, userID string) (Forgotten, error) {
 		return out, err
 	}
 	defer temporal.Close()
-	runs, err := f.runs(ctx, temporal, userID)
-	if err != nil {
+	runs := map[string][]string{}
+	for _, id := range traces.IDs {
+		if runs[id], err = f.runs(ctx, temporal, id); err != nil {
+			return out, err
+		}
+		out.Runs += len(runs[id])
+	}
+	if f.DryRun {
+		return out, nil
+	}
+	for _, id := range traces.IDs {
+		if err := f.deleteRuns(ctx, temporal, id, runs[id]); err != nil {
+			return out, err
+		}
+	}
+	if err := f.clearCatcher(ctx, slices.Concat(traces.Emails, traces.Phones)); err != nil {
 		return out, err
 	}
-	if out.Runs = len(runs); f.DryRun {
-		return out, nil
+	if err := eraser.Erase(ctx, traces); err != nil {
+		return out, err
 	}
 	if known {
 		_, err := f.People.Update(ctx, userID, func(p *event.Person) error {
@@ -92,19 +113,11 @@ func (f Forgetting) Run(ctx context.Context, userID string) (Forgotten, error) {
 			return out, err
 		}
 	}
-	if err := f.deleteRuns(ctx, temporal, userID, runs); err != nil {
-		return out, err
-	}
-	if err := eraser.Erase(ctx, traces); err != nil {
-		return out, err
-	}
-	// Every console forgets when it reads this.
-	fact := event.Fact{Kind: event.FactForgotten, UserID: userID, Generation: p.Generation, At: time.Now().UTC(), Inbox: p.Source, EventID: event.NewID(), EventSource: event.SourceCLI}
-	if _, err := f.Publisher.Fact(ctx, fact); err != nil {
-		return out, err
-	}
-	if err := f.clearCatcher(ctx, traces.Names); err != nil {
-		return out, err
+	for _, id := range traces.IDs { // every console forgets when it reads this
+		fact := event.Fact{Kind: event.FactForgotten, UserID: id, Generation: p.Generation, At: time.Now().UTC(), Inbox: p.Source, EventID: event.NewID(), EventSource: event.SourceCLI}
+		if _, err := f.Publisher.Fact(ctx, fact); err != nil {
+			return out, err
+		}
 	}
 	return out, f.truncateLogs(ctx)
 }
@@ -184,40 +197,6 @@ func (f Forgetting) deleteRuns(ctx context.Context, c client.Client, userID stri
 			return fmt.Errorf("%d runs are still kept in Temporal, run this again later: %w", len(left), ctx.Err())
 		}
 	}
-}
-
-// files are the archived and refused files that name the person: those of its
-// imports, and any other with one of its addresses.
-func (f Forgetting) files(t streams.Traces) ([]string, error) {
-	var out []string
-	for _, folder := range []string{"archive", "refused"} {
-		err := filepath.WalkDir(filepath.Join(f.Data, folder), func(path string, d fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			if err != nil || !d.Type().IsRegular() {
-				return err
-			}
-			named := slices.ContainsFunc(t.Files, func(i event.Import) bool {
-				return strings.HasPrefix(d.Name(), i.ID+"-") && !strings.Contains(d.Name(), ".report.")
-			})
-			if !named {
-				b, err := os.ReadFile(path)
-				if err != nil {
-					return err
-				}
-				named = len(t.Names) > 0 && (&streams.Traces{UserID: t.UserID, Names: t.Names}).Named(b)
-			}
-			if named {
-				out = append(out, path)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }
 
 // clearCatcher deletes what the catcher of a running `usher up` took for the person.

@@ -65,12 +65,22 @@ func (f forgetCmd) tell(user string, done app.Forgotten) string {
 	for _, stream := range slices.Sorted(maps.Keys(done.Messages)) {
 		fmt.Fprintf(&b, ", %d messages of %s", done.Messages[stream], stream)
 	}
-	b.WriteByte('\n')
+	fmt.Fprintf(&b, ", %d entries of DELIVERY\n", done.Entries)
+	if done.Nameless {
+		b.WriteString("  The record is no longer kept, so usher does not know the person's addresses: what has nothing but an address was not looked for.\n")
+	}
+	for _, stream := range slices.Sorted(maps.Keys(done.Mentions)) {
+		fmt.Fprintf(&b, "  %d messages of %s are about others and mention the person; they stay.\n", done.Mentions[stream], stream)
+	}
+	for _, other := range done.Others {
+		fmt.Fprintf(&b, "  %s has the same address and a record of its own: forget it too when it is the same person.\n", other)
+	}
 	if len(done.Files) > 0 {
-		b.WriteString("  These files still name the person. Usher does not change what operators dropped; delete them, or the lines in them:\n")
+		b.WriteString("  Usher does not change what operators dropped; look at these files, and delete them, or the lines in them:\n")
 		for _, file := range done.Files {
-			fmt.Fprintf(&b, "    %s\n", file)
+			fmt.Fprintf(&b, "    %s: %s\n", file.Path, file.Why)
 		}
 	}
+	b.WriteString("  If an address of the person is suppressed, it stays so: only a keyed hash is kept, and without it a later list could write to it again.\n")
 	return b.String()
 }

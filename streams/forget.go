@@ -1,12 +1,12 @@
 package streams
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -15,10 +15,15 @@ import (
 
 // Traces are what the streams hold about one person.
 type Traces struct {
-	UserID string
-	Names  []string            // addresses, numbers and names in its records
-	Files  []event.Import      // where the records came from, one for each import
-	Seqs   map[string][]uint64 // messages by stream
+	Marks
+	Seqs map[string][]uint64 // messages by stream; without any of USERS no address is known
+	Keys []string            // entries of KV DELIVERY
+
+	Mentions map[string]int // messages by stream that mention the person and are about others; they stay
+
+	// Ids of people with a record of their own whom a decision named by the same
+	// address. What is about them stays.
+	Others []string
 }
 
 // Eraser finds and removes what the streams hold about one person. It reads whole
@@ -28,61 +33,144 @@ type Eraser struct{ js jetstream.JetStream }
 // NewEraser reads and deletes through js.
 func NewEraser(js jetstream.JetStream) *Eraser { return &Eraser{js} }
 
-// Find looks a person up by user id.
-func (e *Eraser) Find(ctx context.Context, userID string) (Traces, error) {
-	t := Traces{UserID: userID, Seqs: map[string][]uint64{}}
-	err := e.each(ctx, event.StreamUsers, "users.v1.imported.>", func(m jetstream.Msg, seq uint64) {
+// Find looks a person up by user id. known tells whether an id has a record.
+//
+// A decision may name by its address a person whose record has an id of its own,
+// or before the record came. It then waits under an id derived of the address,
+// which the fact that answers it tells; the person is known by that id too.
+func (e *Eraser) Find(ctx context.Context, userID string, known func(context.Context, string) (bool, error)) (Traces, error) {
+	t := Traces{Marks: Marks{IDs: []string{userID}}, Seqs: map[string][]uint64{}, Mentions: map[string]int{}}
+	err := e.each(ctx, event.StreamUsers, "users.v1.imported.>", func(m jetstream.Msg, at event.Position) {
 		var u event.User
 		if env, err := event.ParseEnvelope(m.Headers(), m.Data()); err != nil || json.Unmarshal(env.Data, &u) != nil || u.UserID != userID {
 			return
 		}
-		t.add(event.StreamUsers, seq)
-		for _, name := range []string{u.Email, u.Phone, u.Name} {
-			if name != "" && !slices.Contains(t.Names, name) {
-				t.Names = append(t.Names, name)
-			}
-		}
-		if !slices.ContainsFunc(t.Files, func(f event.Import) bool { return f.ID == u.Import.ID }) {
-			t.Files = append(t.Files, u.Import)
-		}
+		t.add(u)
+		t.Seqs[event.StreamUsers] = append(t.Seqs[event.StreamUsers], at.Seq)
 	})
-	// Elsewhere a body names the person, by id or by address. What cannot be read
-	// as JSON (a dead letter) is searched as it is.
-	for _, stream := range []string{event.StreamVerifications, event.StreamOnboarding, event.StreamDeadLetters} {
-		err = errors.Join(err, e.each(ctx, stream, "", func(m jetstream.Msg, seq uint64) {
-			if t.Named(m.Data()) {
-				t.add(stream, seq)
-			}
+	var byAddress []event.Identity
+	err = errors.Join(err, e.each(ctx, event.StreamVerifications, "", func(m jetstream.Msg, at event.Position) {
+		if !t.sort(event.StreamVerifications, m, at) {
+			return
+		}
+		env, err := event.ParseEnvelope(m.Headers(), m.Data())
+		if err != nil {
+			return
+		}
+		source, _, err := event.ParseVerificationSubject(m.Subject())
+		if body, bad := event.ParseVerificationBody(env.Data); err == nil && bad == nil && body.UserID == "" {
+			byAddress = append(byAddress, event.Identify(source, env.ID, env.MsgID, at))
+		}
+	}))
+	if len(byAddress) > 0 {
+		err = errors.Join(err, e.derived(ctx, &t, byAddress, known))
+	}
+	for _, stream := range []string{event.StreamOnboarding, event.StreamDeadLetters} {
+		err = errors.Join(err, e.each(ctx, stream, "", func(m jetstream.Msg, at event.Position) {
+			t.sort(stream, m, at)
 		}))
 	}
-	return t, err
+	return t, errors.Join(err, e.delivery(ctx, &t))
 }
 
-func (t *Traces) add(stream string, seq uint64) { t.Seqs[stream] = append(t.Seqs[stream], seq) }
-
-// Named tells whether data name the person.
-func (t *Traces) Named(data []byte) bool {
-	id, err := json.Marshal(t.UserID)
-	if err != nil || bytes.Contains(data, id) {
-		return true
+// sort notes a message that is about the person, by its body or by what its sender
+// called it, and counts one that only mentions the person.
+func (t *Traces) sort(stream string, m jetstream.Msg, at event.Position) bool {
+	env, err := event.ParseEnvelope(m.Headers(), m.Data())
+	body := m.Data()
+	if err == nil {
+		body = env.Data
 	}
-	folded := bytes.ToLower(data)
-	for _, name := range t.Names {
-		if bytes.Contains(folded, bytes.ToLower([]byte(name))) {
-			return true
+	about, mentioned := t.About(body)
+	about = about || slices.Contains(t.IDs, env.Subject) || t.hasEmail(env.Subject)
+	switch {
+	case about:
+		t.Seqs[stream] = append(t.Seqs[stream], at.Seq)
+	case mentioned:
+		t.Mentions[stream]++
+	}
+	return about
+}
+
+// derived finds the other ids of the person, by the facts that answer decisions.
+func (e *Eraser) derived(ctx context.Context, t *Traces, decisions []event.Identity, known func(context.Context, string) (bool, error)) error {
+	var ids []string
+	err := e.each(ctx, event.StreamOnboarding, "", func(m jetstream.Msg, _ event.Position) {
+		var f event.Fact
+		if env, err := event.ParseEnvelope(m.Headers(), m.Data()); err != nil || json.Unmarshal(env.Data, &f) != nil {
+			return
+		}
+		if slices.Contains(decisions, event.Identity{Source: f.EventSource, ID: f.EventID}) && !slices.Contains(t.IDs, f.UserID) && !slices.Contains(ids, f.UserID) {
+			ids = append(ids, f.UserID)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		is, err := known(ctx, id)
+		switch {
+		case err != nil:
+			return err
+		case is:
+			t.Others = append(t.Others, id)
+		default:
+			t.IDs = append(t.IDs, id)
 		}
 	}
-	return false
+	return nil
 }
 
-// Erase overwrites and deletes the messages. One that is gone already is a success.
+// delivery finds what receipts about the person refer to, and receipts that came
+// before that. The suppression of an address is not the person's entry.
+func (e *Eraser) delivery(ctx context.Context, t *Traces) error {
+	before := "$KV." + event.BucketDelivery + "."
+	messages := map[string]bool{}
+	early := map[string][]string{} // by message
+	err := e.each(ctx, "KV_"+event.BucketDelivery, "", func(m jetstream.Msg, _ event.Position) {
+		key := strings.TrimPrefix(m.Subject(), before)
+		if id, ok := strings.CutPrefix(key, keyReference); ok {
+			var r event.Reference
+			if json.Unmarshal(m.Data(), &r) == nil && slices.Contains(t.IDs, r.UserID) {
+				messages[id] = true
+				t.Keys = append(t.Keys, key)
+			}
+		}
+		if id, ok := strings.CutPrefix(key, keyEarly); ok {
+			id, _, _ = strings.Cut(id, ".")
+			early[id] = append(early[id], key)
+		}
+	})
+	for id := range messages {
+		t.Keys = append(t.Keys, early[id]...)
+	}
+	return err
+}
+
+// Erase removes the entries of KV DELIVERY, and overwrites and deletes the
+// messages; what is gone already is a success. The records go last: when it fails
+// before, they still tell the person's addresses.
 func (e *Eraser) Erase(ctx context.Context, t Traces) error {
-	for stream, seqs := range t.Seqs {
+	if len(t.Keys) > 0 {
+		s, err := e.js.Stream(ctx, "KV_"+event.BucketDelivery)
+		if err != nil {
+			return fmt.Errorf("bucket %s: %w", event.BucketDelivery, err)
+		}
+		for _, key := range t.Keys { // of a bucket, no single message can be deleted
+			if err := s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+event.BucketDelivery+"."+key)); err != nil {
+				return fmt.Errorf("remove an entry of %s: %w", event.BucketDelivery, err)
+			}
+		}
+	}
+	for _, stream := range []string{event.StreamDeadLetters, event.StreamOnboarding, event.StreamVerifications, event.StreamUsers} {
+		if len(t.Seqs[stream]) == 0 {
+			continue
+		}
 		s, err := e.js.Stream(ctx, stream)
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", stream, err)
 		}
-		for _, seq := range seqs {
+		for _, seq := range t.Seqs[stream] {
 			if err := s.SecureDeleteMsg(ctx, seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) && !isGone(err) {
 				return fmt.Errorf("delete message %d of %s: %w", seq, stream, err)
 			}
@@ -98,7 +186,7 @@ func isGone(err error) bool {
 }
 
 // each calls do with the messages that are there now.
-func (e *Eraser) each(ctx context.Context, stream, subject string, do func(m jetstream.Msg, seq uint64)) error {
+func (e *Eraser) each(ctx context.Context, stream, subject string, do func(m jetstream.Msg, at event.Position)) error {
 	s, err := e.js.Stream(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", stream, err)
@@ -107,30 +195,12 @@ func (e *Eraser) each(ctx context.Context, stream, subject string, do func(m jet
 	if subject != "" {
 		o.FilterSubjects = []string{subject}
 	}
-	c, err := s.OrderedConsumer(ctx, o)
+	err = Read(ctx, e.js, stream, o, func(m jetstream.Msg, at *jetstream.MsgMetadata, _ uint64) (bool, error) {
+		do(m, event.Position{Stream: stream, Created: s.CachedInfo().Created, Seq: at.Sequence.Stream, Stored: at.Timestamp})
+		return false, nil
+	})
 	if err != nil {
 		return fmt.Errorf("read %s: %w", stream, err)
 	}
-	if c.CachedInfo().NumPending == 0 {
-		return nil
-	}
-	msgs, err := c.Messages()
-	if err != nil {
-		return fmt.Errorf("read %s: %w", stream, err)
-	}
-	defer msgs.Stop()
-	for {
-		m, err := msgs.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return fmt.Errorf("read %s: %w", stream, err)
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return fmt.Errorf("read %s: %w", stream, err)
-		}
-		do(m, meta.Sequence.Stream)
-		if meta.NumPending == 0 {
-			return nil
-		}
-	}
+	return nil
 }

@@ -4,7 +4,9 @@ package e2e
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,8 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"usher/app"
 	"usher/event"
+	"usher/streams"
 )
 
 // A person who is forgotten stands nowhere in the data folder any more, archive
@@ -23,10 +28,21 @@ import (
 func TestForget(t *testing.T) {
 	u := newUsher(t)
 	u.config.TellRejected = []string{event.SourceInbox}
-	header := "user_id,name,email,phone,note\n"
-	zoe := "z-1,Zoe Quillfeather,zoe.quillfeather@example.org,+493098765432,likes marmalade\n"
-	u.drop("zoe.csv", header+zoe+"o-1,Other One,other@example.org,+493098765433,\n")
+	u.config.ReceiptsURL = "http://receipts.example"
 	u.start("")
+	c, err := u.client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	// By address, in another spelling than the record and before it; the record has an id of its own.
+	address := event.VerificationBody{Email: "Zoe.QUILLFEATHER@BÜCHER.example", Reason: "called"}
+	if err := c.Publisher.Verification(t.Context(), "crm", event.VerbApproved, "came-before", address); err != nil {
+		t.Fatal(err)
+	}
+	header := "user_id,name,email,phone,note\n"
+	zoe := "z-1,Zoe Quillfeather,zoe.quillfeather@bücher.example,+493098765432,likes marmalade\n"
+	u.drop("zoe.csv", header+zoe+"o-1,Other One,other@example.org,+493098765433,\nbad,Bad Row,no address,,\n")
 	if err := u.decide(event.VerbApproved, "z-1", "o-1"); err != nil {
 		t.Fatal(err)
 	}
@@ -36,20 +52,32 @@ func TestForget(t *testing.T) {
 	u.reaches("z-1", "sent to again", func(p event.Person) bool {
 		return has(event.StatusWelcomed)(p) && p.Sends["1.welcome.email.2"].State == event.SendAccepted
 	})
-	c, err := u.client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	u.drop("packed.csv.gz", gzipped(t, header+strings.ReplaceAll(zoe, "+4930", "+49 30 ")+"o-2,Other Two,two@example.org,,\n"))
+	u.drop("others.csv.gz", gzipped(t, header+"o-3,Other Three,three@example.org,,\n"))
 	body := event.VerificationBody{UserID: "z-1", Reason: "Zoe Quillfeather called"}
 	if err := c.Publisher.Verification(t.Context(), event.SourceCLI, event.VerbRejected, event.NewID(), body); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.JetStream.Publish(t.Context(), "verifications.v1.crm.approved", []byte(`{"email": "zoe.quillfeather@example.org", "user_id": 7}`)); err != nil {
+	address.Email = " zoe.quillfeather@Xn--Bcher-Kva.Example"
+	if err := c.Publisher.Verification(t.Context(), "crm", event.VerbApproved, "came-after", address); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.JetStream.Publish(t.Context(), "verifications.v1.crm.approved", []byte(`{"email": "zoe.quillfeather@Bücher.example", "user_id": 7}`)); err != nil {
 		t.Fatal(err) // becomes a dead letter
 	}
-	u.waitIdle(2)
-	secrets := []string{"quillfeather", "493098765432", "marmalade"}
+	u.waitIdle(5)
+	list, err := streams.NewDelivery(t.Context(), c.JetStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := list.Suppress(t.Context(), "zoe", event.Suppression{Channel: event.ChannelSMS, Reason: event.SuppressedByOperator}); err != nil {
+		t.Fatal(err)
+	}
+	referred := u.referred(c)
+	if referred["z-1"] != 2 || referred["o-1"] != 1 {
+		t.Fatalf("receipts refer to %v, want the two text messages of z-1 and one of o-1", referred)
+	}
+	secrets := []string{"quillfeather", "493098765432", "marmalade", "came-before", "came-after"}
 	if len(u.grep(secrets)) == 0 {
 		t.Fatal("the test finds nothing even before")
 	}
@@ -67,13 +95,29 @@ func TestForget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if would.Runs != done.Runs || done.Runs < 2 || len(done.Files) == 0 || !strings.HasSuffix(done.Files[0], "zoe.csv") {
-		t.Errorf("a dry run says %+v, forgetting %+v; want two runs and the archived file", would, done)
+	if would.Runs != done.Runs || done.Runs < 3 { // the last two of the user, and one that waits under the address
+		t.Errorf("a dry run says %+v, forgetting %+v; want three runs at least", would, done)
+	}
+	var files []string
+	for _, f := range done.Files {
+		files = append(files, f.Path)
+	}
+	if len(files) != 2 || !strings.HasSuffix(files[0], "-packed.csv.gz") && !strings.HasSuffix(files[1], "-packed.csv.gz") || strings.Contains(strings.Join(files, ""), "refused") {
+		t.Errorf("listed are %+v, want the two archived files that name the person", done.Files)
 	}
 	for deadline := time.Now().Add(10 * time.Second); len(u.grep(secrets)) > 0; time.Sleep(50 * time.Millisecond) { // the console reads the fact
 		if time.Now().After(deadline) {
 			t.Fatalf("the person still stands in %v", u.grep(secrets))
 		}
+	}
+	if referred := u.referred(c); referred["z-1"] != 0 || referred["o-1"] != 1 {
+		t.Errorf("receipts still refer to %v", referred)
+	}
+	if _, yes, err := list.Suppressed(t.Context(), "zoe"); !yes || err != nil {
+		t.Errorf("the suppression is gone (%v): a later list would write to the address", err)
+	}
+	if again, err := forgetting.Run(ctx, "z-1"); err != nil || again.Runs != 0 || len(again.Messages) != 1 { // the fact
+		t.Errorf("once more: %+v, %v", again, err)
 	}
 	u.stop()
 	if found := u.grep(secrets); len(found) > 0 {
@@ -82,7 +126,7 @@ func TestForget(t *testing.T) {
 
 	u.start("")
 	u.drop("export.csv", header+"z-1,Zoe Again,zoe.again@example.org,,\no-1,Other One,other@example.org,+493098765433,\n")
-	u.waitIdle(4)
+	u.waitIdle(7)
 	mails, _ := u.caught()
 	if mails["zoe.again@example.org"] != 0 || mails["other@example.org"] != 1 {
 		t.Errorf("e-mails after a later list: %v", mails)
@@ -91,6 +135,36 @@ func TestForget(t *testing.T) {
 	if err != nil || !p.Forgotten || p.Status != event.StatusWelcomed || len(p.Sends) > 0 {
 		t.Errorf("what is left of the record: %+v, %v", p, err)
 	}
+}
+
+// referred counts by user what receipts refer to.
+func (u *usher) referred(c *app.Client) map[string]int {
+	u.Helper()
+	found := map[string]int{}
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{"$KV.DELIVERY.reference.>"}}
+	err := streams.Read(u.Context(), c.JetStream, "KV_DELIVERY", cfg, func(m jetstream.Msg, _ *jetstream.MsgMetadata, _ uint64) (bool, error) {
+		var r event.Reference
+		err := json.Unmarshal(m.Data(), &r)
+		found[r.UserID]++
+		return false, err
+	})
+	if err != nil {
+		u.Fatal(err)
+	}
+	return found
+}
+
+func gzipped(t *testing.T, s string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write([]byte(s)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
 
 // grep are the files of the data folder in which one of the words stands, archive
