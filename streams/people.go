@@ -26,6 +26,7 @@ type People struct {
 	claims group
 	known  atomic.Bool // the last claim found a record
 	latest latest
+	turns  turns
 }
 
 // NewPeople opens the bucket, which Ensure has made.
@@ -86,8 +87,15 @@ func (p *People) create(ctx context.Context, userID string, person event.Person)
 //
 // What this process saw of the record last saves a read when it is still the
 // latest, which the compare tells. Where nothing is written, nothing compares:
-// then the store itself is read.
+// then the store itself is read. Within a process the updates of one record wait
+// for each other: the messages of a welcome go out at the same time, and every
+// conflict costs a write and a read.
 func (p *People) Update(ctx context.Context, userID string, change func(*event.Person) error) (event.Person, error) {
+	done, err := p.turns.take(ctx, userID)
+	if err != nil {
+		return event.Person{}, err
+	}
+	defer done()
 	at, seen := p.latest.recall(userID)
 	for attempt := 0; ; {
 		if !seen {
