@@ -166,3 +166,30 @@ func TestMarks(t *testing.T) {
 		t.Error("an unmarked error has a delay")
 	}
 }
+
+// A message that nobody tries any more says so.
+func TestWhatAMessageSays(t *testing.T) {
+	soon := time.Now()
+	next := []Try{{Next: &soon}}
+	for _, tc := range []struct {
+		person Person
+		send   Send
+		want   string
+	}{
+		{Person{Status: StatusWaiting}, Send{}, "tried again"},
+		{Person{Status: StatusUnreached}, Send{}, "not tried any more"},
+		{Person{Status: StatusUnreached, Order: &Identity{ID: "a resend"}}, Send{}, "it is tried again"},
+		{Person{Status: StatusWaiting, Generation: 2}, Send{}, "not tried any more"},
+		{Person{Status: StatusWaiting}, Send{State: SendSubmitting}, "being handed over"},
+		{Person{Status: StatusUnreached}, Send{State: SendSubmitting}, "usher resend"},
+		{Person{Status: StatusWaiting}, Send{State: SendUnknown, Tries: next}, "risk of a copy"},
+		{Person{Status: StatusPartlyWelcomed}, Send{State: SendUnknown, Tries: next}, "usher resend"},
+		{Person{Status: StatusWaiting}, Send{State: SendUnknown}, "usher resend"},
+	} {
+		tc.person.Generation = max(1, tc.person.Generation)
+		tc.person.Sends = map[string]Send{SendKey(1, PurposeWelcome, ChannelEmail, 1): tc.send}
+		if says := tc.person.Messages()[0].Says(); !strings.Contains(says, tc.want) {
+			t.Errorf("%s, %s: %q", tc.person.Status, tc.send.State, says)
+		}
+	}
+}

@@ -15,6 +15,7 @@ type Message struct {
 	Purpose    string `json:"purpose"`
 	Channel    string `json:"channel"`
 	Ordinal    int    `json:"ordinal"` // 1, and one more each time an operator asks for it again
+	Over       bool   `json:"over"`    // nobody tries it any more
 	Send
 }
 
@@ -28,7 +29,8 @@ func (p Person) Messages() []Message {
 		}
 		g, _ := strconv.Atoi(part[0]) // keys are made by SendKey
 		n, _ := strconv.Atoi(part[3])
-		out = append(out, Message{g, part[1], part[2], n, s})
+		over := g < p.Generation || p.Status.Final() && p.Order == nil
+		out = append(out, Message{g, part[1], part[2], n, over, s})
 	}
 	slices.SortFunc(out, func(a, b Message) int {
 		return cmp.Or(cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Channel, b.Channel))
@@ -44,6 +46,9 @@ func (m Message) Says() string {
 	}
 	switch m.State {
 	case SendSubmitting:
+		if m.Over {
+			return doubtful
+		}
 		return "being handed over"
 	case SendAccepted:
 		return "accepted" + by + "; whether it arrived is not known"
@@ -54,13 +59,18 @@ func (m Message) Says() string {
 	case SendFailed:
 		return "not sent: " + Explain(m.Reason)
 	case SendUnknown:
-		if n := len(m.Tries); n > 0 && m.Tries[n-1].Next != nil {
+		if n := len(m.Tries); n > 0 && m.Tries[n-1].Next != nil && !m.Over {
 			return "handed over without an answer; it is tried again, at the risk of a copy"
 		}
-		return "nobody can tell whether it went out; decide with usher resend"
+		return doubtful
+	}
+	if m.Over {
+		return "not sent, and not tried any more"
 	}
 	return "not sent yet; it is tried again"
 }
+
+const doubtful = "nobody can tell whether it went out; decide with usher resend"
 
 // Says tells in words what came of a try.
 func (t Try) Says() string {

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"errors"
 	"io"
 	"sync"
 )
@@ -13,13 +14,19 @@ type border struct {
 
 	mu      sync.Mutex
 	asked   bool
+	closed  bool // the answer is there, so the border is not crossed any more
 	refused error
 }
+
+var errAnswered = errors.New("the service has answered before the request")
 
 // Read implements io.Reader.
 func (b *border) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.asked && b.closed {
+		return 0, errAnswered
+	}
 	if !b.asked {
 		b.asked = true
 		b.refused = b.commit()
@@ -30,9 +37,10 @@ func (b *border) Read(p []byte) (int, error) {
 	return b.Reader.Read(p)
 }
 
-// state tells whether the border was crossed, or why it was not.
+// state tells whether the border was crossed, or why it was not, and closes it.
 func (b *border) state() (crossed bool, refused error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.closed = true
 	return b.asked && b.refused == nil, b.refused
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-sasl"
@@ -165,7 +166,7 @@ func (t *smtpTransport) deliver(ctx context.Context, m message, commit func() er
 	}
 	body, err := t.build(m)
 	if err != nil {
-		return "", &failure{reason: ReasonRender, class: permanent, err: err}
+		return "", &failure{reason: ReasonRender, class: permanent, ours: true, err: err}
 	}
 	e := envelope{cmp.Or(m.from, t.from.Address), rcpt, utf8, body}
 	c, kept, err := t.pool.get(ctx)
@@ -253,9 +254,14 @@ func patience(ctx context.Context, grace, limit time.Duration, giveUp func()) (d
 	if d, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(d)*9/10)
 	}
-	end := time.AfterFunc(limit, giveUp)
+	var over atomic.Bool // the timer may be set once more right after it was stopped
+	end := time.AfterFunc(limit, func() {
+		if !over.Load() {
+			giveUp()
+		}
+	})
 	stop := context.AfterFunc(ctx, func() { end.Reset(grace) })
-	return func() { stop(); end.Stop() }
+	return func() { over.Store(true); stop(); end.Stop() }
 }
 
 // open connects, greets the server, encrypts and signs in.

@@ -79,7 +79,7 @@ type failure struct {
 	blames bool          // the provider's trouble: every other message would meet it too
 	soft   bool          // perhaps this message's alone after all: only several in a row blame the provider
 	closed bool          // the connection is of no more use
-	ours   bool          // usher's own word: no provider has seen the message
+	ours   bool          // usher's own word: no provider was asked, or none needed to be
 	err    error
 }
 

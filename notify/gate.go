@@ -111,12 +111,15 @@ func (g *gate) slot(message string, now time.Time) time.Time {
 	return at
 }
 
-// leave takes in what came of the message that entered.
+// leave takes in what came of the message that entered; nil when the provider
+// took it.
 func (g *gate) leave(f *failure) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.probing = false
 	switch {
+	case f != nil && f.ours:
+		// The provider was not asked, which is no word about it.
 	case f == nil || !f.blames && f.class != unknown:
 		// It took the message, or refused it for what it is: the provider works.
 		was := g.trouble

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -47,7 +48,7 @@ type HTTPConfig struct {
 	Reasons  ReasonMap         `yaml:"reasons"`  // of those codes
 	Statuses ReasonMap         `yaml:"statuses"` // of HTTP statuses, when no code says more
 
-	StepTimeout   time.Duration `yaml:"step_timeout"`   // until the request is written, default 1 min
+	StepTimeout   time.Duration `yaml:"step_timeout"`   // of connecting, and of the TLS handshake, default 1 min
 	AnswerTimeout time.Duration `yaml:"answer_timeout"` // until the answer, default 1 min
 }
 
@@ -87,7 +88,10 @@ func newHTTP(c HTTPConfig, grace time.Duration) (*httpTransport, error) {
 		return nil, err
 	}
 	t.client = &http.Client{
-		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: c.StepTimeout, ResponseHeaderTimeout: c.AnswerTimeout},
+		Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true,
+			DialContext: (&net.Dialer{Timeout: c.StepTimeout}).DialContext, TLSHandshakeTimeout: c.StepTimeout, ResponseHeaderTimeout: c.AnswerTimeout,
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return t, nil
@@ -289,8 +293,8 @@ func (f *filler) tree(v any) any {
 
 func (t *httpTransport) deliver(ctx context.Context, m message, commit func() error) (string, error) {
 	r, err := t.request(m)
-	if err != nil {
-		return "", failureOf(ReasonConfig, errors.New("the request to the SMS service cannot be made"))
+	if err != nil { // for this person: the settings themselves were tried at the start
+		return "", &failure{reason: ReasonRender, class: permanent, ours: true, err: errors.New("the request to the SMS service cannot be made")}
 	}
 	// The request lives on when ctx ends after the border; see patience.
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -313,7 +317,7 @@ func (t *httpTransport) deliver(ctx context.Context, m message, commit func() er
 	body := &border{Reader: strings.NewReader(r.body), commit: cross}
 	req, err := http.NewRequestWithContext(inner, r.method, r.url, body)
 	if err != nil {
-		return "", failureOf(ReasonConfig, errors.New("the request to the SMS service cannot be made"))
+		return "", &failure{reason: ReasonRender, class: permanent, ours: true, err: errors.New("the request to the SMS service cannot be made")}
 	}
 	req.Header, req.ContentLength = r.header, int64(len(r.body))
 	if r.body == "" { // the first line may be all that the service needs

@@ -272,6 +272,7 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 	var last error
 	var wait time.Duration // until the first of those that are paused may be asked
 	parked := ""           // why, when an operator has to mend it or it is a quota
+	open := false          // one was asked and is not paused like that
 	for _, p := range s.channels[r.Channel] {
 		pause, trouble := p.gate.enter(ctx, r.UserID+"/"+r.key())
 		switch {
@@ -290,17 +291,19 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 		if f == nil || f.class != transient || f.reason == ReasonMailboxFull || !errors.As(err, new(*failure)) {
 			return entry, err
 		}
-		if pause, trouble := p.gate.paused(); trouble != "" {
+		if pause, trouble = p.gate.paused(); trouble != "" {
 			wait = shorter(wait, pause)
-			if trouble != ReasonTransient {
-				parked = trouble
-			}
+		}
+		if trouble == "" || trouble == ReasonTransient {
+			open = true
+		} else {
+			parked = trouble
 		}
 	}
 	switch {
 	case ctx.Err() != nil:
 		return a.found, cmp.Or(last, ctx.Err())
-	case parked != "":
+	case parked != "" && !open:
 		return a.found, event.Paused(fmt.Errorf("%w: %s", errPaused, parked), wait)
 	case last == nil:
 		return a.found, event.RetryAfter(fmt.Errorf("%w: %s", errPaused, ReasonTransient), wait)
@@ -317,7 +320,7 @@ func shorter(a, b time.Duration) time.Duration {
 }
 
 // attempt hands the message to one provider and records the answer. The failure
-// is nil when it was accepted or the try ended without an answer.
+// is nil when it was accepted, and unasked when the try ended without an answer.
 func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message, a *attempt) (event.Send, *failure, error) {
 	began := time.Now()
 	a.token, a.committed = ksuid.New().String(), false
@@ -346,14 +349,17 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 	switch {
 	case errors.Is(err, errAccepted):
 		sent, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
-		return sent, nil, err
+		return sent, unasked, err
 	case !errors.As(err, &f):
-		return a.found, nil, err // commit's own
+		return a.found, unasked, err // commit's own
 	}
 	entry, err := s.record(ctx, r, p, *a, f)
 	s.suppress(ctx, r, m.to, f)
 	return entry, f, err
 }
+
+// unasked is what came of a try that ended before the provider had its say.
+var unasked = &failure{ours: true}
 
 // attempt is one try: what the ledger said before, what is pinned, and the token
 // by which the try is recognised.
@@ -474,7 +480,10 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 		return entry, fmt.Errorf("the ledger cannot be written after %s: %w", f.reason, err)
 	}
 	if entry.Taken() {
-		return entry, nil // its receipt was faster than its answer
+		return entry, nil // its receipt was faster than its answer, or another try
+	}
+	if n := len(entry.Tries); n == 0 || !entry.Tries[n-1].At.Equal(try.At) {
+		return entry, errRaced
 	}
 	if outcome != "" {
 		s.metrics(r).Messages.WithLabelValues(r.Channel, p.name, outcome).Inc()
@@ -498,6 +507,10 @@ func (s *Sender) hold(ctx context.Context, r Request, p *provider) (event.Send, 
 	entry, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
 		if e.State == event.SendSubmitting {
 			e.State, e.Reason, e.At = event.SendUnknown, ReasonUnknown, now()
+		}
+		if n := len(e.Tries); n > 0 && e.State == event.SendUnknown { // nothing comes next
+			e.Tries = slices.Clone(e.Tries)
+			e.Tries[n-1].Next = nil
 		}
 		return nil
 	})
@@ -526,7 +539,7 @@ func (s *Sender) write(ctx context.Context, r Request, a attempt, change func(*e
 	for pause := 10 * time.Millisecond; ; pause *= 2 {
 		entry, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
 			switch {
-			case a.committed && e.Token != a.token:
+			case a.committed && e.Token != a.token, !a.committed && (e.State != a.found.State || e.Token != a.found.Token):
 				return nil
 			case !a.committed && e.State == "" && e.MessageID == "":
 				*e = a.pinned

@@ -62,9 +62,9 @@ func (p *pool) get(ctx context.Context) (c *conn, kept bool, err error) {
 	select {
 	case p.slots <- struct{}{}:
 	case <-wait.C:
-		return nil, false, &failure{reason: ReasonRateLimited, pause: 5 * time.Second, err: errors.New("all connections to the SMTP server are busy")}
+		return nil, false, &failure{reason: ReasonRateLimited, pause: 5 * time.Second, ours: true, err: errors.New("all connections to the SMTP server are busy")}
 	case <-ctx.Done():
-		return nil, false, &failure{reason: ReasonTransient, err: ctx.Err()}
+		return nil, false, &failure{reason: ReasonTransient, ours: true, err: ctx.Err()}
 	}
 	for c = p.take(); c != nil; c = p.take() {
 		leave := context.AfterFunc(ctx, c.abort)
@@ -87,7 +87,7 @@ func (p *pool) fresh(ctx context.Context) (*conn, error) {
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
-		return nil, &failure{reason: ReasonTransient, err: ctx.Err()}
+		return nil, &failure{reason: ReasonTransient, ours: true, err: ctx.Err()}
 	}
 	return p.open(ctx)
 }
