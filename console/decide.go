@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,10 +34,11 @@ type Answer struct {
 
 var errDecision = errors.New("the decision must be approved or rejected, and a rejection needs a reason")
 
-// decide publishes the decision as a verification event under eventID, the same
-// one for each time that the same form is sent, and waits for the fact that
-// answers it.
-func (k *Console) decide(ctx context.Context, actor, userID, eventID string, d Decision) (Answer, error) {
+// decide publishes the decision as a verification event and waits for the fact
+// that answers it. The same decision with the same key is the same event, however
+// often it comes; another decision never is. Without a key each is a new one.
+func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decision) (Answer, error) {
+	eventID := eventIDOf(key, userID, d.Decision, d.Reason)
 	a := Answer{UserID: userID, EventID: eventID}
 	if d.Decision != event.VerbApproved && d.Decision != event.VerbRejected || d.Decision == event.VerbRejected && strings.TrimSpace(d.Reason) == "" {
 		return a, errDecision
@@ -54,7 +56,10 @@ func (k *Console) decide(ctx context.Context, actor, userID, eventID string, d D
 	}
 	env := event.Envelope{ID: eventID, Type: event.TypeVerification + "." + d.Decision, Source: "/usher/" + event.SourceConsole, Subject: userID, Time: time.Now(), MsgID: eventID, TraceParent: tracing.Context(ctx)}
 	msg := &nats.Msg{Subject: event.VerificationSubject(event.SourceConsole, d.Decision), Header: env.Header(), Data: data}
-	ack, err := k.JetStream.PublishMsg(ctx, msg, jetstream.WithExpectStream(event.StreamVerifications))
+	// A client that goes away now must not leave a decision that nobody recorded.
+	stored, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	ack, err := k.JetStream.PublishMsg(stored, msg, jetstream.WithExpectStream(event.StreamVerifications))
 	if err != nil {
 		return a, fmt.Errorf("the decision was not stored: %w", err)
 	}
@@ -75,7 +80,7 @@ func (k *Console) decide(ctx context.Context, actor, userID, eventID string, d D
 	switch {
 	case !ok:
 		a.Result, a.Message = "stored", "The decision is stored; it was not answered yet."
-	case f.Effect == event.EffectApplied || f.Effect == event.EffectDuplicate && f.Verdict == d.Decision:
+	case f.Verdict == d.Decision && (f.Effect == event.EffectApplied || f.Effect == event.EffectDuplicate):
 		a.Result, a.Status, a.Message = "applied", f.Status, "Done: "+d.Decision+"."
 	default:
 		a.Result, a.Status, a.Message = "late", f.Status, late(f)
@@ -95,12 +100,23 @@ func late(f event.Fact) string {
 // is sent twice is one event.
 func newEventID() string { return ksuid.New().String() }
 
-// eventIDOf takes the id of a form back; one that usher did not make is replaced.
-func eventIDOf(s string) string {
-	if _, err := ksuid.Parse(s); err != nil {
+// eventIDOf makes the id of an event of the key that came with it and of all that
+// the event says: a KSUID with the time of the key when that is one, else with the
+// first time there is. An empty key gives a new id each time.
+func eventIDOf(key string, says ...string) string {
+	if key == "" {
 		return newEventID()
 	}
-	return s
+	id, err := ksuid.Parse(key)
+	if err != nil {
+		id = ksuid.Nil
+	}
+	h := sha256.New()
+	for _, s := range append([]string{key}, says...) {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	copy(id[len(id)-16:], h.Sum(nil))
+	return id.String()
 }
 
 // audit records who did what. What cannot be recorded is logged, and does not

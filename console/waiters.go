@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,7 +38,12 @@ func (w *waiters) expect(eventID string) (<-chan event.Fact, func()) {
 	return c, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		delete(w.byID, eventID)
+		left := slices.DeleteFunc(w.byID[eventID], func(other chan event.Fact) bool { return other == c })
+		if len(left) == 0 {
+			delete(w.byID, eventID)
+		} else {
+			w.byID[eventID] = left // the same form was sent again meanwhile
+		}
 	}
 }
 

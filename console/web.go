@@ -220,7 +220,7 @@ func (k *Console) messages(ctx context.Context, userID string) (m []event.Messag
 func (k *Console) decisionForm(w http.ResponseWriter, r *http.Request) {
 	userID := r.PathValue("user_id")
 	d := Decision{Decision: r.PostFormValue("decision"), Reason: r.PostFormValue("reason")}
-	a, err := k.decide(r.Context(), k.sessions.GetString(r.Context(), sessionUser), userID, eventIDOf(r.PostFormValue("event_id")), d)
+	a, err := k.decide(r.Context(), k.sessions.GetString(r.Context(), sessionUser), userID, r.PostFormValue("event_id"), d)
 	switch {
 	case errors.Is(err, errDecision):
 		a.Message = "A rejection needs a reason."
@@ -315,7 +315,7 @@ func (k *Console) api() http.Handler {
 			k.refuse(w, err)
 			return
 		}
-		a, err := k.decide(r.Context(), admin, r.PathValue("user_id"), eventIDOf(r.Header.Get("Idempotency-Key")), d)
+		a, err := k.decide(r.Context(), admin, r.PathValue("user_id"), r.Header.Get("Idempotency-Key"), d)
 		if err != nil {
 			k.refuse(w, err)
 			return
