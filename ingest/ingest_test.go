@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
@@ -215,119 +214,6 @@ func (r *rig) waits(words string) {
 		}
 		if time.Now().After(deadline) {
 			r.Fatalf("it says %v, not %q\n%s", err, words, r.log.String())
-		}
-	}
-}
-
-func TestFormsOfFiles(t *testing.T) {
-	r := newRig(t)
-	r.run()
-	want := map[string]string{"comma.csv": "Zoë", "semicolon.csv": "Zoë; A", "tab.csv": "Zoë", "bom.csv": "Zoë", "latin.csv": "Zoë", "utf16.csv": "Zoë", "cr.csv": "Zoë", "sep.csv": "Zoë", "lines.jsonl": "Zoë", "quoted.csv": "Zoë\n\"B\""}
-	r.drop("comma.csv", "E-Mail,Full Name,Department\na1@example.org,Zoë,x\n")
-	r.drop("semicolon.csv", "E-Mail;Full Name\r\na2@example.org;\"Zoë; A\"\r\n")
-	r.drop("tab.csv", "e_mail\tname\na3@example.org\tZoë\n\n")
-	r.drop("bom.csv", "\ufeffemail,name\na4@example.org,Zoë\n")
-	r.drop("latin.csv", "email,name\na5@example.org,Zo\xeb\n")
-	var u16 []byte
-	for _, c := range "\ufeffemail,name\r\na6@example.org,Zoë\r\n" {
-		u16 = append(u16, byte(c), byte(c>>8))
-	}
-	r.drop("utf16.csv", string(u16))
-	r.drop("cr.csv", "email,name\ra7@example.org,Zoë\r")
-	r.drop("sep.csv", "sep=|\nemail|name\na8@example.org|Zoë\n")
-	r.drop("lines.jsonl", `{"email":"a9@example.org","Full Name":"Zoë","n":1}`+"\n")
-	r.drop("quoted.csv", "email,name\na10@example.org,\"Zoë\n\"\"B\"\"\"\n")
-	for file, rep := range r.reports(len(want)) {
-		if rep.Result != resultArchived || rep.Published != 1 {
-			t.Errorf("%s: %s, %d published: %s", file, rep.Result, rep.Published, rep.Text())
-		}
-	}
-	got := map[string]string{}
-	for _, u := range r.users() {
-		got[u.Import.File] = u.Name
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("names (-want +got)\n%s", d)
-	}
-}
-
-func TestFilesThatCannotBeImported(t *testing.T) {
-	r := newRig(t)
-	r.run()
-	want := map[string]string{"empty.csv": "E_EMPTY", "header.csv": "E_EMPTY", "unknown.csv": "E_HEADER", "twice.csv": "E_HEADER", "zip.csv": "E_UNPACK", "binary.csv": "E_FORMAT", "array.json": "E_JSON_ARRAY", "bad.csv": "E_ALL_ROWS"}
-	r.drop("empty.csv", "")
-	r.drop("header.csv", "email,name\n")
-	r.drop("unknown.csv", "foo,bar\n1,2\n")
-	r.drop("twice.csv", "email,mail\na@example.org,b@example.org\n")
-	r.drop("zip.csv", "PK\x03\x04xxxx")
-	r.drop("binary.csv", "email\x00name\n")
-	r.drop("array.json", `[{"email":"a@example.org"}`)
-	r.drop("bad.csv", "email\nnobody\n")
-	got := map[string]string{}
-	for file, rep := range r.reports(len(want)) {
-		got[file] = rep.Code
-		if rep.Result != resultRefused || rep.Reason == "" || rep.Next == "" {
-			t.Errorf("%s: %+v", file, rep)
-		}
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("codes (-want +got)\n%s", d)
-	}
-	if n := len(r.users()); n != 0 {
-		t.Errorf("%d users of bad files were published", n)
-	}
-}
-
-func TestBadRowsComeBackAndCanBeMended(t *testing.T) {
-	r := newRig(t)
-	r.run()
-	r.drop("a.csv", "user_id,email,phone,note\n"+
-		"u-1,ok@example.org,+49 30 1234567,=1+1\n"+
-		"u 2,nobody,12,=cmd()\n"+
-		"u-3,\"open@example.org,,\n"+
-		"4.41E+11,x@example.org,,\n"+
-		"u-5,ok@example.org,,\n"+
-		",,,\n"+
-		"u-6,six@example.org,,,,too many\n"+
-		"u-7,,,\n")
-	rep := r.reports(1)["a.csv"]
-	want := map[string]int{"E_USER_ID": 1, "E_EMAIL_SYNTAX": 1, "E_PHONE_INVALID": 1, "E_QUOTE": 1, "E_EXCEL_SCIENTIFIC": 1, "E_DUP_IN_FILE": 1, "E_REQUIRED": 1, "E_COLUMN_COUNT": 1}
-	if d := cmp.Diff(want, rep.Errors); d != "" {
-		t.Errorf("errors (-want +got)\n%s", d)
-	}
-	for _, e := range rep.Examples {
-		if e.Code == "E_EXCEL_SCIENTIFIC" && e.Line != 5 {
-			t.Errorf("the row after a stray quote is said to be on line %d", e.Line)
-		}
-	}
-	if rep.Published != 1 || rep.Refused != 6 || rep.Rows != 7 || rep.Blank != 1 {
-		t.Errorf("%+v", rep)
-	}
-	paths, _ := filepath.Glob(filepath.Join(r.dir, "refused", "inbox", "*.refused.csv"))
-	if len(paths) != 1 {
-		t.Fatalf("refused rows: %v", paths)
-	}
-	b, err := os.ReadFile(paths[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(b), "'=cmd()") {
-		t.Error("a formula stands in the refused rows as it came")
-	}
-	mended := strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(string(b), "u 2", "u-2"), "nobody", "two@example.org"), ",12,", ",,")
-	r.drop("mended.csv", mended)
-	rep = r.reports(2)["mended.csv"]
-	if rep.Published != 3 { // with the ones that are neither duplicate nor too long any more
-		t.Errorf("the mended row was not taken: %s\n%s", rep.Text(), mended)
-	}
-	for _, u := range r.users() {
-		if u.UserID == "u-2" && u.Attributes["note"] != "=cmd()" {
-			t.Errorf("the cell came back as %q", u.Attributes["note"])
-		}
-		for k := range u.Attributes {
-			if strings.HasPrefix(k, "_") {
-				t.Errorf("usher's own column %s became an attribute", k)
-			}
 		}
 	}
 }

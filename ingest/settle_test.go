@@ -30,17 +30,6 @@ func (r *rig) shell(script string) {
 	}
 }
 
-// tool skips a test that needs a program which is not installed; CI installs it.
-func tool(t *testing.T, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not installed", name)
-		}
-		t.Skipf("%s is not installed", name)
-	}
-}
-
 func needsRoot(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {

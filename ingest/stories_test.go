@@ -6,17 +6,25 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,7 +46,8 @@ import (
 var update = flag.Bool("update", false, "write what the stories in testdata now tell")
 
 // TestStories plays each story of testdata against one watcher, every story in
-// an inbox of its own. A story says what an operator drops and what comes back;
+// an inbox of its own; one in which something goes wrong meanwhile has a watcher
+// of its own too. A story says what an operator drops and what comes back;
 // testdata/README.txt has its words. A new one needs no Go.
 func TestStories(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.story")
@@ -49,6 +58,7 @@ func TestStories(t *testing.T) {
 	c := config(r.dir, r.js, slog.DiscardHandler)
 	c.Inboxes = nil
 	var stories []*story
+	var all []Inbox
 	for _, p := range paths {
 		s := &story{rig: r, path: p, name: strings.TrimSuffix(filepath.Base(p), ".story"), dropped: map[string]bool{}}
 		if s.archive, err = txtar.ParseFile(p); err != nil {
@@ -57,21 +67,33 @@ func TestStories(t *testing.T) {
 		s.inbox = Inbox{Source: s.name, Dir: filepath.Join(r.dir, "inboxes", s.name)}
 		s.settings(t)
 		stories = append(stories, s)
-		c.Inboxes = append(c.Inboxes, s.inbox)
+		all = append(all, s.inbox)
 	}
 	reg := prometheus.NewRegistry()
 	var sources []string
-	for _, in := range c.Inboxes {
+	for _, in := range all {
 		sources = append(sources, in.Source)
 	}
 	c.Metrics = metrics.NewIngest(reg, metrics.NewShared(reg), RowCodes, sources...)
-	w, err := New(c)
-	if err != nil {
-		t.Fatal(err)
+	var watching sync.WaitGroup
+	t.Cleanup(watching.Wait)
+	watch := func(c Config) {
+		w, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		watching.Go(func() { _ = w.Run(t.Context()) }) // it returns nil
 	}
-	done := make(chan error, 1)
-	go func() { done <- w.Run(t.Context()) }()
-	t.Cleanup(func() { <-done })
+	for _, s := range stories {
+		if s.hasTrouble() {
+			own := c
+			own.Inboxes, own.Fault = []Inbox{s.inbox}, s.fault
+			watch(own)
+		} else {
+			c.Inboxes = append(c.Inboxes, s.inbox)
+		}
+	}
+	watch(c)
 	t.Run("all", func(t *testing.T) {
 		for _, s := range stories {
 			t.Run(s.name, func(t *testing.T) {
@@ -80,6 +102,57 @@ func TestStories(t *testing.T) {
 			})
 		}
 	})
+}
+
+var code = regexp.MustCompile(`\bE_[A-Z_]+\b`)
+
+// Every code that stands in the source is in one of the lists, and comes back in a
+// story.
+func TestEveryCodeHasItsStory(t *testing.T) {
+	listed, told := slices.Concat(RowCodes, FileCodes), map[string]bool{}
+	paths, err := filepath.Glob("testdata/*.story")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range paths {
+		a, err := txtar.ParseFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range a.Files {
+			for _, c := range code.FindAllString(string(f.Data), -1) {
+				told[c] = told[c] || f.Name == "want"
+			}
+		}
+	}
+	for _, c := range listed {
+		if !told[c] {
+			t.Errorf("no story tells of %s", c)
+		}
+	}
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range sources {
+		if strings.HasSuffix(p, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), p, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
+				for _, c := range code.FindAllString(l.Value, -1) {
+					if !slices.Contains(listed, c) {
+						t.Errorf("%s: %s is in no list", p, c)
+					}
+				}
+			}
+			return true
+		})
+	}
 }
 
 // story is one script of testdata.
@@ -94,6 +167,8 @@ type story struct {
 	dropped map[string]bool // import ids that were told
 	seen    int             // events that were told
 	refused string          // path of the last refused rows
+	imports []string        // ids that may stand in what is told
+	trouble atomic.Value    // what goes wrong when usher reads: changed or deadly; a string
 }
 
 // words yields the story's commands, one a line; # begins a comment.
@@ -142,7 +217,56 @@ func (s *story) settings(t *testing.T) {
 	}
 }
 
+// hasTrouble reports whether something goes wrong while usher reads.
+func (s *story) hasTrouble() bool { return s.drops("changed") || s.drops("deadly") }
+
+// drops reports whether a file is dropped in this way.
+func (s *story) drops(how string) bool {
+	return slices.ContainsFunc(s.words(), func(w []string) bool { return w[0] == "drop" && len(w) > 2 && w[2] == how })
+}
+
+// fault makes the trouble of the file that is being read.
+func (s *story) fault(point string) {
+	if point != "ingest.read" {
+		return
+	}
+	switch s.trouble.Load() {
+	case "deadly":
+		panic("usher fails on what stands in the file")
+	case "changed":
+		paths, _ := filepath.Glob(filepath.Join(s.inbox.Dir, workFolder, "*", "*"))
+		for _, p := range paths {
+			f, err := os.OpenFile(p, os.O_APPEND|os.O_WRONLY, 0)
+			if err == nil {
+				_, err = f.WriteString("\n")
+				err = errors.Join(err, f.Close())
+			}
+			if err != nil {
+				panic(err)
+			}
+		}
+	}
+}
+
+// playUnprivileged plays the story in a process that may not read every file, as
+// root may.
+func (s *story) playUnprivileged(t *testing.T) {
+	tool(t, "unshare")
+	args := []string{"--user", "--map-user=1000", os.Args[0], "-test.run=^TestStories$/^all$/^" + s.name + "$", fmt.Sprintf("-update=%v", *update)}
+	out, err := exec.Command("unshare", args...).CombinedOutput()
+	if err != nil && strings.Contains(string(out), "unshare failed") && os.Getenv("CI") != "true" {
+		t.Skip("root may read every file, and this system allows no user namespaces")
+	}
+	if err != nil {
+		t.Errorf("as somebody else: %v\n%s", err, out)
+	}
+}
+
 func (s *story) play(t *testing.T) {
+	if os.Getuid() == 0 && s.drops("unreadable") {
+		s.playUnprivileged(t)
+		return
+	}
 	s.dir = t.TempDir()
 	want := ""
 	for _, f := range s.archive.Files {
@@ -248,20 +372,22 @@ func (s *story) do(t *testing.T, w []string) {
 	case "xlsx":
 		s.xlsx(t, w[1], w[2:])
 	case "run":
-		program := strings.Fields(w[1])[0]
-		if _, err := exec.LookPath(program); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is not installed", program)
-			}
-			t.Skipf("%s is not installed", program)
-		}
+		tool(t, strings.Fields(w[1])[0])
 		cmd := exec.Command("sh", "-c", w[1])
 		cmd.Dir = s.dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", w[1], err, out)
 		}
 	case "drop":
-		s.drop(t, w[1])
+		s.drop(t, w[1], strings.Join(w[2:], " "))
+		s.tell(t)
+	case "redrop":
+		if _, err := Redrop(filepath.Join(s.dir, w[1]), s.inbox, nil); err != nil {
+			t.Fatal(err)
+		}
+		s.tell(t)
+	case "forget":
+		s.forget(t)
 	case "mend": // FILE OLD NEW ...: the last refused rows, with cells replaced
 		b, err := os.ReadFile(s.refused)
 		if err != nil {
@@ -270,6 +396,17 @@ func (s *story) do(t *testing.T, w []string) {
 		s.write(t, w[1], []byte(strings.NewReplacer(w[2:]...).Replace(string(b))))
 	default:
 		t.Fatalf("%s: what is %q?", s.path, w[0])
+	}
+}
+
+// tool skips a test that needs a program which is not installed; CI installs it.
+func tool(t *testing.T, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not installed", name)
+		}
+		t.Skipf("%s is not installed", name)
 	}
 }
 
@@ -364,24 +501,62 @@ func (s *story) xlsx(t *testing.T, name string, sheets []string) {
 	check(book.Close())
 }
 
-// drop gives a file to the watcher and tells what came back.
-func (s *story) drop(t *testing.T, name string) {
+// drop puts a file into the inbox.
+func (s *story) drop(t *testing.T, name, how string) {
 	t.Helper()
-	next := filepath.Join(s.inbox.Dir, ".next")
-	if err := os.WriteFile(next, s.read(t, name), 0o640); err != nil {
+	from, next, to := filepath.Join(s.dir, name), filepath.Join(s.inbox.Dir, ".next"), filepath.Join(s.inbox.Dir, name)
+	var err error
+	switch how {
+	case "linked":
+		err = os.Symlink(from, to)
+	case "hard-linked":
+		err = os.Link(from, to)
+	case "as-pipe":
+		err = syscall.Mkfifo(to, 0o640)
+	case "", "changed", "deadly", "unreadable":
+		s.trouble.Store(how)
+		if err = os.WriteFile(next, s.read(t, name), 0o640); err == nil && how == "unreadable" {
+			err = os.Chmod(next, 0)
+		}
+		err = errors.Join(err, os.Rename(next, to))
+	default:
+		t.Fatalf("%s: what is %q?", s.path, how)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(next, filepath.Join(s.inbox.Dir, name)); err != nil {
+}
+
+// forget takes what was published out of the stream, checkpoints and all.
+func (s *story) forget(t *testing.T) {
+	t.Helper()
+	stream, err := s.rig.js.Stream(t.Context(), event.StreamUsers)
+	if err != nil {
 		t.Fatal(err)
 	}
+	for _, subject := range []string{event.ImportedSubject(s.inbox.Source), event.CheckpointSubject(s.inbox.Source, "*")} {
+		if err := stream.Purge(t.Context(), jetstream.WithPurgeSubject(subject)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.seen = 0
+}
+
+// tell waits for what comes back.
+func (s *story) tell(t *testing.T) {
+	t.Helper()
 	rep, path := s.report(t)
 	fmt.Fprintf(&s.told, "%s: %s, %s, %s", rep.File, rep.Result, rep.Format, rep.Encoding)
 	if rep.Delimiter != "" {
 		fmt.Fprintf(&s.told, ", %q", rep.Delimiter)
 	}
 	fmt.Fprintf(&s.told, "\n%d rows, %d published, %d refused, %d blank\n", rep.Rows, rep.Published, rep.Refused, rep.Blank)
+	s.imports = append(s.imports, rep.Import, "IMPORT")
 	if rep.Code != "" {
-		fmt.Fprintf(&s.told, "%s %s\n", rep.Code, rep.Reason)
+		fmt.Fprintf(&s.told, "%s %s\n", rep.Code, strings.NewReplacer(s.imports...).Replace(rep.Reason))
+	}
+	if rep.DuplicateOf != "" {
+		fmt.Fprintf(&s.told, "duplicate of %s\n", strings.NewReplacer(s.imports...).Replace(rep.DuplicateOf))
 	}
 	for _, w := range rep.Warnings {
 		fmt.Fprintf(&s.told, "warning: %s\n", w)
@@ -417,7 +592,7 @@ func (s *story) report(t *testing.T) (Report, string) {
 			paths, _ := filepath.Glob(filepath.Join(s.rig.dir, folder, s.inbox.Source, "*.report.json"))
 			for _, p := range paths {
 				original := strings.TrimSuffix(p, ".report.json")
-				if _, err := os.Stat(original); err != nil || s.dropped[p] {
+				if _, err := os.Lstat(original); err != nil || s.dropped[p] {
 					continue
 				}
 				b, err := os.ReadFile(p)
