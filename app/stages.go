@@ -8,6 +8,7 @@ import (
 	"usher/bridge"
 	"usher/catcher"
 	"usher/console"
+	"usher/event"
 	"usher/ingest"
 	"usher/metrics"
 	"usher/streams"
@@ -100,7 +101,11 @@ func (p *process) startConsumers(ctx context.Context) error {
 		if p.ownNATS != nil {
 			sampler.MaxStore = p.servers.MaxStore()
 		}
-		room := streams.Room{JetStream: p.js, Purged: sampler.Metrics.Purged, Log: p.Log}
+		room := streams.Room{
+			JetStream: p.js, UserID: func(email string) string { return p.key.UserID(email, "") },
+			ParkedFor: max(p.ParkedFor, event.DefaultSettings().ParkedFor), // open runs keep the one that they were started with
+			Purged:    sampler.Metrics.Purged, Log: p.Log,
+		}
 		parts = append(parts, part{"bridge", b.Run, 7 * time.Second}, part{"sampler", sampler.Run, time.Second}, part{"room", room.Run, time.Second})
 	}
 	p.life.start(ctx, parts...)

@@ -91,7 +91,7 @@ type Streams struct {
 	Pending, LagSeconds                       *prometheus.GaugeVec // consumer
 	DeadLetters                               *prometheus.GaugeVec // stream, reason
 	DeadLettersOldest                         prometheus.Gauge
-	Purged                                    prometheus.Counter
+	Purged                                    *prometheus.CounterVec // stream
 }
 
 // NewStreams registers what a sampler of JetStream sets.
@@ -109,7 +109,7 @@ func NewStreams(reg prometheus.Registerer) *Streams {
 		LagSeconds:        consumerLag.GaugeVec(reg),
 		DeadLetters:       deadLetters.GaugeVec(reg),
 		DeadLettersOldest: deadLettersOldest.gauge(reg),
-		Purged:            purgedTotal.counter(reg),
+		Purged:            purgedTotal.CounterVec(reg),
 	}
 }
 

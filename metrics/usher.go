@@ -143,7 +143,8 @@ var (
 	}
 	purgedTotal = Metric{
 		Name: "usher_purged_total", Kind: Counter, Unit: "messages", Role: "bridge",
-		Help: "Old imported records that were purged from USERS because it was nearly full.",
+		Help:   "Old messages that nobody needs any more and that were purged because their stream was nearly full.",
+		Labels: []Label{{Name: "stream", Values: []string{event.StreamUsers, event.StreamVerifications}}},
 	}
 	intakeLatency = Metric{
 		Name: "usher_intake_latency_seconds", Kind: Histogram, Unit: "seconds", Role: "bridge", Buckets: machineBuckets,

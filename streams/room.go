@@ -2,9 +2,7 @@ package streams
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -14,30 +12,57 @@ import (
 	"usher/event"
 )
 
-// Room keeps USERS from filling up. At 80 % of its limit it purges the oldest
-// imported records that nobody needs any more, down to 60 %: those that every
-// consumer is done with, and that are older than any record of an onboarding
-// which is still open, because a rebuild starts from these. Checkpoints stay for
-// ever: without them a file would be let in twice.
+// Room keeps USERS and VERIFICATIONS from filling up. A stream that is 80 % full
+// loses its oldest messages that nobody needs any more, until it is 60 % full:
+// those that every consumer is done with, and that are older than any message of
+// an onboarding which is still open, because a rebuild starts from these.
+// Checkpoints stay for ever: without them a file would be let in twice.
 //
 // Which onboardings are open, PEOPLE tells: the bridge claims a person there
 // before it acks the record, and a person is open until the status is final. So
 // when the floor of the consumers is read first and PEOPLE after it, no record
-// below that floor can belong to a person who is not there yet.
+// below that floor can belong to a person who is not there yet. A decision can:
+// it may wait, parked, for a person who is still to come. Of that the bridge
+// tells a fact before it acks the decision.
 type Room struct {
 	JetStream jetstream.JetStream
-	Purged    prometheus.Counter // messages
+	UserID    func(email string) string // of a user whose record had none
+	ParkedFor time.Duration             // how long a decision waits for its user; default 72 h
+	Purged    *prometheus.CounterVec    // messages, by stream
 	Log       *slog.Logger
 	Every     time.Duration // default 30 s
 
-	stuck bool // it was said that nothing can be purged
+	stuck map[string]time.Time // by stream: when nothing could be purged; owned by Look
 }
 
 const (
 	purgeAbove = 0.8
 	purgeTo    = 0.6
-	imported   = "users.v1.imported.>"
+
+	// When nothing can be purged, PEOPLE is asked again after so many looks.
+	stuckFor = 20
 )
+
+const (
+	imported  = "users.v1.imported.>"
+	decisions = "verifications.v1.>"
+)
+
+// purgeable is a stream that loses what nobody needs.
+type purgeable struct {
+	stream, subject string
+	consumer        string // the bridge's; before it was there, nothing is purged
+	// needed is the sequence of the oldest message from first on that a rebuild
+	// needs, or below when that comes first.
+	needed func(ctx context.Context, s jetstream.Stream, first, below uint64) (uint64, error)
+}
+
+func (r *Room) purgeables() []purgeable {
+	return []purgeable{
+		{event.StreamUsers, imported, event.ConsumerUsers, r.openRecords},
+		{event.StreamVerifications, decisions, event.ConsumerVerifications, r.openDecisions},
+	}
+}
 
 // Run looks until ctx ends. Several processes may each run one: a purge is
 // harmless when it is done twice.
@@ -50,7 +75,7 @@ func (r *Room) Run(ctx context.Context) error {
 	for failing := false; ; {
 		err := r.Look(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
-			r.Log.Warn("whether a stream needs room could not be seen", "stream", event.StreamUsers, "error", err)
+			r.Log.Warn("whether the streams need room could not be seen", "error", err)
 		}
 		failing = err != nil
 		select {
@@ -61,42 +86,52 @@ func (r *Room) Run(ctx context.Context) error {
 	}
 }
 
-// Look purges once, when it is time to.
+// Look purges once what it is time to purge.
 func (r *Room) Look(ctx context.Context) error {
-	s, err := r.JetStream.Stream(ctx, event.StreamUsers)
+	var errs []error
+	for _, p := range r.purgeables() {
+		if err := r.look(ctx, p); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Room) look(ctx context.Context, p purgeable) error {
+	s, err := r.JetStream.Stream(ctx, p.stream)
 	if err != nil {
 		return err
 	}
 	i := s.CachedInfo()
 	full := float64(i.State.Bytes) / float64(i.Config.MaxBytes)
 	if i.Config.MaxBytes <= 0 || full < purgeAbove {
-		r.stuck = false
+		delete(r.stuck, p.stream)
 		return nil
 	}
-	below, err := consumersFloor(ctx, s)
+	if since, stuck := r.stuck[p.stream]; stuck && time.Since(since) < stuckFor*r.Every {
+		return nil
+	}
+	below, err := consumersFloor(ctx, s, p.consumer)
 	if err != nil {
 		return err
 	}
-	first, err := nextRecord(ctx, s, 1)
+	first, err := nextMessage(ctx, s, 1, p.subject)
 	if err != nil || first == nil {
 		return err
 	}
+	// As much as is needed, by the share of the messages.
+	share := (full - purgeTo) / full
+	below = min(below, first.Sequence+uint64(share*float64(i.State.LastSeq-first.Sequence))+1)
 	if below > first.Sequence {
-		if below, err = r.openFloor(ctx, s, first.Sequence, below); err != nil {
+		if below, err = p.needed(ctx, s, first.Sequence, below); err != nil {
 			return err
 		}
 	}
-	// As much as is needed, by the share of the records.
-	share := (full - purgeTo) / full
-	below = min(below, first.Sequence+uint64(share*float64(i.State.LastSeq-first.Sequence))+1)
 	if below <= first.Sequence {
-		if !r.stuck {
-			r.stuck = true
-			r.Log.Error("a stream is nearly full and holds nothing that could be purged: the oldest record is still waited for; raise its limit", "stream", event.StreamUsers, "seq", first.Sequence)
-		}
+		r.sayStuck(p.stream, first.Sequence)
 		return nil
 	}
-	if err := s.Purge(ctx, jetstream.WithPurgeSubject(imported), jetstream.WithPurgeSequence(below)); err != nil {
+	if err := s.Purge(ctx, jetstream.WithPurgeSubject(p.subject), jetstream.WithPurgeSequence(below)); err != nil {
 		return err
 	}
 	after, err := s.Info(ctx)
@@ -104,128 +139,53 @@ func (r *Room) Look(ctx context.Context) error {
 		return err
 	}
 	n := i.State.Msgs - min(after.State.Msgs, i.State.Msgs)
-	r.Purged.Add(float64(n))
-	r.stuck = false
-	r.Log.Warn("old records were purged, because the stream was nearly full", "stream", event.StreamUsers, "rows", n, "seq", below)
+	r.Purged.WithLabelValues(p.stream).Add(float64(n))
+	delete(r.stuck, p.stream)
+	r.Log.Warn("old messages were purged, because the stream was nearly full", "stream", p.stream, "rows", n, "seq", below)
 	return nil
+}
+
+// sayStuck says once that nothing can be purged.
+func (r *Room) sayStuck(stream string, seq uint64) {
+	if _, said := r.stuck[stream]; !said {
+		r.Log.Error("a stream is nearly full and holds nothing that could be purged: the oldest message is still waited for; raise its limit", "stream", stream, "seq", seq)
+	}
+	if r.stuck == nil {
+		r.stuck = map[string]time.Time{}
+	}
+	r.stuck[stream] = time.Now()
 }
 
 // consumersFloor is the sequence below which every consumer is done; 0 without
 // the bridge's, which then has seen nothing.
-func consumersFloor(ctx context.Context, s jetstream.Stream) (uint64, error) {
+func consumersFloor(ctx context.Context, s jetstream.Stream, bridge string) (uint64, error) {
 	var below uint64
-	bridge := false
+	there := false
 	l := s.ListConsumers(ctx)
 	for c := range l.Info() {
 		done := c.AckFloor.Stream
 		if c.Config.AckPolicy == jetstream.AckNonePolicy {
 			done = c.Delivered.Stream
 		}
-		if bridge = bridge || c.Name == event.ConsumerUsers; below == 0 || done+1 < below {
+		if there = there || c.Name == bridge; below == 0 || done+1 < below {
 			below = done + 1
 		}
 	}
 	if err := l.Err(); err != nil && !errors.Is(err, jetstream.ErrEndOfData) {
 		return 0, err
 	}
-	if !bridge {
+	if !there {
 		return 0, nil
 	}
 	return below, nil
 }
 
-// openFloor is the sequence of the oldest record of an open onboarding, or below
-// when that comes first. PEOPLE names the record that opened it and the one whose
-// data count. Of a person who was opened anew and has neither, it is looked for.
-func (r *Room) openFloor(ctx context.Context, users jetstream.Stream, first, below uint64) (uint64, error) {
-	created := users.CachedInfo().Created
-	searched := map[string]bool{}
-	err := eachPerson(ctx, r.JetStream, func(id string, p event.Person) {
-		byRecord := p.Generation == 1 && p.Opened.Source == p.Source
-		switch {
-		case p.Status.Final() && p.Order == nil:
-			return
-		case byRecord && p.Opened.Stored.Before(created):
-			return // it came with a stream that is gone
-		case byRecord:
-			below = min(below, p.Opened.Seq)
-		case p.Record == 0:
-			searched[id] = true
-		}
-		if p.Record > 0 {
-			below = min(below, p.Record)
-		}
-	})
-	if err != nil || len(searched) == 0 {
-		return below, err
-	}
-	for seq := first; seq < below; {
-		m, err := nextRecord(ctx, users, seq)
-		if err != nil {
-			return 0, err
-		}
-		if m == nil || m.Sequence >= below {
-			return below, nil
-		}
-		env, err := event.ParseEnvelope(m.Header, m.Data)
-		if err == nil {
-			if u, err := event.ParseUser(env.Data); err == nil && searched[u.UserID] {
-				return m.Sequence, nil
-			}
-		} // what cannot be read is a dead letter
-		seq = m.Sequence + 1
-	}
-	return below, nil
-}
-
-// nextRecord is the first imported record from seq on; nil when there is none.
-func nextRecord(ctx context.Context, s jetstream.Stream, seq uint64) (*jetstream.RawStreamMsg, error) {
-	m, err := s.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(imported))
+// nextMessage is the first message with the subject from seq on; nil when there is
+// none.
+func nextMessage(ctx context.Context, s jetstream.Stream, seq uint64, subject string) (*jetstream.RawStreamMsg, error) {
+	m, err := s.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(subject))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, nil
 	}
 	return m, err
-}
-
-// eachPerson reads all of PEOPLE, one record after the other.
-func eachPerson(ctx context.Context, js jetstream.JetStream, each func(id string, p event.Person)) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
-	defer cancel()
-	s, err := js.Stream(ctx, "KV_"+event.BucketPeople)
-	if err != nil {
-		return err
-	}
-	if s.CachedInfo().State.Msgs == 0 {
-		return nil
-	}
-	c, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		return err
-	}
-	msgs, err := c.Messages()
-	if err != nil {
-		return err
-	}
-	defer msgs.Stop()
-	prefix := len("$KV." + event.BucketPeople + ".")
-	for {
-		m, err := msgs.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return fmt.Errorf("read PEOPLE: %w", err)
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		if len(m.Data()) > 0 {
-			var p event.Person
-			if err := json.Unmarshal(m.Data(), &p); err != nil {
-				return fmt.Errorf("a record of PEOPLE cannot be read: revision %d", meta.Sequence.Stream)
-			}
-			each(m.Subject()[prefix:], p)
-		}
-		if meta.NumPending == 0 {
-			return nil
-		}
-	}
 }
