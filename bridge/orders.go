@@ -59,14 +59,16 @@ func (b *Bridge) reopen(ctx context.Context, p event.Person, v event.Verificatio
 	if !p.Status.Final() {
 		return known, b.tellEffect(ctx, p, v, event.FactUnchanged, event.EffectUnchanged)
 	}
-	if p.Order != nil { // its run must not take the next generation's events
-		if open, err := b.Workflows.Open(ctx, v.UserID); err != nil || open {
-			return "", errors.Join(err, errors.New("another order about the user is being carried out"))
-		}
+	// The end is in PEOPLE before its run has closed, and such a run may carry out an
+	// order: it must not take the next generation's events.
+	if open, err := b.Workflows.Open(ctx, v.UserID); err != nil {
+		return "", err
+	} else if open {
+		return "", errors.New("the user's workflow still runs: the user is reopened when it has ended")
 	}
-	was := p.Generation
+	was := p
 	p, err := b.People.Update(ctx, v.UserID, func(p *event.Person) error {
-		if p.Generation != was || !p.Status.Final() || p.Knows(v.Identity, v.Stored) {
+		if p.Generation != was.Generation || !p.Status.Final() || p.Order != nil && (was.Order == nil || *p.Order != *was.Order) || p.Knows(v.Identity, v.Stored) {
 			return errMoved
 		}
 		p.Generation++

@@ -160,29 +160,73 @@ func TestOrdersAfterTheEnd(t *testing.T) {
 	}
 }
 
-// While an order is carried out, its user is not reopened: the run would take the
-// next generation's events for its own.
-func TestReopenedWaitsForAnOrder(t *testing.T) {
+// While the last run is open, its user is not reopened, though PEOPLE has the
+// end: the run would take the next generation's events for its own.
+func TestReopenedWaitsForTheRun(t *testing.T) {
+	for name, before := range map[string]func(*rig, map[string]float64){
+		"an order": func(r *rig, want map[string]float64) {
+			r.over("u-1", event.StatusWelcomed)
+			r.order("o1", event.VerbResend, "u-1")
+			want["VERIFICATIONS started"]++
+		},
+		"the end, before it closes": func(r *rig, _ map[string]float64) {
+			r.user("r1", "u-1")
+			r.waitOutcomes(map[string]float64{"USERS started": 1})
+			r.end("u-1", event.StatusWelcomed)
+		},
+		"a signal after the end": func(r *rig, want map[string]float64) {
+			r.user("r1", "u-1")
+			r.waitOutcomes(map[string]float64{"USERS started": 1})
+			r.end("u-1", event.StatusWelcomed)
+			r.order("o1", event.VerbWithdrawn, "u-1")
+			want["VERIFICATIONS signalled"]++
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.run()
+			want := map[string]float64{"USERS started": 1}
+			before(r, want)
+			r.waitOutcomes(want)
+			r.order("o2", event.VerbReopened, "u-1")
+			r.eventually(func() error {
+				if n := r.person("u-1").Generation; n != 1 {
+					t.Fatalf("generation %d while the run of the first is open", n)
+				}
+				if s, err := r.js.Consumer(context.Background(), event.StreamVerifications, event.ConsumerVerifications); err != nil || s.CachedInfo().NumRedelivered == 0 {
+					return errors.New("not tried yet")
+				}
+				return nil
+			})
+			r.close("u-1")
+			r.end("u-1", event.StatusWelcomed)
+			want["VERIFICATIONS started"]++
+			r.waitOutcomes(want)
+			if n := r.person("u-1").Generation; n != 2 {
+				t.Errorf("generation %d after it", n)
+			}
+		})
+	}
+}
+
+// An order that PEOPLE takes between the look and the change is carried out
+// first.
+func TestReopenedSeesAnOrderThatComesBetween(t *testing.T) {
 	r := newRig(t)
 	r.run()
 	r.over("u-1", event.StatusWelcomed)
-	r.order("o1", event.VerbResend, "u-1")
-	want := map[string]float64{"USERS started": 1, "VERIFICATIONS started": 1}
-	r.waitOutcomes(want)
-	r.order("o2", event.VerbReopened, "u-1")
-	r.eventually(func() error {
-		if n := r.person("u-1").Generation; n != 1 {
-			t.Fatalf("generation %d while an order is carried out", n)
-		}
-		if s, err := r.js.Consumer(context.Background(), event.StreamVerifications, event.ConsumerVerifications); err != nil || s.CachedInfo().NumRedelivered == 0 {
-			return errors.New("not tried yet")
-		}
-		return nil
-	})
-	r.close("u-1")
-	r.end("u-1", event.StatusWelcomed)
-	want["VERIFICATIONS started"]++
-	r.waitOutcomes(want)
+	before := r.person("u-1")
+	o1 := event.Identity{Source: event.SourceCLI, ID: "o1"}
+	if _, err := r.people.Update(t.Context(), "u-1", func(p *event.Person) error { p.Order = &o1; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	v := event.Verification{Identity: event.Identity{Source: event.SourceCLI, ID: "o2"}, UserID: "u-1", Verb: event.VerbReopened, Stored: time.Now()}
+	if _, err := r.bridge.reopen(t.Context(), before, v); !errors.Is(err, errMoved) {
+		t.Errorf("got %v", err)
+	}
+	if p := r.person("u-1"); p.Generation != 1 || p.Order == nil {
+		t.Errorf("PEOPLE has %+v", p)
+	}
 }
 
 func TestOrdersThatCannotBe(t *testing.T) {
