@@ -232,12 +232,7 @@ type arrival struct {
 func (b *Bridge) bring(ctx context.Context, person event.Person, a arrival) (string, error) {
 	start := func() (string, error) { return b.start(ctx, person, a) }
 	signal := func() (string, error) {
-		settings := b.settings(person.Source)
-		e := event.UserEvent{
-			Identity: a.Identity, Inbox: person.Source, Generation: person.Generation, Opened: person.Opened, Record: a.Seq, User: a.user,
-			Settings: &settings, Verifiers: b.Verifiers[person.Source], Trace: tracing.Context(ctx),
-		}
-		return signalled, b.signal(ctx, a.Identity, a.user.UserID, event.SignalUser, e)
+		return signalled, b.signal(ctx, a.Identity, a.user.UserID, event.SignalUser, b.userEvent(ctx, person, a))
 	}
 	if person.Opened.Identity == a.Identity {
 		if outcome, err := start(); !errors.Is(err, ErrRunning) {
@@ -289,6 +284,15 @@ func (b *Bridge) start(ctx context.Context, person event.Person, a arrival) (str
 	return started, err
 }
 
+// userEvent is the record that comes for a person, for a run that is there.
+func (b *Bridge) userEvent(ctx context.Context, p event.Person, a arrival) event.UserEvent {
+	settings := b.settings(p.Source)
+	return event.UserEvent{
+		Identity: a.Identity, Inbox: p.Source, Generation: p.Generation, Opened: p.Opened, Record: a.Seq, User: a.user,
+		Settings: &settings, Verifiers: b.Verifiers[p.Source], Trace: tracing.Context(ctx),
+	}
+}
+
 // opening is what every run about a person is started with.
 func (b *Bridge) opening(ctx context.Context, p event.Person, userID string) event.Onboarding {
 	return event.Onboarding{
@@ -322,7 +326,9 @@ func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string,
 }
 
 // toWorkflow gives a verification to the user's workflow, or parks it until there
-// is one. It answers it from PEOPLE when the onboarding is over.
+// is one. It answers it from PEOPLE when the onboarding is over. The run of a
+// reopened user that is not there yet it starts itself: a parked one would take
+// that run's id.
 func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome string, err error) {
 	for range 3 {
 		// Of a decision, a running workflow knows all that PEOPLE could tell, but for a
@@ -356,7 +362,17 @@ func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome 
 			}
 			return known, b.tellLate(ctx, person, v)
 		}
-		if !b.flood.allow(v.Source) {
+		if ok && person.Generation > 1 {
+			in, err := b.reopening(ctx, person, v.UserID)
+			if err == nil {
+				err = b.Workflows.Again(ctx, person.Opened.Identity, in)
+			}
+			if err != nil && !errors.Is(err, ErrRunning) {
+				return "", err
+			}
+			continue
+		}
+		if !ok && !b.flood.allow(v.Source) {
 			return "", refuse(denied, event.ReasonUnknownUser, fmt.Errorf("%s has decided about too many users who are not there; replay it when the user is there", v.Source))
 		}
 		if outcome, err := b.park(ctx, v); !errors.Is(err, ErrOver) {

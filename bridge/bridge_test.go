@@ -42,6 +42,7 @@ type run struct {
 	parked   bool
 	over     bool
 	signals  []string
+	brought  event.UserEvent // by the last signal `user`
 }
 
 func (r *runs) Start(_ context.Context, id event.Identity, in event.Onboarding) error {
@@ -89,7 +90,7 @@ func (r *runs) Open(_ context.Context, userID string) (bool, error) {
 	return x != nil && !x.over, r.away
 }
 
-func (r *runs) Signal(_ context.Context, id event.Identity, userID, signal string, _ any) error {
+func (r *runs) Signal(_ context.Context, id event.Identity, userID, signal string, arg any) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.away != nil {
@@ -106,7 +107,7 @@ func (r *runs) Signal(_ context.Context, id event.Identity, userID, signal strin
 	}
 	x.requests[id.RequestID()] = true
 	if signal == event.SignalUser {
-		x.parked = false
+		x.parked, x.brought = false, arg.(event.UserEvent)
 	}
 	x.signals = append(x.signals, signal+" "+id.ID)
 	r.effects++

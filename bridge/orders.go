@@ -84,24 +84,38 @@ func (b *Bridge) reopen(ctx context.Context, p event.Person, v event.Verificatio
 	return b.openAgain(ctx, p, v)
 }
 
-// openAgain starts the run of a generation that v has opened. Without a record
-// the run waits for one.
-func (b *Bridge) openAgain(ctx context.Context, p event.Person, v event.Verification) (string, error) {
-	u, ok, err := b.Records.Record(ctx, p.Record, v.UserID)
+// openAgain starts the run of a generation that v has opened.
+func (b *Bridge) openAgain(ctx context.Context, p event.Person, v event.Verification) (outcome string, err error) {
+	in, err := b.reopening(ctx, p, v.UserID)
 	if err != nil {
 		return "", err
 	}
-	in := b.opening(ctx, p, v.UserID)
 	f := b.answer(p, v, event.FactReopened, event.EffectApplied)
-	if f.Status = event.StatusParked; ok {
-		in.User, in.Record = &u, p.Record
-		f.Status, f.Import = event.StatusWaiting, u.Import.ID
+	if f.Status = event.StatusParked; in.User != nil {
+		f.Status, f.Import = event.StatusWaiting, in.User.Import.ID
 	}
-	if err := b.Workflows.Again(ctx, v.Identity, in); err != nil {
-		return "", err // also when the last run has not closed yet: it soon will
+	outcome = started
+	err = b.Workflows.Again(ctx, v.Identity, in)
+	if errors.Is(err, ErrRunning) && in.User != nil { // a decision has started one that waits for its user
+		outcome = signalled
+		err = b.signal(ctx, v.Identity, v.UserID, event.SignalUser, b.userEvent(ctx, p, arrival{event.Opened{Identity: v.Identity, Seq: p.Record}, *in.User}))
+	}
+	if err != nil {
+		return "", err
 	}
 	b.Fault.At("bridge.started")
-	return started, b.tell(ctx, f)
+	return outcome, b.tell(ctx, f)
+}
+
+// reopening is what the run of a reopened user is started with. Without a record
+// the run waits for one.
+func (b *Bridge) reopening(ctx context.Context, p event.Person, userID string) (event.Onboarding, error) {
+	in := b.opening(ctx, p, userID)
+	u, ok, err := b.Records.Record(ctx, p.Record, userID)
+	if ok {
+		in.User, in.Record = &u, p.Record
+	}
+	return in, err
 }
 
 // afterTheEnd gives an order to the run that still carries out another one, or

@@ -293,3 +293,93 @@ func TestOrdersSurviveACrash(t *testing.T) {
 		t.Errorf("%d runs, want 2", len(r.runs.again))
 	}
 }
+
+// reopenedByHand makes somebody whose onboarding was rejected wait in generation
+// 2, opened by the order o2 at the command line, without a run: a crash right
+// after PEOPLE took it, and Temporal has forgotten the first generation.
+func (r *rig) reopenedByHand(userID string) {
+	r.Helper()
+	stop := r.run()
+	r.over(userID, event.StatusRejected)
+	r.waitOutcomes(map[string]float64{"USERS started": 1})
+	stop()
+	at := time.Now()
+	o2 := event.Identity{Source: event.SourceCLI, ID: "o2"}
+	_, err := r.people.Update(r.Context(), userID, func(p *event.Person) error {
+		p.Generation, p.Status, p.N, p.Opened = 2, event.StatusWaiting, 0, event.Opened{Identity: o2, Stored: at}
+		p.Remember(event.Order{Identity: o2, Stored: at})
+		return nil
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.runs.mu.Lock()
+	defer r.runs.mu.Unlock()
+	delete(r.runs.byUser, userID)
+}
+
+// A decision about a reopened user whose run is not there yet starts that run, in
+// the name of the order that opened it, and costs nothing of what its source may
+// say about people who are not there.
+func TestADecisionStartsTheRunOfAReopenedUser(t *testing.T) {
+	r := newRig(t)
+	r.mostParked = 1
+	r.reopenedByHand("u-1")
+	r.run()
+	r.approve("v1", "u-1")
+	want := map[string]float64{"VERIFICATIONS signalled": 1}
+	r.waitOutcomes(want)
+	r.approve("v2", "ghost")
+	want["VERIFICATIONS parked"]++
+	r.waitOutcomes(want)
+	r.order("o2", event.VerbReopened, "u-1") // once more
+	want["VERIFICATIONS started"]++
+	r.waitOutcomes(want)
+	if len(r.runs.again) != 1 {
+		t.Fatalf("%d runs", len(r.runs.again))
+	}
+	if in := r.runs.again[0]; in.Generation != 2 || in.User == nil || in.Opened.ID != "o2" {
+		t.Errorf("the run was started with %+v", in)
+	}
+	x := r.runs.byUser["u-1"]
+	if d := cmp.Diff([]string{"verification v1"}, x.signals); d != "" || x.parked {
+		t.Errorf("signals (-want +got)\n%s", d)
+	}
+	if d := cmp.Diff([]string{"started", "parked", "reopened"}, r.facts()); d != "" {
+		t.Errorf("facts (-want +got)\n%s", d)
+	}
+}
+
+// A decision of which an earlier bridge made a parked run does not keep the order
+// from reopening its user.
+func TestReopenedWhileADecisionIsParked(t *testing.T) {
+	r := newRig(t)
+	r.reopenedByHand("u-1")
+	r.runs.byUser["u-1"] = &run{started: "of the decision", parked: true, requests: map[string]bool{}}
+	r.run()
+	r.order("o2", event.VerbReopened, "u-1")
+	r.waitOutcomes(map[string]float64{"VERIFICATIONS signalled": 1})
+	e := r.runs.byUser["u-1"].brought
+	if e.Generation != 2 || e.User.Email != "x@example.org" || e.Record != 1 || e.Opened.ID != "o2" {
+		t.Errorf("the run was given %+v", e)
+	}
+	if d := cmp.Diff([]string{"started", "reopened"}, r.facts()); d != "" {
+		t.Errorf("facts (-want +got)\n%s", d)
+	}
+}
+
+// A decision about somebody who is known, and whose run is not there yet, costs
+// nothing of what its source may say about people who are not there.
+func TestWhoIsKnownIsNoFlood(t *testing.T) {
+	r := newRig(t)
+	r.mostParked = 1
+	for _, id := range []string{"u-1", "u-2"} {
+		if _, err := r.people.Claim(t.Context(), id, event.Person{Source: event.SourceInbox, Generation: 1, Status: event.StatusWaiting}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.run()
+	r.approve("v1", "u-1")
+	r.approve("v2", "u-2")
+	r.waitOutcomes(map[string]float64{"VERIFICATIONS parked": 2})
+}
