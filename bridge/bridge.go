@@ -32,13 +32,14 @@ type People interface {
 // second effect.
 type Workflows interface {
 	// Start returns ErrRunning when the user has a run that another event
-	// started, and ErrOver when that run has completed.
+	// started, and ErrOver when that run has completed. One that was ended from
+	// outside is followed by another.
 	Start(ctx context.Context, id event.Identity, in event.Onboarding) error
 	// Again starts a run for somebody whose last one has completed. It returns
 	// ErrRunning while that has not happened.
 	Again(ctx context.Context, id event.Identity, in event.Onboarding) error
-	// Open tells whether the user has a running workflow.
-	Open(ctx context.Context, userID string) (bool, error)
+	// Open tells the user's last run, "" when there is none, and whether it is open.
+	Open(ctx context.Context, userID string) (runID string, open bool, err error)
 	// Signal returns ErrNoRun when the user has no running workflow.
 	Signal(ctx context.Context, id event.Identity, userID, signal string, arg any) error
 	// Park starts a run that waits for its user and gives it v, or gives v to the
@@ -267,7 +268,7 @@ func (b *Bridge) start(ctx context.Context, person event.Person, a arrival) (str
 	in.User, in.Record, in.Event = &a.user, a.Seq, a.Identity
 	var err error
 	if person.Generation > 1 {
-		err = b.Workflows.Again(ctx, person.Opened.Identity, in)
+		err = b.again(ctx, person, in)
 	} else {
 		err = b.Workflows.Start(ctx, a.Identity, in)
 	}
@@ -282,6 +283,30 @@ func (b *Bridge) start(ctx context.Context, person event.Person, a arrival) (str
 		Inbox: person.Source, Import: a.user.Import.ID,
 	})
 	return started, err
+}
+
+// again starts the run of a generation above the first, in the name of the event
+// that opened it. Temporal takes such a start for the one that it knows, though
+// somebody has ended that run from outside; then the generation is still open in
+// PEOPLE, and gets another run. ErrOver says that the generation is over.
+func (b *Bridge) again(ctx context.Context, p event.Person, in event.Onboarding) error {
+	id := p.Opened.Identity
+	if err := b.Workflows.Again(ctx, id, in); err != nil {
+		return err
+	}
+	run, open, err := b.Workflows.Open(ctx, in.UserID)
+	if err != nil || open {
+		return err
+	}
+	now, _, err := b.People.Get(ctx, in.UserID) // a run that ends by itself writes its end before it closes
+	if err != nil {
+		return err
+	}
+	if now.Status.Final() || now.Generation != p.Generation {
+		return ErrOver
+	}
+	id.ID += " " + run
+	return b.Workflows.Start(ctx, id, in)
 }
 
 // userEvent is the record that comes for a person, for a run that is there.
@@ -365,9 +390,9 @@ func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome 
 		if ok && person.Generation > 1 {
 			in, err := b.reopening(ctx, person, v.UserID)
 			if err == nil {
-				err = b.Workflows.Again(ctx, person.Opened.Identity, in)
+				err = b.again(ctx, person, in)
 			}
-			if err != nil && !errors.Is(err, ErrRunning) {
+			if err != nil && !errors.Is(err, ErrRunning) && !errors.Is(err, ErrOver) {
 				return "", err
 			}
 			continue

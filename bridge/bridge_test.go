@@ -41,6 +41,7 @@ type run struct {
 	started  string // request id
 	parked   bool
 	over     bool
+	killed   bool // from outside, when it is over
 	signals  []string
 	brought  event.UserEvent // by the last signal `user`
 }
@@ -55,10 +56,11 @@ func (r *runs) Start(_ context.Context, id event.Identity, in event.Onboarding) 
 		switch {
 		case x.started == id.RequestID():
 			return nil
-		case x.over:
+		case x.over && !x.killed:
 			return ErrOver
+		case !x.over:
+			return ErrRunning
 		}
-		return ErrRunning
 	}
 	r.effects++
 	r.byUser[in.UserID] = &run{started: id.RequestID(), requests: map[string]bool{}}
@@ -71,11 +73,13 @@ func (r *runs) Again(_ context.Context, id event.Identity, in event.Onboarding) 
 	if r.away != nil {
 		return r.away
 	}
-	if x := r.byUser[in.UserID]; x != nil && !x.over {
-		if x.started == id.RequestID() {
+	if x := r.byUser[in.UserID]; x != nil {
+		if x.started == id.RequestID() { // also when it is over
 			return nil
 		}
-		return ErrRunning
+		if !x.over {
+			return ErrRunning
+		}
 	}
 	r.effects++
 	r.again = append(r.again, in)
@@ -83,11 +87,14 @@ func (r *runs) Again(_ context.Context, id event.Identity, in event.Onboarding) 
 	return nil
 }
 
-func (r *runs) Open(_ context.Context, userID string) (bool, error) {
+func (r *runs) Open(_ context.Context, userID string) (string, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x := r.byUser[userID]
-	return x != nil && !x.over, r.away
+	if x == nil {
+		return "", false, r.away
+	}
+	return "run " + x.started, !x.over, r.away
 }
 
 func (r *runs) Signal(_ context.Context, id event.Identity, userID, signal string, arg any) error {

@@ -61,7 +61,7 @@ func (b *Bridge) reopen(ctx context.Context, p event.Person, v event.Verificatio
 	}
 	// The end is in PEOPLE before its run has closed, and such a run may carry out an
 	// order: it must not take the next generation's events.
-	if open, err := b.Workflows.Open(ctx, v.UserID); err != nil {
+	if _, open, err := b.Workflows.Open(ctx, v.UserID); err != nil {
 		return "", err
 	} else if open {
 		return "", errors.New("the user's workflow still runs: the user is reopened when it has ended")
@@ -95,7 +95,10 @@ func (b *Bridge) openAgain(ctx context.Context, p event.Person, v event.Verifica
 		f.Status, f.Import = event.StatusWaiting, in.User.Import.ID
 	}
 	outcome = started
-	err = b.Workflows.Again(ctx, v.Identity, in)
+	err = b.again(ctx, p, in)
+	if errors.Is(err, ErrOver) {
+		return "", errMoved
+	}
 	if errors.Is(err, ErrRunning) && in.User != nil { // a decision has started one that waits for its user
 		outcome = signalled
 		err = b.signal(ctx, v.Identity, v.UserID, event.SignalUser, b.userEvent(ctx, p, arrival{event.Opened{Identity: v.Identity, Seq: p.Record}, *in.User}))

@@ -383,3 +383,64 @@ func TestWhoIsKnownIsNoFlood(t *testing.T) {
 	r.approve("v2", "u-2")
 	r.waitOutcomes(map[string]float64{"VERIFICATIONS parked": 2})
 }
+
+// Somebody terminates the run of a reopened user in Temporal. Whatever comes about
+// the user then, a record, a decision or the order once more, gets another run,
+// each time that it happens.
+func TestATerminatedRunOfAReopenedUserIsStartedAgain(t *testing.T) {
+	r := newRig(t)
+	r.reopenedByHand("u-1")
+	r.run()
+	r.order("o2", event.VerbReopened, "u-1")
+	want := map[string]float64{"VERIFICATIONS started": 1}
+	r.waitOutcomes(want)
+	for _, step := range []struct {
+		outcome string
+		publish func()
+	}{
+		{"USERS started", func() { r.user("r2", "u-1") }},
+		{"VERIFICATIONS signalled", func() { r.approve("v1", "u-1") }},
+		{"VERIFICATIONS started", func() { r.order("o2", event.VerbReopened, "u-1") }},
+		{"USERS started", func() { r.user("r3", "u-1") }},
+	} {
+		r.runs.mu.Lock()
+		was := r.runs.byUser["u-1"]
+		was.over, was.killed = true, true
+		r.runs.mu.Unlock()
+		step.publish()
+		want[step.outcome]++
+		r.waitOutcomes(want)
+		r.runs.mu.Lock()
+		if x := r.runs.byUser["u-1"]; x == was || x.over {
+			t.Errorf("%s, and nothing runs", step.outcome)
+		}
+		r.runs.mu.Unlock()
+	}
+
+	// A run that ended by itself is not followed by another.
+	r.end("u-1", event.StatusRejected)
+	r.close("u-1")
+	was := r.runs.byUser["u-1"]
+	r.user("r4", "u-1")
+	want["USERS known"]++
+	r.waitOutcomes(want)
+	if p := r.person("u-1"); r.runs.byUser["u-1"] != was {
+		t.Errorf("another run for somebody who is %s", p.Status)
+	}
+}
+
+// A generation that ends while it is started is not started again.
+func TestAGenerationThatEndsMeanwhileIsOver(t *testing.T) {
+	r := newRig(t)
+	r.reopenedByHand("u-1")
+	r.run()
+	r.order("o2", event.VerbReopened, "u-1")
+	r.waitOutcomes(map[string]float64{"VERIFICATIONS started": 1})
+	before := r.person("u-1")
+	r.end("u-1", event.StatusRejected)
+	r.close("u-1")
+	was := r.runs.byUser["u-1"]
+	if err := r.bridge.again(t.Context(), before, event.Onboarding{UserID: "u-1", Generation: 2}); !errors.Is(err, ErrOver) || r.runs.byUser["u-1"] != was {
+		t.Errorf("got %v", err)
+	}
+}

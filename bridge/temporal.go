@@ -101,25 +101,23 @@ func (t *Temporal) Again(ctx context.Context, id event.Identity, in event.Onboar
 }
 
 // Open implements Workflows.
-func (t *Temporal) Open(ctx context.Context, userID string) (bool, error) {
-	err := t.running(ctx, userID)
+func (t *Temporal) Open(ctx context.Context, userID string) (runID string, open bool, err error) {
+	d, err := t.client.DescribeWorkflowExecution(ctx, event.WorkflowID(userID), "")
 	var notFound *serviceerror.NotFound
-	switch {
-	case errors.Is(err, ErrRunning):
-		return true, nil
-	case errors.Is(err, ErrOver), errors.As(err, &notFound):
-		return false, nil
+	if errors.As(err, &notFound) {
+		return "", false, nil
 	}
-	return false, err
+	info := d.GetWorkflowExecutionInfo()
+	return info.GetExecution().GetRunId(), info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, wrap("describe the workflow", err)
 }
 
 // running tells apart why an id is taken.
 func (t *Temporal) running(ctx context.Context, userID string) error {
-	d, err := t.client.DescribeWorkflowExecution(ctx, event.WorkflowID(userID), "")
-	if err != nil {
-		return wrap("describe the workflow", err)
-	}
-	if d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+	_, open, err := t.Open(ctx, userID)
+	switch {
+	case err != nil:
+		return err
+	case open:
 		return ErrRunning
 	}
 	return ErrOver
