@@ -37,7 +37,7 @@ func NewDelivery(ctx context.Context, js jetstream.JetStream) (*Delivery, error)
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketDelivery, err)
 	}
-	return &Delivery{kv}, nil
+	return &Delivery{briefly{kv}}, nil
 }
 
 // Suppressed tells whether the address with this hash gets no messages, and why.

@@ -52,6 +52,7 @@ type Bounds struct {
 
 // Users returns the bounds of USERS.
 func (j *Journal) Users(ctx context.Context) (b Bounds, err error) {
+	ctx = brief{ctx}
 	s, err := j.js.Stream(ctx, event.StreamUsers)
 	if err != nil {
 		return b, err
@@ -172,7 +173,7 @@ var errEnough = errors.New("enough was read")
 
 // read calls f with the messages that are there now, in order.
 func (j *Journal) read(ctx context.Context, stream string, cfg jetstream.OrderedConsumerConfig, f func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(brief{ctx})
 	defer cancel()
 	s, err := j.js.Stream(ctx, stream)
 	if err != nil {

@@ -35,7 +35,7 @@ func NewPeople(ctx context.Context, js jetstream.JetStream) (*People, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketPeople, err)
 	}
-	return &People{kv: kv, claims: group{js: js, stream: "KV_" + event.BucketPeople}}, nil
+	return &People{kv: briefly{kv}, claims: group{js: js, stream: "KV_" + event.BucketPeople}}, nil
 }
 
 // Get reads a record from the leader; ok is false when there is none.
@@ -172,7 +172,10 @@ func (p *People) Each(ctx context.Context, f func(userID string, person event.Pe
 	defer func() { _ = w.Stop() }() // nothing is lost when the server does not hear it
 	for {
 		select {
-		case e := <-w.Updates():
+		case e, ok := <-w.Updates():
+			if !ok {
+				return fmt.Errorf("read %s: the connection was closed", event.BucketPeople)
+			}
 			if e == nil { // all that was there has come
 				return nil
 			}

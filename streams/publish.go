@@ -99,7 +99,7 @@ func (p *Publisher) DeadLetter(ctx context.Context, d event.DeadLetter) error {
 }
 
 func (p *Publisher) publish(ctx context.Context, stream string, msg *nats.Msg) (stored bool, err error) {
-	ack, err := p.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(stream))
+	ack, err := p.js.PublishMsg(brief{ctx}, msg, jetstream.WithExpectStream(stream))
 	if err != nil {
 		return false, fmt.Errorf("publish to %s: %w", stream, err)
 	}

@@ -30,7 +30,7 @@ func (r *Records) Record(ctx context.Context, seq uint64, userID string) (u even
 	if seq == 0 {
 		return u, false, nil
 	}
-	m, err := r.stream.GetMsg(ctx, seq)
+	m, err := r.stream.GetMsg(brief{ctx}, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return u, false, nil
 	}

@@ -23,7 +23,7 @@ func NewReports(ctx context.Context, js jetstream.JetStream) (*Reports, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketReports, err)
 	}
-	return &Reports{kv}, nil
+	return &Reports{briefly{kv}}, nil
 }
 
 // UpdateSend changes the ledger's entry of one message by compare-and-set, as
