@@ -87,9 +87,6 @@ type header struct {
 
 // readHeader understands the first record of a table. Its error is a *fileError.
 func readHeader(cells []string) (*header, error) {
-	if len(cells) > maxColumns {
-		return nil, &fileError{"E_HEADER", errColumns.Error()}
-	}
 	h := &header{escaped: -1, raw: -1}
 	var seen [columnsKnown]string
 	attributes := map[string]bool{}

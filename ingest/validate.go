@@ -62,7 +62,7 @@ func (v *rules) check(r *record) (user, []rowError) {
 		case value == "":
 		case !utf8.ValidString(value) || strings.ContainsRune(value, utf8.RuneError):
 			bad("E_ENCODING", columnNames[column], "the value has characters that cannot be read")
-		case value[0] == '#' && excelError[value]:
+		case failedFormula(value):
 			bad("E_EXCEL_ERROR", columnNames[column], "a formula of the spreadsheet failed here (%s); mend the formula or the value", value)
 			r.values[column] = ""
 		}
@@ -156,7 +156,17 @@ func roundedBySpreadsheet(s string) bool {
 
 var excelNumber = regexp.MustCompile(`^\d([.,]\d+)?[eE]\+\d+$`)
 
-// excelError are the values of a formula that failed.
+// failedFormula reports whether s is what a spreadsheet shows where a formula
+// failed.
+func failedFormula(s string) bool {
+	return s[0] == '#' && excelError[s] || len(s) == len("Err:502") && libreOfficeError.MatchString(s)
+}
+
+// libreOfficeError is what LibreOffice writes into CSV for errors that Excel has no
+// name for.
+var libreOfficeError = regexp.MustCompile(`^Err:\d{3}$`)
+
+// excelError are the names of errors in a cell.
 var excelError = map[string]bool{"#N/A": true, "#REF!": true, "#NAME?": true, "#VALUE!": true, "#DIV/0!": true, "#NULL!": true, "#NUM!": true, "#SPILL!": true, "#CALC!": true}
 
 // identities calls each with the columns by which a user is known within a file.

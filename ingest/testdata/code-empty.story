@@ -1,6 +1,8 @@
 drop nothing.csv
 drop blank.csv
 drop header.csv
+gzip packed.csv
+drop packed.csv
 -- nothing.csv --
 -- blank.csv --
 
@@ -9,6 +11,7 @@ drop header.csv
 -- header.csv --
 email,name
 ,
+-- packed.csv --
 -- want --
 nothing.csv: refused, , 
 0 rows, 0 published, 0 refused, 0 blank
@@ -22,3 +25,7 @@ header.csv: refused, csv, utf-8, ","
 0 rows, 0 published, 0 refused, 1 blank
 E_EMPTY the file has a header and no rows
 Drop the file again with its rows.
+packed.csv: refused, , 
+0 rows, 0 published, 0 refused, 0 blank
+E_EMPTY the file inside is empty; drop it again with its rows
+Mend the file and drop it again.

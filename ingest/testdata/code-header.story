@@ -1,6 +1,11 @@
 drop unknown.csv
 drop none.csv
 drop no-header.csv
+xlsx no-header.xlsx Users=no-header.csv
+drop no-header.xlsx
+replace long.csv Q WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW
+replace long.csv W xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+drop long.csv
 -- unknown.csv --
 foo,bar
 1,2
@@ -10,6 +15,9 @@ A,de
 -- no-header.csv --
 a@example.org,A
 b@example.org,B
+-- long.csv --
+email,QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ
+a@example.org,A
 -- want --
 unknown.csv: refused, csv, utf-8
 0 rows, 0 published, 0 refused, 0 blank
@@ -22,4 +30,12 @@ Mend the file and drop it again.
 no-header.csv: refused, csv, utf-8
 0 rows, 0 published, 0 refused, 0 blank
 E_HEADER the first line is a user and not the names of the columns; put a line such as email,name above it
+Mend the file and drop it again.
+no-header.xlsx: refused, xlsx, utf-8
+0 rows, 0 published, 0 refused, 0 blank
+E_HEADER the first line is a user and not the names of the columns; put a line such as email,name above it
+Mend the file and drop it again.
+long.csv: refused, , utf-8
+0 rows, 0 published, 0 refused, 0 blank
+E_HEADER the first line is too long to be the names of columns; put a line such as email,name above the rows
 Mend the file and drop it again.
