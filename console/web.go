@@ -21,9 +21,17 @@ import (
 var files embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"time": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
+	"time": clock,
 	"ago":  ago,
 }).ParseFS(files, "pages/*.html"))
+
+// clock is a time as pages show it; one that is not known is left out.
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
 
 func ago(t time.Time) string {
 	switch d := time.Since(t); {
