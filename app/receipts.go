@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/mail"
 	"strings"
@@ -64,14 +65,9 @@ func (p *process) receiptParts(r *notify.Receipts) (parts []part, err error) {
 		if h.URL == "" {
 			h.URL = "http://" + p.addr.ReceiptsHTTP
 		}
-		token, err := secret("sms-token", p.SMSToken, p.SMSTokenFile)
-		if err == nil {
-			h.Secret, err = secret("receipts-secret", p.ReceiptsSecret, p.ReceiptsSecretFile)
-		}
-		if err != nil {
+		if h.TwilioTokens, h.Secrets, err = p.receiptTokens(); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
-		h.TwilioTokens = []string{token, h.Secret}
 		parts = append(parts, serving("receipts-http", l, h.Serve))
 	}
 	if p.ReceiptsSMTPAddr != "" {
@@ -83,6 +79,26 @@ func (p *process) receiptParts(r *notify.Receipts) (parts []part, err error) {
 		parts = append(parts, serving("receipts-smtp", l, notify.SMTPReceipts{Receipts: r, Address: p.ReturnPath, Seals: p.key}.Serve))
 	}
 	return parts, nil
+}
+
+// receiptTokens are what may have signed receipts, by the flags and by the file of
+// providers.
+func (p *process) receiptTokens() (twilio, others []string, err error) {
+	if p.Providers != "" {
+		file, err := notify.LoadProviders(p.Providers)
+		if err == nil {
+			twilio, others, err = file.ReceiptTokens()
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("--providers: %w", err)
+		}
+	}
+	token, err := secret("sms-token", p.SMSToken, p.SMSTokenFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	own, err := secret("receipts-secret", p.ReceiptsSecret, p.ReceiptsSecretFile)
+	return append(twilio, token, own), append(others, own), err
 }
 
 func serving(name string, l net.Listener, serve func(context.Context, net.Listener) error) part {

@@ -33,6 +33,10 @@ type HTTPConfig struct {
 	From       string `yaml:"from"`
 	Rate       Rate   `yaml:"rate"` // of this process; 0 is no limit
 
+	// What signs this service's receipts. Twilio signs with Secret unless this is given.
+	ReceiptToken     string `yaml:"receipt_token"`
+	ReceiptTokenFile string `yaml:"receipt_token_file"`
+
 	URL     string            `yaml:"url"`
 	Method  string            `yaml:"method"` // default POST
 	Query   map[string]string `yaml:"query"`

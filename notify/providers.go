@@ -160,6 +160,27 @@ func secret(name, value, file string) (string, error) {
 	return strings.TrimRight(string(b), "\r\n"), nil
 }
 
+// ReceiptTokens are what may have signed the receipts of these services: as
+// Twilio does, and as all others do. Errors name the provider.
+func (p Providers) ReceiptTokens() (twilio, others []string, err error) {
+	for _, c := range p.SMS {
+		token, wrong := secret("receipt_token", c.ReceiptToken, c.ReceiptTokenFile)
+		if token == "" && wrong == nil && c.Preset == "twilio" {
+			token, wrong = secret("secret", c.Secret, c.SecretFile)
+		}
+		switch {
+		case wrong != nil:
+			err = errors.Join(err, fmt.Errorf("SMS provider %s: %w", cmp.Or(c.Name, c.Preset), wrong))
+		case token == "":
+		case c.Preset == "twilio":
+			twilio = append(twilio, token)
+		default: // it may speak as Twilio does, too
+			twilio, others = append(twilio, token), append(others, token)
+		}
+	}
+	return twilio, others, err
+}
+
 // provider is one of a channel's, with what guards it.
 type provider struct {
 	transport

@@ -33,8 +33,9 @@ type HTTPReceipts struct {
 	URL string
 	// TwilioTokens are those that may have signed; none refuses every receipt.
 	TwilioTokens []string
-	// Secret signs the receipts of all other services; "" refuses them.
-	Secret string
+	// Secrets are those that may have signed the receipts of all other services;
+	// none refuses them.
+	Secrets []string
 }
 
 // Bounds of what a stranger may cost.
@@ -191,16 +192,17 @@ func (h HTTPReceipts) webhook(w http.ResponseWriter, r *http.Request) {
 // X-Signature with the HMAC-SHA256 of the body in hexadecimal, which most
 // services can make.
 func (h HTTPReceipts) signed(header http.Header, body []byte) bool {
-	if h.Secret == "" {
-		return false
-	}
+	return slices.ContainsFunc(h.Secrets, func(secret string) bool { return secret != "" && signedWith(secret, header, body) })
+}
+
+func signedWith(secret string, header http.Header, body []byte) bool {
 	if given := header.Get("X-Signature"); given != "" {
 		want, err := hex.DecodeString(strings.TrimPrefix(given, "sha256="))
-		mac := hmac.New(sha256.New, []byte(h.Secret))
+		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write(body)
 		return err == nil && hmac.Equal(mac.Sum(nil), want)
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(h.Secret, "whsec_"))
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 	sent, err2 := strconv.ParseInt(header.Get("Webhook-Timestamp"), 10, 64)
 	if errors.Join(err, err2) != nil || time.Since(time.Unix(sent, 0)).Abs() > 5*time.Minute {
 		return false

@@ -13,6 +13,8 @@ import (
 	"net/http/httptest"
 	"net/smtp"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -150,7 +152,7 @@ func (r *receiving) serveHTTP(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := HTTPReceipts{Receipts: r.receipts, URL: publicURL, TwilioTokens: []string{"", "token"}, Secret: "a secret of this test"}
+	h := HTTPReceipts{Receipts: r.receipts, URL: publicURL, TwilioTokens: []string{"", "token"}, Secrets: []string{"", "another", "a secret of this test"}}
 	serve(t, func(ctx context.Context) error { return h.Serve(ctx, l) })
 	return "http://" + l.Addr().String()
 }
@@ -327,6 +329,40 @@ func TestReceiptsThatAreNotBelieved(t *testing.T) {
 	}
 	if len(r.facts) > 0 {
 		t.Errorf("facts were told: %v", r.told())
+	}
+}
+
+// The token of a service's receipts stands beside the service, or in a file.
+func TestReceiptTokensOfProviders(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	p, err := LoadProviders(file("providers.yaml", `sms:
+  - {name: main, preset: twilio, account: AC1, secret_file: `+file("auth", "auth token\n")+`}
+  - {name: second, preset: twilio, account: AC2, secret: api secret, receipt_token: its auth token}
+  - {name: gateway, url: "https://sms.example.net", receipt_token_file: `+file("gateway", "gateway token\n")+`}
+  - {name: silent, url: "https://sms.example.org", secret: bearer}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	twilio, others, err := p.ReceiptTokens()
+	if err != nil || !slices.Equal(twilio, []string{"auth token", "its auth token", "gateway token"}) || !slices.Equal(others, []string{"gateway token"}) {
+		t.Errorf("%q, %q, %v", twilio, others, err)
+	}
+	p.SMS[2].ReceiptToken = "twice"
+	if _, _, err := p.ReceiptTokens(); err == nil || !strings.Contains(err.Error(), "gateway") || strings.Contains(err.Error(), "twice") {
+		t.Errorf("a token and a file: %v", err)
+	}
+	p.SMS[2] = HTTPConfig{Name: "gateway", ReceiptTokenFile: filepath.Join(dir, "none")}
+	if _, _, err := p.ReceiptTokens(); err == nil || !strings.Contains(err.Error(), "receipt_token_file") {
+		t.Errorf("no such file: %v", err)
 	}
 }
 
