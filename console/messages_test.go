@@ -33,7 +33,7 @@ func TestMessagesAreShownTruthfully(t *testing.T) {
 	key := func(generation int, channel string, ordinal int) string {
 		return event.SendKey(generation, event.PurposeWelcome, channel, ordinal)
 	}
-	l := &ledger{person: event.Person{Generation: 3, Status: event.StatusWelcomed, Sends: map[string]event.Send{
+	l := &ledger{person: event.Person{Generation: 3, Status: event.StatusActive, Sends: map[string]event.Send{
 		key(1, "email", 1): {State: event.SendBounced, Provider: "main", Reason: "recipient_invalid", Code: "5.1.1", At: at},
 		key(1, "sms", 1):   {State: event.SendDelivered, Provider: "twilio", At: at},
 		key(2, "email", 1): {State: event.SendAccepted, Provider: "main", Copies: 2, At: at},
