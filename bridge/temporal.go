@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -85,12 +86,25 @@ func (t *Temporal) start(ctx context.Context, id event.Identity, o client.StartW
 	_, err := t.client.ExecuteWorkflow(withRequestID(ctx, id.RequestID()), o, event.WorkflowOnboard, in)
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
 	if !errors.As(err, &already) {
-		return wrap("start the workflow", err)
+		return wrap("start the workflow", attributes(err))
 	}
 	if already.StartRequestId == id.RequestID() {
 		return nil
 	}
 	return t.running(ctx, in.UserID)
+}
+
+// errAttributes is what the namespace lacks.
+var errAttributes = fmt.Errorf("the namespace does not have the search attributes %s and %s of type Keyword, or does not show them yet: make them with temporal operator search-attribute create", event.AttributeImport, event.AttributeSource)
+
+// attributes tells a refusal of the search attributes, which concerns every
+// start alike, from one of what this start brings: also a value that is too long.
+func attributes(err error) error {
+	var invalid *serviceerror.InvalidArgument
+	if errors.As(err, &invalid) && strings.Contains(invalid.Message, "search attribute") && !strings.Contains(invalid.Message, "exceeds") {
+		return fmt.Errorf("%w: %w", errAttributes, err)
+	}
+	return err
 }
 
 // Again implements Workflows.
@@ -172,12 +186,13 @@ var storeAway = map[jetstream.ErrorCode]bool{
 }
 
 // classify reads the kind of an error of Temporal, of JetStream or of a stage.
-// Wrong credentials and a missing namespace count as away: the message is fine.
+// Wrong credentials, a missing namespace and one without the search attributes
+// count as away: the message is fine.
 func classify(err error) kind {
 	if event.IsPermanent(err) {
 		return permanent
 	}
-	for _, e := range []error{nats.ErrTimeout, nats.ErrNoResponders, nats.ErrConnectionClosed, nats.ErrDisconnected, nats.ErrConnectionReconnecting, jetstream.ErrNoStreamResponse, context.DeadlineExceeded} {
+	for _, e := range []error{nats.ErrTimeout, nats.ErrNoResponders, nats.ErrConnectionClosed, nats.ErrDisconnected, nats.ErrConnectionReconnecting, jetstream.ErrNoStreamResponse, context.DeadlineExceeded, errAttributes} {
 		if errors.Is(err, e) {
 			return away
 		}
