@@ -60,6 +60,36 @@ func TestSCIMTakesOverOnlyWhatCarriesTheUserID(t *testing.T) {
 	}
 }
 
+// A wrong address answers that no account is there. It is not taken for one that
+// is undone, and nothing else is deleted in its stead.
+func TestSCIMTakesNoWrongAddressForAnAccountThatIsGone(t *testing.T) {
+	t.Parallel()
+	for _, undo := range []string{UndoDeactivate, UndoDelete} {
+		f := &faults{at: -1}
+		p, url := newProvider(t, f)
+		target, _ := newTarget(t, Config{Kind: SCIM, URL: url, Token: testToken, Undo: undo})
+		a, err := target.Activate(t.Context(), "1/activate", ada)
+		if err != nil {
+			t.Fatal(err)
+		}
+		elsewhere, _ := newTarget(t, Config{Kind: SCIM, URL: strings.TrimSuffix(url, "/v2") + "/v9", Token: testToken, Undo: undo})
+		if err := elsewhere.Deactivate(t.Context(), "1/deactivate", ada.UserID, a); Reason(err) != ReasonConfig || event.IsPermanent(err) {
+			t.Errorf("%s at a wrong address: %v", undo, err)
+		}
+		if usable, _ := p.usable(ada.UserID); usable != 1 {
+			t.Fatalf("%d accounts can be used", usable)
+		}
+		other := a
+		other.ID = "made anew since"
+		if err := target.Deactivate(t.Context(), "1/deactivate", ada.UserID, other); err != nil {
+			t.Error(err)
+		}
+		if usable, all := p.usable(ada.UserID); usable != 0 || all != 1 {
+			t.Errorf("%s: %d of %d accounts can be used: one under another id must stay, unusable", undo, usable, all)
+		}
+	}
+}
+
 // Between the look and the change somebody else changes the account: with
 // versions the next try looks again, and nothing of the other's is overwritten.
 func TestSCIMLooksAgainWhenTheAccountChanged(t *testing.T) {

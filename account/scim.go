@@ -131,34 +131,34 @@ func (s *scimTarget) named(ctx context.Context, u event.User) (*resource, error)
 	return nil, forGood(ReasonTaken, "another account has the user's name: give that one the user id as externalId, or change its name")
 }
 
-// Deactivate implements Target.
+// Deactivate implements Target. Also a wrong address answers that there is no
+// such account, so the look for who carries the user id has the last word.
 func (s *scimTarget) Deactivate(ctx context.Context, _, userID string, a Account) error {
-	r := &resource{ID: a.ID}
-	if a.ID == "" {
-		found, err := s.lookup(ctx, userID)
-		if err != nil || found == nil {
+	if a.ID != "" {
+		if err := s.takeBack(ctx, resource{ID: a.ID}, a); !errors.Is(err, errGone) {
 			return err
 		}
-		r = found
 	}
-	if s.undo == UndoDelete && a.Created {
-		return s.gone(s.change(ctx, http.MethodDelete, *r, nil))
+	found, err := s.lookup(ctx, userID)
+	if err != nil || found == nil {
+		return err
 	}
-	if a.ID == "" && r.Active != nil && !*r.Active {
+	return s.takeBack(ctx, *found, a)
+}
+
+// takeBack deletes the account if usher made it and is to delete such, and else
+// sets it inactive.
+func (s *scimTarget) takeBack(ctx context.Context, r resource, a Account) error {
+	switch {
+	case s.undo == UndoDelete && a.Created && (a.ID == "" || a.ID == r.ID):
+		return s.change(ctx, http.MethodDelete, r, nil)
+	case !r.usable():
 		return nil
 	}
-	return s.gone(s.setActive(ctx, *r, false))
+	return s.setActive(ctx, r, false)
 }
 
 var errGone = errors.New("the account is not there any more")
-
-// gone takes an account that is not there for one that is undone.
-func (*scimTarget) gone(err error) error {
-	if errors.Is(err, errGone) {
-		return nil
-	}
-	return err
-}
 
 // lookup finds the account that carries the user id, nil when there is none.
 func (s *scimTarget) lookup(ctx context.Context, userID string) (*resource, error) {
