@@ -124,4 +124,7 @@ func TestInABrowser(t *testing.T) {
 			}
 		}
 	}
+
+	do("withdraw in a hand, by keyboard", chromedp.Navigate(r.base+"/users/u-3"), chromedp.WaitVisible("#why"), chromedp.SendKeys("#why", "left the company"+kb.Enter), chromedp.WaitVisible("[role=status]"))
+	shows("a withdrawal", "Done: withdrawn.", "Reopen")
 }

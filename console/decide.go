@@ -46,36 +46,9 @@ func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decis
 	if err := event.CheckUserID(userID); err != nil {
 		return a, errNone
 	}
-	ctx, span := k.Tracer.Start(ctx, "decide", tracing.Producer, tracing.EventID(eventID), tracing.UserID(userID))
-	defer span.Done(nil)
-	facts, done := k.waiters.expect(eventID)
-	defer done()
-	data, err := json.Marshal(event.VerificationBody{UserID: userID, Reason: d.Reason, Actor: actor})
+	f, ok, err := k.say(ctx, actor, userID, eventID, "decision", d.Decision, d.Reason)
 	if err != nil {
 		return a, err
-	}
-	env := event.Envelope{ID: eventID, Type: event.TypeVerification + "." + d.Decision, Source: "/usher/" + event.SourceConsole, Subject: userID, Time: time.Now(), MsgID: eventID, TraceParent: tracing.Context(ctx)}
-	msg := &nats.Msg{Subject: event.VerificationSubject(event.SourceConsole, d.Decision), Header: env.Header(), Data: data}
-	// A client that goes away now must not leave a decision that nobody recorded.
-	stored, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	ack, err := k.JetStream.PublishMsg(stored, msg, jetstream.WithExpectStream(event.StreamVerifications))
-	if err != nil {
-		return a, fmt.Errorf("the decision was not stored: %w", err)
-	}
-	var f event.Fact
-	var ok bool
-	if ack.Duplicate { // the form was sent before, so the answer may be there
-		if f, ok, err = k.model.answerTo(ctx, eventID); err != nil {
-			return a, err
-		}
-	} else {
-		k.audit(ctx, "decision", actor, map[string]string{"user_id": userID, "decision": d.Decision, "event_id": eventID})
-	}
-	if !ok {
-		wait, cancel := context.WithTimeout(ctx, k.Answer)
-		defer cancel()
-		f, ok = decided(wait, facts)
 	}
 	switch {
 	case !ok:
@@ -86,6 +59,41 @@ func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decis
 		a.Result, a.Status, a.Message = "late", f.Status, late(f)
 	}
 	return a, nil
+}
+
+// say publishes an event about a user, records who did that under the name of the
+// action, and waits for the fact that answers it; ok is false when none came.
+func (k *Console) say(ctx context.Context, actor, userID, eventID, action, verb, reason string) (f event.Fact, ok bool, err error) {
+	ctx, span := k.Tracer.Start(ctx, "decide", tracing.Producer, tracing.EventID(eventID), tracing.UserID(userID))
+	defer span.Done(nil)
+	facts, done := k.waiters.expect(eventID)
+	defer done()
+	data, err := json.Marshal(event.VerificationBody{UserID: userID, Reason: reason, Actor: actor})
+	if err != nil {
+		return f, false, err
+	}
+	env := event.Envelope{ID: eventID, Type: event.TypeVerification + "." + verb, Source: "/usher/" + event.SourceConsole, Subject: userID, Time: time.Now(), MsgID: eventID, TraceParent: tracing.Context(ctx)}
+	msg := &nats.Msg{Subject: event.VerificationSubject(event.SourceConsole, verb), Header: env.Header(), Data: data}
+	// A client that goes away now must not leave a decision that nobody recorded.
+	stored, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	ack, err := k.JetStream.PublishMsg(stored, msg, jetstream.WithExpectStream(event.StreamVerifications))
+	if err != nil {
+		return f, false, fmt.Errorf("the decision was not stored: %w", err)
+	}
+	if ack.Duplicate { // the form was sent before, so the answer may be there
+		if f, ok, err = k.model.answerTo(ctx, eventID); err != nil {
+			return f, false, err
+		}
+	} else {
+		k.audit(ctx, action, actor, map[string]string{"user_id": userID, action: verb, "event_id": eventID})
+	}
+	if !ok {
+		wait, cancel := context.WithTimeout(ctx, k.Answer)
+		defer cancel()
+		f, ok = decided(wait, facts)
+	}
+	return f, ok, nil
 }
 
 // late says who was first.

@@ -59,6 +59,7 @@ func (k *Console) handler() http.Handler {
 	page.HandleFunc("GET /users", k.usersPage)
 	page.HandleFunc("GET /users/{user_id}", k.userPage)
 	page.HandleFunc("POST /users/{user_id}/decision", k.decisionForm)
+	page.HandleFunc("POST /users/{user_id}/order", k.orderForm)
 	page.HandleFunc("GET /imports", k.importsPage)
 	page.HandleFunc("GET /deadletters", k.deadLettersPage)
 	page.HandleFunc("GET /figures", k.metricsPage)
@@ -200,7 +201,8 @@ func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
 	d := map[string]any{
 		"Messages": messages, "Away": away,
 		"Title": "User " + u.UserID, "User": u, "EventID": newEventID(), "Message": k.sessions.PopString(r.Context(), "message"),
-		"Open": !u.Status.Final() && u.Status != event.StatusApproved && u.Status != event.StatusActive,
+		"Orders": orders(u.Status),
+		"Open":   !u.Status.Final() && u.Status != event.StatusApproved && u.Status != event.StatusActive,
 	}
 	if ok {
 		d["NextUser"] = next
