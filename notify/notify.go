@@ -94,6 +94,7 @@ type Sender struct {
 	allowed   recipients
 	channels  map[string][]*provider // in order of preference
 	unread    *metrics.Worker        // takes what canary messages would count
+	hands     hands
 }
 
 // transport hands one rendered message to a provider.
@@ -148,7 +149,10 @@ func New(c Config) (*Sender, error) {
 		return nil, err
 	}
 	nowhere := prometheus.NewRegistry()
-	s := &Sender{c, t, allowed, map[string][]*provider{event.ChannelEmail: mail, event.ChannelSMS: text}, metrics.NewWorker(nowhere, metrics.NewShared(nowhere))}
+	s := &Sender{
+		Config: c, templates: t, allowed: allowed, channels: map[string][]*provider{event.ChannelEmail: mail, event.ChannelSMS: text},
+		unread: metrics.NewWorker(nowhere, metrics.NewShared(nowhere)),
+	}
 	for channel, providers := range s.channels {
 		for _, p := range providers {
 			c.Metrics.Provider(channel, p.name, Reasons)
@@ -216,6 +220,11 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 	if !ok {
 		return event.Send{}, event.Permanent(fmt.Errorf("there is no channel %q", r.Channel))
 	}
+	message := r.UserID + "/" + r.key()
+	if !s.hands.take(message) {
+		return event.Send{}, errInHand
+	}
+	defer s.hands.release(message)
 	first := providers[0] // or the one that an earlier try was for
 	found, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
 	if err != nil {

@@ -510,7 +510,7 @@ func TestTheLedgerDecides(t *testing.T) {
 	}
 	wg.Wait()
 	sent, err := r.Send(t.Context(), request(event.ChannelEmail))
-	if err != nil || len(srv.messages()) != 1+sent.Copies {
+	if err != nil || len(srv.messages()) != 1 || sent.Copies != 0 {
 		t.Errorf("%d messages, the ledger says %+v, %v", len(srv.messages()), sent, err)
 	}
 
