@@ -41,9 +41,11 @@ func (o *onboarding) activate(ctx workflow.Context) error {
 	default:
 		err = o.untilWithdrawn(ctx, activityActivate, step)
 	}
-	if temporal.IsCanceledError(err) && o.status == event.StatusApproved { // the run is
-		o.pending = append(taken, o.pending...)
-		return err
+	if temporal.IsCanceledError(err) && (o.revision >= 2 || o.status == event.StatusApproved) {
+		o.pending = append(taken, o.pending...) // nobody knows whether the step told them; told twice they are one fact
+		if o.status == event.StatusApproved {   // the run is cancelled, not only the step
+			return err
+		}
 	}
 	switch {
 	case o.status != event.StatusApproved: // withdrawn meanwhile
@@ -118,13 +120,9 @@ func (o *onboarding) cancelled(ctx workflow.Context) error {
 	o.collect(ctx)
 	o.drain(ctx)
 	if !o.arrived {
-		if err := o.orphan(ctx); err != nil {
+		if err := o.nobodyCame(ctx); err != nil {
 			return err
 		}
-		if o.generation == 0 {
-			return errNobody
-		}
-		o.status = event.StatusExpired
 	}
 	if !o.status.Final() {
 		o.withdraw(ctx, event.Verification{

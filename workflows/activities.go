@@ -353,7 +353,7 @@ func (a *Activities) end(ctx context.Context, e Ending, after []string) (done bo
 		for _, key := range after {
 			done = done && p.Sends[key].Taken()
 		}
-		if done && p.Generation == e.Generation {
+		if done && p.Generation == e.Generation && e.N >= p.N { // a later end of this generation stays
 			p.Status, p.Decided, p.N = e.Status, e.Decided, e.N
 			p.Record = max(p.Record, e.Record)
 			p.Remember(e.Orders...)

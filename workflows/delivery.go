@@ -104,11 +104,11 @@ func (o *onboarding) dispatch(ctx workflow.Context) error {
 			o.wanted = nil
 		}
 		o.send(sending)
-		if !slices.ContainsFunc(o.channels, (*channel).busy) {
+		if !o.sending() {
 			return nil
 		}
 		err := o.await(ctx, func() bool {
-			return ready() || len(o.wanted) > 0 || o.status == event.StatusWithdrawn && !stopped
+			return ready() || len(o.wanted) > 0 || o.status == event.StatusWithdrawn && !stopped || o.revision >= 2 && !o.sending()
 		})
 		if err != nil {
 			return err
@@ -120,6 +120,8 @@ func (o *onboarding) dispatch(ctx workflow.Context) error {
 }
 
 func (c *channel) busy() bool { return c.future != nil }
+
+func (o *onboarding) sending() bool { return slices.ContainsFunc(o.channels, (*channel).busy) }
 
 func (o *onboarding) anyReady() bool {
 	return slices.ContainsFunc(o.channels, func(c *channel) bool { return c.busy() && c.future.IsReady() })
@@ -235,7 +237,8 @@ func wasPaused(err error) bool {
 
 // resend takes an operator's wish for another message. Without channels it is
 // for those that did not reach the user, or for all when all did. A message that
-// is still on its way is not sent a second time.
+// is still on its way is not sent a second time, and nobody is welcomed to an
+// account that was taken back.
 func (o *onboarding) resend(ctx workflow.Context, v event.Verification) {
 	o.collect(ctx)
 	var want, again []*channel
@@ -251,7 +254,8 @@ func (o *onboarding) resend(ctx workflow.Context, v event.Verification) {
 	if len(want) == 0 {
 		want = again
 	}
-	if len(want) == 0 || o.status == event.StatusWithdrawn {
+	undone := o.revision >= 2 && !o.made
+	if len(want) == 0 || undone || o.status == event.StatusWithdrawn {
 		o.answer(ctx, event.AnswersVerification, event.FactUnchanged, event.EffectUnchanged, v.Identity)
 		return
 	}

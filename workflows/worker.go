@@ -64,6 +64,7 @@ func Run(ctx context.Context, c client.Client, a *Activities) error {
 	registerSteps(onboard, a)
 
 	options.DisableWorkflowWorker = true
+	options.MaxHeartbeatThrottleInterval = 100 * time.Millisecond // beat knows how often; by default reports wait for 80 % of the timeout
 	options.MaxConcurrentActivityExecutionSize = 100
 	notify := worker.New(c, event.QueueNotify, options)
 	registerSends(notify, a)

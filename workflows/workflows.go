@@ -91,13 +91,24 @@ func (o *onboarding) park(ctx workflow.Context) error {
 	if err != nil || o.arrived {
 		return err
 	}
-	if err := o.orphan(ctx); err != nil {
-		return err
+	return o.nobodyCame(ctx)
+}
+
+// nobodyCame ends the parking. What is held becomes dead letters, and when the
+// user comes in the last moment or meanwhile, the story goes on.
+func (o *onboarding) nobodyCame(ctx workflow.Context) error {
+	for o.lastCall(ctx); len(o.held) > 0; o.lastCall(ctx) {
+		if err := o.orphan(ctx); err != nil {
+			return err
+		}
 	}
-	if o.generation == 0 {
+	switch {
+	case o.arrived && o.revision >= 2:
+	case o.generation == 0:
 		return errNobody
+	default:
+		o.status = event.StatusExpired
 	}
-	o.status = event.StatusExpired
 	return nil
 }
 
@@ -129,10 +140,24 @@ func (o *onboarding) wait(ctx workflow.Context) error {
 	late := workflow.NewTimer(timer, max(left, time.Second))
 	err := o.await(ctx, func() bool { return decided() || late.IsReady() })
 	cancel()
-	if err == nil && !decided() {
+	if err != nil {
+		return err
+	}
+	if !decided() {
+		o.lastCall(ctx)
+	}
+	if !decided() {
 		o.status = event.StatusExpired
 	}
-	return err
+	return nil
+}
+
+// lastCall takes the signals that came together with the end of a wait: they
+// were there in time, but the listener has its turn after the story.
+func (o *onboarding) lastCall(ctx workflow.Context) {
+	if o.revision >= 2 {
+		o.drain(ctx)
+	}
 }
 
 // toTheEnd does what the status asks for and writes the end, until no signal asks
@@ -147,9 +172,13 @@ func (o *onboarding) toTheEnd(ctx workflow.Context) error {
 			return err
 		}
 		o.drain(ctx)
-		if !o.unfinished() {
-			return o.flush(ctx)
+		if o.unfinished() {
+			continue
 		}
+		untold := len(o.pending)+len(o.refused) > 0
+		if err := o.flush(ctx); err != nil || !untold || o.revision < 2 {
+			return err
+		} // while that was told, another signal may have come
 	}
 }
 

@@ -6,20 +6,18 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"log/slog"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
 	"go.temporal.io/sdk/client"
 
 	"usher/bridge"
 	"usher/event"
-	"usher/metrics"
 	"usher/workflows"
 )
 
@@ -55,22 +53,7 @@ func (f *faulty) Activate(context.Context, string, string, event.User) (event.Ac
 // onboarding may take. Run it with -record when a revision is added; without, it
 // makes sure that every path still ends as its name says.
 func TestRecordHistories(t *testing.T) {
-	c := config0(t.TempDir())
-	c.Retention = time.Hour
-	s, err := startTemporal(t.Context(), c, func(err error) { t.Error(err) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		stop, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		_ = s.stop(stop)
-	}()
-	cl, err := client.Dial(client.Options{HostPort: s.addr, Logger: quiet{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cl.Close()
+	cl := serve(t)
 
 	type step struct {
 		signal string
@@ -121,18 +104,9 @@ func TestRecordHistories(t *testing.T) {
 		"waiting":          {steps: []step{user("r2", "Anne")}, open: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			reg := prometheus.NewRegistry()
+			ctx := t.Context()
 			w := &faulty{world{event.Person{Generation: 1, Status: event.StatusWaiting}}, tc.sends, tc.accounts}
-			a := &workflows.Activities{Facts: w, People: w, Sender: w, Accounts: w, Orphanage: w, Metrics: metrics.NewWorker(reg, metrics.NewShared(reg)), Log: slog.New(slog.DiscardHandler)}
-			done := make(chan error, 1)
-			go func() { done <- workflows.Run(ctx, cl, a) }()
-			defer func() {
-				cancel()
-				if err := <-done; err != nil {
-					t.Error(err)
-				}
-			}()
+			defer work(t, cl, w)()
 			id := "u-" + name
 			u := ann(id)
 			in := event.Onboarding{
@@ -170,7 +144,7 @@ func TestRecordHistories(t *testing.T) {
 				}
 			}
 			if *record {
-				write(t, cl, id, filepath.Join("..", "..", "workflows", "testdata", "histories", "revision-1-"+name+".json"))
+				write(t, cl, id, filepath.Join("..", "..", "workflows", "testdata", "histories", fmt.Sprintf("revision-%d-%s.json", event.Revision, name)))
 			}
 		})
 	}

@@ -1,0 +1,88 @@
+//go:build !noembed
+
+package embedded
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/server/temporal"
+
+	"usher/event"
+	"usher/metrics"
+	"usher/workflows"
+)
+
+// world takes what the activities do.
+type world struct{ person event.Person }
+
+func (*world) Fact(context.Context, event.Fact) (bool, error) { return true, nil }
+func (w *world) Update(_ context.Context, _ string, change func(*event.Person) error) (event.Person, error) {
+	return w.person, change(&w.person)
+}
+func (w *world) Send(_ context.Context, d workflows.Delivery) (event.Send, error) {
+	s := event.Send{State: event.SendAccepted}
+	w.person.Sends = maps.Clone(w.person.Sends)
+	if w.person.Sends == nil {
+		w.person.Sends = map[string]event.Send{}
+	}
+	w.person.Sends[event.SendKey(d.Generation, d.Purpose, d.Channel, d.Ordinal)] = s
+	return s, nil
+}
+func (*world) Activate(context.Context, string, string, event.User) (event.Account, error) {
+	return event.Account{}, nil
+}
+func (*world) Deactivate(context.Context, string, string, string, event.Account) error { return nil }
+func (*world) Orphan(context.Context, event.Verification, string) error                { return nil }
+
+// outside is all that activities need.
+type outside interface {
+	workflows.Facts
+	workflows.People
+	workflows.Sender
+	workflows.Accounts
+	workflows.Orphanage
+}
+
+// serve starts a server for the test and connects to it.
+func serve(t *testing.T, o ...temporal.ServerOption) client.Client {
+	t.Helper()
+	c := config0(t.TempDir())
+	c.Retention = time.Hour
+	s, err := startTemporal(t.Context(), c, func(err error) { t.Error(err) }, o...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stop, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = s.stop(stop)
+	})
+	cl, err := client.Dial(client.Options{HostPort: s.addr, Logger: quiet{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	return cl
+}
+
+// work runs a worker until the returned function is called.
+func work(t *testing.T, cl client.Client, w outside) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	reg := prometheus.NewRegistry()
+	a := &workflows.Activities{Facts: w, People: w, Sender: w, Accounts: w, Orphanage: w, Metrics: metrics.NewWorker(reg, metrics.NewShared(reg)), Log: slog.New(slog.DiscardHandler)}
+	done := make(chan error, 1)
+	go func() { done <- workflows.Run(ctx, cl, a) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
