@@ -486,6 +486,15 @@ func TestWhatOthersTerminateIsKept(t *testing.T) {
 		}
 		return nil
 	})
+	err = streams.NewLetters(r.js).Each(t.Context(), streams.LetterFilter{}, func(l streams.Letter, _ uint64) error {
+		if !strings.HasPrefix(l.Cause, "somebody else than usher terminated it") {
+			t.Errorf("the cause is %q", l.Cause)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func newRigConsumer(r *rig) *consumer {

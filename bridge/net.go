@@ -69,7 +69,10 @@ func (c *consumer) catchPoison(ctx context.Context) error {
 // so once, and only while somebody listens. The returned function ends that.
 func (c *consumer) listen(ctx context.Context) (stop func()) {
 	var subs []*nats.Subscription
-	for _, kind := range []string{"MAX_DELIVERIES", "MSG_TERMINATED"} {
+	for kind, cause := range map[string]string{
+		"MAX_DELIVERIES": "it was delivered as often as is allowed, and no bridge came to an end with it",
+		"MSG_TERMINATED": "somebody else than usher terminated it",
+	} {
 		sub, err := c.JetStream.Conn().Subscribe("$JS.EVENT.ADVISORY.CONSUMER."+kind+"."+c.stream+"."+c.name, func(m *nats.Msg) {
 			var a advisory
 			if json.Unmarshal(m.Data, &a) != nil || slices.Contains(event.Reasons(), a.Reason) { // a bridge has kept it
@@ -77,7 +80,7 @@ func (c *consumer) listen(ctx context.Context) (stop func()) {
 			}
 			// The server says it once, so this goes on until it is kept.
 			for attempt := 0; ; attempt++ {
-				err := c.keepGivenUp(ctx, a)
+				err := c.keepGivenUp(ctx, a, cause)
 				if err == nil || ctx.Err() != nil {
 					return
 				}
@@ -104,16 +107,15 @@ type advisory struct {
 	Reason    string `json:"reason"` // who terminated it may have given one
 }
 
-func (c *consumer) keepGivenUp(ctx context.Context, a advisory) error {
+func (c *consumer) keepGivenUp(ctx context.Context, a advisory, cause string) error {
 	ctx, cancel := context.WithTimeout(ctx, netEvery)
 	defer cancel()
 	m, err := c.stored(ctx, a.StreamSeq)
 	if m == nil {
 		return err
 	}
-	cause := "it was delivered as often as is allowed, and no bridge came to an end with it"
 	if a.Reason != "" {
-		cause = "somebody else than usher terminated it, saying: " + a.Reason
+		cause += ", saying: " + a.Reason
 	}
 	if err := c.buryStored(ctx, m, event.ReasonExhausted, cause); err != nil {
 		return err

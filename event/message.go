@@ -47,7 +47,7 @@ func (m Message) Says() string {
 	switch m.State {
 	case SendSubmitting:
 		if m.Over {
-			return doubtful
+			return m.doubtful()
 		}
 		return "being handed over"
 	case SendAccepted:
@@ -62,7 +62,7 @@ func (m Message) Says() string {
 		if n := len(m.Tries); n > 0 && m.Tries[n-1].Next != nil && !m.Over {
 			return "handed over without an answer; it is tried again, at the risk of a copy"
 		}
-		return doubtful
+		return m.doubtful()
 	}
 	if m.Over {
 		return "not sent, and not tried any more"
@@ -70,7 +70,14 @@ func (m Message) Says() string {
 	return "not sent yet; it is tried again"
 }
 
-const doubtful = "nobody can tell whether it went out; decide with usher resend"
+// doubtful says what to look for: the provider's own log knows more than usher.
+func (m Message) doubtful() string {
+	look := ""
+	if m.Channel == ChannelEmail && m.MessageID != "" {
+		look = "look for " + m.MessageID + " in the provider's log, then "
+	}
+	return "nobody can tell whether it went out; " + look + "decide with usher resend"
+}
 
 // Says tells in words what came of a try.
 func (t Try) Says() string {
