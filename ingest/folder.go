@@ -281,10 +281,35 @@ func shortName(name string) string {
 // reason is an error of the file system without the path, which may name people.
 func reason(err error) error {
 	for {
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			return joinOf(joined.Unwrap(), reason)
+		}
 		inner := errors.Unwrap(err)
 		if inner == nil {
 			return err
 		}
 		err = inner
 	}
+}
+
+// pathless is err with reasons instead of errors of the file system; what is none
+// stays as it is.
+func pathless(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	if !errors.As(err, &path) && !errors.As(err, &link) {
+		return err
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joinOf(joined.Unwrap(), pathless)
+	}
+	return reason(err)
+}
+
+func joinOf(errs []error, each func(error) error) error {
+	out := make([]error, len(errs))
+	for i, err := range errs {
+		out[i] = each(err)
+	}
+	return errors.Join(out...)
 }

@@ -147,7 +147,7 @@ func (w *Watcher) finish(ctx context.Context, f *folder, id string, over func() 
 	}
 	defer pause("")
 	for attempt := 0; ctx.Err() == nil; attempt++ {
-		err := w.process(ctx, f, id)
+		err := pathless(w.process(ctx, f, id))
 		if err == nil || ctx.Err() != nil || over() {
 			return
 		}

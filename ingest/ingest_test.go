@@ -435,3 +435,39 @@ func TestLogsNameNobody(t *testing.T) {
 		}
 	}
 }
+
+// What keeps an import from its end is told without the name of the file.
+func TestAnImportThatWaitsNamesNobody(t *testing.T) {
+	r := newRig(t)
+	var inTheWay string
+	r.tweak = func(c *Config) {
+		c.Fault = func(point string) {
+			if point == "ingest.refused" && inTheWay == "" {
+				claims, _ := filepath.Glob(filepath.Join(r.dir, "inbox", ".usher", "*", "maria*"))
+				if len(claims) != 1 {
+					t.Errorf("claims: %q", claims)
+					return
+				}
+				id := filepath.Base(filepath.Dir(claims[0]))
+				inTheWay = filepath.Join(r.dir, "archive", "inbox", id+"-maria.csv.report.json.new")
+				if err := os.Mkdir(inTheWay, 0o750); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	stop := r.run()
+	r.drop("maria.csv", list("a", 1))
+	r.waits("is a directory")
+	if err := r.watcher.Ready(); err == nil || strings.Contains(err.Error(), "maria") {
+		t.Errorf("/readyz says: %v", err)
+	}
+	if err := os.Remove(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	r.reports(1)
+	stop()
+	if strings.Contains(r.log.String(), "maria") {
+		t.Errorf("the log says\n%s", r.log.String())
+	}
+}
