@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -91,8 +92,12 @@ func readHeader(cells []string) (*header, error) {
 	var seen [columnsKnown]string
 	attributes := map[string]bool{}
 	address := false
+	back := slices.ContainsFunc(cells, func(c string) bool { return trimCell(c) == colEscaped }) // refused rows that came back
 	for i, c := range cells {
 		c = trimCell(c)
+		if back {
+			c = unescapeTitle(c)
+		}
 		column := canonical(c)
 		switch {
 		case ownColumns[c]:

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
@@ -469,5 +471,45 @@ func TestAnImportThatWaitsNamesNobody(t *testing.T) {
 	stop()
 	if strings.Contains(r.log.String(), "maria") {
 		t.Errorf("the log says\n%s", r.log.String())
+	}
+}
+
+// A partner's titles of columns and names of attributes are no formulas in the
+// files of refused rows either, and come back as they were.
+func TestTitlesInRefusedRowsAreNoFormulas(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.drop("a.csv", "user_id,email,=1+1,'@x\nu-1,nobody,a,b\n")
+	r.drop("b.jsonl", `{"user_id":"u-2","email":"two@example.org","=HYPERLINK(0)":"`+strings.Repeat("x", 2000)+`"}`+"\n")
+	reports := r.reports(2)
+	refused := func(name string) string {
+		b, err := os.ReadFile(filepath.Join(r.dir, "refused", "inbox", reports[name].Import+"-"+name+".refused.csv"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range rows {
+			for _, cell := range row {
+				if isFormula(cell) {
+					t.Errorf("%s: a formula stands in the refused rows: %q", name, cell)
+				}
+			}
+		}
+		return string(b)
+	}
+	if b := refused("b.jsonl"); !strings.Contains(b, ",'=HYPERLINK(0),") {
+		t.Errorf("the attribute is not named: %s", b)
+	}
+	r.drop("mended.csv", strings.ReplaceAll(refused("a.csv"), "nobody", "one@example.org"))
+	r.reports(3)
+	users := r.users()
+	if len(users) != 1 {
+		t.Fatalf("%d users", len(users))
+	}
+	if d := cmp.Diff(map[string]string{"=1+1": "a", "'@x": "b"}, users[0].Attributes); d != "" {
+		t.Errorf("attributes (-want +got)\n%s", d)
 	}
 }

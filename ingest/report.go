@@ -173,11 +173,37 @@ func newRefusedRows(folder *os.Root, name string, columns []string) (*refusedRow
 		return nil, err
 	}
 	r := &refusedRows{csv.NewWriter(f), f, 0}
-	return r, r.w.Write(append(slices.Clone(columns), colRow, colLine, colCode, colField, colReason, colEscaped))
+	head := make([]string, len(columns))
+	for i, c := range columns {
+		head[i] = escapeTitle(c)
+	}
+	return r, r.w.Write(append(head, colRow, colLine, colCode, colField, colReason, colEscaped))
 }
 
 // plainPhone is the one kind of cell that may begin with a plus.
 var plainPhone = regexp.MustCompile(`^\+[0-9]{7,15}$`)
+
+// isFormula reports whether a spreadsheet would take a cell for a formula.
+func isFormula(cell string) bool {
+	return cell != "" && strings.ContainsRune("=+-@\t\r\uff1d\uff0b\uff0d\uff20", []rune(cell)[0])
+}
+
+// escapeTitle puts an apostrophe before the title of a column that would be taken
+// for a formula, now or without apostrophes that stand there, so that unescapeTitle
+// always gives the title back.
+func escapeTitle(c string) string {
+	if isFormula(strings.TrimLeft(c, "'")) {
+		return "'" + c
+	}
+	return c
+}
+
+func unescapeTitle(c string) string {
+	if isFormula(strings.TrimLeft(c, "'")) {
+		return strings.TrimPrefix(c, "'")
+	}
+	return c
+}
 
 // add writes a row with all that is wrong with it. Cells that a spreadsheet
 // would take for a formula get an apostrophe, which is undone when the row comes
@@ -192,7 +218,7 @@ func (r *refusedRows) add(columns int, rec record, errs []rowError) error {
 	}
 	var escaped, codes, fields, reasons []string
 	for i, c := range row {
-		if c != "" && strings.ContainsRune("=+-@\t\r\uff1d\uff0b\uff0d\uff20", []rune(c)[0]) && !plainPhone.MatchString(c) {
+		if isFormula(c) && !plainPhone.MatchString(c) {
 			row[i] = "'" + c
 			escaped = append(escaped, strconv.Itoa(i))
 		}
@@ -202,7 +228,7 @@ func (r *refusedRows) add(columns int, rec record, errs []rowError) error {
 	}
 	r.rows++
 	return r.w.Write(append(row, strconv.Itoa(rec.number), strconv.Itoa(rec.line),
-		strings.Join(codes, " "), strings.Join(fields, " "), strings.Join(reasons, "; "), strings.Join(escaped, " ")))
+		strings.Join(codes, " "), escapeTitle(strings.Join(fields, " ")), strings.Join(reasons, "; "), strings.Join(escaped, " ")))
 }
 
 func (r *refusedRows) close() error {
