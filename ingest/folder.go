@@ -164,6 +164,37 @@ func move(from *os.Root, name string, to *os.Root, target string) error {
 	return syncFolder(to, path.Dir(target))
 }
 
+// renameIfFree renames within a folder and overwrites nothing: its error wraps
+// os.ErrExist when the name is taken. A file system that can neither do that nor
+// has hard links is looked at first.
+func renameIfFree(root *os.Root, name, target string) error {
+	a, err := root.Open(path.Dir(name))
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	b, err := root.Open(path.Dir(target))
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	err = renameNoReplace(int(a.Fd()), path.Base(name), int(b.Fd()), path.Base(target))
+	if err == nil || errors.Is(err, os.ErrExist) || errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	err = root.Link(name, target)
+	if err == nil {
+		return root.Remove(name)
+	}
+	if errors.Is(err, os.ErrExist) {
+		return err
+	}
+	if _, there := lookAt(root, target); there {
+		return os.ErrExist
+	}
+	return root.Rename(name, target)
+}
+
 // renameBetween renames across two folders, by their descriptors.
 func renameBetween(from *os.Root, name string, to *os.Root, target string) error {
 	a, err := from.Open(path.Dir(name))

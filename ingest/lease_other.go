@@ -3,6 +3,7 @@
 package ingest
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -14,3 +15,5 @@ func giveLease(*os.File) {}
 func onNetwork(string) bool { return true } // nothing is known, so the long quiet has to do
 
 func changeTime(s *syscall.Stat_t) int64 { return s.Ctimespec.Nano() }
+
+func renameNoReplace(int, string, int, string) error { return errors.ErrUnsupported }

@@ -313,10 +313,12 @@ func (w *Watcher) claim(f *folder, name string, l look) (id string, err error) {
 	}
 	w.Fault.At("ingest.claimed")
 	if now, ok := lookAt(f.root, to); ok && (now.dev != l.dev || now.ino != l.ino) { // exchanged at the last moment
-		if _, there := lookAt(f.root, name); !there {
-			err := f.root.Rename(to, name)
-			return "", errors.Join(errors.New("the file was replaced while it was claimed"), err, f.root.Remove(claimPath(id)))
+		err := renameIfFree(f.root, to, name)
+		if errors.Is(err, os.ErrExist) { // and the next one is there already
+			err = renameIfFree(f.root, to, id+"-"+shortName(name))
 		}
+		// When neither is possible the claim stays, and is imported.
+		return "", errors.Join(errors.New("the file was replaced while it was claimed"), err, f.root.Remove(claimPath(id)))
 	}
 	return id, nil
 }

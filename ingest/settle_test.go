@@ -3,11 +3,13 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -198,6 +200,78 @@ func TestAFileThatIsReplacedWhileItIsRead(t *testing.T) {
 			t.Fatalf("%d of 110 users are there", len(r.users()))
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// A file that is exchanged in the very moment of its claim goes back, and never
+// over one that came meanwhile.
+func TestAFileThatIsReplacedWhileItIsClaimed(t *testing.T) {
+	for name, meanwhile := range map[string]bool{"the name is free": false, "the next one is there": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.drop("a.csv", "first")
+			f, err := openFolder(Inbox{Source: "inbox", Dir: filepath.Join(r.dir, "inbox")}, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.root.Close()
+			before, _ := lookAt(f.root, "a.csv")
+			w := &Watcher{Config: Config{Fault: func(point string) {
+				switch {
+				case point == "ingest.claim":
+					r.drop("a.csv", "second")
+				case point == "ingest.claimed" && meanwhile:
+					r.drop("a.csv", "third")
+				}
+			}}}
+			if id, err := w.claim(f, "a.csv", before); err == nil {
+				t.Errorf("claimed as %s", id)
+			}
+			want := []string{"second"}
+			if meanwhile {
+				want = append(want, "third")
+			}
+			var got []string
+			paths, _ := filepath.Glob(filepath.Join(r.dir, "inbox", "*a.csv"))
+			for _, p := range paths {
+				b, err := os.ReadFile(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, string(b))
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("the inbox has %q, want %q", got, want)
+			}
+			if ids, err := claims(f.root); err != nil || len(ids) != 0 {
+				t.Errorf("claims are left: %q %v", ids, err)
+			}
+		})
+	}
+}
+
+func TestARenameOverwritesNothing(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for name, content := range map[string]string{"a": "a", "b": "b"} {
+		if err := root.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := renameIfFree(root, "a", "b"); !errors.Is(err, os.ErrExist) {
+		t.Errorf("onto another file: %v", err)
+	}
+	if err := renameIfFree(root, "a", "c"); err != nil {
+		t.Errorf("to a free name: %v", err)
+	}
+	for name, want := range map[string]string{"b": "b", "c": "a"} {
+		if b, err := root.ReadFile(name); err != nil || string(b) != want {
+			t.Errorf("%s holds %q, %v", name, b, err)
+		}
 	}
 }
 
