@@ -6,6 +6,7 @@ drop no-header.xlsx
 replace long.csv Q WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW
 replace long.csv W xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 drop long.csv
+drop quote.csv
 -- unknown.csv --
 foo,bar
 1,2
@@ -18,6 +19,10 @@ b@example.org,B
 -- long.csv --
 email,QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ
 a@example.org,A
+-- quote.csv --
+sep=;
+email;"name
+a@example.org;A
 -- want --
 unknown.csv: refused, csv, utf-8
 0 rows, 0 published, 0 refused, 0 blank
@@ -38,4 +43,8 @@ Mend the file and drop it again.
 long.csv: refused, , utf-8
 0 rows, 0 published, 0 refused, 0 blank
 E_HEADER the first line is too long to be the names of columns; put a line such as email,name above the rows
+Mend the file and drop it again.
+quote.csv: refused, csv, utf-8, ";"
+0 rows, 0 published, 0 refused, 0 blank
+E_HEADER the first line cannot be read: a quote is not closed, or stands in the middle of a field
 Mend the file and drop it again.
