@@ -3,13 +3,10 @@ package workflows
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/temporal"
 
 	"usher/event"
 	"usher/metrics"
@@ -39,25 +36,6 @@ type Facts interface {
 // several times.
 type People interface {
 	Update(ctx context.Context, userID string, change func(*event.Person) error) (event.Person, error)
-}
-
-// Sender sends one message. A message that was accepted before is a success and
-// is not sent again. Errors are marked with event.Permanent or event.RetryAfter;
-// any other is transient. When ctx ends while a message is being handed over,
-// Send waits for the answer within its own limit.
-type Sender interface {
-	Send(ctx context.Context, d Delivery) (event.Send, error)
-}
-
-// Accounts makes a user's account usable, and takes that back. Both may be asked
-// again: the same key is the same request. Errors are marked with event.Permanent
-// or event.RetryAfter; any other is transient.
-type Accounts interface {
-	// Activate returns what it made. target is the kind that the run was started
-	// with; one that this worker does not have is a transient error.
-	Activate(ctx context.Context, target, key string, u event.User) (event.Account, error)
-	// Deactivate succeeds also when there is no account.
-	Deactivate(ctx context.Context, target, key, userID string, made event.Account) error
 }
 
 // Orphanage keeps verifications that no workflow can use as dead letters. The
@@ -95,49 +73,6 @@ func (a *Activities) step(ctx context.Context, s Story, name, userID string) (co
 	ctx, span := a.Tracer.Start(tracing.With(ctx, s.Trace), name, tracing.Inside, tracing.UserID(userID), tracing.Attempt(int(attempt)))
 	span.LinkTo(s.Before)
 	return ctx, span
-}
-
-// Step is the input of Activate and Deactivate: facts to publish first, the
-// decision to record, and the fact that tells the result.
-type Step struct {
-	UserID     string        `json:"user_id"`
-	Generation int           `json:"generation"`
-	Opened     time.Time     `json:"opened"`
-	Decided    event.Decided `json:"decided"`
-	Target     string        `json:"target,omitempty"` // "" asks for nothing but the facts
-	User       *event.User   `json:"user,omitempty"`   // for the target
-	Before     []event.Fact  `json:"before,omitempty"`
-	Result     event.Fact    `json:"result"`
-	Story      Story         `json:"story,omitzero"`
-}
-
-// Delivery is the input of SendEmail and SendSMS.
-type Delivery struct {
-	UserID     string     `json:"user_id"`
-	Generation int        `json:"generation"`
-	Purpose    string     `json:"purpose"`
-	Channel    string     `json:"channel"`
-	Ordinal    int        `json:"ordinal"`
-	User       event.User `json:"user"`
-	Decided    time.Time  `json:"decided"`
-	Result     event.Fact `json:"result"`
-	Story      Story      `json:"story,omitzero"`
-
-	Backoff func(failed int) time.Duration `json:"-"` // the pause before the next try after so many failed ones
-
-	End *LastMessage `json:"end,omitempty"` // to write when the message is the last
-}
-
-// LastMessage is the end of an onboarding, to be written by the message after
-// which all are accepted.
-type LastMessage struct {
-	Ending
-	After []string `json:"after,omitempty"` // ledger keys of the others
-}
-
-// Sent is the result of SendEmail and SendSMS.
-type Sent struct {
-	Ended bool `json:"ended,omitempty"` // it was the last, and wrote the end
 }
 
 // Ending is the input of Finish.
@@ -195,145 +130,6 @@ func (a *Activities) KeepRecord(ctx context.Context, k Keep) error {
 		return boundary(err, "")
 	}
 	return a.Publish(ctx, k.Facts)
-}
-
-// Activate makes the account usable, and tells it.
-func (a *Activities) Activate(ctx context.Context, s Step) (err error) {
-	start := time.Now()
-	ctx, span := a.step(ctx, s.Story, activityActivate, s.UserID)
-	defer func() { span.Done(err) }()
-	if err := a.Publish(ctx, s.Before); err != nil {
-		return err
-	}
-	a.Fault.At("activate.before")
-	if s.Target != "" {
-		made, err := a.Accounts.Activate(ctx, s.Target, stepKey(s, "activate"), *s.User)
-		if err != nil {
-			return boundary(err, reasonIn(err))
-		}
-		a.Fault.At("activate.made")
-		_, err = a.People.Update(ctx, s.UserID, func(p *event.Person) error {
-			if p.Generation == s.Generation {
-				p.Account = keepCreated(p.Account, made)
-			}
-			return nil
-		})
-		if err != nil {
-			return boundary(err, "")
-		}
-	}
-	a.Fault.At("activate.after")
-	if err := a.Publish(ctx, []event.Fact{s.Result}); err != nil {
-		return err
-	}
-	a.Metrics.StageSeconds.WithLabelValues("activate").Observe(time.Since(start).Seconds())
-	return nil
-}
-
-// reasonIn is the bounded reason that an error carries, or a general one.
-func reasonIn(err error) string {
-	var r interface{ Reason() string }
-	if errors.As(err, &r) {
-		return r.Reason()
-	}
-	return "account_refused"
-}
-
-// stepKey is the idempotency key of a call about one generation's account.
-func stepKey(s Step, act string) string {
-	return fmt.Sprintf("%s.%d.%s", s.UserID, s.Generation, act)
-}
-
-// keepCreated is what is known of an account after another activation: an account
-// that usher made once stays usher's.
-func keepCreated(was *event.Account, made event.Account) *event.Account {
-	if was != nil && was.Target == made.Target && was.Ref == made.Ref {
-		made.Created = made.Created || was.Created
-	}
-	made.Active = true
-	return &made
-}
-
-// Deactivate takes the account back, and tells it.
-func (a *Activities) Deactivate(ctx context.Context, s Step) (err error) {
-	ctx, span := a.step(ctx, s.Story, activityDeactivate, s.UserID)
-	defer func() { span.Done(err) }()
-	if err := a.Publish(ctx, s.Before); err != nil {
-		return err
-	}
-	var made event.Account
-	_, err = a.People.Update(ctx, s.UserID, func(p *event.Person) error {
-		if p.Account != nil {
-			made = *p.Account
-		}
-		return nil
-	})
-	if err != nil {
-		return boundary(err, "")
-	}
-	a.Fault.At("deactivate.before")
-	if err := a.Accounts.Deactivate(ctx, s.Target, stepKey(s, "deactivate"), s.UserID, made); err != nil {
-		return boundary(err, reasonIn(err))
-	}
-	a.Fault.At("deactivate.made")
-	_, err = a.People.Update(ctx, s.UserID, func(p *event.Person) error {
-		if p.Account != nil {
-			p.Account.Active = false
-		}
-		return nil
-	})
-	if err != nil {
-		return boundary(err, "")
-	}
-	a.Fault.At("deactivate.after")
-	return a.Publish(ctx, []event.Fact{s.Result})
-}
-
-// Send sends one message and reports it. It is registered under a name of its
-// own for each channel.
-func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err error) {
-	ctx, span := a.step(ctx, d.Story, "Send", d.UserID)
-	span.SetAttributes(tracing.Channel(d.Channel))
-	defer func() { span.Done(err) }()
-	stop := beat(ctx)
-	defer stop()
-	ctx, cancel := untilStop(ctx)
-	defer cancel()
-	d.Backoff = backoff(activity.GetInfo(ctx).RetryPolicy)
-	sent, err := a.Sender.Send(ctx, d)
-	if err != nil {
-		span.SetAttributes(tracing.Reason(sent.Reason))
-		return result, boundary(err, sent.Reason)
-	}
-	a.Fault.At("send.accepted")
-	ctx = context.WithoutCancel(ctx)
-	f := d.Result
-	f.At, f.Provider, f.Copies = sent.At, sent.Provider, sent.Copies
-	if err := a.Publish(ctx, []event.Fact{f}); err != nil || d.End == nil {
-		return result, err
-	}
-	for i := range d.End.Facts {
-		d.End.Facts[i].At = sent.At
-	}
-	result.Ended, err = a.end(ctx, d.End.Ending, d.End.After)
-	return result, err
-}
-
-// backoff is the policy's pause after so many failed tries. Temporal itself would
-// also count the attempts that only found a provider paused.
-func backoff(p *temporal.RetryPolicy) func(failed int) time.Duration {
-	if p == nil {
-		return nil
-	}
-	return func(failed int) time.Duration {
-		d := float64(p.InitialInterval)
-		for range failed - 1 {
-			if d *= p.BackoffCoefficient; d >= float64(p.MaximumInterval) {
-				return p.MaximumInterval
-			}
-		}
-		return time.Duration(d)
-	}
 }
 
 // Finish writes the end of the generation into PEOPLE and tells it.
@@ -405,73 +201,4 @@ func seconds(from, to *time.Time) float64 {
 		return 0
 	}
 	return max(0, to.Sub(*from).Seconds())
-}
-
-// beat reports that the activity is alive until the returned function is called,
-// so that a killed worker's send is taken over within the heartbeat timeout. Each
-// report is an action to pay for, so a quick send makes none.
-func beat(ctx context.Context) (stop func()) {
-	timeout := activity.GetInfo(ctx).HeartbeatTimeout
-	if timeout <= 0 {
-		return func() {}
-	}
-	done, gone := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(gone)
-		t := time.NewTicker(timeout / 3)
-		defer t.Stop()
-		for {
-			select {
-			case <-t.C:
-				activity.RecordHeartbeat(ctx)
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() { close(done); <-gone }
-}
-
-// untilStop is ctx that also ends when the worker is asked to stop.
-func untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
-	out, cancel := context.WithCancel(ctx)
-	stopping := activity.GetWorkerStopChannel(ctx)
-	go func() {
-		select {
-		case <-stopping:
-			cancel()
-		case <-out.Done():
-		}
-	}()
-	return out, cancel
-}
-
-// kindPaused is the type of an error that was marked by event.Paused. It stands in
-// histories, so it never changes.
-const kindPaused = "paused"
-
-// boundary turns the marks of an error into Temporal's, which are the only ones
-// that survive its serialisation and count only when outermost.
-func boundary(err error, reason string) error {
-	if err == nil {
-		return nil
-	}
-	opts := temporal.ApplicationErrorOptions{NonRetryable: event.IsPermanent(err)}
-	if opts.NonRetryable && reason != "" {
-		opts.Details = []any{reason}
-	}
-	if d, ok := event.RetryDelay(err); ok {
-		opts.NextRetryDelay = d
-	}
-	if errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("the worker stops: %w", err)
-	}
-	kind := "transient"
-	switch {
-	case opts.NonRetryable:
-		kind = "permanent"
-	case event.IsPaused(err):
-		kind = kindPaused
-	}
-	return temporal.NewApplicationErrorWithOptions(err.Error(), kind, opts)
 }

@@ -9,7 +9,7 @@
 // restore the order.
 //
 // Files: workflows.go is the story, state.go what an event does to it,
-// activities.go the steps, worker.go how they are registered. Workflow code is
-// deterministic: no clock, no randomness, no map order, no encoding; the tool
-// workflowcheck watches over it.
+// activities.go and those beside it the steps, worker.go how they are
+// registered. Workflow code is deterministic: no clock, no randomness, no map
+// order, no encoding; the tool workflowcheck watches over it.
 package workflows

@@ -1,0 +1,224 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/segmentio/ksuid"
+
+	"usher/event"
+	"usher/tracing"
+)
+
+// Errors that end an attempt without an answer of the provider.
+var (
+	// ErrHeld is wrapped by the error for a message that waits for a person,
+	// because nobody can tell whether it went out.
+	ErrHeld = errors.New("nobody can tell whether the message went out")
+
+	errAccepted = errors.New("the message was accepted meanwhile")
+	errRaced    = errors.New("somebody else sends the message")
+	errPaused   = errors.New("no provider of this channel takes messages now")
+	errRate     = errors.New("the provider's rate is used up")
+)
+
+// Send sends the message unless it was accepted before, which is a success too.
+// The entry returned is what the ledger holds in the end, also beside an error.
+//
+// Errors: event.Permanent when the message surely did not go out and will not,
+// or is held; event.RetryAfter when the provider asks for a pause; event.Paused
+// when no provider takes messages now, which is no try of this message; any other
+// error is transient. When ctx ends before the provider may have the message,
+// nothing is sent; when it ends later, the answer is waited for within
+// Config.Grace and then recorded as unknown.
+func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
+	providers, ok := s.channels[r.Channel]
+	if !ok {
+		return event.Send{}, event.Permanent(fmt.Errorf("there is no channel %q", r.Channel))
+	}
+	message := r.UserID + "/" + r.key()
+	if !s.hands.take(message) {
+		return event.Send{}, errInHand
+	}
+	defer s.hands.release(message)
+	first := providers[0] // or the one that an earlier try was for
+	found, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
+	if err != nil {
+		return found, err
+	}
+	if i := slices.IndexFunc(providers, func(p *provider) bool { return p.name == found.Provider }); i >= 0 {
+		first = providers[i]
+	}
+	switch found.State {
+	case event.SendAccepted, event.SendDelivered, event.SendBounced:
+		s.referTaken(ctx, r, found)
+		return found, nil
+	case event.SendFailed:
+		return found, event.Permanent(fmt.Errorf("the message failed before: %s", found.Reason))
+	case event.SendSubmitting, event.SendUnknown:
+		if s.onUnknown(r) == Hold || found.Copies >= MaxCopies {
+			return s.hold(ctx, r, first)
+		}
+	}
+	m, pinned, err := s.render(r, found)
+	a := attempt{found: found, pinned: pinned}
+	if err != nil {
+		return s.record(ctx, r, first, a, failureOf(ReasonRender, runtimeError(err)))
+	}
+	if !s.allowed.has(m.to) {
+		return s.record(ctx, r, first, a, failureOf(ReasonNotAllowed, errors.New("the allow-list of this system does not have the recipient")))
+	}
+	f, err := s.suppressed(ctx, r, m.to)
+	if err != nil {
+		return found, err
+	}
+	if f != nil {
+		return s.record(ctx, r, first, a, f)
+	}
+	if err := s.refer(ctx, r, &m); err != nil {
+		return found, err
+	}
+	s.Fault.At("notify.rendered")
+	return s.offer(ctx, r, m, a)
+}
+
+// onUnknown is the policy for r: the stricter one of the settings and its
+// template. A report is never sent again in doubt: the next one says it all.
+func (s *Sender) onUnknown(r Request) string {
+	if r.Content != nil || s.templates.holds(r.Purpose) {
+		return Hold
+	}
+	return s.OnUnknown
+}
+
+// render makes the whole message, with what an earlier try pinned.
+func (s *Sender) render(r Request, found event.Send) (message, event.Send, error) {
+	pinned := found
+	if pinned.MessageID == "" {
+		sum := sha256.Sum256([]byte(r.UserID + "\x00" + r.key()))
+		pinned.MessageID = hex.EncodeToString(sum[:16]) + "@" + s.Providers.domain()
+		pinned.Date = r.Decided.UTC()
+		pinned.Locale = s.templates.match(r.Purpose, r.Locale)
+		pinned.Template = s.templates.version(r.Purpose, pinned.Locale)
+	}
+	m := message{to: r.Email, name: oneLine(r.Name, maxName), messageID: pinned.MessageID, date: pinned.Date, locale: pinned.Locale}
+	if r.Channel == event.ChannelSMS {
+		m.to = r.Phone
+	}
+	if r.Content != nil {
+		m.content = r.Content.rendered()
+		return m, pinned, nil
+	}
+	var err error
+	m.content, err = s.templates.render(r.Purpose, pinned.Locale, newPerson(r.Name, r.UserID, r.Attributes))
+	return m, pinned, err
+}
+
+// offer asks one provider after the other. The next one is asked only when those
+// before surely did not take the message, and another might.
+func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (event.Send, error) {
+	var last error
+	var wait time.Duration // until the first of those that are paused may be asked
+	parked := ""           // why, when an operator has to mend it or it is a quota
+	open := false          // one was asked and is not paused like that
+	for _, p := range s.channels[r.Channel] {
+		pause, trouble := p.gate.enter(ctx, r.UserID+"/"+r.key())
+		switch {
+		case pause > 0 && trouble == "":
+			return a.found, event.Paused(errRate, pause) // it waits for its turn, and not for another provider
+		case pause > 0:
+			wait = shorter(wait, pause)
+			if trouble != ReasonTransient {
+				parked = trouble
+			}
+			continue
+		}
+		entry, f, err := s.attempt(ctx, r, p, m, &a)
+		p.gate.leave(f)
+		a.found, last = entry, err
+		if f == nil || f.class != transient || f.reason == ReasonMailboxFull || !errors.As(err, new(*failure)) {
+			return entry, err
+		}
+		if pause, trouble = p.gate.paused(); trouble != "" {
+			wait = shorter(wait, pause)
+		}
+		if trouble == "" || trouble == ReasonTransient {
+			open = true
+		} else {
+			parked = trouble
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return a.found, cmp.Or(last, ctx.Err())
+	case parked != "" && !open:
+		return a.found, event.Paused(fmt.Errorf("%w: %s", errPaused, parked), wait)
+	case last == nil:
+		return a.found, event.RetryAfter(fmt.Errorf("%w: %s", errPaused, ReasonTransient), wait)
+	}
+	return a.found, last
+}
+
+// shorter of two times, of which 0 is none.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
+}
+
+// attempt hands the message to one provider and records the answer. The failure
+// is nil when it was accepted, and unasked when the try ended without an answer.
+func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message, a *attempt) (event.Send, *failure, error) {
+	began := time.Now()
+	a.token, a.committed = ksuid.New().String(), false
+	handing, span := tracing.Child(ctx, "hand over", tracing.Client, tracing.Channel(r.Channel))
+	id, err := p.deliver(handing, m, func() error {
+		err := s.commit(ctx, r, p, a)
+		tracing.Event(handing, "ledger says submitting")
+		return err
+	})
+	span.Done(err)
+	if err == nil {
+		s.Fault.At("notify.handed")
+		sent, err := s.accept(ctx, r, p, *a, id)
+		if err == nil {
+			s.metrics(r).StageSeconds.WithLabelValues(r.Channel).Observe(time.Since(began).Seconds())
+			if r.Channel == event.ChannelSMS {
+				seg := CountSegments(m.content.sms)
+				s.metrics(r).Segments.WithLabelValues(p.name, seg.Encoding()).Add(float64(seg.Count))
+			}
+			s.Fault.At("notify.accepted")
+			s.referTaken(ctx, r, sent)
+		}
+		return sent, nil, err
+	}
+	var f *failure
+	switch {
+	case errors.Is(err, errAccepted):
+		sent, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
+		return sent, unasked, err
+	case !errors.As(err, &f):
+		return a.found, unasked, err // commit's own
+	}
+	entry, err := s.record(ctx, r, p, *a, f)
+	s.suppress(ctx, r, m.to, f)
+	return entry, f, err
+}
+
+// attempt is one try: what the ledger said before, what is pinned, and the token
+// by which the try is recognised.
+type attempt struct {
+	found, pinned event.Send
+	token         string
+	committed     bool
+}
+
+// unasked is what came of a try that ended before the provider had its say.
+var unasked = &failure{ours: true}

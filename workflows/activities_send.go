@@ -1,0 +1,135 @@
+package workflows
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"usher/event"
+	"usher/tracing"
+)
+
+// Sender sends one message. A message that was accepted before is a success and
+// is not sent again. Errors are marked with event.Permanent or event.RetryAfter;
+// any other is transient. When ctx ends while a message is being handed over,
+// Send waits for the answer within its own limit.
+type Sender interface {
+	Send(ctx context.Context, d Delivery) (event.Send, error)
+}
+
+// Delivery is the input of SendEmail and SendSMS.
+type Delivery struct {
+	UserID     string     `json:"user_id"`
+	Generation int        `json:"generation"`
+	Purpose    string     `json:"purpose"`
+	Channel    string     `json:"channel"`
+	Ordinal    int        `json:"ordinal"`
+	User       event.User `json:"user"`
+	Decided    time.Time  `json:"decided"`
+	Result     event.Fact `json:"result"`
+	Story      Story      `json:"story,omitzero"`
+
+	Backoff func(failed int) time.Duration `json:"-"` // the pause before the next try after so many failed ones
+
+	End *LastMessage `json:"end,omitempty"` // to write when the message is the last
+}
+
+// LastMessage is the end of an onboarding, to be written by the message after
+// which all are accepted.
+type LastMessage struct {
+	Ending
+	After []string `json:"after,omitempty"` // ledger keys of the others
+}
+
+// Sent is the result of SendEmail and SendSMS.
+type Sent struct {
+	Ended bool `json:"ended,omitempty"` // it was the last, and wrote the end
+}
+
+// Send sends one message and reports it. It is registered under a name of its
+// own for each channel.
+func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err error) {
+	ctx, span := a.step(ctx, d.Story, "Send", d.UserID)
+	span.SetAttributes(tracing.Channel(d.Channel))
+	defer func() { span.Done(err) }()
+	stop := beat(ctx)
+	defer stop()
+	ctx, cancel := untilStop(ctx)
+	defer cancel()
+	d.Backoff = backoff(activity.GetInfo(ctx).RetryPolicy)
+	sent, err := a.Sender.Send(ctx, d)
+	if err != nil {
+		span.SetAttributes(tracing.Reason(sent.Reason))
+		return result, boundary(err, sent.Reason)
+	}
+	a.Fault.At("send.accepted")
+	ctx = context.WithoutCancel(ctx)
+	f := d.Result
+	f.At, f.Provider, f.Copies = sent.At, sent.Provider, sent.Copies
+	if err := a.Publish(ctx, []event.Fact{f}); err != nil || d.End == nil {
+		return result, err
+	}
+	for i := range d.End.Facts {
+		d.End.Facts[i].At = sent.At
+	}
+	result.Ended, err = a.end(ctx, d.End.Ending, d.End.After)
+	return result, err
+}
+
+// backoff is the policy's pause after so many failed tries. Temporal itself would
+// also count the attempts that only found a provider paused.
+func backoff(p *temporal.RetryPolicy) func(failed int) time.Duration {
+	if p == nil {
+		return nil
+	}
+	return func(failed int) time.Duration {
+		d := float64(p.InitialInterval)
+		for range failed - 1 {
+			if d *= p.BackoffCoefficient; d >= float64(p.MaximumInterval) {
+				return p.MaximumInterval
+			}
+		}
+		return time.Duration(d)
+	}
+}
+
+// beat reports that the activity is alive until the returned function is called,
+// so that a killed worker's send is taken over within the heartbeat timeout. Each
+// report is an action to pay for, so a quick send makes none.
+func beat(ctx context.Context) (stop func()) {
+	timeout := activity.GetInfo(ctx).HeartbeatTimeout
+	if timeout <= 0 {
+		return func() {}
+	}
+	done, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		t := time.NewTicker(timeout / 3)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				activity.RecordHeartbeat(ctx)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-gone }
+}
+
+// untilStop is ctx that also ends when the worker is asked to stop.
+func untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(ctx)
+	stopping := activity.GetWorkerStopChannel(ctx)
+	go func() {
+		select {
+		case <-stopping:
+			cancel()
+		case <-out.Done():
+		}
+	}()
+	return out, cancel
+}
