@@ -646,3 +646,36 @@ func TestAReplayIsARequestOfItsOwn(t *testing.T) {
 		t.Errorf("the requests are %v and %v", first, again)
 	}
 }
+
+// A session that begins anew, because a server was away, leaves alone what the
+// workers of the last one read: go test -race tells. The first message stays in
+// hand and says nothing, for whatever it said would put its look before.
+func TestASessionBeginsWhileAMessageIsInHand(t *testing.T) {
+	r := newRig(t)
+	c := newRigConsumer(r)
+	s, err := r.js.Stream(t.Context(), event.StreamVerifications)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, done := make(chan message, 2), make(chan struct{})
+	c.handle = func(_ context.Context, m message) (string, error) {
+		if m.Seq > 1 {
+			taken <- m
+		}
+		<-done
+		return known, nil
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() { c.run(ctx); close(over) }()
+	defer func() { close(done); stop(); <-over }()
+	r.approve("v1", "u-1")
+	r.approve("v2", "u-2")
+	first := <-taken
+	c.breaker.open(errors.New("a server is away"), c.Log)
+	c.breaker.close()
+	r.approve("v3", "u-3")
+	if second, want := <-taken, s.CachedInfo().Created; !first.Created.Equal(want) || !second.Created.Equal(want) {
+		t.Errorf("messages of %v and %v, the stream is of %v", first.Created, second.Created, want)
+	}
+}

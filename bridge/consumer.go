@@ -36,8 +36,7 @@ type consumer struct {
 	mu     sync.Mutex
 	inHand map[jetstream.Msg]struct{} // kept from being redelivered
 
-	created time.Time     // of the stream; owned by run
-	ended   chan struct{} // tells the safety net that a session ended by itself
+	ended chan struct{} // tells the safety net that a session ended by itself
 }
 
 func (b *Bridge) newConsumer(stream, name, filter, stage string, handle func(context.Context, message) (string, error)) *consumer {
@@ -100,7 +99,7 @@ func (c *consumer) session(ctx, hands context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.created = s.CachedInfo().Created
+	created := s.CachedInfo().Created
 	cons, err := s.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 		Durable: c.name, FilterSubject: c.filter, DeliverPolicy: jetstream.DeliverAllPolicy, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: c.AckWait, MaxDeliver: c.MaxDeliver + 5, MaxAckPending: maxInHand,
@@ -109,7 +108,7 @@ func (c *consumer) session(ctx, hands context.Context) error {
 		return err
 	}
 	var last atomic.Value
-	cc, err := cons.Consume(func(msg jetstream.Msg) { c.take(ctx, hands, msg) },
+	cc, err := cons.Consume(func(msg jetstream.Msg) { c.take(ctx, hands, created, msg) },
 		jetstream.PullMaxMessages(pullAhead),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { last.Store(err) }))
 	if err != nil {
@@ -133,8 +132,9 @@ func (c *consumer) session(ctx, hands context.Context) error {
 }
 
 // take waits for a slot, which holds back the next pull, and lets a worker
-// handle the message. A message that comes while the bridge stops is given back.
-func (c *consumer) take(ctx, hands context.Context, msg jetstream.Msg) {
+// handle the message of the stream that was created then. A message that comes
+// while the bridge stops is given back.
+func (c *consumer) take(ctx, hands context.Context, created time.Time, msg jetstream.Msg) {
 	select {
 	case c.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -144,19 +144,19 @@ func (c *consumer) take(ctx, hands context.Context, msg jetstream.Msg) {
 	c.hold(msg)
 	c.workers.Go(func() {
 		defer func() { c.release(msg); <-c.slots }()
-		c.process(ctx, hands, msg)
+		c.process(ctx, hands, created, msg)
 	})
 }
 
 // process handles a message until it has an outcome or must be given back.
-func (c *consumer) process(ctx, hands context.Context, msg jetstream.Msg) {
+func (c *consumer) process(ctx, hands context.Context, created time.Time, msg jetstream.Msg) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		c.Log.Error("a message has no metadata", "consumer", c.name, "error", err)
 		return
 	}
 	m := message{
-		Position: event.Position{Stream: c.stream, Created: c.created, Seq: meta.Sequence.Stream, Stored: meta.Timestamp},
+		Position: event.Position{Stream: c.stream, Created: created, Seq: meta.Sequence.Stream, Stored: meta.Timestamp},
 		subject:  msg.Subject(), header: msg.Headers(), data: msg.Data(),
 	}
 	defer c.breaker.close() // whatever the outcome, somebody answered
