@@ -129,6 +129,9 @@ func (b *Bridge) afterTheEnd(ctx context.Context, p event.Person, v event.Verifi
 	default: // nothing was sent and no account stands
 		return known, b.tellLate(ctx, p, v)
 	}
+	if v.Verb == event.VerbResend && p.Account != nil && !p.Account.Active {
+		return known, b.tellLate(ctx, p, v) // nobody is welcomed to an account that was taken back
+	}
 	if err := b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v); !errors.Is(err, ErrNoRun) {
 		return signalled, err
 	}

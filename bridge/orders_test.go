@@ -238,10 +238,15 @@ func TestOrdersThatCannotBe(t *testing.T) {
 	r.over("u-1", event.StatusRejected)
 	r.order("o4", event.VerbWithdrawn, "u-1")
 	r.order("o5", event.VerbResend, "u-1")
+	r.over("u-3", event.StatusUnreached)
+	if _, err := r.people.Update(t.Context(), "u-3", func(p *event.Person) error { p.Account = &event.Account{Target: "scim"}; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	r.order("o9", event.VerbResend, "u-3") // its account was taken back
 	r.publish("verifications.v1.crm.reopened", "o6", `{"user_id":"u-1"}`)
 	r.publish("verifications.v1.cli.resend", "o7", `{"user_id":"u-1","channels":["pigeon"]}`)
 	r.waitOutcomes(map[string]float64{
-		"USERS started": 1, "VERIFICATIONS denied": 3, "VERIFICATIONS parked": 1, "VERIFICATIONS known": 2, "VERIFICATIONS malformed": 1,
+		"USERS started": 2, "VERIFICATIONS denied": 3, "VERIFICATIONS parked": 1, "VERIFICATIONS known": 3, "VERIFICATIONS malformed": 1,
 	})
 	r.over("u-2", event.StatusWelcomed)
 	if _, err := r.people.Update(t.Context(), "u-2", func(p *event.Person) error { p.Record = 0; return nil }); err != nil {

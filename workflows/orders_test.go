@@ -219,6 +219,8 @@ func TestSentAgain(t *testing.T) {
 	partly, partlyPerson := after(event.StatusPartlyWelcomed, order("s1", event.VerbResend), nil, noSMS)
 	all, allPerson := after(event.StatusWelcomed, order("s1", event.VerbResend), nil, both)
 	one, onePerson := after(event.StatusWelcomed, order("s1", event.VerbResend, event.ChannelEmail), nil, both)
+	gone := event.Account{Target: "scim", Ref: "r-u-1"}
+	undone, undonePerson := after(event.StatusUnreached, order("s1", event.VerbResend), &gone, map[string]event.Sent{event.ChannelEmail: {Ordinal: 1}, event.ChannelSMS: {Ordinal: 1}})
 	fails, failsPerson := after(event.StatusWelcomed, order("s1", event.VerbResend, event.ChannelEmail), nil, both)
 	tell(t, map[string]story{
 		"only what did not arrive": {
@@ -235,6 +237,10 @@ func TestSentAgain(t *testing.T) {
 			in: one, person: onePerson,
 			story: []string{"sent welcomed"}, asides: []string{"resend welcomed"},
 			status: event.StatusWelcomed, sent: []string{"email Ann again"}, orders: 1,
+		},
+		"nobody is welcomed to an account that was taken back": {
+			in: undone, person: undonePerson,
+			asides: []string{"unchanged unreached"}, status: event.StatusUnreached, orders: 1,
 		},
 		"another one that fails takes no welcome away": {
 			in: fails, person: failsPerson,

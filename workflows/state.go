@@ -64,6 +64,9 @@ func newOnboarding(in event.Onboarding) *onboarding {
 	if was := in.Order; was != nil {
 		o.arrived, o.status, o.told, o.n, o.decided, sent = true, was.Status, was.Status, was.N, was.Decided, was.Sent
 		o.decisionTrace = was.Trace
+		if o.revision >= 2 {
+			o.recorded = -1 // PEOPLE names the order as being carried out until an end is written
+		}
 		o.made = was.Account == nil || was.Account.Active
 		o.settings.Target = ""
 		if was.Account != nil {
