@@ -35,8 +35,14 @@ type accounts struct {
 
 	mu       sync.Mutex
 	failures map[string]failures // by client address; bounded
-	verified [sha256.Size]byte   // of the last good password, so that an API client is not slowed down
-	hash     string
+	verified verified
+}
+
+// verified remembers the last good password, so that an API client is not slowed
+// down, and the account for which it was good: another console may have changed it.
+type verified struct {
+	password [sha256.Size]byte
+	account  string
 }
 
 type failures struct {
@@ -54,8 +60,7 @@ func (a *accounts) ensure(ctx context.Context, password string, print func(user,
 	e, err := a.kv.Get(ctx, accountKey)
 	switch {
 	case err == nil:
-		a.hash = string(e.Value())
-		if password == "" || check(a.hash, password) {
+		if password == "" || check(string(e.Value()), password) {
 			return nil
 		}
 	case !errors.Is(err, jetstream.ErrKeyNotFound):
@@ -69,15 +74,16 @@ func (a *accounts) ensure(ctx context.Context, password string, print func(user,
 		}
 		password = base64.RawURLEncoding.EncodeToString(b)
 	}
-	if a.hash, err = hash(password); err != nil {
+	hashed, err := hash(password)
+	if err != nil {
 		return err
 	}
 	if made {
-		if _, err = a.kv.Create(ctx, accountKey, []byte(a.hash)); errors.Is(err, jetstream.ErrKeyExists) {
+		if _, err = a.kv.Create(ctx, accountKey, []byte(hashed)); errors.Is(err, jetstream.ErrKeyExists) {
 			return a.ensure(ctx, "", print) // another console was faster
 		}
 	} else {
-		_, err = a.kv.Put(ctx, accountKey, []byte(a.hash))
+		_, err = a.kv.Put(ctx, accountKey, []byte(hashed))
 	}
 	if err == nil && made && print != nil {
 		print(admin, password)
@@ -119,42 +125,83 @@ func check(hash, password string) bool {
 // errSlow is returned while a client that failed has to wait.
 var errSlow = errors.New("too many failed sign-ins; wait a moment")
 
-// verify reports whether user and password are right. A client that fails has to
-// wait longer each time, a minute at most.
+// verify reports whether user and password are right.
 func (a *accounts) verify(ctx context.Context, client, user, password string) (bool, error) {
-	sum := sha256.Sum256([]byte(user + "\x00" + password))
-	a.mu.Lock()
-	f, known := a.failures[client], subtle.ConstantTimeCompare(sum[:], a.verified[:]) == 1
-	a.mu.Unlock()
-	if known {
-		return true, nil
+	stamp, err := a.signIn(ctx, client, user, password)
+	return stamp != "", err
+}
+
+// signIn returns the stamp of the account when user and password are right, else
+// "". A client that fails has to wait longer each time, a minute at most.
+func (a *accounts) signIn(ctx context.Context, client, user, password string) (stamp string, err error) {
+	account, err := a.read(ctx)
+	if err != nil {
+		return "", err
 	}
-	if f.n > 3 && time.Since(f.last) < min(time.Second<<min(f.n-4, 6), time.Minute) {
-		return false, errSlow
+	now := verified{sha256.Sum256([]byte(user + "\x00" + password)), account}
+	a.mu.Lock()
+	known := a.verified.account == account && subtle.ConstantTimeCompare(now.password[:], a.verified.password[:]) == 1
+	slow := a.failures[client].slow()
+	a.mu.Unlock()
+	switch {
+	case known:
+		return stampOf(account), nil
+	case slow:
+		return "", errSlow
 	}
 	select {
 	case a.slots <- struct{}{}:
 		defer func() { <-a.slots }()
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return "", ctx.Err()
 	}
-	e, err := a.kv.Get(ctx, accountKey)
-	if err != nil {
-		return false, fmt.Errorf("read the account: %w", err)
+	if !a.try(client) { // others of this client failed while it waited
+		return "", errSlow
 	}
-	ok := check(string(e.Value()), password) && user == admin
+	if !check(account, password) || user != admin {
+		return "", nil
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if ok {
-		a.verified = sum
-		delete(a.failures, client)
-		return true, nil
+	a.verified = now
+	delete(a.failures, client)
+	return stampOf(account), nil
+}
+
+// slow reports whether the next try comes too early.
+func (f failures) slow() bool {
+	return f.n > 3 && time.Since(f.last) < min(time.Second<<min(f.n-4, 6), time.Minute)
+}
+
+// try counts a try as failed before its password is checked, so that many at once
+// are as slow as one after the other.
+func (a *accounts) try(client string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f := a.failures[client]
+	if f.slow() {
+		return false
 	}
 	if len(a.failures) > 10000 {
 		clear(a.failures)
 	}
 	a.failures[client] = failures{f.n + 1, time.Now()}
-	return false, nil
+	return true
+}
+
+// read returns the account as it is stored.
+func (a *accounts) read(ctx context.Context) (string, error) {
+	e, err := a.kv.Get(ctx, accountKey)
+	if err != nil {
+		return "", fmt.Errorf("read the account: %w", err)
+	}
+	return string(e.Value()), nil
+}
+
+// stampOf tells one password of the account from the next.
+func stampOf(account string) string {
+	sum := sha256.Sum256([]byte(account))
+	return hex.EncodeToString(sum[:16])
 }
 
 // newSessions keeps sessions in KV, so that they outlive the process and hold in

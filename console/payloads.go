@@ -62,7 +62,7 @@ func (k *Console) payloads() http.Handler {
 		case http.MethodOptions:
 			w.WriteHeader(http.StatusNoContent)
 		case http.MethodPost:
-			http.MaxBytesHandler(k.sessions.LoadAndSave(decode), mostPayloads).ServeHTTP(w, r)
+			http.MaxBytesHandler(k.withSession(decode), mostPayloads).ServeHTTP(w, r)
 		default:
 			answer(w, http.StatusMethodNotAllowed, problem("payloads are posted"))
 		}

@@ -77,7 +77,7 @@ func (k *Console) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/style.css", http.StripPrefix("/static/", http.FileServerFS(static)))
 	mux.Handle("/api/", k.api())
-	mux.Handle("/", k.sessions.LoadAndSave(web))
+	mux.Handle("/", k.withSession(web))
 	all := http.NewServeMux()
 	all.Handle("/", http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(mux, 64<<10)))
 	if k.Payloads != nil {
@@ -110,7 +110,30 @@ func (k *Console) guard(next http.Handler) http.Handler {
 	})
 }
 
-const sessionUser = "user"
+// What a session holds: who signed in, and with which password of the account.
+const (
+	sessionUser  = "user"
+	sessionStamp = "account"
+)
+
+// withSession loads the session. One that was opened with an earlier password is
+// over, in every console.
+func (k *Console) withSession(next http.Handler) http.Handler {
+	return k.sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if k.sessions.GetString(r.Context(), sessionUser) != "" {
+			account, err := k.accounts.read(r.Context())
+			if err == nil && k.sessions.GetString(r.Context(), sessionStamp) != stampOf(account) {
+				err = k.sessions.Destroy(r.Context())
+			}
+			if err != nil {
+				k.Log.Error("a request failed", "error", err)
+				http.Error(w, "something went wrong; the log says what", http.StatusInternalServerError)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	}))
+}
 
 func (k *Console) signedIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -128,14 +151,14 @@ func (k *Console) signInPage(w http.ResponseWriter, r *http.Request) {
 
 func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	client, _, _ := net.SplitHostPort(r.RemoteAddr)
-	ok, err := k.accounts.verify(r.Context(), client, r.PostFormValue("user"), r.PostFormValue("password"))
+	stamp, err := k.accounts.signIn(r.Context(), client, r.PostFormValue("user"), r.PostFormValue("password"))
 	next := local(r.PostFormValue("next"))
 	switch {
 	case errors.Is(err, errSlow):
 		k.show(w, r, http.StatusTooManyRequests, "signin", map[string]any{"Next": next, "Error": "Too many failed sign-ins. Wait a moment and try again."})
 	case err != nil:
 		k.fail(w, r, err)
-	case !ok:
+	case stamp == "":
 		k.audit(r.Context(), "signin-failed", "", map[string]string{"client": client})
 		k.show(w, r, http.StatusUnauthorized, "signin", map[string]any{"Next": next, "Error": "The name or the password is wrong."})
 	default:
@@ -144,6 +167,7 @@ func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		k.sessions.Put(r.Context(), sessionUser, admin)
+		k.sessions.Put(r.Context(), sessionStamp, stamp)
 		k.audit(r.Context(), "signin", admin, map[string]string{"client": client})
 		http.Redirect(w, r, next, http.StatusSeeOther)
 	}
