@@ -305,7 +305,8 @@ func (s *story) read(t *testing.T, name string) []byte {
 
 func (s *story) write(t *testing.T, name string, data []byte) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(s.dir, name), data, 0o640); err != nil {
+	path := filepath.Join(s.dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o750), os.WriteFile(path, data, 0o640)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -5,6 +5,9 @@ drop wide.csv
 replace long.jsonl Q WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW
 replace long.jsonl W xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 drop long.jsonl
+replace sheet.csv Q ,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,
+xlsx wide.xlsx Users=sheet.csv
+drop wide.xlsx
 -- people.csv --
 user_id,name,email,phone,note
 u-1,LONG,a@example.org,,
@@ -20,6 +23,10 @@ h@example.orgQQQQQQQQQQ
 -- long.jsonl --
 {"email":"i@example.org","note":"QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ"}
 {"email":"j@example.org"}
+-- sheet.csv --
+email,name
+k@example.org,KQQQQQQQQQQx
+l@example.org,L
 -- want --
 people.csv: archived, csv, utf-8, ","
 5 rows, 1 published, 4 refused, 0 blank
@@ -50,3 +57,10 @@ user (derived)||j@example.org||
 back: _raw,_row,_line,_code,_field,_reason,_escaped
 back: "{""email"":""i@example.org"",""note"":""xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",1,1,E_TOO_LONG,,the object is too long,
 Mend the rows in refused/code-too-long/IMPORT-long.jsonl.refused.csv and drop that file.
+wide.xlsx: archived, xlsx, utf-8
+2 rows, 1 published, 1 refused, 0 blank
+E_TOO_LONG line 2 : the line has more than 512 columns
+user (derived)|L|l@example.org||
+back: email,name,_row,_line,_code,_field,_reason,_escaped
+back: k@example.org,,1,2,E_TOO_LONG,,the line has more than 512 columns,
+Mend the rows in refused/code-too-long/IMPORT-wide.xlsx.refused.csv and drop that file.
