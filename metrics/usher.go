@@ -174,7 +174,7 @@ var (
 	}
 	welcomeLatency = Metric{
 		Name: "usher_welcome_latency_seconds", Kind: Histogram, Unit: "seconds", Role: "worker", Buckets: welcomeBuckets,
-		Help: "Time from an approval being stored to the last channel's acceptance.",
+		Help: "Time from an approval being stored, or its user's record if that came later, to the last channel's acceptance.",
 	}
 	notifyAttempts = Metric{
 		Name: "usher_notify_attempts_total", Kind: Counter, Unit: "attempts", Role: "worker",

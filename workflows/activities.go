@@ -187,7 +187,11 @@ func (a *Activities) count(f event.Fact) {
 		a.Metrics.Wait.Observe(seconds(f.OpenedAt, f.DecidedAt))
 	}
 	if f.Kind == event.FactWelcomed && f.DecidedAt != nil { // not by another message later
-		a.Metrics.WelcomeLatency.Observe(seconds(f.DecidedAt, &f.At))
+		from := f.DecidedAt
+		if f.OpenedAt != nil && f.OpenedAt.After(*from) { // the decision waited for its user
+			from = f.OpenedAt
+		}
+		a.Metrics.WelcomeLatency.Observe(seconds(from, &f.At))
 	}
 	switch f.Kind {
 	case event.FactWelcomed, event.FactFinished, event.FactExpired, event.FactRejected, event.FactWithdrawn:
