@@ -78,7 +78,7 @@ func (f Forgetting) Run(ctx context.Context, userID string) (Forgotten, error) {
 	if out.Files, err = f.files(ctx, &traces.Marks); err != nil {
 		return out, err
 	}
-	temporal, err := f.temporal()
+	temporal, namespace, err := f.temporal()
 	if err != nil {
 		return out, err
 	}
@@ -94,7 +94,7 @@ func (f Forgetting) Run(ctx context.Context, userID string) (Forgotten, error) {
 		return out, nil
 	}
 	for _, id := range traces.IDs {
-		if err := f.deleteRuns(ctx, temporal, id, runs[id]); err != nil {
+		if err := f.deleteRuns(ctx, temporal, namespace, id, runs[id]); err != nil {
 			return out, err
 		}
 	}
@@ -122,9 +122,9 @@ func (f Forgetting) Run(ctx context.Context, userID string) (Forgotten, error) {
 	return out, f.truncateLogs(ctx)
 }
 
-// temporal connects to where the workflows are. It reads no payload, so it needs
-// no key.
-func (f Forgetting) temporal() (client.Client, error) {
+// temporal connects to where the workflows are, and says in which namespace. It
+// reads no payload, so it needs no key.
+func (f Forgetting) temporal() (c client.Client, namespace string, err error) {
 	address := f.TemporalAddress
 	if address == "" {
 		if a, err := FindRunning(f.Data); err == nil {
@@ -133,10 +133,11 @@ func (f Forgetting) temporal() (client.Client, error) {
 	}
 	o, err := temporalOptions(address, f.TemporalNamespace, f.TemporalAddress != "" || address == "")
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	o.Logger = silent{}
-	return client.NewLazyClient(o)
+	c, err = client.NewLazyClient(o)
+	return c, o.Namespace, err
 }
 
 type silent struct{}
@@ -176,11 +177,11 @@ func (f Forgetting) runs(ctx context.Context, c client.Client, userID string) ([
 }
 
 // deleteRuns deletes histories, and returns when Temporal has none any more.
-func (f Forgetting) deleteRuns(ctx context.Context, c client.Client, userID string, runs []string) error {
+func (f Forgetting) deleteRuns(ctx context.Context, c client.Client, namespace, userID string, runs []string) error {
 	var gone *serviceerror.NotFound
 	for _, run := range runs {
 		_, err := c.WorkflowService().DeleteWorkflowExecution(ctx, &workflowservice.DeleteWorkflowExecutionRequest{
-			Namespace: f.TemporalNamespace, WorkflowExecution: &common.WorkflowExecution{WorkflowId: event.WorkflowID(userID), RunId: run},
+			Namespace: namespace, WorkflowExecution: &common.WorkflowExecution{WorkflowId: event.WorkflowID(userID), RunId: run},
 		})
 		if err != nil && !errors.As(err, &gone) {
 			return fmt.Errorf("delete the workflow's history: %w", err)

@@ -260,9 +260,8 @@ func (l ledgers) UpdateSend(ctx context.Context, id, key string, change func(*ev
 // books is what a reconciliation compares.
 type books struct {
 	*streams.Journal
-	people    *streams.People
-	temporal  client.Client
-	namespace string
+	people   *streams.People
+	temporal client.Client
 }
 
 // Person implements report.Books.
@@ -275,7 +274,7 @@ func (b books) Running(ctx context.Context, f func(userID string)) error {
 	var next []byte
 	for {
 		page, err := b.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-			Namespace: b.namespace, PageSize: 1000, NextPageToken: next,
+			PageSize: 1000, NextPageToken: next,
 			Query: "WorkflowType = '" + event.WorkflowOnboard + "' AND ExecutionStatus = 'Running'",
 		})
 		if err != nil {

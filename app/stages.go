@@ -77,7 +77,7 @@ func (p *process) startConsumers(ctx context.Context) error {
 			p.registry.Unregister(found.Last) // nothing can be late
 		}
 		reports := &regular{
-			settings: p.Reports, books: books{streams.NewJournal(p.js), p.people, p.temporal, p.TemporalNamespace}, store: p.reports, sender: sender,
+			settings: p.Reports, books: books{streams.NewJournal(p.js), p.people, p.temporal}, store: p.reports, sender: sender,
 			metrics: found, log: p.Log,
 		}
 		parts = append(parts, part{"reports", func(ctx context.Context) error { return reports.run(ctx, p.temporal) }, workflows.StopTimeout + 500*time.Millisecond})
