@@ -125,7 +125,9 @@ func (s *session) welcome(c app.Config, a app.Addresses, sampled bool) {
 		w("  1. Drop a list of users:   cp FILE %s/", filepath.Join(c.Data, "inbox"))
 	}
 	w("  2. Decide about one:       %s verify USER --approve   (or by button)", os.Args[0])
-	w("  3. Read what was sent at   http://%s", a.CatcherHTTP)
+	if a.CatcherHTTP != "" {
+		w("  3. Read what was sent at   http://%s", a.CatcherHTTP)
+	}
 	w("\nStop with Ctrl-C; nothing is lost.")
 }
 
