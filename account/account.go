@@ -74,6 +74,9 @@ type Config struct {
 // New checks the settings; it connects to nothing yet.
 func New(c Config) (Target, error) {
 	if c.Kind == None || c.Kind == "" {
+		if c.Metrics != nil {
+			c.Metrics.Account(None, Reasons) // zeros, so that nobody takes an empty panel for a broken one
+		}
 		return none{}, nil
 	}
 	u, err := url.Parse(c.URL)

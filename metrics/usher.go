@@ -216,12 +216,12 @@ var (
 // Troubles are the troubles that pause a provider.
 var Troubles = []string{"config", "sender_rejected", "rate_limited", "transient"}
 
-// accountAttempts is about the target of accounts; its zeros are made when one is
-// configured.
+// accountAttempts is about the target of accounts; its zeros are made when it is
+// known, and stay zeros when it is none.
 var accountAttempts = Metric{
 	Name: "usher_account_attempts_total", Kind: Counter, Unit: "attempts", Role: "worker",
 	Help: "Attempts to make an account usable or to undo that, by result; a retry that helps is no failure.",
-	Labels: []Label{{Name: "target", Values: []string{"scim", "webhook"}}, {Name: "step", Values: []string{"activate", "deactivate"}},
+	Labels: []Label{{Name: "target", Values: []string{"none", "scim", "webhook"}}, {Name: "step", Values: []string{"activate", "deactivate"}},
 		{Name: "result", Values: []string{"done", "retry", "failed"}}, {Name: "reason", By: "the reasons of docs/accounts.md; empty when done"}},
 	Zeros: [][]string{},
 }

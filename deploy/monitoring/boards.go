@@ -132,7 +132,7 @@ func delivery() Board {
 				`(sum(increase(usher_finished_total{status="welcomed"}[$__range])) / sum(increase(usher_finished_total{status=~"welcomed|partly_welcomed|unreached"}[$__range])) >= 0) or vector(1)`, "reached"}}},
 		}},
 		{"Accounts", []Panel{
-			{Kind: TimeSeries, Title: "Accounts made usable, and undone", Unit: "ops", Width: 12, About: "Attempts at the system that holds the accounts, by result; empty without one.", Queries: []Query{{perSecond("usher_account_attempts_total", "target", "step", "result"), "{{target}} {{step}} {{result}}"}}},
+			{Kind: TimeSeries, Title: "Accounts made usable, and undone", Unit: "ops", Width: 12, About: "Attempts at the system that holds the accounts, by result; 0 without one.", Queries: []Query{{perSecond("usher_account_attempts_total", "target", "step", "result"), "{{target}} {{step}} {{result}}"}}},
 			{Kind: TimeSeries, Title: "Why accounts were not changed", Unit: "ops", Width: 12, About: "By reason; docs/accounts.md says what happens for each.", Queries: []Query{{perSecond(`usher_account_attempts_total{result!="done"}`, "target", "reason"), "{{target}} {{reason}}"}}},
 		}},
 		{"Per provider", []Panel{
