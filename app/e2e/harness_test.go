@@ -113,6 +113,9 @@ func newUsher(t *testing.T) *usher {
 		if t.Failed() {
 			b, _ := os.ReadFile(log.Name())
 			t.Logf("the end of the log:\n%s", b[max(0, len(b)-6000):])
+			if keep := os.Getenv("USHER_E2E_KEEP"); keep != "" { // to look at what became of whom
+				t.Log(errors.Join(os.CopyFS(filepath.Join(keep, t.Name()), os.DirFS(dir)), os.WriteFile(filepath.Join(keep, t.Name()+".log"), b, 0o640)))
+			}
 		}
 	})
 	return u

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"usher/metrics"
@@ -172,11 +172,13 @@ func checkLoopback(flag, addr string) error {
 }
 
 // freeAddr takes port 0 for a free port and makes sure that any other is free.
-// The servers accept no listener, so somebody else may still be faster.
+// The servers accept no listener, so between the look and the server's start the
+// port must be of interest to nobody else; Temporal's ends the whole process when
+// it cannot listen.
 func freeAddr(flag, addr string) (string, error) {
 	if host, port, err := net.SplitHostPort(addr); err == nil && port == "0" {
-		for range 100 {
-			l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(leastPort+rand.IntN(mostPort-leastPort))))
+		for range ports {
+			l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(nextPort())))
 			if err == nil {
 				return l.Addr().String(), l.Close()
 			}
@@ -191,12 +193,19 @@ func freeAddr(flag, addr string) (string, error) {
 }
 
 // Free ports are taken from below those that systems give to outgoing connections
-// (32768 and up on Linux, 49152 and up elsewhere), of which any may be taken
-// between the look and the server's start.
+// (32768 and up on Linux, 49152 and up elsewhere). Each process begins at a place
+// of its own and takes none twice, so that two which start at once do not meet.
 const (
 	leastPort = 15000
-	mostPort  = 32000
+	ports     = 17000
+	portsEach = 16 // a process takes five for a start of its servers
 )
+
+var portsTaken atomic.Int64
+
+func nextPort() int {
+	return leastPort + (os.Getpid()*portsEach+int(portsTaken.Add(1)))%ports
+}
 
 func innermost(err error) error {
 	for {
