@@ -27,6 +27,9 @@ func (j *job) finish(ctx context.Context) error {
 	if j.in.Source == event.SourceCanary {
 		return j.done() // nobody looks for a canary
 	}
+	if err := j.ended(); err != nil { // the file is not read any more
+		return err
+	}
 	archive, err := os.OpenRoot(filepath.Join(j.Archive, j.in.Source))
 	if err != nil {
 		return reason(err)

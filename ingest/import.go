@@ -30,7 +30,6 @@ type job struct {
 	report Report
 	redrop bool
 	bad    bitmap // rows that are refused
-	step   string // that is being tried
 	alone  func() // lets other suspects be tried; nil for who is none
 
 	imported time.Time // of the import's id, to the second
@@ -64,7 +63,7 @@ func (w *Watcher) process(ctx context.Context, f *folder, id string) (err error)
 	}
 	if stack := panicked(err); stack != "" {
 		w.Log.Error("the importer failed on a file", "source", f.Source, "import", id, "error", err, "cause", stack)
-		return err // this try counts as one that did not end
+		return errors.Join(err, j.failed())
 	}
 	return errors.Join(err, j.ended())
 }

@@ -129,6 +129,9 @@ func (w *Watcher) session(ctx context.Context, f *folder, imports *sync.WaitGrou
 		return errors.Join(err, f.root.Close())
 	}
 	f.lock = lock
+	if err := w.countDeath(f); err != nil { // a folder that is away is noticed elsewhere
+		w.Log.Warn("it cannot be noted which files were in work when usher ended", "source", f.Source, "error", reason(err))
+	}
 	w.Metrics.Away.WithLabelValues(f.Source).Set(0)
 	if i, err := f.root.Stat("."); err == nil && i.Mode()&0o002 != 0 && i.Mode()&os.ModeSticky == 0 {
 		w.Log.Warn("anybody may rename and remove what others drop into the inbox; take the right to write from others, or set the sticky bit (chmod +t)", "source", f.Source)

@@ -3,6 +3,7 @@
 package ingest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/segmentio/ksuid"
 	"golang.org/x/sys/unix"
@@ -548,7 +550,7 @@ func TestPoison(t *testing.T) {
 		var met atomic.Int64
 		r.tweak = func(c *Config) {
 			c.Fault = func(point string) {
-				if point == "ingest.record" && met.Add(1) <= 2*mostTries { // in the goroutine that reads
+				if point == "ingest.record" && met.Add(1) <= 2*mostAlone { // in the goroutine that reads
 					panic("maria@example.org")
 				}
 			}
@@ -558,7 +560,7 @@ func TestPoison(t *testing.T) {
 		if rep := r.reports(1)["a.csv"]; rep.Code != "E_POISON" || rep.Result != resultRefused {
 			t.Errorf("%+v", rep)
 		}
-		if n := met.Load(); n != mostTries {
+		if n := met.Load(); n != mostAlone {
 			t.Errorf("%d tries", n)
 		}
 		met.Store(1000)
@@ -572,7 +574,7 @@ func TestPoison(t *testing.T) {
 	t.Run("kill", func(t *testing.T) {
 		r := newRig(t)
 		r.drop("a.csv", list("a", 3))
-		for range mostTries {
+		for range mostAlone {
 			if !r.killed("INGEST_AT=ingest.validated") {
 				t.Fatal("the child was not killed")
 			}
@@ -582,6 +584,20 @@ func TestPoison(t *testing.T) {
 			t.Errorf("%+v", rep)
 		}
 		r.exactlyOnce("a.csv", 0)
+	})
+	t.Run("kill when nothing is read any more", func(t *testing.T) {
+		r := newRig(t)
+		r.drop("a.csv", list("a", 3))
+		for range mostAlone + 1 {
+			if !r.killed("INGEST_AT=ingest.refused") {
+				t.Fatal("the child was not killed")
+			}
+		}
+		r.run()
+		if rep := r.reports(1)["a.csv"]; rep.Code != "" {
+			t.Errorf("%+v", rep)
+		}
+		r.exactlyOnce("a.csv", 3)
 	})
 }
 
@@ -637,17 +653,7 @@ func TestSuspectsAreTriedOneByOne(t *testing.T) {
 	r := newRig(t)
 	const files = 3
 	for i := range files {
-		r.drop(fmt.Sprint(i, ".csv"), list(fmt.Sprint("f", i), 3))
-		claim := filepath.Join(r.dir, "inbox", workFolder, ksuid.New().String())
-		if err := os.MkdirAll(claim, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(filepath.Join(r.dir, "inbox", fmt.Sprint(i, ".csv")), filepath.Join(claim, fmt.Sprint(i, ".csv"))); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(claim, triesFile), []byte(`{"tries":{"read":1}}`), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		r.claimed(fmt.Sprint(i, ".csv"), fmt.Sprint("f", i), tries{Begun: "read"})
 	}
 	var now, most atomic.Int64
 	r.tweak = func(c *Config) {
@@ -664,5 +670,47 @@ func TestSuspectsAreTriedOneByOne(t *testing.T) {
 	stop()
 	if n := most.Load(); n != 1 {
 		t.Errorf("%d suspects were tried at once", n)
+	}
+}
+
+// Whatever ends usher ends it while some file is in work. That a file was one of
+// several tells little, that nothing else was in work tells more.
+func TestWhoseDeathItWas(t *testing.T) {
+	const alone, together = mostAlone - 1, mostTogether - 1
+	for name, tc := range map[string]struct {
+		files map[string]tries
+		want  map[string]string // codes of files
+	}{
+		"one of two":                  {map[string]tries{"a": {Begun: "read", Deaths: map[string]toll{"read": {Alone: alone}}}, "b": {Begun: "read"}}, map[string]string{"a": "", "b": ""}},
+		"the only one":                {map[string]tries{"a": {Begun: "read", Deaths: map[string]toll{"read": {Alone: alone}}}, "b": {}}, map[string]string{"a": "E_POISON", "b": ""}},
+		"one of two, again and again": {map[string]tries{"a": {Begun: "read", Deaths: map[string]toll{"read": {Together: together}}}, "b": {Begun: "read"}}, map[string]string{"a": "E_POISON", "b": ""}},
+		"at another step":             {map[string]tries{"a": {Begun: "record 0", Deaths: map[string]toll{"read": {Alone: alone}}}}, map[string]string{"a": ""}},
+		"not in work":                 {map[string]tries{"a": {Deaths: map[string]toll{"read": {Alone: alone, Together: together}}}}, map[string]string{"a": ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			for file, n := range tc.files {
+				r.claimed(file+".csv", file, n)
+			}
+			r.run()
+			got := map[string]string{}
+			for file, rep := range r.reports(len(tc.files)) {
+				got[strings.TrimSuffix(file, ".csv")] = rep.Code
+			}
+			if d := cmp.Diff(tc.want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// claimed leaves a file in the claim of a watcher that is dead.
+func (r *rig) claimed(name, users string, n tries) {
+	r.Helper()
+	r.drop(name, list(users, 3))
+	claim := filepath.Join(r.dir, "inbox", workFolder, ksuid.New().String())
+	note, err := json.Marshal(n)
+	if err := errors.Join(err, os.MkdirAll(claim, 0o700), os.Rename(filepath.Join(r.dir, "inbox", name), filepath.Join(claim, name)), os.WriteFile(filepath.Join(claim, triesFile), note, 0o600)); err != nil {
+		r.Fatal(err)
 	}
 }

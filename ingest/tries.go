@@ -4,66 +4,119 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 )
 
 // A file on which usher dies must not make it die again and again. Before a step
 // that reads the file, the claim notes which step it is; the note goes when the
-// step ended, however it ended. A process that finds it three times at the same
-// place gives the file back.
+// step ended, however it ended. Whoever finds such a note when it begins to serve
+// a folder knows that usher died meanwhile, of this file or of anything else.
 //
-// Of several files in work at a crash one may be the cause. All of them are noted,
-// so from then on each is tried while no other one of them is: the next crash
-// counts against one only.
-
-// mostTries is how often the same step may be begun and not ended.
-const mostTries = 3
+// Of several files in work at a death one may be the cause. All of them are noted,
+// so from then on each is tried while no other one of them is. A file gives usher
+// three deaths at the same step when it was the only one in work, and ten in
+// company; then it is given back.
+const (
+	mostAlone    = 3
+	mostTogether = 10
+)
 
 const triesFile = ".tries"
 
 // tries is what the note says.
 type tries struct {
-	Tries  map[string]int `json:"tries,omitempty"`  // by step
-	Digest string         `json:"digest,omitempty"` // of the file when it was first read
+	Begun  string          `json:"begun,omitempty"`  // the step in hand
+	Deaths map[string]toll `json:"deaths,omitempty"` // by step
+	Digest string          `json:"digest,omitempty"` // of the file when it was first read
 }
 
-func (j *job) noted() (t tries) {
-	if b, err := j.claim.ReadFile(triesFile); err == nil {
+// toll counts the deaths of usher during a step.
+type toll struct {
+	Alone    int `json:"alone,omitempty"`    // with no other file of the folder in work
+	Together int `json:"together,omitempty"` // with others
+}
+
+func (t *tries) died(alone bool) {
+	if t.Deaths == nil {
+		t.Deaths = map[string]toll{}
+	}
+	n := t.Deaths[t.Begun]
+	if alone {
+		n.Alone++
+	} else {
+		n.Together++
+	}
+	t.Deaths[t.Begun], t.Begun = n, ""
+}
+
+func readTries(claim *os.Root) (t tries) {
+	if b, err := claim.ReadFile(triesFile); err == nil {
 		_ = json.Unmarshal(b, &t) // a torn note is none
 	}
 	return t
 }
 
-// note writes the note. It need not survive the machine, only this process.
-func (j *job) note(t tries) error {
+// write need not survive the machine, only this process.
+func (t tries) write(claim *os.Root) error {
 	b, err := json.Marshal(t)
 	if err != nil {
 		return err
 	}
-	return jot(j.claim, triesFile, b)
+	return jot(claim, triesFile, b)
+}
+
+// countDeath looks which claims of a folder were in work when the watcher before
+// this one died, and counts the death.
+func (w *Watcher) countDeath(f *folder) error {
+	ids, err := claims(f.root)
+	if err != nil {
+		return err
+	}
+	var begun []string
+	for _, id := range ids {
+		_ = f.inClaim(id, func(claim *os.Root) error {
+			if readTries(claim).Begun != "" {
+				begun = append(begun, id)
+			}
+			return nil
+		})
+	}
+	var errs []error
+	for _, id := range begun {
+		errs = append(errs, f.inClaim(id, func(claim *os.Root) error {
+			t := readTries(claim)
+			t.died(len(begun) == 1)
+			return t.write(claim)
+		}))
+	}
+	return errors.Join(errs...)
+}
+
+func (f *folder) inClaim(id string, do func(*os.Root) error) error {
+	claim, err := f.root.OpenRoot(claimPath(id))
+	if err != nil {
+		return reason(err)
+	}
+	return errors.Join(do(claim), claim.Close())
 }
 
 // try begins a step, which ends the one before, or refuses the file.
 func (j *job) try(step string) error {
-	t := j.noted()
-	if t.Tries == nil {
-		t.Tries = map[string]int{}
+	if err := j.ended(); err != nil {
+		return err
 	}
-	delete(t.Tries, j.step)
-	j.step = step
-	if n := t.Tries[step]; n >= mostTries {
-		return &fileError{"E_POISON", fmt.Sprintf("usher failed on this file %d times and leaves it alone; report it, and drop the file in another form", n)}
+	t := readTries(j.claim)
+	n := t.Deaths[step]
+	if n.Alone >= mostAlone || n.Together >= mostTogether {
+		return &fileError{"E_POISON", fmt.Sprintf("usher failed on this file %d times and leaves it alone; report it, and drop the file in another form", n.Alone+n.Together)}
 	}
-	if t.Tries[step] > 0 && j.alone == nil {
+	if n != (toll{}) && j.alone == nil {
 		j.suspects.Lock()
 		j.alone = j.suspects.Unlock
-		t = j.noted() // it may have been long
-		if t.Tries == nil {
-			t.Tries = map[string]int{}
-		}
 	}
-	t.Tries[step]++
-	return j.note(t)
+	t.Begun = step
+	return t.write(j.claim)
 }
 
 // cleared ends the time in which no other suspect is tried.
@@ -74,26 +127,37 @@ func (j *job) cleared() {
 	}
 }
 
-// ended takes the count of the step in hand back. The digest stays: a claim has
+// ended forgets the step in hand and its deaths. The digest stays: a claim has
 // one content.
 func (j *job) ended() error {
-	t := j.noted()
-	if t.Tries[j.step] == 0 {
+	t := readTries(j.claim)
+	if t.Begun == "" {
 		return nil // also when the claim is gone
 	}
-	delete(t.Tries, j.step)
-	return j.note(t)
+	delete(t.Deaths, t.Begun)
+	t.Begun = ""
+	return t.write(j.claim)
+}
+
+// failed counts a panic, which is the death of the import only.
+func (j *job) failed() error {
+	t := readTries(j.claim)
+	if t.Begun == "" {
+		return nil
+	}
+	t.died(true)
+	return t.write(j.claim)
 }
 
 // sameContent refuses a file whose bytes are not those that this import read
 // first.
 func (j *job) sameContent() error {
-	t := j.noted()
+	t := readTries(j.claim)
 	if t.Digest != "" && t.Digest != j.nature.digest {
 		return errChanged
 	}
 	t.Digest = j.nature.digest
-	return j.note(t)
+	return t.write(j.claim)
 }
 
 // panicError is a panic of the importer.
