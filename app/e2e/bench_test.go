@@ -28,8 +28,9 @@ import (
 	"usher/streams"
 )
 
-// benchUsers is how many users one round starts and signals.
-const benchUsers = 1000
+// benchUsers is how many users one round starts and signals: enough that the tenths
+// of a second in which a consumer fills and empties its hands say little.
+const benchUsers = 3000
 
 // BenchmarkBridge shows starts and signals through the bridge, with its claims,
 // facts and acks, beside a bare loop over the same client on the same servers:
