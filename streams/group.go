@@ -21,7 +21,7 @@ import (
 const (
 	batchPays  = 16
 	batchMost  = 64
-	batchWaits = 100 * time.Millisecond // what it may cost the first message of a batch
+	batchWaits = 200 * time.Millisecond // what it may cost the first message of a batch
 )
 
 // group stores the messages of many goroutines in one stream. While they come
