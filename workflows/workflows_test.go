@@ -137,6 +137,7 @@ func setup(t *testing.T) (*testsuite.TestWorkflowEnvironment, *world) {
 	suite.SetLogger(discard{})
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(20 * time.Second)
+	env.SetStartTime(stored.Add(time.Second)) // limits count from when the event was stored
 	w := &world{person: event.Person{Source: "inbox", Generation: 1, Status: event.StatusWaiting}, sendErrs: map[string][]error{}}
 	reg := prometheus.NewRegistry()
 	a := &Activities{Facts: w, People: w, Sender: w, Accounts: w, Orphanage: w, Metrics: metrics.NewWorker(reg, metrics.NewShared(reg)), Log: slog.New(slog.DiscardHandler)}
