@@ -571,34 +571,29 @@ func TestPoison(t *testing.T) {
 			t.Error("the log says what was panicked with")
 		}
 	})
-	t.Run("kill", func(t *testing.T) {
-		r := newRig(t)
-		r.drop("a.csv", list("a", 3))
-		for range mostAlone {
-			if !r.killed("INGEST_AT=ingest.validated") {
-				t.Fatal("the child was not killed")
+	for point, tc := range map[string]struct {
+		kills int
+		code  string
+		there int // records
+	}{
+		"ingest.validated": {mostAlone, "E_POISON", 0},
+		"ingest.refused":   {mostAlone + 1, "", 3}, // when nothing is read any more
+	} {
+		t.Run("kill at "+point, func(t *testing.T) {
+			r := newRig(t)
+			r.drop("a.csv", list("a", 3))
+			for range tc.kills {
+				if !r.killed("INGEST_AT=" + point) {
+					t.Fatal("the child was not killed")
+				}
 			}
-		}
-		r.run()
-		if rep := r.reports(1)["a.csv"]; rep.Code != "E_POISON" {
-			t.Errorf("%+v", rep)
-		}
-		r.exactlyOnce("a.csv", 0)
-	})
-	t.Run("kill when nothing is read any more", func(t *testing.T) {
-		r := newRig(t)
-		r.drop("a.csv", list("a", 3))
-		for range mostAlone + 1 {
-			if !r.killed("INGEST_AT=ingest.refused") {
-				t.Fatal("the child was not killed")
+			r.run()
+			if rep := r.reports(1)["a.csv"]; rep.Code != tc.code {
+				t.Errorf("%+v", rep)
 			}
-		}
-		r.run()
-		if rep := r.reports(1)["a.csv"]; rep.Code != "" {
-			t.Errorf("%+v", rep)
-		}
-		r.exactlyOnce("a.csv", 3)
-	})
+			r.exactlyOnce("a.csv", tc.there)
+		})
+	}
 }
 
 // Where nothing tells whether a file is open, what lacks its end waits longer.
@@ -712,5 +707,24 @@ func (r *rig) claimed(name, users string, n tries) {
 	note, err := json.Marshal(n)
 	if err := errors.Join(err, os.MkdirAll(claim, 0o700), os.Rename(filepath.Join(r.dir, "inbox", name), filepath.Join(claim, name)), os.WriteFile(filepath.Join(claim, triesFile), note, 0o600)); err != nil {
 		r.Fatal(err)
+	}
+}
+
+// A step that ended, also in an outage, takes its deaths back; those of other
+// steps stay.
+func TestAStepThatEndsIsForgiven(t *testing.T) {
+	claim, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer claim.Close()
+	other := map[string]toll{"record 0": {Together: 1}}
+	note := tries{Begun: "read", Deaths: map[string]toll{"read": {Alone: 2}, "record 0": {Together: 1}}, Digest: "d"}
+	j := &job{claim: claim}
+	if err := errors.Join(note.write(claim), j.ended()); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(tries{Deaths: other, Digest: "d"}, readTries(claim)); d != "" {
+		t.Error(d)
 	}
 }

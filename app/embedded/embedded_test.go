@@ -186,3 +186,19 @@ func TestFatalIsReported(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Temporal's server ends the process when it cannot listen, so a start must not
+// draw a port twice; nor may the next start while the one before still runs.
+func TestFreePortsAreDrawnOnce(t *testing.T) {
+	drawn := map[string]bool{}
+	for range 2000 {
+		addr, err := freeAddr("--nats-addr", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if drawn[addr] {
+			t.Fatalf("%s was drawn twice, the second time as number %d", addr, len(drawn)+1)
+		}
+		drawn[addr] = true
+	}
+}
