@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -195,7 +196,9 @@ func (c statusCmd) facts(ctx context.Context, cl *app.Client, match func(event.F
 		}
 		return false, nil
 	})
-	slices.SortStableFunc(out, func(a, b event.Fact) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(out, func(a, b event.Fact) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.N, b.N))
+	})
 	return out, err
 }
 

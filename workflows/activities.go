@@ -144,10 +144,15 @@ func (a *Activities) Finish(ctx context.Context, e Ending) (err error) {
 // comes are all accepted; done tells whether they are.
 func (a *Activities) end(ctx context.Context, e Ending, after []string) (done bool, err error) {
 	a.Fault.At("finish.before")
+	var latest time.Time // of the messages
 	_, err = a.People.Update(ctx, e.UserID, func(p *event.Person) error {
-		done = true
+		done, latest = true, time.Time{}
 		for _, key := range after {
-			done = done && p.Sends[key].Taken()
+			sent := p.Sends[key]
+			done = done && sent.Taken()
+			if sent.At.After(latest) {
+				latest = sent.At
+			}
 		}
 		if done && p.Generation == e.Generation && e.N >= p.N { // a later end of this generation stays
 			p.Status, p.Decided, p.N = e.Status, e.Decided, e.N
@@ -161,6 +166,11 @@ func (a *Activities) end(ctx context.Context, e Ending, after []string) (done bo
 		return false, boundary(err, "")
 	}
 	a.Fault.At("finish.after")
+	for i := range e.Facts {
+		if e.Facts[i].At.Before(latest) {
+			e.Facts[i].At = latest
+		}
+	}
 	return true, a.Publish(ctx, e.Facts)
 }
 

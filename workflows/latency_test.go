@@ -33,3 +33,20 @@ func TestWelcomeLatency(t *testing.T) {
 		})
 	}
 }
+
+// Messages go out side by side. Whichever writes the end, it comes after the last
+// of them.
+func TestTheEndComesAfterItsMessages(t *testing.T) {
+	first := time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
+	last := first.Add(time.Second)
+	w := &world{person: event.Person{Generation: 1, Sends: map[string]event.Send{"sms": {State: event.SendAccepted, At: last}}}}
+	reg := prometheus.NewRegistry()
+	a := &Activities{Facts: w, People: w, Metrics: metrics.NewWorker(reg, metrics.NewShared(reg))}
+	done, err := a.end(t.Context(), Ending{UserID: "u-1", Generation: 1, Facts: []event.Fact{{Kind: event.FactWelcomed, Status: event.StatusWelcomed, At: first}}}, []string{"sms"})
+	if err != nil || !done {
+		t.Fatal(done, err)
+	}
+	if len(w.facts) != 1 || !w.facts[0].At.Equal(last) {
+		t.Errorf("the facts are %+v, want one at %s", w.facts, last)
+	}
+}
