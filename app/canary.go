@@ -120,8 +120,8 @@ func dropCanary(inbox, name, content string) error {
 	return os.Rename(tmp, filepath.Join(inbox, name+".csv"))
 }
 
-// clean deletes what the run left behind, as far as it can: what stays is found
-// by the next one, or ages out.
+// clean deletes what the run left behind, as far as it can: what stays in a
+// stream ages out. The record of a canary that failed stays in PEOPLE.
 func (c Canary) clean(ctx context.Context, id, file string, facts []uint64) {
 	js := c.Client.JetStream
 	purge := func(stream, subject string) {

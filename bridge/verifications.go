@@ -1,0 +1,137 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"usher/event"
+	"usher/tracing"
+)
+
+// onVerification handles a message of VERIFICATIONS.
+func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string, err error) {
+	v, err := b.parseVerification(m)
+	if err != nil {
+		return "", err
+	}
+	v.Trace = tracing.Context(ctx)
+	b.Fault.At("bridge.verification")
+	if v.Order() {
+		return b.onOrder(ctx, v)
+	}
+	return b.toWorkflow(ctx, v)
+}
+
+// toWorkflow gives a verification to the user's workflow, or parks it until there
+// is one. It answers it from PEOPLE when the onboarding is over. The run of a
+// reopened user that is not there yet it starts itself: a parked one would take
+// that run's id.
+func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome string, err error) {
+	for range 3 {
+		// Of a decision, a running workflow knows all that PEOPLE could tell, but for a
+		// list of verifiers that is newer than the run.
+		v.Checked = len(b.Verifiers) == 0
+		if len(b.Verifiers) > 0 || v.Order() {
+			person, ok, err := b.People.Get(ctx, v.UserID)
+			if err != nil {
+				return "", err
+			}
+			if ok && !b.Verifiers[person.Source].Allow(v.Source) {
+				return "", refuse(denied, event.ReasonDenied, fmt.Errorf("%s does not decide about people of the inbox %s", v.Source, person.Source))
+			}
+			if ok && person.Status.Final() && v.Order() {
+				return "", errMoved
+			}
+			v.Checked = v.Checked || ok
+		}
+		err := b.signal(ctx, v.Request(), v.UserID, orderSignal(v), v)
+		if !errors.Is(err, ErrNoRun) {
+			return signalled, err
+		}
+		// No run: it has ended, or the user is still to come.
+		person, ok, err := b.People.Get(ctx, v.UserID)
+		if err != nil {
+			return "", err
+		}
+		if ok && person.Status.Final() {
+			if v.Order() {
+				return "", errMoved
+			}
+			return known, b.tellLate(ctx, person, v)
+		}
+		if ok && person.Generation > 1 {
+			in, err := b.reopening(ctx, person, v.UserID)
+			if err == nil {
+				err = b.again(ctx, person, in)
+			}
+			if err != nil && !errors.Is(err, ErrRunning) && !errors.Is(err, ErrOver) {
+				return "", err
+			}
+			continue
+		}
+		if !ok && !b.flood.allow(v.Source) {
+			return "", refuse(denied, event.ReasonUnknownUser, fmt.Errorf("%s has decided about too many users who are not there; replay it when the user is there", v.Source))
+		}
+		if outcome, err := b.park(ctx, v); !errors.Is(err, ErrOver) {
+			return outcome, err
+		}
+	}
+	return "", errors.New("the user's workflow comes and goes")
+}
+
+func (b *Bridge) park(ctx context.Context, v event.Verification) (string, error) {
+	opened := event.Opened{Identity: v.Identity, Seq: v.Seq, Stored: v.Stored}
+	err := b.Workflows.Park(ctx, event.Onboarding{UserID: v.UserID, Opened: opened, Settings: b.Settings, Revision: event.Revision, Trace: v.Trace}, v)
+	if err != nil {
+		return "", err
+	}
+	b.Fault.At("bridge.parked")
+	err = b.tell(ctx, event.Fact{
+		Kind: event.FactParked, UserID: v.UserID, At: time.Now().UTC(), Status: event.StatusParked,
+		Answers: event.AnswersVerification, EventID: v.ID, EventSource: v.Source,
+	})
+	return parked, err
+}
+
+// tellLate answers a verification whose generation is over, from PEOPLE.
+func (b *Bridge) tellLate(ctx context.Context, p event.Person, v event.Verification) error {
+	if p.Decided != nil && p.Decided.Identity == v.Identity {
+		return b.tellEffect(ctx, p, v, event.FactDuplicate, event.EffectDuplicate)
+	}
+	return b.tellEffect(ctx, p, v, event.FactLate, event.EffectLate)
+}
+
+func (b *Bridge) parseVerification(m message) (event.Verification, error) {
+	var v event.Verification
+	source, verb, err := event.ParseVerificationSubject(m.subject)
+	if err != nil {
+		return v, refuse(malformed, event.ReasonMalformed, err)
+	}
+	env, err := event.ParseEnvelope(m.header, m.data)
+	if err != nil {
+		return v, refuse(malformed, event.ReasonMalformed, err)
+	}
+	body, err := event.ParseVerificationBody(env.Data)
+	if err != nil {
+		return v, refuse(malformed, event.ReasonMalformed, err)
+	}
+	if verb != event.VerbApproved && verb != event.VerbRejected {
+		if source != event.SourceConsole && source != event.SourceCLI {
+			return v, refuse(denied, event.ReasonDenied, fmt.Errorf("only operators may say %s, by the console or the command line", verb))
+		}
+	}
+	v = event.Verification{
+		Identity: event.Identify(source, env.ID, env.MsgID, m.Position), UserID: body.UserID,
+		Verb: verb, Reason: body.Reason, Actor: body.Actor, Channels: body.Channels, Stored: m.Stored, Seq: m.Seq,
+	}
+	if strings.HasPrefix(env.MsgID, event.ReplayPrefix) {
+		v.Replay = env.MsgID
+	}
+	if v.UserID == "" {
+		v.UserID = b.UserIDByEmail(event.NormalizeEmail(body.Email))
+	}
+	return v, nil
+}
