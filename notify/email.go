@@ -215,6 +215,7 @@ func (t *smtpTransport) hand(ctx context.Context, c *conn, e envelope, commit fu
 		usable = true
 		return "", &failure{reason: ReasonRecipient, class: permanent, ours: true, err: errors.New("the SMTP server does not take addresses with letters beyond ASCII (SMTPUTF8)")}
 	}
+	c.clean = false
 	if err := c.Mail(e.from, &smtp.MailOptions{UTF8: e.utf8, Size: int64(len(e.body))}); err != nil {
 		return "", refused(phaseMail, err)
 	}
@@ -243,7 +244,7 @@ func (t *smtpTransport) hand(ctx context.Context, c *conn, e envelope, commit fu
 		return "", refused(phaseDot, err)
 	}
 	tracing.Event(ctx, "accepted")
-	usable = true
+	usable, c.clean = true, true // the dot ended the transaction (RFC 5321, 4.1.1.4)
 	return queueID(r.StatusText), nil
 }
 

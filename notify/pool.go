@@ -14,9 +14,11 @@ import (
 // conn is a connection to an SMTP server that has been greeted.
 type conn struct {
 	*smtp.Client
-	net  net.Conn
-	used int         // messages that it carried
-	end  *time.Timer // while it is idle
+	net   net.Conn
+	used  int         // messages that it carried
+	clean bool        // no transaction is open
+	since time.Time   // when it became idle
+	end   *time.Timer // while it is idle
 }
 
 // abort ends whatever is being said.
@@ -40,6 +42,7 @@ type pool struct {
 	slots  chan struct{} // one for each connection that is in use
 	most   int           // messages a connection
 	keep   time.Duration
+	trust  time.Duration  // how long one that carried a message is good for the next without being asked
 	ending sync.WaitGroup // goodbyes
 
 	mu     sync.Mutex
@@ -48,14 +51,19 @@ type pool struct {
 }
 
 func newPool(dial func(context.Context) (*conn, error), connections, most int, keep time.Duration) *pool {
-	return &pool{dial: dial, slots: make(chan struct{}, connections), most: most, keep: keep}
+	return &pool{dial: dial, slots: make(chan struct{}, connections), most: most, keep: keep, trust: trust}
 }
+
+// trust is short beside the times after which servers close what is idle, and long
+// beside the time between two messages of many. Asking costs a round trip.
+const trust = time.Second
 
 // slotTimeout is how long a message waits while all connections are busy.
 const slotTimeout = 30 * time.Second
 
 // get waits until fewer than the allowed connections are in use, and returns one
-// that was kept and answered RSET just now, or a new one. Errors are *failure.
+// that was kept and carried a message or answered RSET just now, or a new one.
+// Errors are *failure.
 func (p *pool) get(ctx context.Context) (c *conn, kept bool, err error) {
 	wait := time.NewTimer(slotTimeout)
 	defer wait.Stop()
@@ -67,6 +75,9 @@ func (p *pool) get(ctx context.Context) (c *conn, kept bool, err error) {
 		return nil, false, &failure{reason: ReasonTransient, ours: true, err: ctx.Err()}
 	}
 	for c = p.take(); c != nil; c = p.take() {
+		if c.clean && time.Since(c.since) < p.trust {
+			return c, true, nil
+		}
 		leave := context.AfterFunc(ctx, c.abort)
 		err := c.Reset()
 		if leave() && err == nil {
@@ -125,6 +136,7 @@ func (p *pool) put(c *conn, usable bool) {
 	case p.closed || c.used >= p.most:
 		p.end(c)
 	default:
+		c.since = time.Now()
 		c.end = time.AfterFunc(p.keep, func() { p.expire(c) })
 		p.idle = append(p.idle, c)
 	}
