@@ -75,6 +75,10 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
+// asDeclared reads a text in the character set that its part names. To guess the
+// set from the text, as the library does otherwise, is two fifths of a message's work.
+var asDeclared = enmime.NewParser(enmime.DisableCharacterDetection(true))
+
 // Data implements smtp.Session: the message is on disk before it is accepted.
 // One that cannot be parsed is kept with what could be read of it.
 func (s *session) Data(r io.Reader) error {
@@ -95,7 +99,7 @@ func (s *session) Data(r io.Reader) error {
 		return f.reply()
 	}
 	m := message{Kind: "email", From: s.from, To: strings.Join(s.to, ", "), Raw: raw, At: time.Now()}
-	if e, err := enmime.ReadEnvelope(bytes.NewReader(raw)); err == nil {
+	if e, err := asDeclared.ReadEnvelope(bytes.NewReader(raw)); err == nil {
 		m.Ref = strings.Trim(e.GetHeader("Message-ID"), "<> ")
 		m.Subject, m.Text, m.HTML = e.GetHeader("Subject"), e.Text, e.HTML
 	} else {
