@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"embed"
-	"encoding/json"
 	"errors"
 	"html/template"
 	"io/fs"
@@ -108,86 +107,6 @@ func (k *Console) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})
-}
-
-// What a session holds: who signed in, and with which password of the account.
-const (
-	sessionUser  = "user"
-	sessionStamp = "account"
-)
-
-// withSession loads the session. One that was opened with an earlier password is
-// over, in every console.
-func (k *Console) withSession(next http.Handler) http.Handler {
-	return k.sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if k.sessions.GetString(r.Context(), sessionUser) != "" {
-			account, err := k.accounts.read(r.Context())
-			if err == nil && k.sessions.GetString(r.Context(), sessionStamp) != stampOf(account) {
-				err = k.sessions.Destroy(r.Context())
-			}
-			if err != nil {
-				k.Log.Error("a request failed", "error", err)
-				http.Error(w, "something went wrong; the log says what", http.StatusInternalServerError)
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	}))
-}
-
-func (k *Console) signedIn(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if k.sessions.GetString(r.Context(), sessionUser) == "" {
-			http.Redirect(w, r, "/signin?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func (k *Console) signInPage(w http.ResponseWriter, r *http.Request) {
-	k.show(w, r, http.StatusOK, "signin", map[string]any{"Next": local(r.URL.Query().Get("next"))})
-}
-
-func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
-	client, _, _ := net.SplitHostPort(r.RemoteAddr)
-	stamp, err := k.accounts.signIn(r.Context(), client, r.PostFormValue("user"), r.PostFormValue("password"))
-	next := local(r.PostFormValue("next"))
-	switch {
-	case errors.Is(err, errSlow):
-		k.show(w, r, http.StatusTooManyRequests, "signin", map[string]any{"Next": next, "Error": "Too many failed sign-ins. Wait a moment and try again."})
-	case err != nil:
-		k.fail(w, r, err)
-	case stamp == "":
-		k.audit(r.Context(), "signin-failed", "", map[string]string{"client": client})
-		k.show(w, r, http.StatusUnauthorized, "signin", map[string]any{"Next": next, "Error": "The name or the password is wrong."})
-	default:
-		if err := k.sessions.RenewToken(r.Context()); err != nil {
-			k.fail(w, r, err)
-			return
-		}
-		k.sessions.Put(r.Context(), sessionUser, admin)
-		k.sessions.Put(r.Context(), sessionStamp, stamp)
-		k.audit(r.Context(), "signin", admin, map[string]string{"client": client})
-		http.Redirect(w, r, next, http.StatusSeeOther)
-	}
-}
-
-func (k *Console) signOut(w http.ResponseWriter, r *http.Request) {
-	if err := k.sessions.Destroy(r.Context()); err != nil {
-		k.fail(w, r, err)
-		return
-	}
-	http.Redirect(w, r, "/signin", http.StatusSeeOther)
-}
-
-// local keeps a redirect on this site.
-func local(path string) string {
-	u, err := url.Parse(path)
-	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, `\`) {
-		return "/"
-	}
-	return path
 }
 
 const (
@@ -334,86 +253,4 @@ func status(err error) (int, string) {
 		return 499, "the client went away"
 	}
 	return http.StatusInternalServerError, "something went wrong; the log says what"
-}
-
-// api is the console for programs.
-func (k *Console) api() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /api/v1/users/{user_id}/decision", func(w http.ResponseWriter, r *http.Request) {
-		var d Decision
-		if err := json.NewDecoder(r.Body).Decode(&d); err != nil {
-			answer(w, http.StatusBadRequest, problem("the body is not JSON with a decision and a reason"))
-			return
-		}
-		if _, err := k.model.user(r.Context(), r.PathValue("user_id")); err != nil {
-			k.refuse(w, err)
-			return
-		}
-		a, err := k.decide(r.Context(), admin, r.PathValue("user_id"), r.Header.Get("Idempotency-Key"), d)
-		if err != nil {
-			k.refuse(w, err)
-			return
-		}
-		answer(w, map[string]int{"applied": http.StatusOK, "late": http.StatusConflict, "stored": http.StatusAccepted}[a.Result], a)
-	})
-	mux.HandleFunc("GET /api/v1/users", func(w http.ResponseWriter, r *http.Request) {
-		q := r.URL.Query()
-		users, next, err := k.model.users(r.Context(), q.Get("status"), q.Get("q"), q.Get("cursor"), perPage)
-		if err != nil {
-			k.refuse(w, err)
-			return
-		}
-		if users == nil {
-			users = []User{}
-		}
-		answer(w, http.StatusOK, map[string]any{"users": users, "next_cursor": next})
-	})
-	mux.HandleFunc("GET /api/v1/users/{user_id}", func(w http.ResponseWriter, r *http.Request) {
-		u, err := k.model.user(r.Context(), r.PathValue("user_id"))
-		if err != nil {
-			k.refuse(w, err)
-			return
-		}
-		u.Messages, _ = k.messages(r.Context(), u.UserID)
-		answer(w, http.StatusOK, u)
-	})
-	mux.HandleFunc("GET /api/v1/imports", func(w http.ResponseWriter, r *http.Request) {
-		imports, err := k.model.imports(r.Context(), 1000)
-		if err != nil {
-			k.refuse(w, err)
-			return
-		}
-		answer(w, http.StatusOK, map[string]any{"imports": imports})
-	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, password, _ := r.BasicAuth()
-		client, _, _ := net.SplitHostPort(r.RemoteAddr)
-		ok, err := k.accounts.verify(r.Context(), client, user, password)
-		if err != nil {
-			k.refuse(w, err)
-			return
-		}
-		if !ok {
-			w.Header().Set("WWW-Authenticate", `Basic realm="usher"`)
-			answer(w, http.StatusUnauthorized, problem("sign in with the console's account"))
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
-}
-
-func problem(text string) map[string]string { return map[string]string{"error": text} }
-
-func (k *Console) refuse(w http.ResponseWriter, err error) {
-	code, text := status(err)
-	if code >= 500 {
-		k.Log.Error("a request failed", "error", err)
-	}
-	answer(w, code, problem(text))
-}
-
-func answer(w http.ResponseWriter, code int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(v) // the client is gone
 }

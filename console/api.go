@@ -1,0 +1,89 @@
+package console
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+)
+
+// api is the console for programs.
+func (k *Console) api() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/v1/users/{user_id}/decision", func(w http.ResponseWriter, r *http.Request) {
+		var d Decision
+		if err := json.NewDecoder(r.Body).Decode(&d); err != nil {
+			answer(w, http.StatusBadRequest, problem("the body is not JSON with a decision and a reason"))
+			return
+		}
+		if _, err := k.model.user(r.Context(), r.PathValue("user_id")); err != nil {
+			k.refuse(w, err)
+			return
+		}
+		a, err := k.decide(r.Context(), admin, r.PathValue("user_id"), r.Header.Get("Idempotency-Key"), d)
+		if err != nil {
+			k.refuse(w, err)
+			return
+		}
+		answer(w, map[string]int{"applied": http.StatusOK, "late": http.StatusConflict, "stored": http.StatusAccepted}[a.Result], a)
+	})
+	mux.HandleFunc("GET /api/v1/users", func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		users, next, err := k.model.users(r.Context(), q.Get("status"), q.Get("q"), q.Get("cursor"), perPage)
+		if err != nil {
+			k.refuse(w, err)
+			return
+		}
+		if users == nil {
+			users = []User{}
+		}
+		answer(w, http.StatusOK, map[string]any{"users": users, "next_cursor": next})
+	})
+	mux.HandleFunc("GET /api/v1/users/{user_id}", func(w http.ResponseWriter, r *http.Request) {
+		u, err := k.model.user(r.Context(), r.PathValue("user_id"))
+		if err != nil {
+			k.refuse(w, err)
+			return
+		}
+		u.Messages, _ = k.messages(r.Context(), u.UserID)
+		answer(w, http.StatusOK, u)
+	})
+	mux.HandleFunc("GET /api/v1/imports", func(w http.ResponseWriter, r *http.Request) {
+		imports, err := k.model.imports(r.Context(), 1000)
+		if err != nil {
+			k.refuse(w, err)
+			return
+		}
+		answer(w, http.StatusOK, map[string]any{"imports": imports})
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		client, _, _ := net.SplitHostPort(r.RemoteAddr)
+		ok, err := k.accounts.verify(r.Context(), client, user, password)
+		if err != nil {
+			k.refuse(w, err)
+			return
+		}
+		if !ok {
+			w.Header().Set("WWW-Authenticate", `Basic realm="usher"`)
+			answer(w, http.StatusUnauthorized, problem("sign in with the console's account"))
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func problem(text string) map[string]string { return map[string]string{"error": text} }
+
+func (k *Console) refuse(w http.ResponseWriter, err error) {
+	code, text := status(err)
+	if code >= 500 {
+		k.Log.Error("a request failed", "error", err)
+	}
+	answer(w, code, problem(text))
+}
+
+func answer(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(v) // the client is gone
+}

@@ -1,0 +1,89 @@
+package console
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// What a session holds: who signed in, and with which password of the account.
+const (
+	sessionUser  = "user"
+	sessionStamp = "account"
+)
+
+// withSession loads the session. One that was opened with an earlier password is
+// over, in every console.
+func (k *Console) withSession(next http.Handler) http.Handler {
+	return k.sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if k.sessions.GetString(r.Context(), sessionUser) != "" {
+			account, err := k.accounts.read(r.Context())
+			if err == nil && k.sessions.GetString(r.Context(), sessionStamp) != stampOf(account) {
+				err = k.sessions.Destroy(r.Context())
+			}
+			if err != nil {
+				k.Log.Error("a request failed", "error", err)
+				http.Error(w, "something went wrong; the log says what", http.StatusInternalServerError)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	}))
+}
+
+func (k *Console) signedIn(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if k.sessions.GetString(r.Context(), sessionUser) == "" {
+			http.Redirect(w, r, "/signin?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (k *Console) signInPage(w http.ResponseWriter, r *http.Request) {
+	k.show(w, r, http.StatusOK, "signin", map[string]any{"Next": local(r.URL.Query().Get("next"))})
+}
+
+func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
+	client, _, _ := net.SplitHostPort(r.RemoteAddr)
+	stamp, err := k.accounts.signIn(r.Context(), client, r.PostFormValue("user"), r.PostFormValue("password"))
+	next := local(r.PostFormValue("next"))
+	switch {
+	case errors.Is(err, errSlow):
+		k.show(w, r, http.StatusTooManyRequests, "signin", map[string]any{"Next": next, "Error": "Too many failed sign-ins. Wait a moment and try again."})
+	case err != nil:
+		k.fail(w, r, err)
+	case stamp == "":
+		k.audit(r.Context(), "signin-failed", "", map[string]string{"client": client})
+		k.show(w, r, http.StatusUnauthorized, "signin", map[string]any{"Next": next, "Error": "The name or the password is wrong."})
+	default:
+		if err := k.sessions.RenewToken(r.Context()); err != nil {
+			k.fail(w, r, err)
+			return
+		}
+		k.sessions.Put(r.Context(), sessionUser, admin)
+		k.sessions.Put(r.Context(), sessionStamp, stamp)
+		k.audit(r.Context(), "signin", admin, map[string]string{"client": client})
+		http.Redirect(w, r, next, http.StatusSeeOther)
+	}
+}
+
+func (k *Console) signOut(w http.ResponseWriter, r *http.Request) {
+	if err := k.sessions.Destroy(r.Context()); err != nil {
+		k.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/signin", http.StatusSeeOther)
+}
+
+// local keeps a redirect on this site.
+func local(path string) string {
+	u, err := url.Parse(path)
+	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, `\`) {
+		return "/"
+	}
+	return path
+}

@@ -1,0 +1,90 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+
+	"usher/tracing"
+)
+
+// open connects, greets the server, encrypts and signs in.
+func (t *smtpTransport) open(ctx context.Context) (*conn, error) {
+	dialer := net.Dialer{Timeout: t.StepTimeout}
+	network, err := dialer.DialContext(ctx, "tcp", t.Addr)
+	if err != nil {
+		return nil, &failure{reason: ReasonTransient, blames: true, closed: true, err: errors.New("the SMTP server cannot be reached")}
+	}
+	tracing.Event(ctx, "connected")
+	leave := context.AfterFunc(ctx, func() { _ = network.Close() })
+	client, err := t.greet(network)
+	if !leave() || err != nil {
+		_ = network.Close()
+		return nil, cmp.Or[error](err, t.failure(phaseConnect, ctx.Err()))
+	}
+	tracing.Event(ctx, "greeted")
+	return &conn{Client: client, net: network}, nil
+}
+
+func (t *smtpTransport) greet(network net.Conn) (*smtp.Client, error) {
+	_ = network.SetDeadline(time.Now().Add(t.StepTimeout))
+	var c *smtp.Client
+	switch t.TLS {
+	case "tls":
+		c = smtp.NewClient(tls.Client(network, t.TLSConf))
+	case "starttls":
+		var err error
+		if c, err = smtp.NewClientStartTLS(network, t.TLSConf); err != nil {
+			return nil, t.connectFailure(err)
+		}
+	default:
+		c = smtp.NewClient(network)
+	}
+	c.CommandTimeout, c.SubmissionTimeout = t.StepTimeout, t.AnswerTimeout
+	// Also after STARTTLS: the handshake comes with the first command, and its
+	// failure must not look like one of that command.
+	if err := c.Hello(t.Helo); err != nil {
+		return nil, t.connectFailure(err)
+	}
+	if t.Username != "" {
+		if err := c.Auth(t.mechanism(c)); err != nil {
+			return nil, t.failure(phaseAuth, err)
+		}
+	}
+	return c, nil
+}
+
+// mechanism is PLAIN, or LOGIN for servers that offer no other.
+func (t *smtpTransport) mechanism(c *smtp.Client) sasl.Client {
+	if !c.SupportsAuth(sasl.Plain) && c.SupportsAuth(sasl.Login) {
+		return sasl.NewLoginClient(t.Username, t.Password)
+	}
+	return sasl.NewPlainClient("", t.Username, t.Password)
+}
+
+// connectFailure tells a TLS trouble, which somebody must mend, from a network
+// that is away.
+func (t *smtpTransport) connectFailure(err error) *failure {
+	var cert *tls.CertificateVerificationError
+	var header tls.RecordHeaderError
+	var network net.Error
+	switch {
+	case errors.As(err, &cert), errors.As(err, &header):
+		return configFailure("TLS with the SMTP server fails")
+	case !isReply(err) && !errors.As(err, &network) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return configFailure("the SMTP server does not speak as configured, such as without STARTTLS")
+	}
+	return t.failure(phaseConnect, err)
+}
+
+func isReply(err error) bool {
+	var reply *smtp.SMTPError
+	return errors.As(err, &reply)
+}
