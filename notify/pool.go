@@ -55,7 +55,8 @@ func newPool(dial func(context.Context) (*conn, error), connections, most int, k
 }
 
 // trust is short beside the times after which servers close what is idle, and long
-// beside the time between two messages of many. Asking costs a round trip.
+// beside the time between two messages of many. Asking costs two round trips:
+// after RSET the library says EHLO again.
 const trust = time.Second
 
 // slotTimeout is how long a message waits while all connections are busy.

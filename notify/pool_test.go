@@ -50,6 +50,23 @@ func TestARefusalDoesNotCostTheConnection(t *testing.T) {
 	}
 }
 
+// A transaction that was refused midway is ended before the next message, also right
+// after one that went out.
+func TestARefusedTransactionIsReset(t *testing.T) {
+	srv := newSMTPServer(t, script{})
+	srv.then = script{"RCPT": "550 5.1.1 who"}
+	r := newRig(t, srv.addr, "http://"+nowhere)
+	for i := range 3 {
+		if _, err := r.Send(t.Context(), requestOf(i)); event.IsPermanent(err) != (i > 0) {
+			t.Fatal(i, err)
+		}
+	}
+	conns, verbs := srv.seen()
+	if want := "EHLO MAIL RCPT DATA MAIL RCPT RSET EHLO MAIL RCPT"; conns != 1 || verbs != want {
+		t.Errorf("%d connections: %s, want %s", conns, verbs, want)
+	}
+}
+
 // What a server does to a kept connection is no failure of the next message, as
 // long as it surely does not have it; and when it may have it, it is not sent
 // again behind the ledger's back.
