@@ -74,6 +74,29 @@ type texts struct {
 	Next     string `json:"next_page_uri"`
 }
 
+// A text is read in the character set that it names, however much its bytes look
+// like those of another.
+func TestATextIsReadAsItSays(t *testing.T) {
+	k, _ := run(t, t.TempDir())
+	for set, text := range map[string]struct{ bytes, want string }{
+		"utf-8":        {"Grüße aus Köln, schöne Übung", "Grüße aus Köln, schöne Übung"},
+		"iso-8859-1":   {"Gr\xfc\xdfe", "Grüße"},
+		"windows-1252": {strings.Repeat("\xc3\xbcber ", 40), strings.TrimSpace(strings.Repeat("Ã¼ber ", 40))},
+	} {
+		body := "Message-ID: <" + set + "@x>\r\nSubject: s\r\nContent-Type: text/plain; charset=" + set + "\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + text.bytes + "\r\n"
+		if err := smtp.SendMail(k.SMTPAddr(), nil, "a@example.org", []string{"b@example.org"}, []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+		var m mails
+		get(t, k, "/api/v1/messages?limit=1", &m)
+		var one struct{ Text string }
+		get(t, k, "/api/v1/message/"+m.Messages[0].ID, &one)
+		if strings.TrimSpace(one.Text) != text.want {
+			t.Errorf("%s: %q, want %q", set, one.Text, text.want)
+		}
+	}
+}
+
 func TestEveryAcceptedMessageIsThereAfterARestart(t *testing.T) {
 	const senders = 20
 	dir := t.TempDir()
