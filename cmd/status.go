@@ -196,10 +196,14 @@ func (c statusCmd) facts(ctx context.Context, cl *app.Client, match func(event.F
 		}
 		return false, nil
 	})
-	slices.SortStableFunc(out, func(a, b event.Fact) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.N, b.N))
-	})
+	slices.SortStableFunc(out, inOrder)
 	return out, err
+}
+
+// inOrder compares facts by when they came true, and those of one moment by their
+// number: an end has the time of its latest message.
+func inOrder(a, b event.Fact) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.N, b.N))
 }
 
 // overview is everything at a glance: how much is in each stream and where the

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,5 +114,22 @@ func TestStatusOfAnEvent(t *testing.T) {
 	}
 	if code, _, errs := run(t, nil, "status", "e-nobody", "--nats-url", url); code != 1 || !strings.Contains(errs, "no file, import, user or event") {
 		t.Errorf("an id that nobody knows: %d %s", code, errs)
+	}
+}
+
+// Facts are stored as they come, and told in the order in which they came true.
+func TestAnEndIsToldAfterItsMessages(t *testing.T) {
+	at := time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
+	facts := []event.Fact{
+		{Kind: event.FactReopened, Generation: 2, N: 1, At: at}, {Kind: event.FactWelcomed, Generation: 1, N: 5, At: at},
+		{Kind: event.FactSent, Generation: 1, N: 4, At: at}, {Kind: event.FactStarted, Generation: 1, N: 9, At: at.Add(-time.Second)},
+	}
+	slices.SortStableFunc(facts, inOrder)
+	var kinds []string
+	for _, f := range facts {
+		kinds = append(kinds, f.Kind)
+	}
+	if want := []string{event.FactStarted, event.FactSent, event.FactWelcomed, event.FactReopened}; !slices.Equal(kinds, want) {
+		t.Errorf("%q, want %q", kinds, want)
 	}
 }
