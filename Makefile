@@ -29,7 +29,7 @@ build-slim: ## vet and build bin/slim/ without the servers, for each platform
 	@for p in $(SLIM); do \
 		export CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/}; \
 		echo "slim $$p"; \
-		$(GO) vet -tags noembed,$(TAGS) ./cmd/... ./app ./ingest ./bridge ./workflows ./notify ./console ./catcher ./streams ./metrics ./event && \
+		$(GO) vet -tags noembed,$(TAGS) ./cmd/... ./app ./table ./ingest ./bridge ./workflows ./notify ./console ./catcher ./streams ./metrics ./event && \
 		$(GO) build -trimpath -tags noembed,$(TAGS) -ldflags '$(LDFLAGS)' -o bin/slim/usher-$$GOOS-$$GOARCH ./cmd/usher || exit 1; \
 	done
 
@@ -44,7 +44,8 @@ soak: ## for longer: kill tests five times over, chaos over 1,000 users, 100,000
 	USHER_SOAK_CHAOS=1000 $(GO) test -tags $(TAGS) -timeout 60m -run TestChaos -v ./app/e2e
 	USHER_SOAK_FILES=20000 USHER_SOAK_KILLED_FILES=20 $(GO) test -timeout 60m -run 'Burst|KilledAtRandomPoints' ./ingest
 	USHER_SOAK_PAIRS=100000 $(GO) test -timeout 60m -run TestAnyOrder ./bridge
-	for f in FuzzSplitter FuzzCheck FuzzParseEmail; do $(GO) test -run xxx -fuzz $$f -fuzztime 200s ./ingest || exit 1; done
+	$(GO) test -run xxx -fuzz FuzzSplitter -fuzztime 200s ./table
+	for f in FuzzCheck FuzzParseEmail; do $(GO) test -run xxx -fuzz $$f -fuzztime 200s ./ingest || exit 1; done
 
 bench: ## figures as ratios from one run
 	$(GO) test -run xxx -bench Intake -benchtime 5x ./ingest

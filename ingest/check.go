@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"usher/event"
+	"usher/table"
 )
 
 // Check says what an import of the file would do, by the same code, without
@@ -53,14 +54,14 @@ func Check(ctx context.Context, path string, in Inbox, key event.Key, tell func(
 	if i, err := f.Stat(); err == nil {
 		j.progress.step(event.ImportReading, i.Size())
 	}
-	if j.nature, err = inspect(ctx, f, j.scratch("")); err == nil {
-		j.progress.step(event.ImportValidating, j.nature.size)
+	if j.table, err = table.Inspect(ctx, f, j.scratch("")); err == nil {
+		j.progress.step(event.ImportValidating, j.table.Size)
 		err = j.validate(ctx)
 	}
 	j.describe()
-	var refused *fileError
+	var refused *table.FileError
 	if errors.As(err, &refused) {
-		j.report.Code, j.report.Reason = refused.code, refused.text
+		j.report.Code, j.report.Reason = refused.Code, refused.Text
 	} else if err != nil {
 		return j.report, fmt.Errorf("%s: %w", path, reason(err))
 	}

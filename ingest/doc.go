@@ -5,9 +5,9 @@
 // (hints.go); it has settled, because the kernel says that nobody has it open for
 // writing and nothing changed for a moment (settle.go); it is claimed by a rename
 // into .usher/ inside its inbox, under a fresh import id; it waits for an
-// importer, the small ones first (queue.go); it is read once to find its digest,
-// form and bad rows, and once more to publish (import.go, passes.go); it is
-// archived with its report (finish.go). A crash between any two steps is made
+// importer, the small ones first (queue.go); it is read to find its digest and
+// form (package table), once more to find its bad rows, and once more to publish
+// (import.go, passes.go); it is archived with its report (finish.go). A crash between any two steps is made
 // good by doing the step again: the original moves only after its last record
 // was acknowledged. A file on which usher itself dies is given back (tries.go).
 //

@@ -8,11 +8,12 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"usher/event"
+	"usher/table"
 )
 
 // encoded is one row on its way to the stream; a refused one has no body.
 type encoded struct {
-	end        position // behind the record
+	end        table.Position // behind the record
 	id, userID string
 	body       []byte
 }
@@ -30,7 +31,7 @@ type encoder struct {
 // arenaSize is how many bytes of bodies are allocated at once.
 const arenaSize = 64 << 10
 
-func (e *encoder) encode(u user, rw row) encoded {
+func (e *encoder) encode(u user, rw table.Row) encoded {
 	if u.id == "" {
 		u.id = e.key.UserID(u.email, u.phone)
 	}
@@ -38,11 +39,11 @@ func (e *encoder) encode(u user, rw row) encoded {
 		e.arena = make([]byte, 0, arenaSize)
 	}
 	from := e.from
-	from.Record, from.Line = rw.number, rw.line
+	from.Record, from.Line = rw.Number, rw.Line
 	begin := len(e.arena)
 	e.arena = appendUser(e.arena, u, from)
 	body := e.arena[begin:len(e.arena):len(e.arena)]
-	return encoded{rw.end, event.RecordID(e.at, e.digest, rw.number), u.id, body}
+	return encoded{rw.End, event.RecordID(e.at, e.digest, rw.Number), u.id, body}
 }
 
 // appendUser writes what json.Marshal makes of an event.User, three times as fast
@@ -62,9 +63,9 @@ func appendUser(b []byte, u user, from event.Import) []byte {
 		} else {
 			b = append(b, ',')
 		}
-		b = appendString(b, a.name)
+		b = appendString(b, a.Name)
 		b = append(b, ':')
-		b = appendString(b, a.value)
+		b = appendString(b, a.Value)
 	}
 	if len(u.attrs) > 0 {
 		b = append(b, '}')

@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"usher/event"
+	"usher/table"
 )
 
 // refuse ends a file that cannot be imported; other errors pass.
 func (j *job) refuse(ctx context.Context, err error) error {
-	var f *fileError
+	var f *table.FileError
 	if !errors.As(err, &f) {
 		return err
 	}
-	j.report.Code, j.report.Reason = f.code, f.text
+	j.report.Code, j.report.Reason = f.Code, f.Text
 	return j.finish(ctx)
 }
 
@@ -100,12 +101,12 @@ func (j *job) rememberDigest(archive *os.Root) error {
 	if err := archive.Mkdir(digests, 0o750); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	return jot(archive, digests+"/"+j.nature.digest, []byte(j.report.Import)) // an empty one still says "known"
+	return jot(archive, digests+"/"+j.table.Digest, []byte(j.report.Import)) // an empty one still says "known"
 }
 
 // archivedBefore tells under which import the content was archived. The import
 // itself does not count: it may have died after it wrote its report.
 func (j *job) archivedBefore() (string, bool) {
-	b, err := os.ReadFile(filepath.Join(j.Archive, j.in.Source, digests, j.nature.digest))
+	b, err := os.ReadFile(filepath.Join(j.Archive, j.in.Source, digests, j.table.Digest))
 	return string(b), err == nil && string(b) != j.report.Import
 }

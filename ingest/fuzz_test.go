@@ -3,7 +3,6 @@ package ingest
 import (
 	"archive/zip"
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/gzip"
@@ -21,155 +19,8 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"usher/event"
+	"usher/table"
 )
-
-// Whatever encoding/csv reads without an error, the splitter reads the same way;
-// whatever it does not, the splitter still reads to the end. However few bytes
-// come at once, what is read is the same.
-func FuzzSplitter(f *testing.F) {
-	for _, s := range []string{"a,b\nc,d\n", "\"a\"\"b\",c\n", "\"a\nb\",c\r\nd,e", "a\rb", "\"open\nx,y\n", "\"a\"x,b\n1,2", ",,\n\n \n", "\"\"\"", "a,\"b", "\"a\n\"b\n\"c\",d\n", "a\r\n\rb\r"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got, clean := splitAll(t, newSplitter(strings.NewReader(s), ','), len(s))
-		narrow := newSplitter(strings.NewReader(s), ',')
-		narrow.block = make([]byte, 1)
-		if again, c := splitAll(t, narrow, len(s)); c != clean || !slices.EqualFunc(got, again, slices.Equal) {
-			t.Errorf("%q: read at once %q, byte by byte %q", s, got, again)
-		}
-		if strings.ContainsAny(s, "\r \t\v\f\u0085\u00a0") || strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) {
-			return // line ends and blank lines are told differently on purpose
-		}
-		r := csv.NewReader(strings.NewReader(s))
-		r.FieldsPerRecord = -1
-		want, err := r.ReadAll()
-		if err != nil {
-			return
-		}
-		want = slices.DeleteFunc(want, func(fields []string) bool { return len(fields) == 1 && strings.TrimSpace(fields[0]) == "" })
-		if !clean || !slices.EqualFunc(want, got, slices.Equal) {
-			t.Errorf("%q: got %q, encoding/csv says %q", s, got, want)
-		}
-	})
-}
-
-func splitAll(t *testing.T, s *splitter, size int) (got [][]string, clean bool) {
-	t.Helper()
-	clean = true
-	for n := 0; ; n++ {
-		if n > 2*size+10 {
-			t.Fatal("the splitter does not come to an end")
-		}
-		row, err := s.next()
-		if errors.Is(err, io.EOF) {
-			return got, clean
-		}
-		clean = clean && err == nil
-		if err == nil && row.fields != nil {
-			got = append(got, row.fields)
-		}
-	}
-}
-
-// Elements of an array and objects that follow one another are found as
-// encoding/json finds them; and whatever the text is, reading ends.
-func FuzzJSON(f *testing.F) {
-	for _, s := range []string{`[{"a":1},{"b":"]"}]`, `[]`, `[{"a":"\\"},17,"x,]",[1]]`, "[\r\n{}\r,{}]", `[{"a":1}`, "{\n\"a\": 1\n}\n{\n}", "{\"a\":1}\n\n{\"b\":2}", "{\n{\n}", "{}}\n{", "\ufeff[{}]"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		for _, format := range []string{formatJSONArray, formatJSONStream, formatJSONL} {
-			got, lines, clean := objectsOf(t, s, format, len(s)+1)
-			again, linesAgain, c := objectsOf(t, s, format, 1)
-			if c != clean || !slices.Equal(got, again) || !slices.Equal(lines, linesAgain) {
-				t.Errorf("%s %q: read at once %q %v, byte by byte %q %v", format, s, got, lines, again, linesAgain)
-			}
-			var want []json.RawMessage
-			if format != formatJSONArray || json.Unmarshal([]byte(s), &want) != nil || want == nil {
-				continue
-			}
-			if clean != !slices.ContainsFunc(want, func(m json.RawMessage) bool { return m[0] != '{' }) || len(got) != len(want) {
-				t.Errorf("%q: got %q (clean %v), encoding/json says %q", s, got, clean, want)
-			}
-			for i := range min(len(got), len(want)) {
-				if strings.TrimSpace(got[i]) != string(want[i]) {
-					t.Errorf("%q: element %d is %q, encoding/json says %q", s, i, got[i], want[i])
-				}
-			}
-		}
-	})
-}
-
-// objectsOf reads all objects, also those that are none, with the lines on which
-// they begin.
-func objectsOf(t *testing.T, s, format string, block int) (got []string, lines []int, clean bool) {
-	t.Helper()
-	j := &jsonObjects{window: newWindow(strings.NewReader(s)), format: format}
-	j.block = make([]byte, block)
-	clean = true
-	for n := 0; ; n++ {
-		if n > 2*len(s)+10 {
-			t.Fatal("reading does not come to an end")
-		}
-		text, line, err := j.next()
-		var whole *fileError
-		switch {
-		case errors.Is(err, io.EOF):
-			return got, lines, clean
-		case errors.As(err, &whole):
-			return got, lines, false
-		case err != nil:
-			clean = false
-		}
-		if text != "" {
-			got, lines = append(got, text), append(lines, line)
-		}
-	}
-}
-
-// An object has the keys and values that encoding/json finds.
-func FuzzObject(f *testing.F) {
-	for _, s := range []string{`{}`, `{"a":"b","c":null,"d":1.5e3,"e":{"f":[1]},"g":true}`, ` {"a":1}`, `{"\u00e4":"\ud83d\ude00"}`, `{"a":"\ud800"}`, `{"a":1,"a":2}`, "{\"a\" :\n\"b\" , \"c\":[ ]}"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		members, err := readObject(s)
-		var want map[string]json.RawMessage
-		if json.Unmarshal([]byte(s), &want) != nil || want == nil || !strings.HasPrefix(s, "{") {
-			if err == nil {
-				t.Errorf("%q is taken for an object: %q", s, members)
-			}
-			return
-		}
-		if err != nil {
-			if !errors.Is(err, errDepth) && !errors.Is(err, errKeys) {
-				t.Errorf("%q: %v", s, err)
-			}
-			return
-		}
-		got := map[string]string{}
-		for _, m := range members {
-			got[strings.ToValidUTF8(m.key, "\ufffd")] = m.value
-		}
-		text := map[string]string{}
-		for k, raw := range want {
-			var str string
-			switch {
-			case string(raw) == "null":
-			case raw[0] != '"':
-				str = string(raw)
-			case !utf8.Valid(raw):
-				return // a file is UTF-8 before this
-			case json.Unmarshal(raw, &str) != nil:
-				t.Fatal(string(raw))
-			}
-			text[k] = str
-		}
-		if utf8.ValidString(s) && !maps.Equal(got, text) {
-			t.Errorf("%q: got %q, encoding/json says %q", s, got, text)
-		}
-	})
-}
 
 // checkBytes checks a file and holds the report against what every report must
 // say: every row is published, refused or blank.
@@ -210,7 +61,7 @@ func FuzzCheck(f *testing.F) {
 
 // A packed file says the same as what is in it; a damaged one is refused.
 func FuzzUnpack(f *testing.F) {
-	for _, packed := range []string{packedGzip, packedZstd, packedZip} {
+	for _, packed := range []string{table.Gzip, table.Zstd, table.Zip} {
 		for _, s := range []string{"email\na@example.org\n", `{"email":"a@b.de"}`, "\xfe\xff\x00e"} {
 			f.Add(packed, []byte(s), uint(0), byte(0))
 			f.Add(packed, []byte(s), uint(20), byte(0xff))
@@ -219,13 +70,13 @@ func FuzzUnpack(f *testing.F) {
 	f.Fuzz(func(t *testing.T, packed string, b []byte, at uint, flip byte) {
 		var out bytes.Buffer
 		switch packed {
-		case packedGzip:
+		case table.Gzip:
 			z := gzip.NewWriter(&out)
 			_, err := z.Write(b)
 			if err = errors.Join(err, z.Close()); err != nil {
 				t.Fatal(err)
 			}
-		case packedZstd:
+		case table.Zstd:
 			z, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))
 			if err != nil {
 				t.Fatal(err)
@@ -234,7 +85,7 @@ func FuzzUnpack(f *testing.F) {
 			if err = errors.Join(err, z.Close()); err != nil {
 				t.Fatal(err)
 			}
-		case packedZip:
+		case table.Zip:
 			z := zip.NewWriter(&out)
 			w, err := z.Create("f.csv")
 			if err == nil {
@@ -252,7 +103,7 @@ func FuzzUnpack(f *testing.F) {
 			checkBytes(t, whole)
 			return
 		}
-		if packing(b) != "" || len(b) == 0 {
+		if found(t, b).Packed != "" || found(t, b).Format == table.FormatXLSX || len(b) == 0 {
 			checkBytes(t, whole)
 			return
 		}
@@ -334,7 +185,7 @@ func FuzzEncoding(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string, big, mark bool) {
 		s = strings.ReplaceAll(strings.TrimPrefix(strings.ToValidUTF8(s, ""), "\ufeff"), "\x00", "")
-		if s == "" || !mark && !utf16Pattern(toUTF16("email,"+s, true), 0) {
+		if s == "" || !mark && found(t, toUTF16("email,"+s, true)).Encoding != table.UTF16BE {
 			return
 		}
 		s = "email," + s
@@ -349,10 +200,26 @@ func FuzzEncoding(f *testing.F) {
 	})
 }
 
+// found is what the bytes are, as far as that can be told.
+func found(t *testing.T, b []byte) table.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	n, _ := table.Inspect(t.Context(), f, t.TempDir())
+	return n
+}
+
 func toUTF16(s string, big bool) []byte {
-	encoding := encodingUTF16LE
+	encoding := table.UTF16LE
 	if big {
-		encoding = encodingUTF16BE
+		encoding = table.UTF16BE
 	}
 	return encodeFor(encoding, s)
 }
@@ -412,7 +279,7 @@ func FuzzAppendUser(f *testing.F) {
 	f.Add("u-1", "Zoë \"Z\"\n\\", "a@example.org", "+49", "de", "note\t", "\x00\u2028<&>\xff", 7)
 	f.Fuzz(func(t *testing.T, id, name, email, phone, locale, key, value string, record int) {
 		from := event.Import{ID: id, File: name, Record: record, Line: -record}
-		u := user{id: id, name: name, email: email, phone: phone, locale: locale, attrs: []attribute{{key, value}, {key + "x", ""}}}
+		u := user{id: id, name: name, email: email, phone: phone, locale: locale, attrs: []table.Attribute{{Name: key, Value: value}, {Name: key + "x"}}}
 		want := event.User{UserID: id, Name: name, Email: email, Phone: phone, Locale: locale, Attributes: map[string]string{key: value, key + "x": ""}, Import: from}
 		b, err := json.Marshal(want)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/segmentio/ksuid"
 
 	"usher/event"
+	"usher/table"
 	"usher/tracing"
 )
 
@@ -26,7 +27,7 @@ type job struct {
 	name   string   // of the original, as it was dropped
 	file   *os.File
 	taken  look // the file as it was when it was opened
-	nature nature
+	table  table.File
 	report Report
 	redrop bool
 	bad    bitmap // rows that are refused
@@ -75,15 +76,15 @@ func (j *job) run(ctx context.Context) (err error) {
 	}
 	j.Fault.At("ingest.read")
 	j.progress.step(event.ImportReading, j.taken.size)
-	j.nature, err = inspect(ctx, j.file, j.scratch(""))
+	j.table, err = table.Inspect(ctx, j.file, j.scratch(""))
 	j.describe()
-	if j.nature.digest != "" {
+	if j.table.Digest != "" {
 		err = errors.Join(j.sameContent(), err)
 	}
 	if err != nil {
 		return j.refuse(ctx, err)
 	}
-	c, seq, err := j.publisher.load(ctx, j.in.Source, j.nature.digest)
+	c, seq, err := j.publisher.load(ctx, j.in.Source, j.table.Digest)
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func (j *job) run(ctx context.Context) (err error) {
 	}
 	if seq == 0 && !j.redrop {
 		if of, known := j.archivedBefore(); known {
-			return j.refuse(ctx, &fileError{"E_KNOWN", fmt.Sprintf("this content was imported as %s, but the stream has forgotten it; if it must be imported again, use usher redrop", of)})
+			return j.refuse(ctx, table.Unusable("E_KNOWN", "this content was imported as %s, but the stream has forgotten it; if it must be imported again, use usher redrop", of))
 		}
 	}
 	if err := j.room(); err != nil {
@@ -139,7 +140,7 @@ func (j *job) run(ctx context.Context) (err error) {
 }
 
 // open finds the file of a claim; without a job there is nothing left to do. The
-// job is there beside a *fileError.
+// job is there beside a *table.FileError.
 func (w *Watcher) open(f *folder, id string) (*job, error) {
 	imported, err := ksuid.Parse(id)
 	if err != nil {
@@ -175,13 +176,13 @@ func (w *Watcher) open(f *folder, id string) (*job, error) {
 	j.claimed = j.claimedAt()
 	switch {
 	case errors.Is(err, errNotPlain):
-		err = &fileError{"E_SPECIAL", "this is a link, a pipe or a device; drop a copy of the file itself"}
+		err = table.Unusable("E_SPECIAL", "this is a link, a pipe or a device; drop a copy of the file itself")
 	case errors.Is(err, fs.ErrPermission):
-		err = &fileError{"E_UNREADABLE", "usher may not read this file; change its permissions and drop it again"}
+		err = table.Unusable("E_UNREADABLE", "usher may not read this file; change its permissions and drop it again")
 	case err != nil:
 		return nil, errors.Join(reason(err), claim.Close())
 	case j.taken.links > 1:
-		err = &fileError{"E_LINK", "this file has another name elsewhere (a hard link), under which it could still be changed; drop a copy"}
+		err = table.Unusable("E_LINK", "this file has another name elsewhere (a hard link), under which it could still be changed; drop a copy")
 	}
 	return j, err
 }
@@ -217,16 +218,15 @@ func (j *job) unchanged() error {
 	return nil
 }
 
-var errChanged = &fileError{"E_CHANGED", "the file was changed after it had been taken; drop it again when it is complete"}
+var errChanged = table.Unusable("E_CHANGED", "the file was changed after it had been taken; drop it again when it is complete")
 
 func (j *job) describe() {
-	r, n := &j.report, j.nature
-	r.SHA256, r.Format, r.Encoding = n.digest, n.describe(), n.encoding
-	if n.format == formatCSV && n.delim != 0 {
-		r.Delimiter = string(n.delim)
+	r, t := &j.report, j.table
+	r.SHA256, r.Format, r.Encoding, r.Why, r.Warnings = t.Digest, t.Describe(), t.Encoding, t.Why, t.Notes
+	if t.Delimiter != 0 {
+		r.Delimiter = string(t.Delimiter)
 	}
-	r.Why, r.Warnings = n.why, n.notes
-	if note, yes := n.disagrees(j.name); yes {
+	if note, yes := t.Disagrees(j.name); yes {
 		r.Warnings = append(r.Warnings, note)
 	}
 }
@@ -263,9 +263,9 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 		c = checkpoint{Import: j.report.Import, File: j.name, Source: j.in.Source, StartedAt: j.report.StartedAt}
 	}
 	c.Rows, c.Refused = j.report.Rows, j.report.Refused
-	l, err := j.publisher.lane(j.nature.digest, seq, func(b batch) {
+	l, err := j.publisher.lane(j.table.Digest, seq, func(b batch) {
 		j.cleared()
-		c.position, c.Published = b.checkpoint.position, b.checkpoint.Published
+		c.Position, c.Published = b.checkpoint.Position, b.checkpoint.Published
 		j.progress.at(c)
 	})
 	if err != nil {

@@ -493,7 +493,7 @@ func TestTitlesInRefusedRowsAreNoFormulas(t *testing.T) {
 		}
 		for _, row := range rows {
 			for _, cell := range row {
-				if isFormula(cell) {
+				if cell != "" && strings.ContainsRune("=+-@\t\r\uff1d\uff0b\uff0d\uff20", []rune(cell)[0]) {
 					t.Errorf("%s: a formula stands in the refused rows: %q", name, cell)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/segmentio/ksuid"
 
 	"usher/event"
+	"usher/table"
 	"usher/tracing"
 )
 
@@ -76,11 +77,11 @@ func (j *job) validate(ctx context.Context) (err error) {
 
 // judge finds the rows that are to be refused.
 func (j *job) judge(ctx context.Context, v *verdict) (err error) {
-	rs, err := j.nature.open(ctx, j.file)
+	rs, err := j.table.Open(ctx, j.file)
 	if err != nil {
 		return err
 	}
-	defer rs.close()
+	defer rs.Close()
 	marks := j.spill("identities-", 1<<64-1)
 	defer func() { err = errors.Join(err, marks.remove()) }()
 	type part struct {
@@ -88,20 +89,20 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 		marks []entry
 		rows  int
 	}
-	err = inOrder(ctx, rs, parallel(), func() func([]row) part {
+	err = inOrder(ctx, rs, parallel(), func() func([]table.Row) part {
 		rules := newRules(j.in)
-		return func(rows []row) part {
+		return func(rows []table.Row) part {
 			p := part{rows: len(rows), marks: make([]entry, 0, 2*len(rows))}
 			for _, rw := range rows {
-				rec := rs.record(rw)
+				rec := rs.Record(rw)
 				u, errs := rules.check(&rec)
 				if len(errs) > 0 {
-					p.bad = append(p.bad, rw.number)
+					p.bad = append(p.bad, rw.Number)
 					continue
 				}
-				u.identities(func(column int, value string) {
+				u.identities(func(column table.Column, value string) {
 					e := identityMark(column, value)
-					e.tail = uint32(rw.number)<<2 | uint32(column)
+					e.tail = uint32(rw.Number)<<2 | uint32(column)
 					p.marks = append(p.marks, e)
 				})
 			}
@@ -109,10 +110,10 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 		}
 	}, func(p part) error {
 		if v.rows += p.rows; v.rows > maxRecords {
-			return &fileError{"E_TOO_BIG", fmt.Sprintf("the file has more than %d rows; split it", maxRecords)}
+			return table.Unusable("E_TOO_BIG", "the file has more than %d rows; split it", maxRecords)
 		}
 		if most := j.in.MaxRows; most > 0 && v.rows > most {
-			return &fileError{"E_TOO_MANY_ROWS", fmt.Sprintf("the file has more than %d rows, which is the most that this inbox takes; split it, or have the limit raised", most)}
+			return table.Unusable("E_TOO_MANY_ROWS", "the file has more than %d rows, which is the most that this inbox takes; split it, or have the limit raised", most)
 		}
 		for _, n := range p.bad {
 			v.bad.set(n)
@@ -128,7 +129,7 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 	if err != nil {
 		return err
 	}
-	v.blank = rs.blank
+	v.blank = rs.Blank
 	v.repeats = j.spill("repeats-", uint64(v.rows))
 	return marks.sorted(func(entries []entry) error {
 		var first entry
@@ -149,18 +150,18 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 }
 
 // allows holds the counts against the limits of the inbox. The error is a
-// *fileError.
+// *table.FileError.
 func (in Inbox) allows(v verdict) error {
 	percent := 100 * float64(v.refused) / float64(max(1, v.rows))
 	switch {
 	case v.refused == 0:
 		return nil
 	case in.AllOrNothing:
-		return &fileError{"E_TOO_MANY_REFUSED", fmt.Sprintf("%d of %d rows cannot be used, and this inbox takes a file whole or not at all", v.refused, v.rows)}
+		return table.Unusable("E_TOO_MANY_REFUSED", "%d of %d rows cannot be used, and this inbox takes a file whole or not at all", v.refused, v.rows)
 	case in.MaxRefused > 0 && v.refused > in.MaxRefused:
-		return &fileError{"E_TOO_MANY_REFUSED", fmt.Sprintf("%d of %d rows cannot be used, and this inbox allows %d", v.refused, v.rows, in.MaxRefused)}
+		return table.Unusable("E_TOO_MANY_REFUSED", "%d of %d rows cannot be used, and this inbox allows %d", v.refused, v.rows, in.MaxRefused)
 	case in.MaxRefusedPercent > 0 && v.rows > percentAbove && percent > in.MaxRefusedPercent && v.refused < v.rows:
-		return &fileError{"E_TOO_MANY_REFUSED", fmt.Sprintf("%d of %d rows (%.0f %%) cannot be used, and this inbox allows %g %%; is a column under the wrong name?", v.refused, v.rows, percent, in.MaxRefusedPercent)}
+		return table.Unusable("E_TOO_MANY_REFUSED", "%d of %d rows (%.0f %%) cannot be used, and this inbox allows %g %%; is a column under the wrong name?", v.refused, v.rows, percent, in.MaxRefusedPercent)
 	}
 	return nil
 }
@@ -171,31 +172,30 @@ const percentAbove = 20
 
 // handBack writes the refused rows with all that is wrong with them.
 func (j *job) handBack(ctx context.Context, v verdict) (err error) {
-	rs, err := j.nature.open(ctx, j.file)
+	rs, err := j.table.Open(ctx, j.file)
 	if err != nil {
 		return err
 	}
-	defer rs.close()
-	out, err := newRefusedRows(j.claim, refusedDraft, rs.columns)
+	defer rs.Close()
+	out, err := newRefusedRows(j.claim, refusedDraft, rs.Columns)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.close()) }()
 	rules := newRules(j.in)
 	one := func(repeats []entry) error {
-		rw, err := rs.nextOf(ctx, v.bad)
+		rw, err := nextOf(rs, v.bad)
 		if err != nil {
 			return err
 		}
-		rec := rs.record(rw)
+		rec := rs.Record(rw)
 		_, errs := rules.check(&rec)
 		for _, e := range repeats {
-			field := columnNames[e.tail]
-			errs = append(errs, rowError{"E_DUP_IN_FILE", field, fmt.Sprintf("the same %s is in record %d", field, e.low)})
+			field := table.Column(e.tail).String()
+			errs = append(errs, table.RowError{Code: "E_DUP_IN_FILE", Field: field, Reason: fmt.Sprintf("the same %s is in record %d", field, e.low)})
 		}
-		j.report.addErrors(rec.line, errs)
-		rec.cells = rs.original(rw)
-		return out.add(len(rs.columns), rec, errs)
+		j.report.addErrors(rec.Line, errs)
+		return out.Add(rec, rs.Original(rw), errs)
 	}
 	return safely(func() error {
 		err := v.repeats.sorted(func(entries []entry) error {
@@ -204,7 +204,7 @@ func (j *job) handBack(ctx context.Context, v verdict) (err error) {
 				for n < len(entries) && entries[n].key == entries[0].key {
 					n++
 				}
-				for rs.following(v.bad) < int(entries[0].key) { // refused for other reasons
+				for following(rs, v.bad) < int(entries[0].key) { // refused for other reasons
 					if err := one(nil); err != nil {
 						return err
 					}
@@ -228,8 +228,8 @@ func (j *job) handBack(ctx context.Context, v verdict) (err error) {
 
 // following is the number of the next row in the set; rows run out before the
 // numbers do.
-func (r *records) following(set bitmap) int {
-	n := r.number + 1
+func following(r *table.Rows, set bitmap) int {
+	n := r.Number + 1
 	for n < 64*len(set) && !set.has(n) {
 		n++
 	}
@@ -237,10 +237,10 @@ func (r *records) following(set bitmap) int {
 }
 
 // nextOf returns the next row that is in the set.
-func (r *records) nextOf(ctx context.Context, set bitmap) (row, error) {
+func nextOf(r *table.Rows, set bitmap) (table.Row, error) {
 	for {
-		rw, err := r.next()
-		if err != nil || set.has(rw.number) {
+		rw, err := r.Next()
+		if err != nil || set.has(rw.Number) {
 			return rw, err
 		}
 	}
@@ -253,27 +253,27 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) (
 	if err != nil {
 		return err
 	}
-	rs, err := j.nature.openAt(ctx, j.file, c.position)
+	rs, err := j.table.OpenAt(ctx, j.file, c.Position)
 	if err != nil {
 		return err
 	}
-	defer rs.close()
+	defer rs.Close()
 	begin := func() (string, tracing.Span) {
 		ctx, span := tracing.Child(ctx, "publish "+event.StreamUsers, tracing.Producer, tracing.Stream(event.StreamUsers)...)
 		return tracing.Context(ctx), span
 	}
 	var events []*nats.Msg
 	trace, span := begin()
-	encode := func() func([]row) []encoded {
-		e := &encoder{rules: newRules(j.in), key: j.Key, at: id.Time(), digest: j.nature.digest, from: event.Import{ID: c.Import, File: j.report.File}}
-		return func(rows []row) []encoded {
+	encode := func() func([]table.Row) []encoded {
+		e := &encoder{rules: newRules(j.in), key: j.Key, at: id.Time(), digest: j.table.Digest, from: event.Import{ID: c.Import, File: j.report.File}}
+		return func(rows []table.Row) []encoded {
 			out := make([]encoded, 0, len(rows))
 			for _, rw := range rows {
-				if j.bad.has(rw.number) {
-					out = append(out, encoded{end: rw.end})
+				if j.bad.has(rw.Number) {
+					out = append(out, encoded{end: rw.End})
 					continue
 				}
-				rec := rs.record(rw)
+				rec := rs.Record(rw)
 				u, _ := e.rules.check(&rec)
 				out = append(out, e.encode(u, rw))
 			}
@@ -283,7 +283,7 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) (
 	headers := newHeaders(j.in.Source, j.claimed)
 	return inOrder(ctx, rs, 1, encode, func(part []encoded) error {
 		for _, e := range part {
-			c.position = e.end
+			c.Position = e.end
 			if e.body != nil {
 				events = append(events, headers.message(e, trace))
 				j.Fault.At("ingest.record")

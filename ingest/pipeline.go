@@ -6,6 +6,8 @@ import (
 	"io"
 	"runtime"
 	"sync"
+
+	"usher/table"
 )
 
 // chunkRows is how many rows go from one goroutine to another at once.
@@ -16,13 +18,13 @@ const chunkRows = 512
 // goroutine. At most a few chunks are in memory: when each is slow, reading
 // waits. Whatever goes wrong, all goroutines have ended when it returns; a panic
 // in one of them is an error.
-func inOrder[T any](ctx context.Context, r *records, workers int, newWork func() func([]row) T, each func(T) error) error {
+func inOrder[T any](ctx context.Context, r *table.Rows, workers int, newWork func() func([]table.Row) T, each func(T) error) error {
 	type result struct {
 		value T
 		err   error
 	}
 	type chunk struct {
-		rows []row
+		rows []table.Row
 		done chan result
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -86,11 +88,11 @@ func inOrder[T any](ctx context.Context, r *records, workers int, newWork func()
 	}
 }
 
-func readChunk(r *records) (rows []row, err error) {
-	rows = make([]row, 0, chunkRows)
+func readChunk(r *table.Rows) (rows []table.Row, err error) {
+	rows = make([]table.Row, 0, chunkRows)
 	err = safely(func() error {
 		for len(rows) < chunkRows {
-			rw, err := r.next()
+			rw, err := r.Next()
 			if err != nil {
 				return err
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/segmentio/ksuid"
 
 	"usher/event"
+	"usher/table"
 )
 
 // progress tells how far one import is: in the gauges of its inbox, which add up
@@ -118,22 +119,13 @@ func (p *progress) now() event.Progress {
 	return out
 }
 
-// meterKey is where a context holds the progress that counts the bytes read
-// under it.
-type meterKey struct{}
-
 // metered has bytes counted that are read under the context.
 func (p *progress) metered(ctx context.Context) context.Context {
-	return context.WithValue(ctx, meterKey{}, p)
-}
-
-// count adds to the bytes read.
-func count(ctx context.Context, n int) {
-	if p, ok := ctx.Value(meterKey{}).(*progress); ok {
+	return table.Metered(ctx, func(n int) {
 		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.read += int64(n)
-		p.mu.Unlock()
-	}
+	})
 }
 
 // telling tells the progress of the job every second, until the returned function

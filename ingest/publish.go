@@ -13,6 +13,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/table"
 )
 
 // perBatch is how many records commit together with their checkpoint: JetStream
@@ -21,16 +22,16 @@ const perBatch = 999
 
 // checkpoint is the progress of one file, stored in one batch with the records.
 type checkpoint struct {
-	position            // up to the last record that was dealt with
-	Import    string    `json:"import"`
-	File      string    `json:"file"`
-	Source    string    `json:"source"`
-	Published int       `json:"published"`
-	Refused   int       `json:"refused"`
-	Rows      int       `json:"rows"`
-	Done      bool      `json:"done"`
-	StartedAt time.Time `json:"started_at"`
-	At        time.Time `json:"at"`
+	table.Position           // up to the last record that was dealt with
+	Import         string    `json:"import"`
+	File           string    `json:"file"`
+	Source         string    `json:"source"`
+	Published      int       `json:"published"`
+	Refused        int       `json:"refused"`
+	Rows           int       `json:"rows"`
+	Done           bool      `json:"done"`
+	StartedAt      time.Time `json:"started_at"`
+	At             time.Time `json:"at"`
 }
 
 // Errors of the publisher. Anything else is transient: what became of the batch

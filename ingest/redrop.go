@@ -63,13 +63,15 @@ func fill(root *os.Root, name string, from io.Reader, size int64, copied func(do
 		return err
 	}
 	done := int64(0)
-	_, err = io.Copy(to, readerFunc(func(p []byte) (int, error) {
-		n, err := from.Read(p)
-		done += int64(n)
-		if copied != nil {
+	_, err = io.Copy(to, io.TeeReader(from, writerFunc(func(p []byte) (int, error) {
+		if done += int64(len(p)); copied != nil {
 			copied(done, size)
 		}
-		return n, err
-	}))
+		return len(p), nil
+	})))
 	return errors.Join(err, to.Sync(), to.Close())
 }
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -1,19 +1,17 @@
 package ingest
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"usher/event"
+	"usher/table"
 )
 
 // Results of a file.
@@ -60,7 +58,7 @@ type Example struct {
 const examplesPerCode = 5
 
 // addErrors counts what is wrong with one row.
-func (r *Report) addErrors(line int, errs []rowError) {
+func (r *Report) addErrors(line int, errs []table.RowError) {
 	r.Refused++
 	for _, e := range errs {
 		if r.Errors[e.Code]++; r.Errors[e.Code] <= examplesPerCode {
@@ -159,79 +157,19 @@ func (r Report) write(folder *os.Root, name string, fault event.Fault) error {
 	return jot(folder, name+".report.txt", []byte(r.Text())) // the same again, for people
 }
 
-// refusedRows writes rows that were refused so that they can be mended and
-// dropped again as they are.
+// refusedRows is the file of refused rows.
 type refusedRows struct {
-	w    *csv.Writer
-	f    *os.File
-	rows int
+	*table.Refused
+	f *os.File
 }
 
-func newRefusedRows(folder *os.Root, name string, columns []string) (*refusedRows, error) {
+func newRefusedRows(folder *os.Root, name string, columns []string) (refusedRows, error) {
 	f, err := folder.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
 	if err != nil {
-		return nil, err
+		return refusedRows{}, err
 	}
-	r := &refusedRows{csv.NewWriter(f), f, 0}
-	head := make([]string, len(columns))
-	for i, c := range columns {
-		head[i] = escapeTitle(c)
-	}
-	return r, r.w.Write(append(head, colRow, colLine, colCode, colField, colReason, colEscaped))
+	r, err := table.NewRefused(f, columns)
+	return refusedRows{r, f}, err
 }
 
-// plainPhone is the one kind of cell that may begin with a plus.
-var plainPhone = regexp.MustCompile(`^\+[0-9]{7,15}$`)
-
-// isFormula reports whether a spreadsheet would take a cell for a formula.
-func isFormula(cell string) bool {
-	return cell != "" && strings.ContainsRune("=+-@\t\r\uff1d\uff0b\uff0d\uff20", []rune(cell)[0])
-}
-
-// escapeTitle puts an apostrophe before the title of a column that would be taken
-// for a formula, now or without apostrophes that stand there, so that unescapeTitle
-// always gives the title back.
-func escapeTitle(c string) string {
-	if isFormula(strings.TrimLeft(c, "'")) {
-		return "'" + c
-	}
-	return c
-}
-
-func unescapeTitle(c string) string {
-	if isFormula(strings.TrimLeft(c, "'")) {
-		return strings.TrimPrefix(c, "'")
-	}
-	return c
-}
-
-// add writes a row with all that is wrong with it. Cells that a spreadsheet
-// would take for a formula get an apostrophe, which is undone when the row comes
-// back.
-func (r *refusedRows) add(columns int, rec record, errs []rowError) error {
-	row := slices.Clone(rec.cells)
-	for len(row) < columns {
-		row = append(row, "")
-	}
-	if len(row) > columns { // what is too much stays, in the last cell
-		row = append(row[:columns-1], strings.Join(row[columns-1:], " "))
-	}
-	var escaped, codes, fields, reasons []string
-	for i, c := range row {
-		if isFormula(c) && !plainPhone.MatchString(c) {
-			row[i] = "'" + c
-			escaped = append(escaped, strconv.Itoa(i))
-		}
-	}
-	for _, e := range errs {
-		codes, fields, reasons = append(codes, e.Code), append(fields, e.Field), append(reasons, e.Reason)
-	}
-	r.rows++
-	return r.w.Write(append(row, strconv.Itoa(rec.number), strconv.Itoa(rec.line),
-		strings.Join(codes, " "), escapeTitle(strings.Join(fields, " ")), strings.Join(reasons, "; "), strings.Join(escaped, " ")))
-}
-
-func (r *refusedRows) close() error {
-	r.w.Flush()
-	return errors.Join(r.w.Error(), r.f.Sync(), r.f.Close())
-}
+func (r refusedRows) close() error { return errors.Join(r.Flush(), r.f.Sync(), r.f.Close()) }

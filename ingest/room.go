@@ -24,7 +24,7 @@ func (e *errRoom) Error() string {
 // file has room: refused rows may be as long as the file, and across mounts the
 // original is copied. The refused rows are collected in the claim.
 func (j *job) room() error {
-	size := uint64(max(j.nature.size, 0))
+	size := uint64(max(j.table.Size, 0))
 	here, err := placeOf(j.in.Dir)
 	if err != nil {
 		return reason(err)

@@ -124,7 +124,7 @@ func readEntries(f *os.File) ([]entry, error) {
 		return nil, err
 	}
 	part := make([]entry, 0, size/entrySize)
-	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, size), blockSize)
+	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 256<<10)
 	var b [entrySize]byte
 	for range size / entrySize {
 		if _, err := io.ReadFull(r, b[:]); err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"usher/table"
 )
 
 // verdictOn is what the first pass says of a list, and what of it lay on the disk
@@ -57,7 +59,7 @@ func judgeList(t *testing.T, list string, in Inbox, held int, dir string, at fun
 	j := &job{Watcher: &Watcher{Config: Config{Held: held, Fault: fault}}, in: in, claim: claim, dir: dir, name: "list.csv", file: f}
 	j.report = Report{Errors: map[string]int{}}
 	j.progress = newProgress(j.Watcher, j.report)
-	if j.nature, err = inspect(t.Context(), f, j.scratch("")); err != nil {
+	if j.table, err = table.Inspect(t.Context(), f, j.scratch("")); err != nil {
 		t.Fatal(err)
 	}
 	if err := safely(func() error { return j.validate(t.Context()) }); err != nil {

@@ -42,6 +42,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/table"
 )
 
 var update = flag.Bool("update", false, "write what the stories in testdata now tell")
@@ -338,7 +339,7 @@ func (s *story) do(t *testing.T, w []string) {
 	case "cut":
 		n, _ := strconv.Atoi(w[2])
 		change(func(b []byte) ([]byte, error) { return b[:len(b)-n], nil })
-	case encoding1252, encodingUTF16LE, encodingUTF16BE:
+	case table.Windows1252, table.UTF16LE, table.UTF16BE:
 		change(func(b []byte) ([]byte, error) { return encodeFor(w[0], string(b)), nil })
 	case "base64":
 		change(func(b []byte) ([]byte, error) { return base64.StdEncoding.DecodeString(string(b)) })
@@ -421,7 +422,7 @@ func tool(t *testing.T, name string) {
 // encodeFor writes text in another encoding.
 func encodeFor(name, text string) []byte {
 	e := map[string]encoding.Encoding{
-		encoding1252: charmap.Windows1252, encodingUTF16LE: unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), encodingUTF16BE: unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM),
+		table.Windows1252: charmap.Windows1252, table.UTF16LE: unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), table.UTF16BE: unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM),
 	}[name]
 	b, err := e.NewEncoder().Bytes([]byte(text))
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+
+	"usher/table"
 )
 
 // A file on which usher dies must not make it die again and again. Before a step
@@ -109,7 +111,7 @@ func (j *job) try(step string) error {
 	t := readTries(j.claim)
 	n := t.Deaths[step]
 	if n.Alone >= mostAlone || n.Together >= mostTogether {
-		return &fileError{"E_POISON", fmt.Sprintf("usher failed on this file %d times and leaves it alone; report it, and drop the file in another form", n.Alone+n.Together)}
+		return table.Unusable("E_POISON", "usher failed on this file %d times and leaves it alone; report it, and drop the file in another form", n.Alone+n.Together)
 	}
 	if n != (toll{}) && j.alone == nil {
 		j.suspects.Lock()
@@ -153,10 +155,10 @@ func (j *job) failed() error {
 // first.
 func (j *job) sameContent() error {
 	t := readTries(j.claim)
-	if t.Digest != "" && t.Digest != j.nature.digest {
+	if t.Digest != "" && t.Digest != j.table.Digest {
 		return errChanged
 	}
-	t.Digest = j.nature.digest
+	t.Digest = j.table.Digest
 	return t.write(j.claim)
 }
 

@@ -1,4 +1,4 @@
-package ingest
+package table
 
 import (
 	"archive/zip"
@@ -35,11 +35,11 @@ func openWorkbook(f *os.File, size int64, tmp string) (book *excelize.File, err 
 	case err == nil:
 		return book, nil
 	case strings.Contains(err.Error(), "unzip size exceeds"):
-		return nil, &fileError{"E_TOO_BIG", fmt.Sprintf("the Excel file unpacks to more than %d times its size", maxRatio)}
+		return nil, Unusable("E_TOO_BIG", "the Excel file unpacks to more than %d times its size", maxRatio)
 	case errors.As(err, new(*os.PathError)):
 		return nil, err
 	}
-	return nil, &fileError{"E_UNPACK", "the Excel file is damaged or has a password; save it again without one"}
+	return nil, Unusable("E_UNPACK", "the Excel file is damaged or has a password; save it again without one")
 }
 
 // sound reads the tables of an Excel file to their end. The library that reads
@@ -63,7 +63,7 @@ func sound(ctx context.Context, r *zip.Reader, book *excelize.File) error {
 			return ctx.Err()
 		}
 		if !errors.Is(err, io.EOF) {
-			return &fileError{"E_UNPACK", "a table in the Excel file is damaged; open the file in Excel, save it again and drop that"}
+			return Unusable("E_UNPACK", "a table in the Excel file is damaged; open the file in Excel, save it again and drop that")
 		}
 	}
 	return nil
@@ -97,11 +97,11 @@ func chooseSheet(book *excelize.File) (name string, notes []string, err error) {
 	}
 	switch {
 	case len(found) > 1:
-		return "", nil, &fileError{"E_SHEETS", fmt.Sprintf("%d sheets of the Excel file look like lists of users; put each in a file of its own", len(found))}
+		return "", nil, Unusable("E_SHEETS", "%d sheets of the Excel file look like lists of users; put each in a file of its own", len(found))
 	case len(found) == 0 && headerErr != nil:
 		return "", nil, headerErr
 	case len(found) == 0:
-		return "", nil, &fileError{"E_EMPTY", "the Excel file has no visible sheet with rows; drop it again with its rows"}
+		return "", nil, Unusable("E_EMPTY", "the Excel file has no visible sheet with rows; drop it again with its rows")
 	}
 	if others > 0 {
 		notes = append(notes, fmt.Sprintf("%d more sheets name no columns of users and were not read", others))
@@ -146,7 +146,7 @@ func openSheet(book *excelize.File, sheet string) (s *sheetReader, err error) {
 	defer damagedIfPanic(&err)
 	rows, err := book.Rows(sheet)
 	if err != nil {
-		return nil, &fileError{"E_UNPACK", "a sheet of the Excel file cannot be read; save it again"}
+		return nil, Unusable("E_UNPACK", "a sheet of the Excel file cannot be read; save it again")
 	}
 	return &sheetReader{book: book, sheet: sheet, rows: rows}, nil
 }
@@ -158,34 +158,34 @@ func (s *sheetReader) close() {
 	}
 }
 
-func (s *sheetReader) read() (r row, err error) {
+func (s *sheetReader) read() (r Row, err error) {
 	defer damagedIfPanic(&err)
 	if !s.rows.Next() {
 		if s.rows.Error() != nil {
-			return row{}, &fileError{"E_UNPACK", "the sheet has more rows than Excel allows; drop the list as CSV"}
+			return Row{}, Unusable("E_UNPACK", "the sheet has more rows than Excel allows; drop the list as CSV")
 		}
-		return row{}, io.EOF
+		return Row{}, io.EOF
 	}
 	s.line++
 	cells, err := s.rows.Columns()
 	for i := 0; err == nil && i < len(cells); i++ {
-		if roundedBySpreadsheet(cells[i]) {
+		if Rounded(cells[i]) {
 			cells[i], err = s.stored(i, cells[i])
 		}
 	}
 	if err != nil {
-		return row{}, &fileError{"E_UNPACK", fmt.Sprintf("row %d of the sheet cannot be read; save the file again", s.line)}
+		return Row{}, Unusable("E_UNPACK", "row %d of the sheet cannot be read; save the file again", s.line)
 	}
 	if len(cells) > maxColumns {
-		return row{line: s.line, cells: cells[:1], bad: &rowError{"E_TOO_LONG", "", errColumns.Error()}}, nil
+		return Row{Line: s.line, cells: cells[:1], bad: &RowError{"E_TOO_LONG", "", errColumns.Error()}}, nil
 	}
-	return row{line: s.line, cells: cells, padded: true}, nil
+	return Row{Line: s.line, cells: cells, padded: true}, nil
 }
 
 // damagedIfPanic turns a panic of the library into the error of a damaged file.
 func damagedIfPanic(err *error) {
 	if p := recover(); p != nil {
-		*err = &fileError{"E_UNPACK", "the Excel file is damaged; open it in Excel, save it again and drop that"}
+		*err = Unusable("E_UNPACK", "the Excel file is damaged; open it in Excel, save it again and drop that")
 	}
 }
 

@@ -1,4 +1,4 @@
-package ingest
+package table
 
 import (
 	"encoding/json"
@@ -62,12 +62,12 @@ type jsonObjects struct {
 
 // next returns the next object as it stands, and the line on which it begins. A
 // blank line has no text. errLong and errObject are about this object only; a
-// *fileError is about the whole array.
+// *FileError is about the whole array.
 func (j *jsonObjects) next() (text string, line int, err error) {
 	switch j.format {
-	case formatJSONArray:
+	case FormatJSONArray:
 		return j.element()
-	case formatJSONStream:
+	case FormatJSONStream:
 		return j.streamed()
 	}
 	line = j.line + 1
@@ -246,7 +246,7 @@ func (j *jsonObjects) close() error {
 }
 
 func (j *jsonObjects) broken(what string) error {
-	return &fileError{"E_JSON_ARRAY", fmt.Sprintf("line %d: %s", j.line+1, what)}
+	return Unusable("E_JSON_ARRAY", "line %d: %s", j.line+1, what)
 }
 
 // lineEnds counts LF, CRLF and CR.

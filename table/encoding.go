@@ -1,8 +1,7 @@
-package ingest
+package table
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"unicode/utf8"
 
@@ -13,10 +12,10 @@ import (
 
 // Encodings as reports name them.
 const (
-	encodingUTF8    = "utf-8"
-	encodingUTF16LE = "utf-16le"
-	encodingUTF16BE = "utf-16be"
-	encoding1252    = "windows-1252"
+	UTF8        = "utf-8"
+	UTF16LE     = "utf-16le"
+	UTF16BE     = "utf-16be"
+	Windows1252 = "windows-1252"
 )
 
 // byteOrderMark tells the encoding that the first bytes name, and how many they
@@ -24,11 +23,11 @@ const (
 func byteOrderMark(head []byte) (encoding string, n int) {
 	switch {
 	case bytes.HasPrefix(head, []byte{0xef, 0xbb, 0xbf}):
-		return encodingUTF8, 3
+		return UTF8, 3
 	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
-		return encodingUTF16LE, 2
+		return UTF16LE, 2
 	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		return encodingUTF16BE, 2
+		return UTF16BE, 2
 	}
 	return "", 0
 }
@@ -111,28 +110,12 @@ func (c *utf8Check) lines() []int {
 // decode returns the characters of r as UTF-8.
 func decode(r io.Reader, encoding string) io.Reader {
 	switch encoding {
-	case encodingUTF16LE:
+	case UTF16LE:
 		return transform.NewReader(r, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewDecoder())
-	case encodingUTF16BE:
+	case UTF16BE:
 		return transform.NewReader(r, unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewDecoder())
-	case encoding1252:
+	case Windows1252:
 		return transform.NewReader(r, charmap.Windows1252.NewDecoder())
 	}
 	return r
 }
-
-// until is r, failing once ctx has ended: a huge file does not hold up a stop.
-func until(ctx context.Context, r io.Reader) io.Reader {
-	return readerFunc(func(p []byte) (int, error) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		n, err := r.Read(p)
-		count(ctx, n)
-		return n, err
-	})
-}
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -1,4 +1,4 @@
-package ingest
+package table
 
 import (
 	"bytes"
@@ -48,31 +48,31 @@ func TestReadingGoesOnBehindAnyRecord(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			n, err := inspect(t.Context(), f, t.TempDir())
+			n, err := Inspect(t.Context(), f, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
 			if n.seekable() != tc.seeks {
 				t.Errorf("seekable: %v", n.seekable())
 			}
-			read := func(from position) (rows []string, ends []position) {
-				rs, err := n.openAt(t.Context(), f, from)
+			read := func(from Position) (rows []string, ends []Position) {
+				rs, err := n.OpenAt(t.Context(), f, from)
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer rs.close()
+				defer rs.Close()
 				for {
-					rw, err := rs.next()
+					rw, err := rs.Next()
 					if errors.Is(err, io.EOF) {
 						return rows, ends
 					}
 					if err != nil {
 						t.Fatal(err)
 					}
-					rows, ends = append(rows, fmt.Sprint(rw.number, rw.line, rw.cells, rw.object, rw.cut, rw.bad != nil)), append(ends, rw.end)
+					rows, ends = append(rows, fmt.Sprint(rw.Number, rw.Line, rw.cells, rw.object, rw.cut, rw.bad != nil)), append(ends, rw.End)
 				}
 			}
-			all, ends := read(position{})
+			all, ends := read(Position{})
 			if len(all) < 2 {
 				t.Fatalf("only %d rows", len(all))
 			}

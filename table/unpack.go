@@ -1,11 +1,10 @@
-package ingest
+package table
 
 import (
 	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path"
@@ -17,9 +16,9 @@ import (
 
 // What a file may be packed in.
 const (
-	packedGzip = "gzip"
-	packedZstd = "zstd"
-	packedZip  = "zip"
+	Gzip = "gzip"
+	Zstd = "zstd"
+	Zip  = "zip"
 )
 
 // Caps of unpacking. A list of users shrinks to a twentieth at best; what
@@ -43,11 +42,11 @@ var (
 func packing(head []byte) string {
 	switch {
 	case bytes.HasPrefix(head, magicGzip):
-		return packedGzip
+		return Gzip
 	case bytes.HasPrefix(head, magicZstd):
-		return packedZstd
+		return Zstd
 	case bytes.HasPrefix(head, magicZip), bytes.HasPrefix(head, []byte("PK\x05\x06")): // the latter is an empty one
-		return packedZip
+		return Zip
 	}
 	return ""
 }
@@ -67,16 +66,16 @@ func unpack(ctx context.Context, f *os.File, size int64, packed string) (*unpack
 	u := &unpacked{source: src, close: func() {}, left: max(minUnpacked, size*maxRatio)}
 	var err error
 	switch in := io.NewSectionReader(src, 0, size); packed {
-	case packedGzip:
+	case Gzip:
 		u.Reader, err = gzip.NewReader(in)
-	case packedZstd:
+	case Zstd:
 		var d *zstd.Decoder
 		d, err = zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		u.Reader = d
 		if err == nil {
 			u.close = d.Close
 		}
-	case packedZip:
+	case Zip:
 		var r *zip.Reader
 		if r, err = zip.NewReader(src, size); err == nil {
 			var entry *zip.File
@@ -101,7 +100,7 @@ func (u *unpacked) Read(p []byte) (int, error) {
 	}
 	n, err := u.Reader.Read(p)
 	if u.left -= int64(n); u.left < 0 {
-		return 0, &fileError{"E_TOO_BIG", fmt.Sprintf("the file unpacks to more than %d times its size; drop it unpacked if it is a list of users", maxRatio)}
+		return 0, Unusable("E_TOO_BIG", "the file unpacks to more than %d times its size; drop it unpacked if it is a list of users", maxRatio)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return n, u.translate(err)
@@ -111,18 +110,18 @@ func (u *unpacked) Read(p []byte) (int, error) {
 
 // translate tells an error of the disk from one of the content.
 func (u *unpacked) translate(err error) error {
-	var f *fileError
+	var f *FileError
 	switch {
 	case u.source.err != nil:
 		return u.source.err
 	case errors.As(err, &f):
 		return err
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		return &fileError{"E_UNPACK", "the file needs more than 32 MB of memory to be unpacked; pack it with the usual settings of zstd"}
+		return Unusable("E_UNPACK", "the file needs more than 32 MB of memory to be unpacked; pack it with the usual settings of zstd")
 	case errors.Is(err, zip.ErrAlgorithm):
-		return &fileError{"E_UNPACK", "the ZIP file is packed in a way that usher does not know; pack it with Deflate, or drop the file itself"}
+		return Unusable("E_UNPACK", "the ZIP file is packed in a way that usher does not know; pack it with Deflate, or drop the file itself")
 	}
-	return &fileError{"E_UNPACK", "the packed file is damaged or was cut off; copy it again"}
+	return Unusable("E_UNPACK", "the packed file is damaged or was cut off; copy it again")
 }
 
 // source reads a file and remembers why that failed.
@@ -138,7 +137,7 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 	if err == nil {
 		var n int
 		if n, err = s.ReaderAt.ReadAt(p, off); err == nil || errors.Is(err, io.EOF) {
-			count(s.ctx, n)
+			meter(s.ctx, n)
 			return n, err
 		}
 	}
@@ -149,7 +148,7 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 // onlyEntry is the one file in a ZIP; what macOS adds does not count.
 func onlyEntry(r *zip.Reader) (*zip.File, error) {
 	if len(r.File) > maxEntries {
-		return nil, &fileError{"E_FORMAT", fmt.Sprintf("the ZIP file has more than %d files in it; drop the one with the users", maxEntries)}
+		return nil, Unusable("E_FORMAT", "the ZIP file has more than %d files in it; drop the one with the users", maxEntries)
 	}
 	var only *zip.File
 	n := 0
@@ -159,17 +158,17 @@ func onlyEntry(r *zip.Reader) (*zip.File, error) {
 			continue
 		}
 		if e.Name == "mimetype" || e.Name == "content.xml" {
-			return nil, &fileError{"E_FORMAT", "this is a document of LibreOffice; save it as CSV or Excel (.xlsx) and drop that"}
+			return nil, Unusable("E_FORMAT", "this is a document of LibreOffice; save it as CSV or Excel (.xlsx) and drop that")
 		}
 		n, only = n+1, e
 	}
 	switch {
 	case n == 0:
-		return nil, &fileError{"E_EMPTY", "the ZIP file has no file in it; drop it again with the list of users"}
+		return nil, Unusable("E_EMPTY", "the ZIP file has no file in it; drop it again with the list of users")
 	case n > 1:
-		return nil, &fileError{"E_FORMAT", fmt.Sprintf("the ZIP file has %d files in it; drop each by itself", n)}
+		return nil, Unusable("E_FORMAT", "the ZIP file has %d files in it; drop each by itself", n)
 	case only.Flags&1 != 0:
-		return nil, &fileError{"E_FORMAT", "the ZIP file has a password; drop the file without one"}
+		return nil, Unusable("E_FORMAT", "the ZIP file has a password; drop the file without one")
 	}
 	return only, nil
 }

@@ -1,4 +1,4 @@
-package ingest
+package table
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ const consistentWithin = 100
 
 // findDelimiter takes the delimiter under which the header has the most columns
 // that usher knows; among equals, the one under which the rows fit the header.
-func (n *nature) findDelimiter(w *window, header string) error {
+func (t *File) findDelimiter(w *window, header string) error {
 	most, best := 0, []byte(nil)
 	for _, d := range []byte(delimiters) {
 		fields, err := split(header, d)
@@ -23,7 +23,7 @@ func (n *nature) findDelimiter(w *window, header string) error {
 		}
 		known := 0
 		for _, h := range fields {
-			if canonical(h) != colAttribute || h == colRaw {
+			if canonical(h) != columnAttribute || h == colRaw {
 				known++
 			}
 		}
@@ -36,15 +36,15 @@ func (n *nature) findDelimiter(w *window, header string) error {
 	}
 	if most == 0 {
 		if strings.Contains(header, "@") {
-			return &fileError{"E_HEADER", "the first line is a user and not the names of the columns; put a line such as email,name above it"}
+			return Unusable("E_HEADER", "the first line is a user and not the names of the columns; put a line such as email,name above it")
 		}
-		return &fileError{"E_HEADER", fmt.Sprintf("the first line names no column that usher knows, whether its columns are divided by comma, semicolon, tab or |; name them %s", strings.Join(columnNames[:colFirst], ", "))}
+		return Unusable("E_HEADER", "the first line names no column that usher knows, whether its columns are divided by comma, semicolon, tab or |; name them %s", strings.Join(columnNames[:FirstName], ", "))
 	}
-	n.delim = best[0]
+	t.Delimiter = best[0]
 	if len(best) > 1 {
-		n.delim = mostConsistent(w.rest(), best)
+		t.Delimiter = mostConsistent(w.rest(), best)
 	}
-	n.why += fmt.Sprintf("; divided by %q the first line names %d known columns", n.delim, most)
+	t.Why += fmt.Sprintf("; divided by %q the first line names %d known columns", t.Delimiter, most)
 	return nil
 }
 

@@ -1,0 +1,339 @@
+package table
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// Formats as reports name them; what a file is packed in is added with a plus.
+const (
+	FormatCSV        = "csv"
+	FormatJSONL      = "jsonl"
+	FormatJSONStream = "json-stream" // objects one after the other, over several lines
+	FormatJSONArray  = "json"
+	FormatXLSX       = "xlsx"
+)
+
+// File is what a file is, found by reading its bytes. The name counts for
+// nothing.
+type File struct {
+	Digest    string // SHA-256 of the bytes as they lie there, in lower-case hexadecimal
+	Size      int64  // in bytes
+	Packed    string // in what, or ""
+	Format    string
+	Encoding  string
+	Delimiter byte     // of CSV, else 0
+	Why       string   // how format, encoding and delimiter were told
+	Notes     []string // what may be wrong with it although it can be read
+
+	bom   int    // bytes to skip
+	sep   bool   // the first line is Excel's sep=;
+	sheet string // of XLSX
+	tmp   string // folder for what must be unpacked to the disk
+}
+
+// FileError refuses a whole file: a stable code and a sentence that says what to
+// do. Nothing of the file is published.
+type FileError struct{ Code, Text string }
+
+func (e *FileError) Error() string { return e.Code + ": " + e.Text }
+
+// Unusable makes a FileError of a code and a sentence, which is formatted when
+// there are args.
+func Unusable(code, sentence string, args ...any) error {
+	if len(args) > 0 {
+		sentence = fmt.Sprintf(sentence, args...)
+	}
+	return &FileError{code, sentence}
+}
+
+// FileCodes are the codes of a FileError that this package makes.
+var FileCodes = []string{"E_EMPTY", "E_FORMAT", "E_HEADER", "E_JSON_ARRAY", "E_SHEETS", "E_TOO_BIG", "E_UNPACK"}
+
+// RowCodes are the codes of a RowError that this package makes.
+var RowCodes = []string{"E_COLUMN_COUNT", "E_JSON", "E_QUOTE", "E_TOO_LONG"}
+
+// Inspect reads the file once; tmp is a folder that it may make for what has to
+// be unpacked to the disk. The error is a *FileError when the file cannot be an
+// import; the digest is there even then.
+func Inspect(ctx context.Context, f *os.File, tmp string) (File, error) {
+	t := File{tmp: tmp}
+	head, err := readHead(io.NewSectionReader(f, 0, 1<<62))
+	if err != nil {
+		return t, err
+	}
+	t.Packed = packing(head)
+	sum, check := sha256.New(), &utf8Check{}
+	to := io.Writer(sum)
+	if t.Packed == "" {
+		to = io.MultiWriter(sum, check)
+	}
+	if t.Size, err = io.CopyBuffer(onlyWriter{to}, until(ctx, io.NewSectionReader(f, 0, 1<<62)), make([]byte, blockSize)); err != nil {
+		return t, err
+	}
+	t.Digest = hex.EncodeToString(sum.Sum(nil))
+	if t.Size == 0 {
+		return t, Unusable("E_EMPTY", "the file is empty; drop it again with its rows")
+	}
+	if t.Packed == Zip {
+		if r, err := zip.NewReader(f, t.Size); err == nil && workbook(r) {
+			t.Packed, t.Format = "", FormatXLSX
+		}
+	}
+	if t.Packed != "" {
+		if head, err = t.lookInside(ctx, f, check); err != nil {
+			return t, err
+		}
+	}
+	if t.Format == FormatXLSX {
+		return t, t.inspectWorkbook(ctx, f)
+	}
+	if err := t.findEncoding(head, check); err != nil {
+		return t, err
+	}
+	return t, t.findFormat(ctx, f)
+}
+
+// onlyWriter hides what else a writer can do, so that a copy uses its buffer.
+type onlyWriter struct{ io.Writer }
+
+// readHead returns the first bytes.
+func readHead(r io.Reader) ([]byte, error) {
+	head := make([]byte, 4096)
+	n, err := io.ReadFull(r, head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return head[:n], err
+}
+
+// lookInside reads what is packed in the file, and returns its first bytes.
+func (t *File) lookInside(ctx context.Context, f *os.File, check *utf8Check) ([]byte, error) {
+	u, err := unpack(ctx, f, t.Size, t.Packed)
+	if err != nil {
+		return nil, err
+	}
+	defer u.close()
+	head, err := readHead(u)
+	if err != nil {
+		return nil, err
+	}
+	switch packing(head) {
+	case Zip:
+		t.Format = FormatXLSX // or nothing that usher reads, which openWorkbook tells
+		return head, nil
+	case "":
+	default:
+		return nil, Unusable("E_FORMAT", "the file is packed twice; unpack it and drop what is inside")
+	}
+	if len(head) == 0 {
+		return nil, Unusable("E_EMPTY", "the file inside is empty; drop it again with its rows")
+	}
+	_, err = io.CopyBuffer(onlyWriter{check}, io.MultiReader(bytes.NewReader(head), u), make([]byte, blockSize))
+	return head, err
+}
+
+// inspectWorkbook finds the sheet to read.
+func (t *File) inspectWorkbook(ctx context.Context, f *os.File) error {
+	t.Encoding = UTF8
+	book, done, err := t.workbook(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer done()
+	t.Why = "it is a ZIP file with a workbook in it"
+	t.sheet, t.Notes, err = chooseSheet(book)
+	return err
+}
+
+// workbook opens an Excel file, which may be packed itself; done closes it and
+// removes what was unpacked to the disk.
+func (t File) workbook(ctx context.Context, f *os.File) (book *excelize.File, done func(), err error) {
+	if err := os.MkdirAll(t.tmp, 0o700); err != nil {
+		return nil, nil, err
+	}
+	size := t.Size
+	drop := func() {}
+	if t.Packed != "" {
+		if f, size, err = t.unpackTo(ctx, f); err != nil {
+			return nil, nil, err
+		}
+		drop = func() { _ = f.Close() }
+	}
+	r, err := zip.NewReader(f, size)
+	if err != nil || !workbook(r) {
+		drop()
+		return nil, nil, Unusable("E_FORMAT", "the file inside is neither a list of users nor an Excel file; drop it unpacked")
+	}
+	if book, err = openWorkbook(f, size, t.tmp); err != nil {
+		drop()
+		return nil, nil, err
+	}
+	done = func() { _ = book.Close(); drop() }
+	if err := sound(ctx, r, book); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return book, done, nil
+}
+
+// unpackTo unpacks the file to the disk. The copy has no name, so nothing is left
+// of it when it is closed.
+func (t File) unpackTo(ctx context.Context, f *os.File) (*os.File, int64, error) {
+	u, err := unpack(ctx, f, t.Size, t.Packed)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer u.close()
+	out, err := os.CreateTemp(t.tmp, "unpacked-")
+	if err != nil {
+		return nil, 0, err
+	}
+	size, err := io.Copy(out, u)
+	if err = errors.Join(err, os.Remove(out.Name())); err != nil {
+		return nil, 0, errors.Join(err, out.Close())
+	}
+	return out, size, nil
+}
+
+// findEncoding follows a ladder from certain to guessed: byte order mark, the
+// zeros of UTF-16, valid UTF-8, and what Windows uses in western Europe.
+func (t *File) findEncoding(head []byte, check *utf8Check) error {
+	if bytes.HasPrefix(head, magicOLE) {
+		return Unusable("E_FORMAT", "this is an old Excel file (.xls), or one with a password; save it as .xlsx without a password, or as CSV (UTF-8), and drop that")
+	}
+	t.Encoding, t.bom = byteOrderMark(head)
+	switch {
+	case t.bom > 0:
+		t.Why = "a byte order mark"
+	case utf16Pattern(head, 1):
+		t.Encoding, t.Why = UTF16LE, "every other byte is zero"
+	case utf16Pattern(head, 0):
+		t.Encoding, t.Why = UTF16BE, "every other byte is zero"
+	case check.zero:
+	case check.ok():
+		t.Encoding, t.Why = UTF8, "all bytes are valid UTF-8"
+	default:
+		t.Encoding, t.Why = Windows1252, "there are bytes that are not UTF-8"
+		t.Notes = append(t.Notes, fmt.Sprintf("the file is not UTF-8 and was read as Windows-1252: look whether names with accents are right, first in line %s", joinInts(check.lines())))
+	}
+	switch {
+	case t.Encoding == "" || t.Encoding == UTF8 && check.zero:
+		return Unusable("E_FORMAT", "this is not a text file; drop CSV, JSON or Excel (.xlsx)")
+	case t.Encoding == UTF8 && !check.ok():
+		t.Notes = append(t.Notes, fmt.Sprintf("the file says that it is UTF-8 and is not, first in line %s", joinInts(check.lines())))
+	}
+	return nil
+}
+
+func joinInts(v []int) string {
+	var s []string
+	for _, i := range v {
+		s = append(s, fmt.Sprint(i))
+	}
+	return strings.Join(s, ", ")
+}
+
+// text returns the file's characters as UTF-8; done lets go of what that needs.
+func (t File) text(ctx context.Context, f *os.File) (r io.Reader, done func(), err error) {
+	done = func() {}
+	r = until(ctx, io.NewSectionReader(f, 0, 1<<62))
+	if t.Packed != "" {
+		u, err := unpack(ctx, f, t.Size, t.Packed)
+		if err != nil {
+			return nil, nil, err
+		}
+		r, done = u, u.close
+	}
+	if t.bom > 0 {
+		if _, err := io.CopyN(io.Discard, r, int64(t.bom)); err != nil {
+			done()
+			return nil, nil, err
+		}
+	}
+	return decode(r, t.Encoding), done, nil
+}
+
+// findFormat tells JSON from CSV by the first character, and finds the delimiter
+// of CSV.
+func (t *File) findFormat(ctx context.Context, f *os.File) error {
+	text, done, err := t.text(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer done()
+	w := newWindow(text)
+	for {
+		line, end, _, err := w.lineAt(0, maxLine)
+		switch {
+		case errors.Is(err, io.EOF):
+			return Unusable("E_EMPTY", "the file has no rows; drop it again with its rows")
+		case errors.Is(err, errLong):
+			line = strings.Clone(w.rest()[:min(len(w.rest()), kept)])
+		case err != nil:
+			return err
+		}
+		l := trimCell(line)
+		switch {
+		case l == "":
+		case l[0] == '{':
+			t.Format, t.Why = FormatJSONL, t.Why+"; the first line is an object"
+			if new(balance).feed(l, 0) < 0 && err == nil {
+				t.Format, t.Why = FormatJSONStream, t.Why+" that goes on in the next"
+			}
+			return nil
+		case l[0] == '[':
+			t.Format, t.Why = FormatJSONArray, t.Why+"; it begins with a bracket"
+			return nil
+		case errors.Is(err, errLong):
+			return Unusable("E_HEADER", "the first line is too long to be the names of columns; put a line such as email,name above the rows")
+		default:
+			t.Format = FormatCSV
+			if d, ok := sepLine(line); ok && !t.sep {
+				t.Delimiter, t.sep, t.Why = d, true, t.Why+"; the first line names the delimiter"
+				return nil
+			}
+			return t.findDelimiter(w, line)
+		}
+		w.pass(end, 1)
+	}
+}
+
+// Describe names the format with what it is packed in, such as csv+gzip.
+func (t File) Describe() string {
+	if t.Packed != "" && t.Format != "" {
+		return t.Format + "+" + t.Packed
+	}
+	return t.Format
+}
+
+// extensions are the endings that promise a format.
+var extensions = map[string][]string{
+	".csv": {FormatCSV}, ".tsv": {FormatCSV}, ".jsonl": {FormatJSONL, FormatJSONStream}, ".ndjson": {FormatJSONL, FormatJSONStream},
+	".json": {FormatJSONArray, FormatJSONL, FormatJSONStream}, ".xlsx": {FormatXLSX}, ".xls": {FormatXLSX}, ".xlsm": {FormatXLSX},
+}
+
+// Disagrees says when a file's name promises something else than what is in it.
+func (t File) Disagrees(name string) (note string, yes bool) {
+	name = strings.ToLower(name)
+	for _, packed := range []string{".gz", ".zst", ".zip"} {
+		name = strings.TrimSuffix(name, packed)
+	}
+	promised, known := extensions[filepath.Ext(name)]
+	if !known || t.Format == "" || slices.Contains(promised, t.Format) {
+		return "", false
+	}
+	return fmt.Sprintf("the name ends in %s, but the content is %s and was read as that", filepath.Ext(name), t.Format), true
+}

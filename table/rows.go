@@ -1,0 +1,221 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+)
+
+// Row is one record as it was read from a file, before anything about it was
+// judged.
+type Row struct {
+	Number int      // 1 is the first after the header; blank ones are not counted
+	Line   int      // on which it begins
+	End    Position // where the next one begins
+
+	cells  []string
+	object string    // of JSON, instead of cells
+	cut    bool      // the file ends within it, without a line end
+	padded bool      // empty cells at its end are left out
+	bad    *RowError // why it cannot be read
+}
+
+// Position is a place between two rows of a file: where reading can go on.
+type Position struct {
+	Record int   `json:"record"`           // the last one before it
+	Offset int64 `json:"offset,omitempty"` // of the next one, in bytes after the byte order mark; 0 where the file cannot seek
+	Line   int   `json:"line,omitempty"`   // the last one before it
+}
+
+// blank reports whether the row has nothing in it.
+func (r Row) blank() bool {
+	if r.object != "" || r.bad != nil {
+		return false
+	}
+	for _, c := range r.cells {
+		if trimCell(c) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// RowError is one thing that is wrong with a row.
+type RowError struct{ Code, Field, Reason string }
+
+// Rows reads a file's rows one after the other.
+type Rows struct {
+	Columns []string // of what Original gives back
+	Blank   int      // rows that had nothing in them, so far
+	Number  int      // of the last row that was read
+
+	header *header // nil of JSON
+	read   func() (Row, error)
+	place  func() (offset int64, line int) // nil where the file cannot seek
+	close  func()
+}
+
+// Open begins to read the rows of a file. Its error may be a *FileError.
+func (t File) Open(ctx context.Context, f *os.File) (r *Rows, err error) {
+	r = &Rows{close: func() {}}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if t.Format == FormatXLSX {
+		book, done, err := t.workbook(ctx, f)
+		if err != nil {
+			return r, err
+		}
+		r.close = done
+		s, err := openSheet(book, t.sheet)
+		if err != nil {
+			return r, err
+		}
+		r.read, r.close = s.read, func() { s.close(); done() }
+		return r, r.readHeader(false)
+	}
+	text, done, err := t.text(ctx, f)
+	if err != nil {
+		return r, err
+	}
+	r.close = done
+	t.readText(r, newWindow(text))
+	if t.Format != FormatCSV {
+		r.Columns = []string{colRaw}
+		return r, nil
+	}
+	return r, r.readHeader(t.sep)
+}
+
+// readText makes rows of text.
+func (t File) readText(r *Rows, w *window) {
+	if t.Format == FormatCSV {
+		r.read = csvReader{&splitter{window: w, delim: t.Delimiter}}.read
+	} else {
+		r.read = jsonReader{&jsonObjects{window: w, format: t.Format}}.read
+	}
+	if t.seekable() {
+		r.place = w.place
+	}
+}
+
+// seekable reports whether bytes of the file are bytes of its text, and one row
+// tells nothing about the next.
+func (t File) seekable() bool {
+	return t.Packed == "" && t.Encoding == UTF8 && (t.Format == FormatCSV || t.Format == FormatJSONL)
+}
+
+// OpenAt is Open with the rows from a position on. Where the file can seek, those
+// before it are not read; anywhere else, they are skipped by their number.
+func (t File) OpenAt(ctx context.Context, f *os.File, from Position) (*Rows, error) {
+	r, err := t.Open(ctx, f)
+	if err != nil {
+		return r, err
+	}
+	if from.Offset > 0 && r.place != nil {
+		w := newWindow(until(ctx, io.NewSectionReader(f, int64(t.bom)+from.Offset, 1<<62)))
+		w.base, w.line = from.Offset, from.Line
+		t.readText(r, w)
+		r.Number = from.Record
+		return r, nil
+	}
+	for r.Number < from.Record {
+		if _, err := r.Next(); err != nil {
+			r.close()
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// readHeader reads the first row that is not blank, or the second one.
+func (r *Rows) readHeader(skip bool) error {
+	for {
+		first, err := r.read()
+		if errors.Is(err, io.EOF) {
+			return Unusable("E_EMPTY", "the file has no rows; drop it again with its rows")
+		}
+		if err != nil {
+			return err
+		}
+		if first.bad != nil {
+			return &FileError{"E_HEADER", "the first line cannot be read: " + first.bad.Reason}
+		}
+		if first.blank() {
+			continue
+		}
+		if skip {
+			skip = false // Excel's sep=;
+			continue
+		}
+		if r.header, err = readHeader(first.cells); err == nil {
+			r.Columns = r.header.kept()
+		}
+		return err
+	}
+}
+
+// Next returns the next row that is not blank; the error is io.EOF at the end, or
+// one of the file.
+func (r *Rows) Next() (Row, error) {
+	for {
+		rw, err := r.read()
+		if err != nil {
+			return Row{}, err
+		}
+		if rw.blank() {
+			r.Blank++
+			continue
+		}
+		r.Number++
+		rw.Number = r.Number
+		rw.End.Record = r.Number
+		if r.place != nil {
+			rw.End.Offset, rw.End.Line = r.place()
+		}
+		return rw, nil
+	}
+}
+
+// csvReader makes rows of CSV.
+type csvReader struct{ *splitter }
+
+func (c csvReader) read() (Row, error) {
+	r, err := c.next()
+	out := Row{Line: r.line, cells: r.fields, cut: r.cut}
+	switch {
+	case errors.Is(err, errQuote):
+		out.bad = &RowError{"E_QUOTE", "", err.Error()}
+	case errors.Is(err, errLong), errors.Is(err, errColumns):
+		out.bad = &RowError{"E_TOO_LONG", "", err.Error()}
+	case err != nil:
+		return Row{}, err
+	}
+	if out.bad != nil {
+		out.cells = []string{r.raw}
+	}
+	return out, nil
+}
+
+// jsonReader makes rows of JSON.
+type jsonReader struct{ *jsonObjects }
+
+func (j jsonReader) read() (Row, error) {
+	text, line, err := j.next()
+	out := Row{Line: line, object: text}
+	switch {
+	case errors.Is(err, errLong):
+		out.bad = &RowError{"E_TOO_LONG", "", "the object is too long"}
+	case errors.Is(err, errObject):
+		out.bad = &RowError{"E_JSON", "", err.Error()}
+	case err != nil:
+		return Row{}, err
+	}
+	return out, nil
+}
+
+// Close lets go of what reading took. It is needed once Open has succeeded.
+func (r *Rows) Close() { r.close() }
