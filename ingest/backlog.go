@@ -81,7 +81,7 @@ func (j *job) keepPace(ctx context.Context, settle func(context.Context) error) 
 			defer j.Metrics.Paused.WithLabelValues(j.in.Source, "bridge").Dec()
 		}
 		j.progress.wait(fmt.Sprintf("%d records wait for the bridge; it goes on when they are fewer", n))
-		if !sleep(ctx, lookEvery) {
+		if !event.Sleep(ctx, lookEvery) {
 			return ctx.Err()
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"usher/event"
+	"usher/ingest/inbox"
 )
 
 const benchRows = 50_000
@@ -98,13 +99,13 @@ func importOnce(b *testing.B, js jetstream.JetStream, content string, round int)
 	if err != nil {
 		b.Fatal(err)
 	}
-	f, err := openFolder(w.Inboxes[0], false)
+	f, err := inbox.Open(w.Inboxes[0].Source, w.Inboxes[0].Dir, false)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer f.root.Close()
+	defer f.Root.Close()
 	id := ksuid.New().String()
-	claim := filepath.Join(f.Dir, workFolder, id)
+	claim := filepath.Join(f.Dir, inbox.WorkFolder, id)
 	if err := os.Mkdir(claim, 0o750); err != nil {
 		b.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func importOnce(b *testing.B, js jetstream.JetStream, content string, round int)
 		}
 	}
 	began := time.Now()
-	if err := w.process(b.Context(), f, id); err != nil {
+	if err := w.process(b.Context(), w.Inboxes[0], f, id); err != nil {
 		b.Fatal(err)
 	}
 	return benchRows / time.Since(began).Seconds(), benchRows / published.Sub(firstBatch).Seconds()

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
+	"usher/ingest/inbox"
 )
 
 // Thousands of files at once, faster than events are read: each is imported once.
@@ -82,11 +83,11 @@ func TestABurstOfFiles(t *testing.T) {
 func TestSmallFilesDoNotWait(t *testing.T) {
 	r := newRig(t)
 	r.run()
-	rows := huge / 24
-	for i := range importers {
+	rows := inbox.Huge / 24
+	for i := range inbox.Importers {
 		r.drop(fmt.Sprint("huge", i), list(strings.Repeat("x", 6)+fmt.Sprint(i), rows))
 	}
-	r.waitClaims(importers)
+	r.waitClaims(inbox.Importers)
 	began := time.Now()
 	r.drop("small.csv", list("small", 3))
 	rep := r.reports(1)
@@ -100,7 +101,7 @@ func TestSmallFilesDoNotWait(t *testing.T) {
 func (r *rig) waitClaims(n int) {
 	r.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-		claims, _ := filepath.Glob(filepath.Join(r.dir, "inbox", workFolder, "??????????*", "*"))
+		claims, _ := filepath.Glob(filepath.Join(r.dir, "inbox", inbox.WorkFolder, "??????????*", "*"))
 		if len(claims) >= n {
 			return
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"usher/event"
+	"usher/ingest/files"
 	"usher/table"
 )
 
@@ -19,7 +20,7 @@ import (
 func Check(ctx context.Context, path string, in Inbox, key event.Key, tell func(event.Progress)) (Report, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Report{}, fmt.Errorf("%s: %w", path, reason(err))
+		return Report{}, fmt.Errorf("%s: %w", path, files.Reason(err))
 	}
 	defer f.Close()
 	if i, err := f.Stat(); err != nil || !i.Mode().IsRegular() {
@@ -45,7 +46,7 @@ func Check(ctx context.Context, path string, in Inbox, key event.Key, tell func(
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		wg.Go(func() {
-			for sleep(ctx, 200*time.Millisecond) {
+			for event.Sleep(ctx, 200*time.Millisecond) {
 				tell(j.progress.now())
 			}
 		})
@@ -63,7 +64,7 @@ func Check(ctx context.Context, path string, in Inbox, key event.Key, tell func(
 	if errors.As(err, &refused) {
 		j.report.Code, j.report.Reason = refused.Code, refused.Text
 	} else if err != nil {
-		return j.report, fmt.Errorf("%s: %w", path, reason(err))
+		return j.report, fmt.Errorf("%s: %w", path, files.Reason(err))
 	}
 	j.report.settle("a file in refused/" + in.Source + "/")
 	j.report.FinishedAt = time.Now().UTC()

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"usher/event"
+	"usher/ingest/files"
+	"usher/ingest/inbox"
 	"usher/table"
 )
 
@@ -33,12 +35,12 @@ func (j *job) finish(ctx context.Context) error {
 	}
 	archive, err := os.OpenRoot(filepath.Join(j.Archive, j.in.Source))
 	if err != nil {
-		return reason(err)
+		return files.Reason(err)
 	}
 	defer archive.Close()
 	refused, err := os.OpenRoot(filepath.Join(j.Config.Refused, j.in.Source))
 	if err != nil {
-		return reason(err)
+		return files.Reason(err)
 	}
 	defer refused.Close()
 
@@ -48,9 +50,9 @@ func (j *job) finish(ctx context.Context) error {
 	r.FinishedAt = time.Now().UTC()
 	if r.Result == resultDuplicate {
 		r.Published, r.Refused = 0, 0
-	} else if _, there := lookAt(j.claim, refusedDraft); there && (r.Code == "" || r.Code == "E_ALL_ROWS") {
+	} else if _, there := files.At(j.claim, refusedDraft); there && (r.Code == "" || r.Code == "E_ALL_ROWS") {
 		j.Fault.At("ingest.refusing")
-		if err := move(j.claim, refusedDraft, refused, name+".refused.csv"); err != nil {
+		if err := files.Move(j.claim, refusedDraft, refused, name+".refused.csv"); err != nil {
 			return err
 		}
 	}
@@ -71,7 +73,7 @@ func (j *job) finish(ctx context.Context) error {
 	if err := j.publisher.tell(ctx, r.progress()); err != nil {
 		return err
 	}
-	if err := move(j.claim, j.name, to, name); err != nil {
+	if err := files.Move(j.claim, j.name, to, name); err != nil {
 		return err
 	}
 	j.Fault.At("ingest.archived")
@@ -82,7 +84,7 @@ func (j *job) finish(ctx context.Context) error {
 }
 
 // done removes the claim.
-func (j *job) done() error { return j.folder.root.RemoveAll(claimPath(j.report.Import)) }
+func (j *job) done() error { return j.folder.Root.RemoveAll(inbox.ClaimPath(j.report.Import)) }
 
 func (j *job) count() {
 	r, m := j.report, j.Metrics
@@ -101,7 +103,7 @@ func (j *job) rememberDigest(archive *os.Root) error {
 	if err := archive.Mkdir(digests, 0o750); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	return jot(archive, digests+"/"+j.table.Digest, []byte(j.report.Import)) // an empty one still says "known"
+	return files.Jot(archive, digests+"/"+j.table.Digest, []byte(j.report.Import)) // an empty one still says "known"
 }
 
 // archivedBefore tells under which import the content was archived. The import

@@ -13,6 +13,8 @@ import (
 	"github.com/segmentio/ksuid"
 
 	"usher/event"
+	"usher/ingest/files"
+	"usher/ingest/inbox"
 	"usher/table"
 	"usher/tracing"
 )
@@ -21,12 +23,12 @@ import (
 type job struct {
 	*Watcher
 	in     Inbox
-	folder *folder
+	folder *inbox.Folder
 	claim  *os.Root // the folder of the claim
 	dir    string   // where that folder is
 	name   string   // of the original, as it was dropped
 	file   *os.File
-	taken  look // the file as it was when it was opened
+	taken  files.Look // the file as it was when it was opened
 	table  table.File
 	report Report
 	redrop bool
@@ -43,8 +45,8 @@ const redropMark = ".redrop"
 
 // process takes a claim through all that is left to do. Every step may have been
 // done before by a process that died.
-func (w *Watcher) process(ctx context.Context, f *folder, id string) (err error) {
-	j, err := w.open(f, id)
+func (w *Watcher) process(ctx context.Context, in Inbox, f *inbox.Folder, id string) (err error) {
+	j, err := w.open(in, f, id)
 	if j == nil {
 		return err
 	}
@@ -59,7 +61,7 @@ func (w *Watcher) process(ctx context.Context, f *folder, id string) (err error)
 	j.progress.end()
 	span.Done(err)
 	if err != nil && ctx.Err() == nil {
-		j.progress.wait(reason(err).Error())
+		j.progress.wait(files.Reason(err).Error())
 		j.show(ctx, j.progress.now())
 	}
 	if stack := panicked(err); stack != "" {
@@ -75,7 +77,7 @@ func (j *job) run(ctx context.Context) (err error) {
 		return j.refuse(ctx, err)
 	}
 	j.Fault.At("ingest.read")
-	j.progress.step(event.ImportReading, j.taken.size)
+	j.progress.step(event.ImportReading, j.taken.Size)
 	j.table, err = table.Inspect(ctx, j.file, j.scratch(""))
 	j.describe()
 	if j.table.Digest != "" {
@@ -110,7 +112,7 @@ func (j *job) run(ctx context.Context) (err error) {
 	if err := j.room(); err != nil {
 		return err
 	}
-	j.progress.step(event.ImportValidating, j.taken.size)
+	j.progress.step(event.ImportValidating, j.taken.Size)
 	err = j.validate(ctx)
 	good := j.report.Published
 	if j.report.Published = 0; c.Import == j.report.Import {
@@ -141,20 +143,20 @@ func (j *job) run(ctx context.Context) (err error) {
 
 // open finds the file of a claim; without a job there is nothing left to do. The
 // job is there beside a *table.FileError.
-func (w *Watcher) open(f *folder, id string) (*job, error) {
+func (w *Watcher) open(in Inbox, f *inbox.Folder, id string) (*job, error) {
 	imported, err := ksuid.Parse(id)
 	if err != nil {
 		return nil, err
 	}
-	claim, err := f.root.OpenRoot(claimPath(id))
+	claim, err := f.Root.OpenRoot(inbox.ClaimPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, reason(err)
+		return nil, files.Reason(err)
 	}
-	j := &job{Watcher: w, in: f.Inbox, folder: f, claim: claim, dir: filepath.Join(f.Dir, claimPath(id)), imported: imported.Time()}
-	err = names(claim, ".", func(name string) {
+	j := &job{Watcher: w, in: in, folder: f, claim: claim, dir: filepath.Join(f.Dir, inbox.ClaimPath(id)), imported: imported.Time()}
+	err = files.Names(claim, ".", func(name string) {
 		switch {
 		case name == redropMark:
 			j.redrop = true
@@ -163,25 +165,25 @@ func (w *Watcher) open(f *folder, id string) (*job, error) {
 		}
 	})
 	if err != nil {
-		return nil, errors.Join(reason(err), claim.Close())
+		return nil, errors.Join(files.Reason(err), claim.Close())
 	}
 	if j.name == "" { // moved away; only the folder is left
-		return nil, errors.Join(claim.Close(), f.root.RemoveAll(claimPath(id)))
+		return nil, errors.Join(claim.Close(), f.Root.RemoveAll(inbox.ClaimPath(id)))
 	}
 	j.report = Report{
-		Import: id, File: cleanName(j.name), Source: f.Source, Errors: map[string]int{}, StartedAt: j.imported.UTC(),
+		Import: id, File: files.Clean(j.name), Source: f.Source, Errors: map[string]int{}, StartedAt: j.imported.UTC(),
 	}
 	j.progress = newProgress(w, j.report)
-	j.file, j.taken, err = openPlain(claim, j.name)
+	j.file, j.taken, err = files.OpenPlain(claim, j.name)
 	j.claimed = j.claimedAt()
 	switch {
-	case errors.Is(err, errNotPlain):
+	case errors.Is(err, files.ErrNotPlain):
 		err = table.Unusable("E_SPECIAL", "this is a link, a pipe or a device; drop a copy of the file itself")
 	case errors.Is(err, fs.ErrPermission):
 		err = table.Unusable("E_UNREADABLE", "usher may not read this file; change its permissions and drop it again")
 	case err != nil:
-		return nil, errors.Join(reason(err), claim.Close())
-	case j.taken.links > 1:
+		return nil, errors.Join(files.Reason(err), claim.Close())
+	case j.taken.Links > 1:
 		err = table.Unusable("E_LINK", "this file has another name elsewhere (a hard link), under which it could still be changed; drop a copy")
 	}
 	return j, err
@@ -198,7 +200,7 @@ func (j *job) close() {
 // claimedAt is when the file was renamed into its claim: its inode changed then,
 // and has not since. The id of the import knows that only to the second.
 func (j *job) claimedAt() time.Time {
-	t := time.Unix(0, j.taken.ctime).UTC()
+	t := time.Unix(0, j.taken.Ctime).UTC()
 	if t.Before(j.imported) || t.After(time.Now()) {
 		return j.imported.UTC()
 	}
@@ -212,7 +214,7 @@ func (j *job) unchanged() error {
 	if err != nil {
 		return err
 	}
-	if lookOf(i) != j.taken {
+	if files.Of(i) != j.taken {
 		return errChanged
 	}
 	return nil
@@ -237,11 +239,11 @@ func (j *job) adopt(c checkpoint) error {
 	if _, err := ksuid.Parse(c.Import); err != nil {
 		return err
 	}
-	if _, there := lookAt(j.folder.root, claimPath(c.Import)); there {
+	if _, there := files.At(j.folder.Root, inbox.ClaimPath(c.Import)); there {
 		return errors.New("the same content is being imported right now")
 	}
 	// Found under its new name by the next scan.
-	return j.folder.root.Rename(claimPath(j.report.Import), claimPath(c.Import))
+	return j.folder.Root.Rename(inbox.ClaimPath(j.report.Import), inbox.ClaimPath(c.Import))
 }
 
 // reclaim gives a claim a later import id.
@@ -250,7 +252,7 @@ func (j *job) reclaim() error {
 	if !id.Time().After(j.imported) {
 		return errors.New("the same content was imported this second")
 	}
-	return j.folder.root.Rename(claimPath(j.report.Import), claimPath(id.String()))
+	return j.folder.Root.Rename(inbox.ClaimPath(j.report.Import), inbox.ClaimPath(id.String()))
 }
 
 // refusedDraft is where refused rows are collected in the claim.

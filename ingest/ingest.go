@@ -16,6 +16,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
+	"usher/ingest/files"
+	"usher/ingest/inbox"
 	"usher/metrics"
 	"usher/tracing"
 )
@@ -62,7 +64,7 @@ func New(c Config) (*Watcher, error) {
 	c.Rescan = orDefault(c.Rescan, 2*time.Second)
 	c.Quiet = orDefault(c.Quiet, 5*time.Second)
 	c.Empty = orDefault(c.Empty, time.Minute)
-	c.Settle = orDefault(c.Settle, writtenFor)
+	c.Settle = orDefault(c.Settle, 500*time.Millisecond)
 	c.Dead = orDefault(c.Dead, 15*time.Second)
 	if c.Batch <= 0 || c.Batch > perBatch {
 		c.Batch = perBatch
@@ -74,7 +76,7 @@ func New(c Config) (*Watcher, error) {
 			}
 		}
 		if err := os.MkdirAll(in.Dir, 0o750); err != nil {
-			c.Log.Error("the inbox cannot be made", "source", in.Source, "error", reason(err))
+			c.Log.Error("the inbox cannot be made", "source", in.Source, "error", files.Reason(err))
 		}
 	}
 	w := &Watcher{Config: c, waiting: map[string]error{}}
@@ -95,11 +97,24 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 func (w *Watcher) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, in := range w.Inboxes {
-		wg.Go(func() { w.serve(ctx, in) })
+		wg.Go(func() { inbox.Watch(ctx, w.inbox(in)) })
 	}
 	wg.Go(func() { w.retire(ctx) })
 	wg.Wait()
 	return nil
+}
+
+// inbox joins an inbox to the imports.
+func (w *Watcher) inbox(in Inbox) inbox.Config {
+	return inbox.Config{
+		Source: in.Source, Dir: in.Dir, Rescan: w.Rescan, Quiet: w.Quiet, Empty: w.Empty, Settle: w.Settle, Dead: w.Dead,
+		Begin: countDeath,
+		Import: func(ctx context.Context, f *inbox.Folder, id string, over func() bool) {
+			w.finish(ctx, in, f, id, over)
+		},
+		Waits:   func(err error) { w.wait(in.Source, err) },
+		Metrics: w.Metrics, Log: w.Log, Fault: w.Fault,
+	}
 }
 
 // Ready returns nil, or why inboxes and files wait.
@@ -130,7 +145,7 @@ func (w *Watcher) wait(key string, err error) {
 
 // finish imports a claim until it is done or ctx ends. What fails is tried again,
 // unless the folder is over.
-func (w *Watcher) finish(ctx context.Context, f *folder, id string, over func() bool) {
+func (w *Watcher) finish(ctx context.Context, in Inbox, f *inbox.Folder, id string, over func() bool) {
 	key := f.Source + "/" + id
 	defer w.wait(key, nil)
 	inWork := w.Metrics.ImportsInWork.WithLabelValues(f.Source) // also while it waits for the next try
@@ -147,7 +162,7 @@ func (w *Watcher) finish(ctx context.Context, f *folder, id string, over func() 
 	}
 	defer pause("")
 	for attempt := 0; ctx.Err() == nil; attempt++ {
-		err := pathless(w.process(ctx, f, id))
+		err := files.Pathless(w.process(ctx, in, f, id))
 		if err == nil || ctx.Err() != nil || over() {
 			return
 		}
@@ -159,7 +174,7 @@ func (w *Watcher) finish(ctx context.Context, f *folder, id string, over func() 
 			pause(now)
 		}
 		w.Metrics.Retries.WithLabelValues("publish", "transient").Inc()
-		if !sleep(ctx, min(100*time.Millisecond<<min(attempt, 8), 10*time.Second)) {
+		if !event.Sleep(ctx, min(100*time.Millisecond<<min(attempt, 8), 10*time.Second)) {
 			return
 		}
 	}
@@ -175,15 +190,4 @@ func pauseReason(err error) string {
 		return "stream"
 	}
 	return "other"
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -19,6 +19,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/ingest/inbox"
 )
 
 // A child is this test binary run again as a watcher of its own, so that a kill
@@ -67,7 +69,7 @@ func child() {
 
 // finished counts the files that are done to the last step.
 func finished(dir string) int {
-	claims, _ := filepath.Glob(filepath.Join(dir, "inbox", workFolder, "???????????????????????????"))
+	claims, _ := filepath.Glob(filepath.Join(dir, "inbox", inbox.WorkFolder, "???????????????????????????"))
 	reports, _ := filepath.Glob(filepath.Join(dir, "*", "inbox", "*.report.txt"))
 	return len(reports) - len(claims)
 }
@@ -182,7 +184,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 		if refused, _ := filepath.Glob(filepath.Join(r.dir, "refused", "inbox", "*.refused.csv")); len(refused) != 1 {
 			t.Errorf("point %d: refused rows: %v", k, refused)
 		}
-		if left, _ := filepath.Glob(filepath.Join(r.dir, "inbox", workFolder, "??????????*")); len(left) > 0 {
+		if left, _ := filepath.Glob(filepath.Join(r.dir, "inbox", inbox.WorkFolder, "??????????*")); len(left) > 0 {
 			t.Errorf("point %d: left in the work folder: %v", k, left)
 		}
 		r.exactlyOnce(name, rows)
@@ -280,7 +282,7 @@ func TestTheSameContentGoesOnWhereItStopped(t *testing.T) {
 	if !r.killed("INGEST_AT=ingest.committed:2", "INGEST_BATCH=5") {
 		t.Fatal("the child was not killed")
 	}
-	claims, _ := filepath.Glob(filepath.Join(r.dir, "inbox", workFolder, "???????????????????????????"))
+	claims, _ := filepath.Glob(filepath.Join(r.dir, "inbox", inbox.WorkFolder, "???????????????????????????"))
 	if len(claims) != 1 {
 		t.Fatalf("claims: %v", claims)
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/segmentio/ksuid"
 
 	"usher/event"
+	"usher/ingest/files"
+	"usher/ingest/inbox"
 	"usher/table"
 )
 
@@ -134,7 +136,7 @@ func (j *job) telling(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for sleep(ctx, tellEvery) {
+		for event.Sleep(ctx, tellEvery) {
 			j.show(ctx, j.progress.now())
 		}
 	})
@@ -147,7 +149,7 @@ func (j *job) show(ctx context.Context, p event.Progress) {
 	if err != nil {
 		return
 	}
-	_ = jot(j.claim, progressFile, b)
+	_ = files.Jot(j.claim, progressFile, b)
 	if j.in.Source != event.SourceCanary {
 		ctx, cancel := context.WithTimeout(ctx, tellEvery)
 		defer cancel()
@@ -182,7 +184,7 @@ const keepEnds = 400 * 24 * time.Hour
 // state of its own.
 func InWork(what string, inboxes ...string) (found []event.Progress) {
 	for _, dir := range inboxes {
-		claims, _ := filepath.Glob(filepath.Join(dir, workFolder, "*")) // the pattern is good
+		claims, _ := filepath.Glob(filepath.Join(dir, inbox.WorkFolder, "*")) // the pattern is good
 		for _, claim := range claims {
 			id := filepath.Base(claim)
 			if _, err := ksuid.Parse(id); err != nil {
@@ -198,10 +200,10 @@ func InWork(what string, inboxes ...string) (found []event.Progress) {
 			}
 			for _, e := range entries {
 				if !strings.HasPrefix(e.Name(), ".") {
-					p.File = cleanName(e.Name())
+					p.File = files.Clean(e.Name())
 				}
 			}
-			if what == "" || what == id || cleanName(filepath.Base(what)) == p.File {
+			if what == "" || what == id || files.Clean(filepath.Base(what)) == p.File {
 				found = append(found, p)
 			}
 		}
@@ -209,8 +211,8 @@ func InWork(what string, inboxes ...string) (found []event.Progress) {
 			continue
 		}
 		if i, err := os.Lstat(filepath.Join(dir, filepath.Base(what))); err == nil && !i.IsDir() {
-			p := event.Progress{File: cleanName(filepath.Base(what)), Source: filepath.Base(dir), State: "in the inbox", Reason: "somebody may still write it", Next: "Nothing to do."}
-			if ignored(filepath.Base(what)) {
+			p := event.Progress{File: files.Clean(filepath.Base(what)), Source: filepath.Base(dir), State: "in the inbox", Reason: "somebody may still write it", Next: "Nothing to do."}
+			if inbox.Ignored(filepath.Base(what)) {
 				p.Reason, p.Next = "its name says that it is on its way", "Rename it when it is complete."
 			}
 			found = append(found, p)

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 
 	"github.com/segmentio/ksuid"
+
+	"usher/ingest/files"
+	"usher/ingest/inbox"
 )
 
 // Redrop gives a copy of the file to the watcher of the inbox as a new import,
@@ -17,44 +20,44 @@ import (
 func Redrop(file string, in Inbox, copied func(done, total int64)) (id string, err error) {
 	root, err := os.OpenRoot(in.Dir)
 	if err != nil {
-		return "", fmt.Errorf("the inbox cannot be opened: %w", reason(err))
+		return "", fmt.Errorf("the inbox cannot be opened: %w", files.Reason(err))
 	}
 	defer root.Close()
-	if err := root.Mkdir(workFolder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return "", fmt.Errorf("the inbox cannot be written: %w", reason(err))
+	if err := root.Mkdir(inbox.WorkFolder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", fmt.Errorf("the inbox cannot be written: %w", files.Reason(err))
 	}
 	from, err := os.Open(file)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", file, reason(err))
+		return "", fmt.Errorf("%s: %w", file, files.Reason(err))
 	}
 	defer from.Close()
 	info, err := from.Stat()
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", file, reason(err))
+		return "", fmt.Errorf("%s: %w", file, files.Reason(err))
 	}
 	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s: %w", file, errNotPlain)
+		return "", fmt.Errorf("%s: %w", file, files.ErrNotPlain)
 	}
 	id = ksuid.New().String()
-	draft := path.Join(workFolder, ".draft-"+id)
+	draft := path.Join(inbox.WorkFolder, ".draft-"+id)
 	if err := root.Mkdir(draft, 0o700); err != nil {
-		return "", fmt.Errorf("the inbox cannot be written: %w", reason(err))
+		return "", fmt.Errorf("the inbox cannot be written: %w", files.Reason(err))
 	}
 	name := filepath.Base(file)
-	if ignored(name) { // it is meant, whatever its name says
+	if inbox.Ignored(name) { // it is meant, whatever its name says
 		name = "redrop-" + name
 	}
 	err = fill(root, path.Join(draft, name), from, info.Size(), copied)
 	if err == nil {
-		err = replace(root, path.Join(draft, redropMark), nil)
+		err = files.Replace(root, path.Join(draft, redropMark), nil)
 	}
 	if err == nil {
-		err = root.Rename(draft, claimPath(id))
+		err = root.Rename(draft, inbox.ClaimPath(id))
 	}
 	if err != nil {
-		return "", errors.Join(fmt.Errorf("the copy failed: %w", reason(err)), root.RemoveAll(draft))
+		return "", errors.Join(fmt.Errorf("the copy failed: %w", files.Reason(err)), root.RemoveAll(draft))
 	}
-	return id, syncFolder(root, workFolder)
+	return id, files.Sync(root, inbox.WorkFolder)
 }
 
 func fill(root *os.Root, name string, from io.Reader, size int64, copied func(done, total int64)) error {

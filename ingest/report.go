@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"usher/event"
+	"usher/ingest/files"
 	"usher/table"
 )
 
@@ -150,11 +151,11 @@ func (r Report) write(folder *os.Root, name string, fault event.Fault) error {
 	if err != nil {
 		return err
 	}
-	if err := replace(folder, name+".report.json", append(j, '\n')); err != nil {
+	if err := files.Replace(folder, name+".report.json", append(j, '\n')); err != nil {
 		return err
 	}
 	fault.At("ingest.report")
-	return jot(folder, name+".report.txt", []byte(r.Text())) // the same again, for people
+	return files.Jot(folder, name+".report.txt", []byte(r.Text())) // the same again, for people
 }
 
 // refusedRows is the file of refused rows.

@@ -10,6 +10,10 @@ import (
 	"time"
 
 	"github.com/segmentio/ksuid"
+
+	"usher/event"
+	"usher/ingest/files"
+	"usher/ingest/inbox"
 )
 
 // Originals and refused rows hold personal data, so they are not kept for ever.
@@ -26,16 +30,16 @@ func (w *Watcher) retire(ctx context.Context) {
 			for _, dir := range []string{filepath.Join(w.Archive, in.Source), filepath.Join(w.Config.Refused, in.Source)} {
 				some, err := removeOld(ctx, dir, "", w.Keep)
 				if n += some; err != nil {
-					w.Log.Warn("old files cannot be removed", "source", in.Source, "error", reason(err))
+					w.Log.Warn("old files cannot be removed", "source", in.Source, "error", files.Reason(err))
 				}
 			}
 			if n > 0 {
 				w.Log.Info("old files were removed", "source", in.Source, "files", n)
 			}
 			// Copies that a redrop did not finish.
-			_, _ = removeOld(ctx, filepath.Join(in.Dir, workFolder), ".draft-", 24*time.Hour) // an inbox that is away is said elsewhere
+			_, _ = removeOld(ctx, filepath.Join(in.Dir, inbox.WorkFolder), ".draft-", 24*time.Hour) // an inbox that is away is said elsewhere
 		}
-		sleep(ctx, retireEvery)
+		event.Sleep(ctx, retireEvery)
 	}
 }
 
@@ -52,7 +56,7 @@ func removeOld(ctx context.Context, dir, prefix string, keep time.Duration) (rem
 	defer root.Close()
 	const idLength = 27
 	var errs []error
-	err = names(root, ".", func(name string) {
+	err = files.Names(root, ".", func(name string) {
 		rest, ok := strings.CutPrefix(name, prefix)
 		if !ok || len(rest) < idLength || ctx.Err() != nil {
 			return

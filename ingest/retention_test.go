@@ -12,6 +12,7 @@ import (
 	"github.com/segmentio/ksuid"
 
 	"usher/event"
+	"usher/ingest/inbox"
 )
 
 // Old files and their reports go, whatever their own times say; what remembers
@@ -30,7 +31,7 @@ func TestOldFilesAreRemoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive, refused, work := filepath.Join(r.dir, "archive", "inbox"), filepath.Join(r.dir, "refused", "inbox"), filepath.Join(r.dir, "inbox", workFolder)
+	archive, refused, work := filepath.Join(r.dir, "archive", "inbox"), filepath.Join(r.dir, "refused", "inbox"), filepath.Join(r.dir, "inbox", inbox.WorkFolder)
 	gone := []string{filepath.Join(archive, old.String()+"-x.csv"), filepath.Join(archive, old.String()+"-x.csv.report.json"), filepath.Join(refused, old.String()+"-x.csv.refused.csv")}
 	kept := []string{filepath.Join(archive, young.String()+"-y.csv"), filepath.Join(refused, young.String()+"-y.csv.refused.csv"), filepath.Join(archive, "notes.txt"), filepath.Join(archive, digests, old.String())}
 	for _, path := range append(gone, kept...) {

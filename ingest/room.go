@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"usher/ingest/files"
 )
 
 // reserve is what stays free on every disk that an import writes to.
@@ -25,9 +27,9 @@ func (e *errRoom) Error() string {
 // original is copied. The refused rows are collected in the claim.
 func (j *job) room() error {
 	size := uint64(max(j.table.Size, 0))
-	here, err := placeOf(j.in.Dir)
+	here, err := files.PlaceOf(j.in.Dir)
 	if err != nil {
-		return reason(err)
+		return files.Reason(err)
 	}
 	for _, f := range []struct{ name, dir string }{
 		{"inbox", j.in.Dir},
@@ -35,9 +37,9 @@ func (j *job) room() error {
 		{"folder of refused rows", filepath.Join(j.Config.Refused, j.in.Source)},
 	} {
 		need := uint64(reserve)
-		if p, err := placeOf(f.dir); err != nil {
-			return reason(err)
-		} else if f.name == "inbox" || p.dev != here.dev {
+		if p, err := files.PlaceOf(f.dir); err != nil {
+			return files.Reason(err)
+		} else if f.name == "inbox" || !p.SameDisk(here) {
 			need += size
 		}
 		var s unix.Statfs_t

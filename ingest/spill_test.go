@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"usher/ingest/inbox"
 	"usher/table"
 )
 
@@ -223,7 +224,7 @@ func TestKilledWhileSpilled(t *testing.T) {
 			if !r.killed("INGEST_AT="+point, "INGEST_ONCE=1", "INGEST_HELD=20") {
 				t.Fatal("it was not killed")
 			}
-			claims, _ := filepath.Glob(filepath.Join(r.dir, "inbox", workFolder, "???????????????????????????"))
+			claims, _ := filepath.Glob(filepath.Join(r.dir, "inbox", inbox.WorkFolder, "???????????????????????????"))
 			if len(claims) != 1 || !strings.HasPrefix(point, "ingest.spilled") && len(scratched(claims[0])) == 0 {
 				t.Fatalf("claims %q with nothing on the disk", claims)
 			}

@@ -41,6 +41,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"usher/event"
+	"usher/ingest/inbox"
 	"usher/metrics"
 	"usher/table"
 )
@@ -236,7 +237,7 @@ func (s *story) fault(point string) {
 	case "deadly":
 		panic("usher fails on what stands in the file")
 	case "changed":
-		paths, _ := filepath.Glob(filepath.Join(s.inbox.Dir, workFolder, "*", "*"))
+		paths, _ := filepath.Glob(filepath.Join(s.inbox.Dir, inbox.WorkFolder, "*", "*"))
 		for _, p := range paths {
 			f, err := os.OpenFile(p, os.O_APPEND|os.O_WRONLY, 0)
 			if err == nil {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"runtime/debug"
 
+	"usher/ingest/files"
+	"usher/ingest/inbox"
 	"usher/table"
 )
 
@@ -65,19 +67,19 @@ func (t tries) write(claim *os.Root) error {
 	if err != nil {
 		return err
 	}
-	return jot(claim, triesFile, b)
+	return files.Jot(claim, triesFile, b)
 }
 
 // countDeath looks which claims of a folder were in work when the watcher before
 // this one died, and counts the death.
-func (w *Watcher) countDeath(f *folder) error {
-	ids, err := claims(f.root)
+func countDeath(f *inbox.Folder) error {
+	ids, err := f.Claims()
 	if err != nil {
 		return err
 	}
 	var begun []string
 	for _, id := range ids {
-		_ = f.inClaim(id, func(claim *os.Root) error {
+		_ = inClaim(f, id, func(claim *os.Root) error {
 			if readTries(claim).Begun != "" {
 				begun = append(begun, id)
 			}
@@ -86,7 +88,7 @@ func (w *Watcher) countDeath(f *folder) error {
 	}
 	var errs []error
 	for _, id := range begun {
-		errs = append(errs, f.inClaim(id, func(claim *os.Root) error {
+		errs = append(errs, inClaim(f, id, func(claim *os.Root) error {
 			t := readTries(claim)
 			t.died(len(begun) == 1)
 			return t.write(claim)
@@ -95,10 +97,10 @@ func (w *Watcher) countDeath(f *folder) error {
 	return errors.Join(errs...)
 }
 
-func (f *folder) inClaim(id string, do func(*os.Root) error) error {
-	claim, err := f.root.OpenRoot(claimPath(id))
+func inClaim(f *inbox.Folder, id string, do func(*os.Root) error) error {
+	claim, err := f.Root.OpenRoot(inbox.ClaimPath(id))
 	if err != nil {
-		return reason(err)
+		return files.Reason(err)
 	}
 	return errors.Join(do(claim), claim.Close())
 }

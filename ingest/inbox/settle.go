@@ -1,4 +1,4 @@
-package ingest
+package inbox
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/segmentio/ksuid"
+	"usher/ingest/files"
 )
 
 // A file is complete when nobody has it open for writing, which the kernel tells
@@ -17,7 +17,7 @@ import (
 
 // candidate is a file that may be complete.
 type candidate struct {
-	look    look
+	look    files.Look
 	seen    time.Time     // when it was first seen
 	quiet   time.Time     // since when nothing has changed and nobody was found writing
 	next    time.Time     // when to look again
@@ -30,19 +30,18 @@ type candidate struct {
 // Times of the detector. They are measured on this process's clock: a file's own
 // times say little, because copying may preserve them.
 const (
-	wholeFor   = 50 * time.Millisecond  // unchanged, for a file that was renamed into place
-	unwritten  = 100 * time.Millisecond // without a change before a lease is asked for
-	writtenFor = 500 * time.Millisecond // default of Config.Settle
-	mostWait   = 30 * time.Second       // that writers who come back can stretch this to
-	longest    = time.Second            // between two looks at a file that is open
-	calmDown   = time.Minute            // after which a stretched wait is halved
-	tooLong    = time.Hour              // after which a file that is not taken is spoken of
+	wholeFor  = 50 * time.Millisecond  // unchanged, for a file that was renamed into place
+	unwritten = 100 * time.Millisecond // without a change before a lease is asked for
+	mostWait  = 30 * time.Second       // that writers who come back can stretch this to
+	longest   = time.Second            // between two looks at a file that is open
+	calmDown  = time.Minute            // after which a stretched wait is halved
+	tooLong   = time.Hour              // after which a file that is not taken is spoken of
 )
 
 // settler decides about the files of one folder. It is owned by settle.
 type settler struct {
-	*Watcher
-	f          *folder
+	*watcher
+	f          *Folder
 	candidates map[string]*candidate
 	leases     bool // they tell something on this file system
 	saidSlow   bool
@@ -54,8 +53,8 @@ type settler struct {
 
 // settle claims the files of a folder as they become complete and queues them,
 // until ctx ends or the folder is another one.
-func (w *Watcher) settle(ctx context.Context, f *folder, h *hints, q *queue) error {
-	s := &settler{Watcher: w, f: f, candidates: map[string]*candidate{}, leases: !onNetwork(f.Dir), wait: w.Settle, odd: map[string]time.Time{}}
+func (w *watcher) settle(ctx context.Context, f *Folder, h *hints, q *queue) error {
+	s := &settler{watcher: w, f: f, candidates: map[string]*candidate{}, leases: !onNetwork(f.Dir), wait: w.Settle, odd: map[string]time.Time{}}
 	rescan, check := time.NewTimer(0), time.NewTicker(recheck)
 	defer rescan.Stop()
 	defer check.Stop()
@@ -100,18 +99,18 @@ func (s *settler) hint(name string, what hint) {
 	c := s.candidates[name]
 	if c == nil {
 		if c = s.consider(name, now); c != nil {
-			c.whole = !what.written && c.look.size > 0
+			c.whole = !what.written && c.look.Size > 0
 			c.next = now.Add(wholeFor)
 		}
 		return
 	}
-	if l, ok := lookAt(s.f.root, name); ok && l.dev == c.look.dev && l.ino == c.look.ino {
+	if l, ok := files.At(s.f.Root, name); ok && l.Same(c.look) {
 		if what.written {
 			c.change(s, l, now)
 		}
 		return
 	}
-	c.change(s, look{}, now)
+	c.change(s, files.Look{}, now)
 	c.next = now // another file under this name: the next look sees it
 }
 
@@ -120,10 +119,10 @@ func (s *settler) hint(name string, what hint) {
 func (s *settler) scan(q *queue) error {
 	now := time.Now()
 	odd := map[string]time.Time{}
-	err := names(s.f.root, ".", func(name string) {
+	err := files.Names(s.f.Root, ".", func(name string) {
 		switch {
-		case name == workFolder, nobodys(name):
-		case ignored(name):
+		case name == WorkFolder, nobodys(name):
+		case Ignored(name):
 			odd[name] = now
 		case s.candidates[name] == nil && s.consider(name, now) == nil:
 			odd[name] = now
@@ -133,14 +132,14 @@ func (s *settler) scan(q *queue) error {
 		return err
 	}
 	s.speakOf(odd, now)
-	ids, err := claims(s.f.root)
+	ids, err := s.f.Claims()
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		q.add(id, func() int64 { return claimSize(s.f, id) })
+		q.add(id, func() int64 { return s.f.size(id) })
 	}
-	s.measure(s.f.Source, s.candidates)
+	s.measure(s.candidates)
 	return nil
 }
 
@@ -167,8 +166,8 @@ func (s *settler) speakOf(odd map[string]time.Time, now time.Time) {
 // consider makes a candidate of what is no folder. A scan knows nothing of how
 // the file came, so it is not taken for whole.
 func (s *settler) consider(name string, now time.Time) *candidate {
-	l, ok := lookAt(s.f.root, name)
-	if !ok || l.kind == os.ModeDir {
+	l, ok := files.At(s.f.Root, name)
+	if !ok || l.Kind == os.ModeDir {
 		return nil
 	}
 	c := &candidate{look: l, seen: now, quiet: now, next: now.Add(unwritten), backoff: wholeFor}
@@ -178,7 +177,7 @@ func (s *settler) consider(name string, now time.Time) *candidate {
 
 // change notes that the file is not as it was. One that had looked complete makes
 // usher more patient for a while.
-func (c *candidate) change(s *settler, l look, now time.Time) {
+func (c *candidate) change(s *settler, l files.Look, now time.Time) {
 	if c.free {
 		s.wait, s.calmed = min(2*s.wait, mostWait), now
 	}
@@ -204,14 +203,14 @@ func (s *settler) look(q *queue) time.Duration {
 			soon = min(soon, c.next.Sub(now))
 		}
 	}
-	s.measure(s.f.Source, s.candidates)
+	s.measure(s.candidates)
 	return max(soon, time.Millisecond)
 }
 
 // decide claims the file when it is complete, or says when to look again.
 func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
-	l, ok := lookAt(s.f.root, name)
-	if !ok || l.kind == os.ModeDir {
+	l, ok := files.At(s.f.Root, name)
+	if !ok || l.Kind == os.ModeDir {
 		delete(s.candidates, name)
 		return
 	}
@@ -221,23 +220,23 @@ func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
 	}
 	if !c.said && now.Sub(c.seen) > tooLong {
 		c.said = true
-		s.Log.Warn("a file has been in the inbox for an hour and is not complete: somebody still has it open, or it keeps changing", "source", s.f.Source, "bytes", l.size)
+		s.Log.Warn("a file has been in the inbox for an hour and is not complete: somebody still has it open, or it keeps changing", "source", s.f.Source, "bytes", l.Size)
 	}
 	switch {
-	case !l.regular():
+	case !l.Regular():
 		s.take(name, c, nil, q) // its import refuses it
 		return
-	case l.links > 1 && now.Sub(c.quiet) < s.Quiet: // linked into place: the other name may go yet
+	case l.Links > 1 && now.Sub(c.quiet) < s.Quiet: // linked into place: the other name may go yet
 		c.next = now.Add(unwritten)
 		return
-	case l.links > 1:
+	case l.Links > 1:
 		s.take(name, c, nil, q)
 		return
-	case l.size == 0 && now.Sub(c.quiet) < s.Empty:
+	case l.Size == 0 && now.Sub(c.quiet) < s.Empty:
 		c.next = c.quiet.Add(s.Empty)
 		return
 	}
-	file, opened, err := openPlain(s.f.root, name)
+	file, opened, err := files.OpenPlain(s.f.Root, name)
 	if err == nil {
 		defer file.Close()
 		if opened != c.look {
@@ -261,7 +260,7 @@ func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
 		return
 	case leaseNone:
 		need = s.Quiet
-		if err == nil && cutOff(file, l.size) {
+		if err == nil && cutOff(file, l.Size) {
 			need *= 4
 		}
 		if s.leases && err == nil && !s.saidSlow {
@@ -290,37 +289,14 @@ func (s *settler) take(name string, c *candidate, leased *os.File, q *queue) {
 	id, err := s.claim(s.f, name, c.look)
 	if err != nil {
 		if !errors.Is(err, os.ErrNotExist) {
-			s.Log.Warn("a file cannot be claimed, trying again", "source", s.f.Source, "error", reason(err))
+			s.Log.Warn("a file cannot be claimed, trying again", "source", s.f.Source, "error", files.Reason(err))
 		}
 		return
 	}
 	_ = leased // until here, so that nobody begins to write in between
 	s.Metrics.StageSeconds.WithLabelValues("settle").Observe(time.Since(c.seen).Seconds())
-	s.Log.Info("file claimed", "source", s.f.Source, "import", id, "bytes", c.look.size)
-	q.add(id, func() int64 { return c.look.size })
-}
-
-// claim renames the file into a folder of its own, named by a fresh import id.
-func (w *Watcher) claim(f *folder, name string, l look) (id string, err error) {
-	id = ksuid.New().String()
-	if err := f.root.Mkdir(claimPath(id), 0o700); err != nil {
-		return "", err
-	}
-	to := claimPath(id) + "/" + name
-	w.Fault.At("ingest.claim")
-	if err := f.root.Rename(name, to); err != nil {
-		return "", errors.Join(err, f.root.Remove(claimPath(id)))
-	}
-	w.Fault.At("ingest.claimed")
-	if now, ok := lookAt(f.root, to); ok && (now.dev != l.dev || now.ino != l.ino) { // exchanged at the last moment
-		err := renameIfFree(f.root, to, name)
-		if errors.Is(err, os.ErrExist) { // and the next one is there already
-			err = renameIfFree(f.root, to, id+"-"+shortName(name))
-		}
-		// When neither is possible the claim stays, and is imported.
-		return "", errors.Join(errors.New("the file was replaced while it was claimed"), err, f.root.Remove(claimPath(id)))
-	}
-	return id, nil
+	s.Log.Info("file claimed", "source", s.f.Source, "import", id, "bytes", c.look.Size)
+	q.add(id, func() int64 { return c.look.Size })
 }
 
 // cutOff reports that a file surely or maybe lacks its end: a ZIP or XLSX file
@@ -346,16 +322,16 @@ func cutOff(f *os.File, size int64) bool {
 }
 
 // measure shows what waits in an inbox.
-func (w *Watcher) measure(source string, candidates map[string]*candidate) {
+func (w *watcher) measure(candidates map[string]*candidate) {
 	oldest := time.Duration(0)
 	for _, c := range candidates {
 		oldest = max(oldest, time.Since(c.seen))
 	}
-	w.Metrics.Waiting.WithLabelValues(source).Set(float64(len(candidates)))
-	w.Metrics.OldestSeconds.WithLabelValues(source).Set(oldest.Seconds())
+	w.Metrics.Waiting.WithLabelValues(w.Source).Set(float64(len(candidates)))
+	w.Metrics.OldestSeconds.WithLabelValues(w.Source).Set(oldest.Seconds())
 }
 
 // sayMode says that a folder is taken slowly, and why.
-func (w *Watcher) sayMode(f *folder, cause string) {
+func (w *watcher) sayMode(f *Folder, cause string) {
 	w.Log.Warn("usher cannot ask whether a file is still open, so files must be quiet for a while", "source", f.Source, "quiet", w.Quiet, "cause", cause)
 }

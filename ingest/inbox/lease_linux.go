@@ -1,9 +1,8 @@
-package ingest
+package inbox
 
 import (
 	"errors"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,10 +35,4 @@ var networks = map[int64]bool{
 func onNetwork(dir string) bool {
 	var s unix.Statfs_t
 	return unix.Statfs(dir, &s) == nil && networks[int64(uint32(s.Type))]
-}
-
-func changeTime(s *syscall.Stat_t) int64 { return s.Ctim.Nano() }
-
-func renameNoReplace(from int, name string, to int, target string) error {
-	return unix.Renameat2(from, name, to, target, unix.RENAME_NOREPLACE)
 }

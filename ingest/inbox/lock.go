@@ -1,4 +1,4 @@
-package ingest
+package inbox
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/segmentio/ksuid"
+
+	"usher/event"
 )
 
 // lock makes one watcher the one that works in a folder. It only spares work: who
@@ -22,7 +24,7 @@ import (
 // from time to time, and one who has not signed for long is taken for dead. When
 // it thaws it finds the other's name there and stops.
 type lock struct {
-	w     *Watcher
+	w     *watcher
 	root  *os.Root
 	me    string
 	file  *os.File // with the system's lock on it
@@ -44,17 +46,17 @@ type owner struct {
 var errLost = errors.New("another watcher took over, after this one was silent for too long")
 
 var (
-	lockFile  = path.Join(workFolder, "lock")
-	ownerFile = path.Join(workFolder, "owner")
+	lockFile  = path.Join(WorkFolder, "lock")
+	ownerFile = path.Join(WorkFolder, "owner")
 )
 
 // acquire waits for the folder's lock; nil without an error means that ctx ended.
-func (w *Watcher) acquire(ctx context.Context, f *folder) (*lock, error) {
-	file, err := f.root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, 0o600)
+func (w *watcher) acquire(ctx context.Context, f *Folder) (*lock, error) {
+	file, err := f.Root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	l := &lock{w: w, root: f.root, me: ksuid.New().String(), file: file}
+	l := &lock{w: w, root: f.Root, me: ksuid.New().String(), file: file}
 	var last owner
 	since := time.Now()
 	for standing := false; ; {
@@ -69,8 +71,8 @@ func (w *Watcher) acquire(ctx context.Context, f *folder) (*lock, error) {
 			if err := l.sign(); err != nil {
 				return nil, errors.Join(err, file.Close())
 			}
-			if l.held || sleep(ctx, w.Dead/20) && l.owner().Watcher == l.me {
-				w.wait(f.Source, nil)
+			if l.held || event.Sleep(ctx, w.Dead/20) && l.owner().Watcher == l.me {
+				w.Waits(nil)
 				if standing {
 					w.Log.Warn("took the inbox over from a watcher that is dead or silent", "source", f.Source)
 				}
@@ -80,10 +82,10 @@ func (w *Watcher) acquire(ctx context.Context, f *folder) (*lock, error) {
 		if !standing {
 			standing = true
 			w.Log.Warn("another watcher serves the inbox, standing by", "source", f.Source)
-			w.wait(f.Source, fmt.Errorf("another watcher serves the inbox %s", f.Source))
+			w.Waits(fmt.Errorf("another watcher serves the inbox %s", f.Source))
 			w.Metrics.Away.WithLabelValues(f.Source).Set(1)
 		}
-		if !sleep(ctx, min(w.Dead/10, time.Second)) {
+		if !event.Sleep(ctx, min(w.Dead/10, time.Second)) {
 			return nil, file.Close()
 		}
 		if err := f.same(); err != nil {
@@ -121,7 +123,7 @@ func (l *lock) sign() error {
 
 // keep signs until ctx ends or another watcher has signed.
 func (l *lock) keep(ctx context.Context) {
-	for sleep(ctx, l.w.Dead/5) {
+	for event.Sleep(ctx, l.w.Dead/5) {
 		if o := l.owner(); o.Watcher != "" && o.Watcher != l.me {
 			l.mu.Lock()
 			l.lost = true

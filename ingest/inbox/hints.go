@@ -1,4 +1,4 @@
-package ingest
+package inbox
 
 import (
 	"context"
@@ -10,6 +10,9 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sys/unix"
+
+	"usher/event"
+	"usher/ingest/files"
 )
 
 // hints collects what file events say about one folder. They save time and decide
@@ -57,7 +60,7 @@ func (h *hints) event(dir string, e fsnotify.Event) {
 		if e.Has(fsnotify.Remove | fsnotify.Rename) {
 			h.note(func() { h.gone = true })
 		}
-	case e.Has(fsnotify.Create|fsnotify.Write) && !ignored(name):
+	case e.Has(fsnotify.Create|fsnotify.Write) && !Ignored(name):
 		h.note(func() {
 			if len(h.names) >= mostHints {
 				h.overrun = true
@@ -77,7 +80,7 @@ const (
 
 // follow collects hints until ctx ends. While there is no watch, it says so once
 // and tries again from time to time.
-func (w *Watcher) follow(ctx context.Context, f *folder, h *hints) {
+func (w *watcher) follow(ctx context.Context, f *Folder, h *hints) {
 	said := ""
 	for ctx.Err() == nil {
 		err := w.watchOnce(ctx, f, h)
@@ -93,7 +96,7 @@ func (w *Watcher) follow(ctx context.Context, f *folder, h *hints) {
 			said = err.Error()
 			w.Log.Warn("file events are not available for now, looking from time to time", "source", f.Source, "every", w.Rescan, "cause", said)
 		}
-		sleep(ctx, rewatch)
+		event.Sleep(ctx, rewatch)
 	}
 }
 
@@ -118,26 +121,26 @@ func watchCause(err error) string {
 // watchOnce forwards events until ctx ends, the watch is lost, or events were
 // lost: then the queue is emptied by watching anew. It proves with a file of its
 // own that events come at all.
-func (w *Watcher) watchOnce(ctx context.Context, f *folder, h *hints) error {
+func (w *watcher) watchOnce(ctx context.Context, f *Folder, h *hints) error {
 	fw, err := fsnotify.NewWatcher()
 	if errors.Is(err, unix.EMFILE) {
 		return fmt.Errorf("%w: raise the limit of open files, or fs.inotify.max_user_instances", unix.EMFILE)
 	}
 	if err != nil {
-		return reason(err)
+		return files.Reason(err)
 	}
 	defer fw.Close()
 	if err := fw.Add(f.Dir); errors.Is(err, unix.ENOSPC) {
 		return fmt.Errorf("%w: the system has no more watches; raise fs.inotify.max_user_watches", unix.ENOSPC)
 	} else if err != nil {
-		return reason(err)
+		return files.Reason(err)
 	}
 	test := ".usher-test-" + f.lock.me
-	if err := f.root.WriteFile(test, nil, 0o600); err != nil {
-		return reason(err)
+	if err := f.Root.WriteFile(test, nil, 0o600); err != nil {
+		return files.Reason(err)
 	}
-	if err := f.root.Remove(test); err != nil {
-		return reason(err)
+	if err := f.Root.Remove(test); err != nil {
+		return files.Reason(err)
 	}
 	silent := time.NewTimer(selfTest)
 	defer silent.Stop()
@@ -154,7 +157,7 @@ func (w *Watcher) watchOnce(ctx context.Context, f *folder, h *hints) error {
 				h.note(func() { h.overrun = true })
 				continue
 			}
-			return reason(err)
+			return files.Reason(err)
 		case e := <-fw.Events:
 			w.Fault.At("ingest.event")
 			if filepath.Base(e.Name) == test {

@@ -1,4 +1,4 @@
-package ingest
+package inbox
 
 import (
 	"cmp"
@@ -10,9 +10,10 @@ import (
 // ones never take all the places: a list of five people does not wait behind one
 // of ten million.
 const (
-	importers = 4
-	hugeOnes  = 2       // of the importers may be at a huge file
-	huge      = 8 << 20 // bytes
+	Importers = 4       // files of one inbox that are imported at the same time
+	Huge      = 8 << 20 // bytes from which on a file is huge
+
+	hugeOnes = 2 // of the importers may be at a huge file
 )
 
 // queue holds the claims of one folder that wait for an importer. It is as long
@@ -52,9 +53,9 @@ func (q *queue) add(id string, size func() int64) {
 
 // start gives waiting claims to free importers. The caller holds mu.
 func (q *queue) start() {
-	for i := len(q.waiting) - 1; i >= 0 && q.running < importers; i-- {
+	for i := len(q.waiting) - 1; i >= 0 && q.running < Importers; i-- {
 		c := q.waiting[i]
-		big := c.size >= huge
+		big := c.size >= Huge
 		if big && q.hugeNow >= hugeOnes {
 			return // those before it are as big
 		}

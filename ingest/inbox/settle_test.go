@@ -1,0 +1,114 @@
+package inbox
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"usher/ingest/files"
+	"usher/metrics"
+)
+
+// A file that is exchanged in the very moment of its claim goes back, and never
+// over one that came meanwhile.
+func TestAFileThatIsReplacedWhileItIsClaimed(t *testing.T) {
+	for name, meanwhile := range map[string]bool{"the name is free": false, "the next one is there": true} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			drop := func(content string) {
+				if err := errors.Join(os.WriteFile(filepath.Join(dir, ".new"), []byte(content), 0o600), os.Rename(filepath.Join(dir, ".new"), filepath.Join(dir, "a.csv"))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			drop("first")
+			f, err := Open("inbox", dir, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Root.Close()
+			before, _ := files.At(f.Root, "a.csv")
+			w := &watcher{Config{Fault: func(point string) {
+				switch {
+				case point == "ingest.claim":
+					drop("second")
+				case point == "ingest.claimed" && meanwhile:
+					drop("third")
+				}
+			}}}
+			if id, err := w.claim(f, "a.csv", before); err == nil {
+				t.Errorf("claimed as %s", id)
+			}
+			want := []string{"second"}
+			if meanwhile {
+				want = append(want, "third")
+			}
+			var got []string
+			paths, _ := filepath.Glob(filepath.Join(dir, "*a.csv"))
+			for _, p := range paths {
+				b, err := os.ReadFile(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, string(b))
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("the inbox has %q, want %q", got, want)
+			}
+			if ids, err := f.Claims(); err != nil || len(ids) != 0 {
+				t.Errorf("claims are left: %q %v", ids, err)
+			}
+		})
+	}
+}
+
+// Where nothing tells whether a file is open, what lacks its end waits longer.
+func TestCutOff(t *testing.T) {
+	for content, want := range map[string]bool{
+		"email\na@x.org\n": false, "email\r\na@x.org\r\n": false, "email\na@x.org": true, "email\na@x": true, "[{}]": false, "{}\n{}": false, "{}\n{\"a\":": true,
+		"PK\x03\x04data": true, "PK\x03\x04data PK\x05\x06 end": false, "\x1f\x8b\x08data": false, "\x00\x00\x00\x00\x00\x00": true, "x": true,
+	} {
+		path := filepath.Join(t.TempDir(), "f")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cutOff(f, int64(len(content))); got != want {
+			t.Errorf("%q: %v", content, got)
+		}
+		_ = f.Close()
+	}
+}
+
+// A writer who comes back to a file that had looked complete makes usher more
+// patient with this inbox, for a while.
+func TestWritersWhoComeBack(t *testing.T) {
+	const settle = 500 * time.Millisecond
+	reg := prometheus.NewRegistry()
+	s := &settler{watcher: &watcher{Config{Source: "inbox", Settle: settle, Metrics: metrics.NewIngest(reg, metrics.NewShared(reg), nil, "inbox")}}, wait: settle, candidates: map[string]*candidate{}}
+	now := time.Now()
+	c := &candidate{}
+	for range 10 {
+		c.free = true
+		c.change(s, files.Look{}, now)
+		c.change(s, files.Look{}, now) // again, before it looked complete
+	}
+	if s.wait != mostWait {
+		t.Errorf("it waits for %s", s.wait)
+	}
+	for range 10 {
+		s.calmed = now.Add(-2 * calmDown)
+		s.look(nil)
+	}
+	if s.wait != settle {
+		t.Errorf("long after, it still waits for %s", s.wait)
+	}
+}
