@@ -1,4 +1,3 @@
-// Package docs checks that what the documents show is what usher does.
 package docs
 
 import (
