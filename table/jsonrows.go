@@ -1,11 +1,12 @@
 package table
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/tidwall/gjson"
 )
 
 // maxDepth is how deep JSON may be nested.
@@ -265,69 +266,26 @@ type member struct{ key, value string }
 
 // readObject returns the members of one JSON object in their order: strings
 // without quotes, null as nothing, anything else as it stands.
-func readObject(text string) ([]member, error) {
-	if text == "" || text[0] != '{' || !json.Valid([]byte(text)) {
+func readObject(text string) (members []member, err error) {
+	if text == "" || text[0] != '{' || !gjson.Valid(text) {
 		return nil, errObject
 	}
 	var b balance
 	if b.feed(text, 0); b.deepest > maxDepth {
 		return nil, errDepth
 	}
-	var out []member
-	for i := skipSpace(text, 1); text[i] != '}'; {
-		if text[i] == ',' {
-			i = skipSpace(text, i+1)
+	gjson.Parse(text).ForEach(func(key, value gjson.Result) bool {
+		m := member{key: key.Str, value: value.Raw}
+		switch value.Type {
+		case gjson.String:
+			m.value = value.Str
+		case gjson.Null:
+			m.value = ""
 		}
-		end := valueEnd(text, i)
-		m := member{key: unquote(text[i:end])}
-		i = skipSpace(text, skipSpace(text, end)+1) // over the colon
-		end = valueEnd(text, i)
-		switch v := text[i:end]; {
-		case v[0] == '"':
-			m.value = unquote(v)
-		case v != "null":
-			m.value = v
+		if members = append(members, m); len(members) > maxColumns {
+			members, err = nil, errKeys
 		}
-		if out = append(out, m); len(out) > maxColumns {
-			return nil, errKeys
-		}
-		i = skipSpace(text, end)
-	}
-	return out, nil
-}
-
-func skipSpace(s string, i int) int {
-	for s[i] == ' ' || s[i] == '\t' || s[i] == '\n' || s[i] == '\r' {
-		i++
-	}
-	return i
-}
-
-// valueEnd is the index behind the value that begins at i of valid JSON.
-func valueEnd(s string, i int) int {
-	var b balance
-	switch s[i] {
-	case '{', '[':
-		return b.feed(s, i)
-	case '"':
-		for i++; s[i] != '"'; i++ {
-			if s[i] == '\\' {
-				i++
-			}
-		}
-		return i + 1
-	}
-	for s[i] != ',' && s[i] != '}' && s[i] != ' ' && s[i] != '\t' && s[i] != '\n' && s[i] != '\r' {
-		i++
-	}
-	return i
-}
-
-func unquote(s string) string {
-	if strings.IndexByte(s, '\\') < 0 {
-		return s[1 : len(s)-1]
-	}
-	var out string
-	_ = json.Unmarshal([]byte(s), &out) // it is valid
-	return out
+		return err == nil
+	})
+	return members, err
 }
