@@ -2,16 +2,17 @@ package account
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"usher/event"
 )
@@ -22,7 +23,7 @@ import (
 type webhook struct {
 	caller
 	url  string
-	key  []byte
+	sign *standardwebhooks.Webhook
 	undo string
 }
 
@@ -35,7 +36,8 @@ func newWebhook(c Config, u *url.URL) (*webhook, error) {
 	if !ok || err != nil || len(key) < 24 || len(key) > 64 {
 		return nil, errors.New("the secret of the webhook must be whsec_ followed by 24 to 64 bytes in base64: make one with\n  echo whsec_$(openssl rand -base64 32)")
 	}
-	return &webhook{newCaller(c.Limit), u.String(), key, c.Undo}, nil
+	sign, err := standardwebhooks.NewWebhookRaw(key)
+	return &webhook{newCaller(c.Limit), u.String(), sign, c.Undo}, err
 }
 
 func (*webhook) Name() string { return Webhook }
@@ -94,23 +96,20 @@ func (w *webhook) Deactivate(ctx context.Context, key, userID string, a Account)
 // a new wish.
 func (w *webhook) post(ctx context.Context, key, step string, data any) (answer, error) {
 	body := encode(message{"account." + step, data})
-	at := strconv.FormatInt(time.Now().Unix(), 10)
+	now := time.Now()
+	signature, err := w.sign.Sign(key, now, body)
+	if err != nil {
+		return answer{}, fmt.Errorf("sign the request: %w", err)
+	}
 	a, err := w.call(ctx, http.MethodPost, w.url, http.Header{
 		"Content-Type":      {"application/json"},
 		"Idempotency-Key":   {key},
 		"Webhook-Id":        {key},
-		"Webhook-Timestamp": {at},
-		"Webhook-Signature": {"v1," + w.sign(key, at, body)},
+		"Webhook-Timestamp": {strconv.FormatInt(now.Unix(), 10)},
+		"Webhook-Signature": {signature},
 	}, body)
 	if err == nil && !a.ok() {
 		err = answered(a.status, a.header, "")
 	}
 	return a, err
-}
-
-func (w *webhook) sign(id, at string, body []byte) string {
-	h := hmac.New(sha256.New, w.key)
-	h.Write([]byte(id + "." + at + "."))
-	h.Write(body)
-	return base64.StdEncoding.EncodeToString(h.Sum(nil))
 }
