@@ -50,8 +50,8 @@ func Catalogue() []Metric {
 func ours() []Metric {
 	return []Metric{
 		filesTotal, recordsTotal, importRows, importsInWork, inboxWaiting, inboxOldest, inboxAway, importsPaused, watchLost,
-		eventsPublished, stageSeconds, retriesTotal,
-		bridgeMessages, consumerPending, consumerLag, purgedTotal, intakeLatency, breakerOpen,
+		eventsPublished, stageSeconds, retriesTotal, panicsTotal,
+		bridgeMessages, consumerPending, consumerLag, purgedTotal, intakeLatency, breakerOpen, breakerClosed,
 		eventsTotal, finishedTotal, verificationWait, welcomeLatency,
 		notifyAttempts, notifyMessages, notifyCopies, notifyPaused, smsSegments, notifyReceipts, notifySuppressed, accountAttempts,
 		lost, reconciledRecords, reconciledLast,

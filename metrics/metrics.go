@@ -11,6 +11,8 @@
 package metrics
 
 import (
+	"log/slog"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"usher/event"
@@ -22,6 +24,7 @@ type Shared struct {
 	Retries         *prometheus.CounterVec   // stage, reason
 	StageSeconds    *prometheus.HistogramVec // stage
 	Events          *prometheus.CounterVec   // kind = user, verification; effect
+	Panics          *prometheus.CounterVec   // stage, of Parts
 }
 
 // NewShared registers the shared collectors; once per registry.
@@ -31,6 +34,16 @@ func NewShared(reg prometheus.Registerer) *Shared {
 		Retries:         retriesTotal.CounterVec(reg),
 		StageSeconds:    stageSeconds.HistogramVec(reg),
 		Events:          eventsTotal.CounterVec(reg),
+		Panics:          panicsTotal.CounterVec(reg),
+	}
+}
+
+// Guard stops the panics of a part of usher: it counts them, and logs each with
+// its stack.
+func (s *Shared) Guard(part string, log *slog.Logger) event.Guard {
+	return func(p *event.PanicError) {
+		s.Panics.WithLabelValues(part).Inc()
+		log.Error("usher failed, and goes on", "in", p.Where, "panic", p.Kind, "stack", p.Stack)
 	}
 }
 
@@ -71,6 +84,7 @@ type Bridge struct {
 	Messages      *prometheus.CounterVec // stream, outcome
 	IntakeLatency prometheus.Observer
 	BreakerOpen   prometheus.Gauge
+	BreakerClosed prometheus.Counter
 }
 
 // NewBridge registers the collectors of the bridge role.
@@ -80,6 +94,7 @@ func NewBridge(reg prometheus.Registerer, shared *Shared) *Bridge {
 		Messages:      bridgeMessages.CounterVec(reg),
 		IntakeLatency: intakeLatency.observer(reg),
 		BreakerOpen:   breakerOpen.gauge(reg),
+		BreakerClosed: breakerClosed.counter(reg),
 	}
 }
 

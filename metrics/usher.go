@@ -124,6 +124,17 @@ var (
 	}
 )
 
+// Parts are the parts of usher whose panics are counted, each under its name as a
+// stage.
+var Parts = []string{"account", "app", "bridge", "console", "ingest", "notify", "streams", "workflows"}
+
+// panicsTotal is a fault of usher's own, whatever set it off.
+var panicsTotal = Metric{
+	Name: "usher_panics_total", Kind: Counter, Unit: "panics", Role: "all",
+	Help:   "Panics that were stopped, by the part of usher that they were in; the log has the stack, and the rest goes on.",
+	Labels: []Label{{Name: "stage", Values: Parts}},
+}
+
 // Bridge.
 var (
 	bridgeMessages = Metric{
@@ -152,7 +163,11 @@ var (
 	}
 	breakerOpen = Metric{
 		Name: "usher_bridge_breaker_open", Kind: Gauge, Unit: "0 or 1", Role: "bridge",
-		Help: "1 while the bridge takes no messages because a server that it needs is away.",
+		Help: "1 while the bridge takes no messages because a server that it needs is away, or because all of the last ones failed alike.",
+	}
+	breakerClosed = Metric{
+		Name: "usher_bridge_breaker_closed_total", Kind: Counter, Unit: "times", Role: "bridge",
+		Help: "Times that the bridge went on after it had taken no messages; the log says for how long that was.",
 	}
 )
 
