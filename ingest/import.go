@@ -56,7 +56,7 @@ func (w *Watcher) process(ctx context.Context, in Inbox, f *inbox.Folder, id str
 	}
 	ctx, span := w.Tracer.Start(ctx, "import", tracing.Inside, tracing.Source(f.Source), tracing.Import(id))
 	quiet := j.telling(ctx)
-	err = safely(func() error { return j.run(j.progress.metered(ctx)) })
+	err = event.Protect("the import of this file", func() error { return j.run(j.progress.metered(ctx)) })
 	quiet()
 	j.progress.end()
 	span.Done(err)
@@ -64,8 +64,9 @@ func (w *Watcher) process(ctx context.Context, in Inbox, f *inbox.Folder, id str
 		j.progress.wait(files.Reason(err).Error())
 		j.show(ctx, j.progress.now())
 	}
-	if stack := panicked(err); stack != "" {
-		w.Log.Error("the importer failed on a file", "source", f.Source, "import", id, "error", err, "cause", stack)
+	if p := event.Panicked(err); p != nil { // in whichever goroutine of the import
+		w.guard(p)
+		w.Log.Error("the importer failed on a file", "source", f.Source, "import", id, "error", err)
 		return errors.Join(err, j.failed())
 	}
 	return errors.Join(err, j.ended())
@@ -280,7 +281,7 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 	read := make(chan error, 1)
 	go func() {
 		defer close(batches)
-		read <- safely(func() error {
+		read <- event.Protect("the import of this file", func() error {
 			return j.batch(reading, c, func(b batch) error {
 				select {
 				case batches <- b:

@@ -49,6 +49,7 @@ type Config struct {
 // Watcher is the watch role.
 type Watcher struct {
 	Config
+	guard     event.Guard
 	publisher *publisher
 	backlog   *backlog
 
@@ -79,7 +80,7 @@ func New(c Config) (*Watcher, error) {
 			c.Log.Error("the inbox cannot be made", "source", in.Source, "error", files.Reason(err))
 		}
 	}
-	w := &Watcher{Config: c, waiting: map[string]error{}}
+	w := &Watcher{Config: c, guard: c.Metrics.Guard("ingest", c.Log), waiting: map[string]error{}}
 	w.publisher = &publisher{js: c.JetStream, metrics: c.Metrics, fault: c.Fault}
 	w.backlog = &backlog{js: c.JetStream, most: c.Behind}
 	return w, nil
@@ -99,7 +100,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	for _, in := range w.Inboxes {
 		wg.Go(func() { inbox.Watch(ctx, w.inbox(in)) })
 	}
-	wg.Go(func() { w.retire(ctx) })
+	wg.Go(w.guard.Func("removing old files", func() { w.retire(ctx) }))
 	wg.Wait()
 	return nil
 }
@@ -113,7 +114,7 @@ func (w *Watcher) inbox(in Inbox) inbox.Config {
 			w.finish(ctx, in, f, id, over)
 		},
 		Waits:   func(err error) { w.wait(in.Source, err) },
-		Metrics: w.Metrics, Log: w.Log, Fault: w.Fault,
+		Metrics: w.Metrics, Guard: w.guard, Log: w.Log, Fault: w.Fault,
 	}
 }
 
@@ -162,7 +163,7 @@ func (w *Watcher) finish(ctx context.Context, in Inbox, f *inbox.Folder, id stri
 	}
 	defer pause("")
 	for attempt := 0; ctx.Err() == nil; attempt++ {
-		err := files.Pathless(w.process(ctx, in, f, id))
+		err := files.Pathless(w.guard.Do("an import", func() error { return w.process(ctx, in, f, id) }))
 		if err == nil || ctx.Err() != nil || over() {
 			return
 		}

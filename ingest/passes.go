@@ -197,7 +197,7 @@ func (j *job) handBack(ctx context.Context, v verdict) (err error) {
 		j.report.addErrors(rec.Line, errs)
 		return out.Add(rec, rs.Original(rw), errs)
 	}
-	return safely(func() error {
+	return event.Protect("the import of this file", func() error {
 		err := v.repeats.sorted(func(entries []entry) error {
 			for len(entries) > 0 {
 				n := 1

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 
+	"usher/event"
 	"usher/table"
 )
 
@@ -64,7 +65,7 @@ func inOrder[T any](ctx context.Context, r *table.Rows, workers int, newWork fun
 			work := newWork()
 			for c := range jobs {
 				var res result
-				res.err = safely(func() error { res.value = work(c.rows); return nil })
+				res.err = event.Protect("the import of this file", func() error { res.value = work(c.rows); return nil })
 				c.done <- res
 			}
 		})
@@ -90,7 +91,7 @@ func inOrder[T any](ctx context.Context, r *table.Rows, workers int, newWork fun
 
 func readChunk(r *table.Rows) (rows []table.Row, err error) {
 	rows = make([]table.Row, 0, chunkRows)
-	err = safely(func() error {
+	err = event.Protect("the import of this file", func() error {
 		for len(rows) < chunkRows {
 			rw, err := r.Next()
 			if err != nil {

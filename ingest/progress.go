@@ -137,7 +137,7 @@ func (j *job) telling(ctx context.Context) (stop func()) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for event.Sleep(ctx, tellEvery) {
-			j.show(ctx, j.progress.now())
+			_ = j.guard.Do("telling how an import stands", func() error { j.show(ctx, j.progress.now()); return nil })
 		}
 	})
 	return func() { cancel(); wg.Wait() }

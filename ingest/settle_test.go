@@ -48,7 +48,7 @@ func needsRoot(t *testing.T) {
 func TestProducers(t *testing.T) {
 	tool(t, "rsync")
 	r := newRig(t)
-	r.settle = 500*time.Millisecond
+	r.settle = 500 * time.Millisecond
 	r.run()
 	const rows = 3000
 	cases := map[string]string{

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"usher/event"
 	"usher/ingest/inbox"
 	"usher/table"
 )
@@ -63,7 +64,7 @@ func judgeList(t *testing.T, list string, in Inbox, held int, dir string, at fun
 	if j.table, err = table.Inspect(t.Context(), f, j.scratch("")); err != nil {
 		t.Fatal(err)
 	}
-	if err := safely(func() error { return j.validate(t.Context()) }); err != nil {
+	if err := event.Protect("the import of this file", func() error { return j.validate(t.Context()) }); err != nil {
 		v.Err = err.Error()
 	}
 	for n := range 64 * len(j.bad) {
@@ -174,8 +175,8 @@ func TestNothingSpilledIsLeft(t *testing.T) {
 		err     string
 	}{
 		"it ends well":                          {},
-		"it panics while identities are sorted": {at: failAt(spillParts / 2), err: "the importer failed"},
-		"it panics while rows are handed back":  {at: failAt(spillParts * 3 / 2), err: "the importer failed"},
+		"it panics while identities are sorted": {at: failAt(spillParts / 2), err: "usher failed in the import of this file"},
+		"it panics while rows are handed back":  {at: failAt(spillParts * 3 / 2), err: "usher failed in the import of this file"},
 		"the file has too many rows":            {in: Inbox{MaxRows: 2000}, err: "E_TOO_MANY_ROWS"},
 		"a file of identities cannot be made":   {prepare: inTheWay("identities-40"), err: "is a directory"},
 		"a file of repeats cannot be made":      {prepare: inTheWay("repeats-40"), err: "is a directory"},

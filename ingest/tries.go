@@ -3,9 +3,7 @@ package ingest
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
-	"runtime/debug"
 
 	"usher/ingest/files"
 	"usher/ingest/inbox"
@@ -162,29 +160,4 @@ func (j *job) sameContent() error {
 	}
 	t.Digest = j.table.Digest
 	return t.write(j.claim)
-}
-
-// panicError is a panic of the importer.
-type panicError struct{ kind, stack string }
-
-func (e *panicError) Error() string { return "the importer failed on this file (" + e.kind + ")" }
-
-// safely turns a panic into an error, so that the process and the other files go
-// on. What was panicked with stays out: it may hold what stands in the file.
-func safely(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &panicError{fmt.Sprintf("%T", p), string(debug.Stack())}
-		}
-	}()
-	return f()
-}
-
-// panicked returns where the importer failed, "" when it did not.
-func panicked(err error) (stack string) {
-	var p *panicError
-	if errors.As(err, &p) {
-		return p.stack
-	}
-	return ""
 }

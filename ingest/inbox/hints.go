@@ -83,7 +83,7 @@ const (
 func (w *watcher) follow(ctx context.Context, f *Folder, h *hints) {
 	said := ""
 	for ctx.Err() == nil {
-		err := w.watchOnce(ctx, f, h)
+		err := w.Guard.Do("following file events", func() error { return w.watchOnce(ctx, f, h) })
 		if ctx.Err() != nil {
 			return
 		}

@@ -35,6 +35,7 @@ type Config struct {
 	Waits func(error)
 
 	Metrics *metrics.Ingest
+	Guard   event.Guard
 	Log     *slog.Logger
 	Fault   event.Fault
 }
@@ -95,7 +96,11 @@ func (w *watcher) run(ctx context.Context) {
 			said = err.Error()
 			w.Log.Error("the inbox is away, waiting for it", "source", w.Source, "error", files.Reason(err))
 		}
-		event.Sleep(ctx, recheck)
+		again := recheck
+		if event.Panicked(err) != nil {
+			again = 5 * w.Rescan // it may happen each time
+		}
+		event.Sleep(ctx, again)
 	}
 }
 
@@ -158,13 +163,17 @@ func (w *watcher) session(ctx context.Context, f *Folder, imports *sync.WaitGrou
 	var q *queue
 	q = newQueue(func(id string) { w.Import(all, f, id, q.over) })
 	var beats sync.WaitGroup
-	beats.Go(func() { lock.keep(all) })
+	beats.Go(func() {
+		if w.Guard.Do("signing the inbox", func() error { lock.keep(all); return nil }) != nil {
+			lock.lose()
+		}
+	})
 	var events sync.WaitGroup
 	watching, unwatch := context.WithCancel(ctx)
 	h := newHints()
 	events.Go(func() { w.follow(watching, f, h) })
 
-	err = w.settle(ctx, f, h, q)
+	err = w.Guard.Do("looking for complete files", func() error { return w.settle(ctx, f, h, q) })
 
 	unwatch()
 	events.Wait()

@@ -125,14 +125,19 @@ func (l *lock) sign() error {
 func (l *lock) keep(ctx context.Context) {
 	for event.Sleep(ctx, l.w.Dead/5) {
 		if o := l.owner(); o.Watcher != "" && o.Watcher != l.me {
-			l.mu.Lock()
-			l.lost = true
-			l.mu.Unlock()
+			l.lose()
 			return
 		}
 		l.held = l.held || tryLock(l.file) == nil
 		_ = l.sign() // a folder that is away is noticed elsewhere
 	}
+}
+
+// lose notes that this watcher is not the one that works here any more.
+func (l *lock) lose() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost = true
 }
 
 // check returns errLost once another watcher works here.

@@ -1,7 +1,9 @@
 package inbox
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"usher/event"
 	"usher/ingest/files"
 	"usher/metrics"
 )
@@ -111,4 +114,42 @@ func TestWritersWhoComeBack(t *testing.T) {
 	if s.wait != settle {
 		t.Errorf("long after, it still waits for %s", s.wait)
 	}
+}
+
+// A panic while files are looked at costs neither the process nor the inbox: it is
+// said, and watching begins again.
+func TestAPanicIsAnOutageOfTheInbox(t *testing.T) {
+	dir := t.TempDir()
+	reg := prometheus.NewRegistry()
+	shared := metrics.NewShared(reg)
+	imported := make(chan string, 1)
+	told := make(chan *event.PanicError, 1)
+	failed := false
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	c := Config{
+		Source: "inbox", Dir: dir, Rescan: 20 * time.Millisecond, Quiet: time.Millisecond, Empty: time.Second, Settle: time.Millisecond, Dead: time.Second,
+		Begin:   func(*Folder) error { return nil },
+		Import:  func(_ context.Context, _ *Folder, id string, _ func() bool) { imported <- id },
+		Waits:   func(error) {},
+		Metrics: metrics.NewIngest(reg, shared, nil, "inbox"), Log: slog.New(slog.DiscardHandler),
+		Guard: func(p *event.PanicError) { told <- p },
+		Fault: func(point string) {
+			if point == "ingest.claim" && !failed {
+				failed = true
+				panic("ann@example.org")
+			}
+		},
+	}
+	if err := os.WriteFile(filepath.Join(dir, "a.csv"), []byte("email\na@example.org\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); Watch(ctx, c) }()
+	if p := <-told; p.Where != "looking for complete files" || p.Kind != "string" {
+		t.Errorf("told of %+v", p)
+	}
+	<-imported
+	stop()
+	<-done
 }
