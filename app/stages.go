@@ -129,7 +129,7 @@ func (p *process) startProducers(ctx context.Context) error {
 			PrintPassword: func(user, password string) {
 				fmt.Fprintf(p.Out, "\n  The console's account is %s, its password %s\n  It is printed this once only.\n", user, password)
 			},
-			Payloads: p.payloads(), PayloadOrigins: p.payloadOrigins(), Previews: messages, Metrics: metrics.NewConsole(p.registry), Tracer: p.tracer, Log: p.Log,
+			Payloads: p.payloads(), PayloadOrigins: p.payloadOrigins(), Previews: messages, Metrics: metrics.NewConsole(p.registry, p.shared), Tracer: p.tracer, Log: p.Log,
 		})
 		if err != nil {
 			return err

@@ -53,6 +53,7 @@ type Ledger interface {
 // Console is the console role.
 type Console struct {
 	Config
+	guard    event.Guard
 	model    *model
 	feeds    []*feed
 	waiters  *waiters
@@ -77,7 +78,8 @@ func New(ctx context.Context, c Config) (*Console, error) {
 		return nil, fmt.Errorf("the console's read model: %w", err)
 	}
 	k.waiters = newWaiters(k.model.emptyLog)
-	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, c.Log)
+	k.guard = c.Metrics.Guard("console", c.Log)
+	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, k.guard, c.Log)
 	k.sessions = newSessions(kv)
 	return k, nil
 }
@@ -129,10 +131,13 @@ func (k *Console) measure(ctx context.Context) error {
 	t := time.NewTicker(2 * time.Second)
 	defer t.Stop()
 	for {
-		k.forgetLetters(ctx)
-		if f, err := k.model.figures(ctx); err == nil {
-			k.setGauges(f)
-		}
+		_ = k.guard.Do("measuring", func() error {
+			k.forgetLetters(ctx)
+			if f, err := k.model.figures(ctx); err == nil {
+				k.setGauges(f)
+			}
+			return nil
+		})
 		select {
 		case <-t.C:
 		case <-ctx.Done():

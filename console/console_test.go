@@ -58,7 +58,7 @@ func (r *rig) run() (stop func()) {
 	}
 	r.base = "http://" + l.Addr().String()
 	c := Config{
-		Listener: l, JetStream: r.js, DB: r.db, Password: password, Metrics: metrics.NewConsole(prometheus.NewRegistry()),
+		Listener: l, JetStream: r.js, DB: r.db, Password: password, Metrics: newMetrics(),
 		Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 	}
 	if r.change != nil {
@@ -405,4 +405,9 @@ func TestThePasswordIsMadeAndPrintedOnce(t *testing.T) {
 	if err != errSlow {
 		t.Errorf("after ten guesses: %v", err)
 	}
+}
+
+func newMetrics() *metrics.Console {
+	reg := prometheus.NewRegistry()
+	return metrics.NewConsole(reg, metrics.NewShared(reg))
 }

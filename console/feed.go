@@ -23,12 +23,14 @@ type feed struct {
 	model    *model
 	stream   string
 	put      func(*sql.Tx, jetstream.Msg, *jetstream.MsgMetadata) (after func(), err error)
+	guard    event.Guard
 	log      *slog.Logger
 	caughtUp atomic.Bool
-	resets   *sync.Mutex // one feed at a time may decide to start the model over
+	resets   *sync.Mutex     // one feed at a time may decide to start the model over
+	passed   map[uint64]bool // messages on which the console itself failed, by sequence; owned by run
 }
 
-func newFeeds(js jetstream.JetStream, m *model, w *waiters, log *slog.Logger) []*feed {
+func newFeeds(js jetstream.JetStream, m *model, w *waiters, guard event.Guard, log *slog.Logger) []*feed {
 	var resets sync.Mutex
 	feeds := []*feed{
 		{stream: event.StreamUsers, put: putUserMessage},
@@ -37,7 +39,7 @@ func newFeeds(js jetstream.JetStream, m *model, w *waiters, log *slog.Logger) []
 		{stream: event.StreamDeadLetters, put: putDeadLetterMessage},
 	}
 	for _, f := range feeds {
-		f.js, f.model, f.log, f.resets = js, m, log, &resets
+		f.js, f.model, f.guard, f.log, f.resets, f.passed = js, m, guard, log, &resets, map[uint64]bool{}
 	}
 	return feeds
 }
@@ -45,7 +47,7 @@ func newFeeds(js jetstream.JetStream, m *model, w *waiters, log *slog.Logger) []
 // run reads until ctx ends; what fails is begun again from the stored position.
 func (f *feed) run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := f.follow(ctx); err != nil && ctx.Err() == nil {
+		if err := f.guard.Do("reading "+f.stream, func() error { return f.follow(ctx) }); err != nil && ctx.Err() == nil {
 			f.log.Warn("the read model is behind, trying again", "stream", f.stream, "error", err)
 			select {
 			case <-time.After(time.Second):
@@ -160,7 +162,7 @@ func (f *feed) take(ctx context.Context, created int64, seq uint64, m jetstream.
 			if err != nil {
 				return err
 			}
-			done, err := f.put(tx, m, meta)
+			done, err := f.read(tx, m, meta)
 			if err != nil {
 				return err
 			}
@@ -190,6 +192,24 @@ func (f *feed) take(ctx context.Context, created int64, seq uint64, m jetstream.
 		f.caughtUp.Store(true)
 	}
 	return seq, nil
+}
+
+// read puts a message into the model. One on which that panics is passed over at
+// the next try: what it changed before is rolled back with the transaction.
+func (f *feed) read(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (after func(), err error) {
+	seq := meta.Sequence.Stream
+	if f.passed[seq] {
+		return nil, nil
+	}
+	err = f.guard.Do("reading a message of "+f.stream, func() error {
+		after, err = f.put(tx, m, meta)
+		return err
+	})
+	if event.Panicked(err) != nil {
+		f.passed[seq] = true
+		f.log.Error("a message is left out of the read model", "stream", f.stream, "seq", seq)
+	}
+	return after, err
 }
 
 // The put functions leave out what cannot be read: the bridge makes a dead

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"usher/event"
+	"usher/metrics"
 )
 
 //go:embed pages
@@ -82,12 +83,12 @@ func (k *Console) handler() http.Handler {
 	if k.Payloads != nil {
 		all.Handle(payloadsPath, k.payloads()) // has rules of its own about origins and sizes
 	}
-	return k.guard(all)
+	return metrics.GuardHTTP(k.guard, "answering a request", k.protect(all))
 }
 
-// guard refuses names that were made to point at this machine, and sets what
+// protect refuses names that were made to point at this machine, and sets what
 // every answer carries.
-func (k *Console) guard(next http.Handler) http.Handler {
+func (k *Console) protect(next http.Handler) http.Handler {
 	bound, _, _ := net.SplitHostPort(k.Listener.Addr().String())
 	loopback := net.ParseIP(bound).IsLoopback()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

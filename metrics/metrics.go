@@ -11,8 +11,6 @@
 package metrics
 
 import (
-	"log/slog"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"usher/event"
@@ -35,15 +33,6 @@ func NewShared(reg prometheus.Registerer) *Shared {
 		StageSeconds:    stageSeconds.HistogramVec(reg),
 		Events:          eventsTotal.CounterVec(reg),
 		Panics:          panicsTotal.CounterVec(reg),
-	}
-}
-
-// Guard stops the panics of a part of usher: it counts them, and logs each with
-// its stack.
-func (s *Shared) Guard(part string, log *slog.Logger) event.Guard {
-	return func(p *event.PanicError) {
-		s.Panics.WithLabelValues(part).Inc()
-		log.Error("usher failed, and goes on", "in", p.Where, "panic", p.Kind, "stack", p.Stack)
 	}
 }
 
@@ -229,14 +218,16 @@ func NewReports(reg prometheus.Registerer) *Reports {
 
 // Console are the collectors of the console role, set from its read model.
 type Console struct {
+	*Shared
 	People        *prometheus.GaugeVec // status
 	PeopleOldest  *prometheus.GaugeVec // status
 	AuditFailures prometheus.Counter
 }
 
 // NewConsole registers the collectors of the console role.
-func NewConsole(reg prometheus.Registerer) *Console {
+func NewConsole(reg prometheus.Registerer, shared *Shared) *Console {
 	return &Console{
+		Shared:        shared,
 		People:        people.GaugeVec(reg),
 		PeopleOldest:  peopleOldest.GaugeVec(reg),
 		AuditFailures: auditFailures.counter(reg),

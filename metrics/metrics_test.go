@@ -19,7 +19,7 @@ func everything(reg prometheus.Registerer) {
 	w.Account("scim", []string{"transient"})
 	w.Provider("sms", "twilio", []string{"transient"})
 	NewReports(reg)
-	NewConsole(reg)
+	NewConsole(reg, s)
 	NewCanary(reg)
 	NewServer(reg)
 	NewProcess(reg, "v1", "go1").Components.WithLabelValues("nats")
