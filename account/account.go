@@ -33,7 +33,7 @@ type Target interface {
 // address with some: it belongs in no log, fact or label.
 type Account struct {
 	ID      string
-	Created bool // surely made by usher; else it may have been there before
+	Created bool // usher made it for certain; else it may have been there before
 }
 
 // Kinds of targets.
@@ -46,7 +46,7 @@ const (
 // What Deactivate does.
 const (
 	UndoDeactivate = "deactivate" // keep the account, unusable
-	UndoDelete     = "delete"     // delete it if usher surely made it, else keep it unusable
+	UndoDelete     = "delete"     // delete it if usher made it for certain, else keep it unusable
 )
 
 // What a new SCIM account takes for its userName.
@@ -75,7 +75,7 @@ type Config struct {
 func New(c Config) (Target, error) {
 	if c.Kind == None || c.Kind == "" {
 		if c.Metrics != nil {
-			c.Metrics.Account(None, Reasons) // zeros, so that nobody takes an empty panel for a broken one
+			c.Metrics.Account(None, Reasons) // zeros, so that an empty panel is not taken for a broken one
 		}
 		return none{}, nil
 	}

@@ -10,7 +10,7 @@
 // Errors are marked with event.Permanent and event.RetryAfter, any other is
 // transient, and have a Reason, one of Reasons. What concerns one user for good
 // (a name that is taken, data that is refused) is permanent; what concerns all
-// (a wrong token, a service that is away) waits until somebody mends it. No
+// (a wrong token, a service that is away) waits until it is mended. No
 // error, log line or metric holds anything of a person or of what a service
 // answered in words.
 //

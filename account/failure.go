@@ -62,8 +62,8 @@ func forGood(reason, format string, args ...any) error {
 	return event.Permanent(&failure{reason, fmt.Errorf(format, args...)})
 }
 
-// misconfigured is a failure that lasts until somebody changes a setting here or
-// there. It concerns everybody, so nobody's onboarding fails of it.
+// misconfigured is a failure that lasts until a setting is changed, here or there. It
+// concerns all users alike, so no onboarding fails because of it.
 func misconfigured(format string, args ...any) error {
 	return event.RetryAfter(&failure{ReasonConfig, fmt.Errorf(format, args...)}, pauseConfig)
 }

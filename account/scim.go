@@ -85,7 +85,7 @@ func (s *scimTarget) Activate(ctx context.Context, _ string, u event.User) (Acco
 	return a, nil
 }
 
-// create makes the account. When its answer gets lost or it is there by now, it
+// create makes the account. When its answer gets lost or it has been made meanwhile, it
 // looks again at once: what it finds then after an unanswered POST was made by
 // that POST, because a moment before there was nothing.
 func (s *scimTarget) create(ctx context.Context, u event.User) (found *resource, created bool, err error) {
@@ -114,7 +114,7 @@ func (s *scimTarget) create(ctx context.Context, u event.User) (found *resource,
 }
 
 // named looks who has the name that is said to be taken. A service whose search
-// is behind its accounts shows nobody; then the next try finds out.
+// is behind its accounts shows none; then the next try finds out.
 func (s *scimTarget) named(ctx context.Context, u event.User) (*resource, error) {
 	same, err := s.search(ctx, "userName", s.name(u))
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *scimTarget) lookup(ctx context.Context, userID string) (*resource, erro
 	}
 	for _, r := range found {
 		if r.ExternalID != userID || r.ID == "" {
-			return nil, misconfigured("the SCIM service does not filter by externalId, so nobody's account can be told from another's")
+			return nil, misconfigured("the SCIM service does not filter by externalId, so usher cannot tell one user's account from another's")
 		}
 	}
 	switch len(found) {
@@ -297,7 +297,7 @@ func (s *scimTarget) newUser(u event.User) map[string]any {
 	out := map[string]any{"schemas": []string{schemaUser}, "externalId": u.UserID, "userName": s.name(u), "active": true}
 	if u.Name != "" {
 		out["displayName"] = u.Name
-		out["name"] = map[string]string{"formatted": u.Name} // nobody knows which part of a name is which
+		out["name"] = map[string]string{"formatted": u.Name} // which part of a name is which is not known
 	}
 	if u.Email != "" {
 		out["emails"] = []any{map[string]any{"value": u.Email, "type": "work", "primary": true}}

@@ -67,7 +67,7 @@ func Open(c Config) (_ *Catcher, err error) {
 func listen(flag, addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("%s %q: the catcher asks nobody for credentials, so give a loopback address such as 127.0.0.1:0", flag, addr)
+		return nil, fmt.Errorf("%s %q: the catcher does not ask for credentials, so give a loopback address such as 127.0.0.1:0", flag, addr)
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {

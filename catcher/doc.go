@@ -3,6 +3,6 @@
 // API and Twilio's Messages API.
 //
 // A message is acknowledged after it was committed to disk, so what a sender was
-// told is true after a crash too. The catcher trusts whoever reaches its ports;
+// told is true after a crash too. The catcher trusts every client that reaches its ports;
 // it listens on loopback and answers no request that names another host.
 package catcher

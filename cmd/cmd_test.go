@@ -71,7 +71,7 @@ func TestCommandLines(t *testing.T) {
 			"usher-data/inbox/.usher/3MZnevgyHol13QoOcj8z6OAumkm/big.csv":        good,
 			"usher-data/inbox/.usher/3MZnevgyHol13QoOcj8z6OAumkm/.progress.json": `{"state":"publishing","rows":100,"record":25,"percent":25,"rate":10,"left_seconds":7.5}`,
 		}, "status big.csv", 0, "big.csv: publishing 25 %, 25 of 100 rows, 10 rows/s, 8s left", ""},
-		"a file that waits":    {map[string]string{"usher-data/inbox/.usher/owner": "", "usher-data/inbox/late.csv": good}, "status late.csv", 0, "late.csv: in the inbox: somebody may still write it", ""},
+		"a file that waits":    {map[string]string{"usher-data/inbox/.usher/owner": "", "usher-data/inbox/late.csv": good}, "status late.csv", 0, "late.csv: in the inbox: a program may still be writing it", ""},
 		"a file on its way":    {map[string]string{"usher-data/inbox/.usher/owner": "", "usher-data/inbox/a.csv.part": good}, "status a.csv.part", 0, "its name says that it is on its way", ""},
 		"redrop":               {map[string]string{"a.csv": good, "usher-data/inbox/.keep": ""}, "redrop a.csv", 0, "see `usher status ", ""},
 		"redrop without inbox": {map[string]string{"a.csv": good}, "redrop a.csv", 1, "", "the inbox cannot be opened"},

@@ -13,7 +13,7 @@ import (
 )
 
 // backlog tells how far the bridge is behind, so that intake does not fill the
-// stream with what nobody can take for hours.
+// stream with records that cannot be taken for hours.
 type backlog struct {
 	js   jetstream.JetStream
 	most int // records that may wait for the bridge; 0 is no limit

@@ -28,7 +28,7 @@ func (j *job) refuse(ctx context.Context, err error) error {
 // it is done again.
 func (j *job) finish(ctx context.Context) error {
 	if j.in.Source == event.SourceCanary {
-		return j.done() // nobody looks for a canary
+		return j.done() // a canary leaves no report
 	}
 	if err := j.ended(); err != nil { // the file is not read any more
 		return err

@@ -208,7 +208,7 @@ func (j *job) claimedAt() time.Time {
 	return t
 }
 
-// unchanged refuses a file that is not as it was when it was opened: somebody had
+// unchanged refuses a file that is not as it was when it was opened: a program had
 // it open all the time, or opened it by another name.
 func (j *job) unchanged() error {
 	i, err := j.file.Stat()

@@ -73,7 +73,7 @@ func New(c Config) (*Watcher, error) {
 	for _, in := range c.Inboxes {
 		for _, dir := range []string{filepath.Join(c.Archive, in.Source), filepath.Join(c.Refused, in.Source)} {
 			if err := os.MkdirAll(dir, 0o750); err != nil {
-				return nil, fmt.Errorf("the folder for what comes out of the inbox %s cannot be made: %w", in.Source, err)
+				return nil, fmt.Errorf("the output folder of the inbox %s cannot be made: %w", in.Source, err)
 			}
 		}
 		if err := os.MkdirAll(in.Dir, 0o750); err != nil {

@@ -54,7 +54,7 @@ func (p *publisher) lane(digest string, seq uint64, done func(batch)) (*lane, er
 
 func (l *lane) close() {
 	l.js.Conn().RemoveStatusListener(l.lost)
-	_ = l.inbox.Unsubscribe() // nobody listens any more either way
+	_ = l.inbox.Unsubscribe() // an error means that the connection is gone, and the subscription with it
 }
 
 // commit sends a batch and asks for its commit, once the one before is stored.
@@ -140,5 +140,5 @@ func (l *lane) settle(ctx context.Context) (err error) {
 	return nil
 }
 
-// noResponders is the status with which NATS answers what nobody listens to.
+// noResponders is the status with which NATS answers a request that no one listens for.
 const noResponders = "503"

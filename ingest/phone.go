@@ -41,7 +41,7 @@ func parseAnyPhone(s, region string) (e164 string, err error) {
 	case err != nil:
 		return "", fmt.Errorf("this is no phone number")
 	case n.GetExtension() != "":
-		return "", fmt.Errorf("the number has an extension, which nobody can send a text message to; write the number alone")
+		return "", fmt.Errorf("the number has an extension, and text messages cannot be sent to extensions; write the number alone")
 	case phonenumbers.IsPossibleNumberWithReason(n) != phonenumbers.IS_POSSIBLE:
 		return "", fmt.Errorf("the number is too long or too short for its country")
 	}

@@ -143,7 +143,7 @@ func (j *job) telling(ctx context.Context) (stop func()) {
 	return func() { cancel(); wg.Wait() }
 }
 
-// show is for whoever looks; nothing rests on it.
+// show tells people how far the import is; nothing rests on it.
 func (j *job) show(ctx context.Context, p event.Progress) {
 	b, err := json.Marshal(p)
 	if err != nil {
@@ -211,7 +211,7 @@ func InWork(what string, inboxes ...string) (found []event.Progress) {
 			continue
 		}
 		if i, err := os.Lstat(filepath.Join(dir, filepath.Base(what))); err == nil && !i.IsDir() {
-			p := event.Progress{File: files.Clean(filepath.Base(what)), Source: filepath.Base(dir), State: "in the inbox", Reason: "somebody may still write it", Next: "Nothing to do."}
+			p := event.Progress{File: files.Clean(filepath.Base(what)), Source: filepath.Base(dir), State: "in the inbox", Reason: "a program may still be writing it", Next: "Nothing to do."}
 			if inbox.Ignored(filepath.Base(what)) {
 				p.Reason, p.Next = "its name says that it is on its way", "Rename it when it is complete."
 			}

@@ -37,8 +37,8 @@ type checkpoint struct {
 // Errors of the publisher. Anything else is transient: what became of the batch
 // is found by reading the checkpoint again.
 var (
-	// errFence means that somebody else moved the checkpoint.
-	errFence = errors.New("the checkpoint was moved by somebody else")
+	// errFence means that another watcher moved the checkpoint.
+	errFence = errors.New("another watcher has moved the checkpoint of this file")
 	errFull  = errors.New("the stream USERS is full; it has room again when its limit is raised or old events are purged")
 )
 

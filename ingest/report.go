@@ -93,7 +93,7 @@ func (r *Report) settle(refusedFile string) {
 // nextSteps after a file was refused whole, where mending it is not the answer.
 var nextSteps = map[string]string{
 	"E_KNOWN":            "Nothing to do, unless it must be imported again: then use usher redrop.",
-	"E_CHANGED":          "Drop the file again when nobody writes to it any more; what was published before is recognised by user_id.",
+	"E_CHANGED":          "Drop the file again once no program writes to it any more; what was published before is recognised by user_id.",
 	"E_LINK":             "Drop a copy of the file.",
 	"E_SPECIAL":          "Drop a copy of the file itself.",
 	"E_UNREADABLE":       "Change the permissions of the file and drop it again.",

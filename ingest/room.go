@@ -22,8 +22,8 @@ func (e *errRoom) Error() string {
 	return fmt.Sprintf("the disk of the %s has %d MB free, %d MB are needed to begin; it goes on when there is room", e.folder, e.free>>20, e.need>>20)
 }
 
-// room looks before the first record is published whether what comes out of this
-// file has room: refused rows may be as long as the file, and across mounts the
+// room checks, before the first record is published, that the output of this file
+// has room: refused rows may be as long as the file, and across mounts the
 // original is copied. The refused rows are collected in the claim.
 func (j *job) room() error {
 	size := uint64(max(j.table.Size, 0))

@@ -12,8 +12,8 @@ import (
 
 // A file on which usher dies must not make it die again and again. Before a step
 // that reads the file, the claim notes which step it is; the note goes when the
-// step ended, however it ended. Whoever finds such a note when it begins to serve
-// a folder knows that usher died meanwhile, of this file or of anything else.
+// step ended, however it ended. A watcher that finds such a note when it begins to
+// serve a folder knows that usher died meanwhile, of this file or of anything else.
 //
 // Of several files in work at a death one may be the cause. All of them are noted,
 // so from then on each is tried while no other one of them is. A file gives usher

@@ -12,7 +12,7 @@ import (
 func (s *Shared) Guard(part string, log *slog.Logger) event.Guard {
 	return func(p *event.PanicError) {
 		s.Panics.WithLabelValues(part).Inc()
-		log.Error("usher failed, and goes on", "in", p.Where, "panic", p.Kind, "stack", p.Stack)
+		log.Error("usher failed, and goes on", "what", p.Where, "error", p.Kind, "stack", p.Stack)
 	}
 }
 

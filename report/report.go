@@ -42,7 +42,7 @@ type Wait struct {
 // most is how many people a digest names for each inbox.
 const most = 20
 
-// WhoWaits finds who waits for a decision, by inbox. Canary users are nobody.
+// WhoWaits finds who waits for a decision, by inbox. Canary users do not count.
 func WhoWaits(ctx context.Context, p People) ([]Waiting, error) {
 	byInbox := map[string]*Waiting{}
 	err := p.People(ctx, func(userID string, p event.Person) error {
@@ -77,8 +77,8 @@ func waits(p event.Person) bool {
 	return p.Status == event.StatusWaiting && p.Decided == nil && p.Source != event.SourceCanary
 }
 
-// Digest is the mail to somebody who decides about people of these inboxes; ok
-// is false when nobody waits. link is the console's address, "" for none.
+// Digest is the mail to a person who decides about people of these inboxes; ok is
+// false when no one waits. link is the console's address, "" for none.
 func Digest(waiting []Waiting, at time.Time, link string) (m Mail, ok bool) {
 	total := 0
 	for _, w := range waiting {

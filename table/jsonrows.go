@@ -126,7 +126,7 @@ func (j *jsonObjects) streamed() (text string, line int, err error) {
 }
 
 // element reads one element of the array. A bracket that is missing is the end
-// of the whole file, because nobody can tell what else is.
+// of the whole file, because what else is broken cannot be told.
 func (j *jsonObjects) element() (text string, line int, err error) {
 	c, err := j.significant()
 	if !j.began && err == nil {

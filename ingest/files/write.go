@@ -35,7 +35,7 @@ func put(root *os.Root, name string, data []byte, sync bool) error {
 }
 
 // Move takes a file from one folder into another durably, readable by usher's
-// group and nobody else: by a rename, and across mounts or from another owner by
+// group and by no other user: by a rename, and across mounts or from another owner by
 // a synced copy. A source that is gone while the target is there was moved
 // before.
 func Move(from *os.Root, name string, to *os.Root, target string) error {
@@ -57,7 +57,7 @@ func Move(from *os.Root, name string, to *os.Root, target string) error {
 	if err == nil {
 		err = errors.Join(f.Sync(), f.Close())
 	}
-	if err != nil && !errors.Is(err, fs.ErrPermission) { // whoever may not read may still move
+	if err != nil && !errors.Is(err, fs.ErrPermission) { // a file that may not be read may still be moved
 		return err
 	}
 	err = from.Chmod(name, 0o640)

@@ -18,7 +18,7 @@ import (
 // hints collects what file events say about one folder. They save time and decide
 // nothing: every file is found by a scan too, just later.
 type hints struct {
-	wake chan struct{} // holds one; whoever reads it calls take
+	wake chan struct{} // holds one; its reader calls take
 
 	mu      sync.Mutex
 	names   map[string]hint
@@ -29,7 +29,7 @@ type hints struct {
 // hint is what happened to one name since the last look.
 type hint struct{ written bool }
 
-// mostHints bounds the memory of names that nobody has looked at yet.
+// mostHints bounds the memory of names that have not been looked at yet.
 const mostHints = 100_000
 
 func newHints() *hints { return &hints{wake: make(chan struct{}, 1), names: map[string]hint{}} }
@@ -49,7 +49,7 @@ func (h *hints) note(change func()) {
 	h.mu.Unlock()
 	select {
 	case h.wake <- struct{}{}:
-	default: // somebody will look anyway
+	default: // a look is due already
 	}
 }
 

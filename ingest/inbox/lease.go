@@ -10,8 +10,8 @@ import (
 type lease int
 
 const (
-	leaseFree lease = iota // nobody has the file open for writing; the lease is held
-	leaseBusy              // somebody has
+	leaseFree lease = iota // no program has the file open for writing; the lease is held
+	leaseBusy              // a program has it open for writing
 	leaseNone              // the system does not tell
 )
 

@@ -9,7 +9,7 @@ import (
 
 // takeLease asks the kernel for a read lease, which it grants only while no one
 // has the file open for writing. It is held until giveLease or the file's close:
-// whoever wants to write meanwhile waits in open(2).
+// a program that wants to write meanwhile waits in open(2).
 func takeLease(f *os.File) lease {
 	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
 	switch {

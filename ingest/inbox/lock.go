@@ -65,7 +65,7 @@ func (w *watcher) acquire(ctx context.Context, f *Folder) (*lock, error) {
 		if o != last {
 			last, since = o, time.Now()
 		}
-		// Whoever held the system's lock on this machine is dead once we have it.
+		// The process that held the system's lock on this machine is dead once we have it.
 		dead := l.held && (o.Watcher == "" || o.Locked && o.Host == host())
 		if dead || time.Since(since) >= w.Dead {
 			if err := l.sign(); err != nil {
@@ -99,11 +99,11 @@ func host() string {
 	return h
 }
 
-// owner is who signed last; nobody when that cannot be read.
+// owner is the watcher that signed last; the zero owner when that cannot be read.
 func (l *lock) owner() (o owner) {
 	b, err := l.root.ReadFile(ownerFile)
 	if err == nil {
-		_ = json.Unmarshal(b, &o) // a torn file is nobody's
+		_ = json.Unmarshal(b, &o) // a torn file has no owner
 	}
 	return o
 }

@@ -2,7 +2,8 @@ package inbox
 
 import "strings"
 
-// Ignored tells names of files that are on their way or nobody's.
+// Ignored tells names of files that are still on their way, or that no operator
+// dropped.
 func Ignored(name string) bool {
 	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~") || nobodys(name) {
 		return true // also what rsync writes, `.name.XXXXXX`, and locks of office programs

@@ -10,7 +10,7 @@ import (
 	"usher/ingest/files"
 )
 
-// A file is complete when nobody has it open for writing, which the kernel tells
+// A file is complete when no program has it open for writing, which the kernel tells
 // by granting a read lease, and when it has not changed for a moment after that.
 // File events only say when to look; every decision comes from the file. Where
 // there are no leases, a longer quiet has to do.
@@ -19,11 +19,11 @@ import (
 type candidate struct {
 	look    files.Look
 	seen    time.Time     // when it was first seen
-	quiet   time.Time     // since when nothing has changed and nobody was found writing
+	quiet   time.Time     // since when nothing has changed and no writer was found
 	next    time.Time     // when to look again
-	backoff time.Duration // between two looks at a file that somebody has open
+	backoff time.Duration // between two looks at a file that is open for writing
 	whole   bool          // it came with its bytes and was not written since: renamed into place
-	free    bool          // nobody had it open at the last look
+	free    bool          // it was not open for writing at the last look
 	said    bool          // that it has been here for long
 }
 
@@ -93,7 +93,7 @@ func (w *watcher) settle(ctx context.Context, f *Folder, h *hints, q *queue) err
 }
 
 // hint takes what file events say. A file that is new and has its bytes already
-// was renamed into place, unless somebody is found writing.
+// was renamed into place, unless a writer is found.
 func (s *settler) hint(name string, what hint) {
 	now := time.Now()
 	c := s.candidates[name]
@@ -220,7 +220,7 @@ func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
 	}
 	if !c.said && now.Sub(c.seen) > tooLong {
 		c.said = true
-		s.Log.Warn("a file has been in the inbox for an hour and is not complete: somebody still has it open, or it keeps changing", "source", s.f.Source, "bytes", l.Size)
+		s.Log.Warn("a file has been in the inbox for an hour and is not complete: a program still has it open for writing, or it keeps changing", "source", s.f.Source, "bytes", l.Size)
 	}
 	switch {
 	case !l.Regular():
@@ -293,13 +293,13 @@ func (s *settler) take(name string, c *candidate, leased *os.File, q *queue) {
 		}
 		return
 	}
-	_ = leased // until here, so that nobody begins to write in between
+	_ = leased // held until here, so that no program begins to write in between
 	s.Metrics.StageSeconds.WithLabelValues("settle").Observe(time.Since(c.seen).Seconds())
 	s.Log.Info("file claimed", "source", s.f.Source, "import", id, "bytes", c.look.Size)
 	q.add(id, func() int64 { return c.look.Size })
 }
 
-// cutOff reports that a file surely or maybe lacks its end: a ZIP or XLSX file
+// cutOff reports that a file lacks its end, or may lack it: a ZIP or XLSX file
 // without its directory, or text whose last line has no end. Only asked where
 // nothing better tells.
 func cutOff(f *os.File, size int64) bool {

@@ -9,7 +9,7 @@ a@example.org
 people.csv: refused, csv, utf-8, ","
 1 rows, 0 published, 0 refused, 1 blank
 E_CHANGED the file was changed after it had been taken; drop it again when it is complete
-Drop the file again when nobody writes to it any more; what was published before is recognised by user_id.
+Drop the file again once no program writes to it any more; what was published before is recognised by user_id.
 people.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
 user (derived)||a@example.org||
