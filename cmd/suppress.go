@@ -52,7 +52,7 @@ var entryID = regexp.MustCompile(`^[a-z2-7]{26}$`)
 func entry(key event.Key, s string) (hash, channel string, err error) {
 	switch {
 	case strings.Contains(s, "@"):
-		return key.Address(event.ChannelEmail, streams.NormalEmail(s)), event.ChannelEmail, nil
+		return key.Address(event.ChannelEmail, s), event.ChannelEmail, nil
 	case strings.HasPrefix(s, "+"):
 		s = strings.NewReplacer(" ", "", "-", "", "/", "", "(", "", ")", "").Replace(s)
 		return key.Address(event.ChannelSMS, s), event.ChannelSMS, nil

@@ -5,5 +5,6 @@
 //
 // Stages (ingest, bridge, workflows, notify, console) never import one another;
 // they meet in these types and in small interfaces that app joins. The package
-// has no state, does no I/O, and imports the standard library and ksuid only.
+// has no state, does no I/O, and imports besides the standard library only ksuid
+// and idna.
 package event

@@ -67,12 +67,13 @@ const MinKey = 16
 
 var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// UserID derives the user id of a normalised e-mail address, or of a phone
-// number when there is no address: "u-" and 26 characters of HMAC-SHA-256.
+// UserID derives the user id of an e-mail address, however it is written, or of a
+// phone number in E.164 when there is no address: "u-" and 26 characters of
+// HMAC-SHA-256.
 func (k Key) UserID(email, phone string) string {
 	mac := hmac.New(sha256.New, k)
 	if email != "" {
-		mac.Write([]byte("email\x00" + email))
+		mac.Write([]byte("email\x00" + NormalizeEmail(email)))
 	} else {
 		mac.Write([]byte("phone\x00" + phone))
 	}
@@ -86,10 +87,6 @@ func (k Key) Fingerprint() string {
 	mac.Write([]byte("usher key fingerprint"))
 	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
-
-// NormalizeEmail is the form of an address by which a person is known: without
-// surrounding space and in lower case. It does not check the address.
-func NormalizeEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 // RecordID is the id of the event of one record: a KSUID with the import's time
 // and a hash of the file's digest and the record's number, so that a record that

@@ -5,8 +5,6 @@ import (
 	"regexp"
 	"strings"
 
-	"golang.org/x/net/idna"
-
 	"usher/event"
 )
 
@@ -23,7 +21,7 @@ func parseEmail(s string) (string, error) {
 }
 
 func parseAnyEmail(s string) (string, error) {
-	s = event.NormalizeEmail(s)
+	s = strings.ToLower(strings.TrimSpace(s))
 	i := strings.LastIndexByte(s, '@')
 	if i < 0 {
 		return "", fmt.Errorf("there is no @ in the address")
@@ -37,7 +35,7 @@ func parseAnyEmail(s string) (string, error) {
 	case !atom.MatchString(local):
 		return "", fmt.Errorf("the part before the @ has characters that are not allowed, or a dot at its end")
 	}
-	ascii, err := idna.Lookup.ToASCII(domain)
+	ascii, err := event.NormalizeDomain(domain)
 	if err != nil || !strings.Contains(ascii, ".") {
 		return "", fmt.Errorf("the part after the @ is no domain name")
 	}

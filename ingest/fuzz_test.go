@@ -227,10 +227,13 @@ func toUTF16(s string, big bool) []byte {
 // An address that is taken survives being taken again, and never breaks a line;
 // and the fast way says what the slow one says.
 func FuzzParseEmail(f *testing.F) {
-	for _, s := range []string{"a@example.org", "Ä@münchen.de", "a@b", "@", "a@b@c.de", "a\r\n@b.de", ".a@b.de", "a+b_c@x-y.example", "a@xn--x.de", "a@1.2", "a@b-.de", "a@b.c-"} {
+	for _, s := range []string{"a@example.org", "Ä@münchen.de", "a@b", "@", "a@b@c.de", "a\r\n@b.de", ".a@b.de", "a+b_c@x-y.example", "a@xn--x.de", "a@1.2", "a@b-.de", "a@b.c-", "a@b.de.", "a@b..de"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		if once := event.NormalizeEmail(s); event.NormalizeEmail(once) != once {
+			t.Errorf("%q becomes %q, and that %q", s, once, event.NormalizeEmail(once))
+		}
 		got, err := parseEmail(s)
 		if slow, slowErr := parseAnyEmail(s); slow != got || (err == nil) != (slowErr == nil) {
 			t.Errorf("%q: the fast way says %q (%v), the slow one %q (%v)", s, got, err, slow, slowErr)
@@ -240,6 +243,9 @@ func FuzzParseEmail(f *testing.F) {
 		}
 		if again, err := parseEmail(got); err != nil || again != got {
 			t.Errorf("%q becomes %q, and that %q (%v)", s, got, again, err)
+		}
+		if other := event.NormalizeEmail(s); other != got {
+			t.Errorf("%q is taken as %q from a list, and as %q everywhere else", s, got, other)
 		}
 		if strings.ContainsAny(got, "\r\n\x00 <>,;\"") {
 			t.Errorf("%q is taken as %q", s, got)

@@ -9,7 +9,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
 
 	"usher/event"
@@ -23,24 +22,13 @@ type Marks struct {
 	Names  []string // in full, as words in lower case
 }
 
-// NormalEmail is an address as usher compares it: lower case, the domain in
-// ASCII. One that cannot be an address is in lower case only.
-func NormalEmail(s string) string {
-	s = event.NormalizeEmail(s)
-	local, domain, ok := strings.Cut(s, "@")
-	if ascii, err := idna.Lookup.ToASCII(domain); ok && err == nil {
-		return local + "@" + ascii
-	}
-	return s
-}
-
 func (m *Marks) add(u event.User) {
 	put := func(list *[]string, v string) {
 		if v != "" && !slices.Contains(*list, v) {
 			*list = append(*list, v)
 		}
 	}
-	put(&m.Emails, NormalEmail(u.Email))
+	put(&m.Emails, event.NormalizeEmail(u.Email))
 	put(&m.Phones, u.Phone)
 	if w := words(u.Name); len(w) > 1 { // a first name alone is many people's
 		put(&m.Names, strings.Join(w, " "))
@@ -165,7 +153,7 @@ func (m *Marks) hasEmail(text string) bool {
 		before := text[max(0, at-1-maxLocal) : at-1]
 		for _, email := range m.Emails {
 			local, want, _ := strings.Cut(email, "@")
-			if !strings.EqualFold(domain, want) && NormalEmail("x@"+domain) != "x@"+want {
+			if !strings.EqualFold(domain, want) && event.NormalizeEmail("x@"+domain) != "x@"+want {
 				continue
 			}
 			rest, ok := strings.CutSuffix(strings.ToLower(before), local)
