@@ -72,3 +72,25 @@ func TestImportsAreShownInWorkAndAtTheirEnd(t *testing.T) {
 		t.Errorf("at the end:\n%s", body)
 	}
 }
+
+// An import whose records are all published is shown so, also when an earlier
+// version has left a word about it that says otherwise. A regression of issue 14.
+func TestAnImportThatIsPublishedIsNotShownInWork(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	at := time.Now().UTC()
+	r.publish(event.CheckpointSubject("inbox", "d1"), progress{Import: "i1", File: "a.csv", Source: "inbox", Record: 3, Published: 3, Rows: 3, Done: true, StartedAt: at})
+	r.publish(event.ProgressSubject("inbox", "i1"), event.Progress{Import: "i1", File: "a.csv", Source: "inbox", State: event.ImportPublishing, Rows: 3, Record: 3, Rate: 25, StartedAt: at, At: at})
+	var imports []Import
+	r.eventually("both are read", func() bool {
+		_, seq, err := r.console.model.position(t.Context(), event.StreamUsers)
+		if err != nil || seq != 2 {
+			return false
+		}
+		imports, err = r.console.model.imports(t.Context(), 10)
+		return err == nil && len(imports) == 1
+	})
+	if i := imports[0]; i.State != event.ImportArchived || !i.Done || i.Work() || i.Rate != 0 {
+		t.Errorf("%+v", i)
+	}
+}

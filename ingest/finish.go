@@ -23,10 +23,18 @@ func (j *job) refuse(ctx context.Context, err error) error {
 	return j.finish(ctx)
 }
 
+// errFinished is found by a watcher that was frozen meanwhile: what it knows of the
+// file is old, as that it seems changed.
+var errFinished = errors.New("another watcher has finished the file")
+
 // finish writes the refused rows and the report, moves the original, counts, and
 // gives up the claim. Each step is durable before the next, and is the same when
 // it is done again.
 func (j *job) finish(ctx context.Context) error {
+	j.quiet()
+	if _, there := files.At(j.claim, j.name); !there {
+		return errFinished
+	}
 	if j.in.Source == event.SourceCanary {
 		return j.done() // a canary leaves no report
 	}
@@ -70,7 +78,7 @@ func (j *job) finish(ctx context.Context) error {
 		}
 	}
 	j.Fault.At("ingest.reported")
-	if err := j.publisher.tell(ctx, r.progress()); err != nil {
+	if err := j.teller.tell(ctx, r.progress()); err != nil {
 		return err
 	}
 	if err := files.Move(j.claim, j.name, to, name); err != nil {

@@ -38,6 +38,8 @@ type job struct {
 	imported time.Time // of the import's id, to the second
 	claimed  time.Time // when the file was taken
 	progress *progress
+	teller   *teller
+	quiet    func() // ends telling how far it is
 }
 
 // redropMark lies in a claim whose content may be known.
@@ -55,9 +57,9 @@ func (w *Watcher) process(ctx context.Context, in Inbox, f *inbox.Folder, id str
 		return j.refuse(ctx, err)
 	}
 	ctx, span := w.Tracer.Start(ctx, "import", tracing.Inside, tracing.Source(f.Source), tracing.Import(id))
-	quiet := j.telling(ctx)
+	j.quiet = j.telling(ctx)
 	err = event.Protect("the import of this file", func() error { return j.run(j.progress.metered(ctx)) })
-	quiet()
+	j.quiet()
 	j.progress.end()
 	span.Done(err)
 	if err != nil && ctx.Err() == nil {
@@ -95,14 +97,14 @@ func (j *job) run(ctx context.Context) (err error) {
 		switch {
 		case c.Done && j.redrop:
 			if at, err := ksuid.Parse(c.Import); err == nil && at.Time().Equal(j.imported) {
-				return j.reclaim() // events of two imports of one second would have the same ids
+				return j.reclaim(ctx) // events of two imports of one second would have the same ids
 			}
 			c = checkpoint{} // a new import of known content
 		case c.Done:
 			j.report.DuplicateOf = c.Import
 			return j.finish(ctx)
 		default:
-			return j.adopt(c)
+			return j.adopt(ctx, c)
 		}
 	}
 	if seq == 0 && !j.redrop {
@@ -174,7 +176,7 @@ func (w *Watcher) open(in Inbox, f *inbox.Folder, id string) (*job, error) {
 	j.report = Report{
 		Import: id, File: files.Clean(j.name), Source: f.Source, Errors: map[string]int{}, StartedAt: j.imported.UTC(),
 	}
-	j.progress = newProgress(w, j.report)
+	j.progress, j.teller, j.quiet = newProgress(w, j.report), newTeller(w.publisher), func() {}
 	j.file, j.taken, err = files.OpenPlain(claim, j.name)
 	j.claimed = j.claimedAt()
 	switch {
@@ -236,24 +238,32 @@ func (j *job) describe() {
 
 // adopt goes on with an import that another process began and left: under its
 // id, so that records keep theirs. While that import is in work, this file waits.
-func (j *job) adopt(c checkpoint) error {
+func (j *job) adopt(ctx context.Context, c checkpoint) error {
 	if _, err := ksuid.Parse(c.Import); err != nil {
 		return err
 	}
 	if _, there := files.At(j.folder.Root, inbox.ClaimPath(c.Import)); there {
 		return errors.New("the same content is being imported right now")
 	}
-	// Found under its new name by the next scan.
-	return j.folder.Root.Rename(inbox.ClaimPath(j.report.Import), inbox.ClaimPath(c.Import))
+	return j.goOnAs(ctx, c.Import)
 }
 
 // reclaim gives a claim a later import id.
-func (j *job) reclaim() error {
+func (j *job) reclaim(ctx context.Context) error {
 	id := ksuid.New()
 	if !id.Time().After(j.imported) {
 		return errors.New("the same content was imported this second")
 	}
-	return j.folder.Root.Rename(inbox.ClaimPath(j.report.Import), inbox.ClaimPath(id.String()))
+	return j.goOnAs(ctx, id.String())
+}
+
+// goOnAs gives the claim another import id, under which the next scan finds it.
+func (j *job) goOnAs(ctx context.Context, id string) error {
+	j.quiet()
+	if err := j.teller.moved(ctx, j.progress.now(), id); err != nil {
+		return err
+	}
+	return j.folder.Root.Rename(inbox.ClaimPath(j.report.Import), inbox.ClaimPath(id))
 }
 
 // refusedDraft is where refused rows are collected in the claim.

@@ -256,6 +256,8 @@ func TestAFrozenWatcher(t *testing.T) {
 			}
 			r.drop("c.csv", list("c", rows))
 			for name, rep := range r.reports(3) {
+				r.gone(rep.Import)
+				r.ended(rep)
 				if rep.Published != rows || rep.Refused != 1 || rep.Result != resultArchived {
 					t.Errorf("%s: %+v", name, rep)
 				}
@@ -264,6 +266,9 @@ func TestAFrozenWatcher(t *testing.T) {
 				if err != nil || strings.Count(string(b), "\n") != 2 {
 					t.Errorf("%s: refused rows: %v\n%s", name, err, b)
 				}
+			}
+			if files, _ := filepath.Glob(filepath.Join(r.dir, "refused", "inbox", "*.report.json")); len(files) != 0 {
+				t.Errorf("reported as refused: %v", files)
 			}
 			if files, _ := filepath.Glob(filepath.Join(r.dir, "archive", "inbox", "*.csv")); len(files) != 3 {
 				t.Errorf("archived: %v", files)

@@ -3,14 +3,12 @@ package ingest
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/segmentio/ksuid"
 
 	"usher/event"
@@ -131,13 +129,17 @@ func (p *progress) metered(ctx context.Context) context.Context {
 }
 
 // telling tells the progress of the job every second, until the returned function
-// is called.
+// is called, which waits for a word on its way.
 func (j *job) telling(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for event.Sleep(ctx, tellEvery) {
-			_ = j.guard.Do("telling how an import stands", func() error { j.show(ctx, j.progress.now()); return nil })
+			_ = j.guard.Do("telling how an import stands", func() error {
+				j.Fault.At("ingest.telling")
+				j.show(ctx, j.progress.now())
+				return nil
+			})
 		}
 	})
 	return func() { cancel(); wg.Wait() }
@@ -153,31 +155,9 @@ func (j *job) show(ctx context.Context, p event.Progress) {
 	if j.in.Source != event.SourceCanary {
 		ctx, cancel := context.WithTimeout(ctx, tellEvery)
 		defer cancel()
-		_ = j.publisher.tell(ctx, p)
+		_ = j.teller.tell(ctx, p)
 	}
 }
-
-// tell keeps the progress of an import on NATS, in place of what was told before.
-func (p *publisher) tell(ctx context.Context, at event.Progress) error {
-	b, err := json.Marshal(at)
-	if err != nil {
-		return err
-	}
-	m := nats.NewMsg(event.ProgressSubject(at.Source, at.Import))
-	m.Data = b
-	m.Header.Set("Nats-Rollup", "sub")
-	if at.Over() {
-		m.Header.Set("Nats-TTL", keepEnds.String())
-	}
-	if _, err := p.js.PublishMsg(ctx, m); err != nil {
-		return fmt.Errorf("tell how the import stands: %w", err)
-	}
-	return nil
-}
-
-// keepEnds is how long the end of an import can be seen in consoles: as long as
-// the facts about its people.
-const keepEnds = 400 * 24 * time.Hour
 
 // InWork finds imports that have not ended in the inboxes beside or at the given
 // folders: by id, or by the name of the file. A file that is not taken yet has a
