@@ -61,8 +61,8 @@ type Config struct {
 	URL      string // of SCIM: what stands before /Users
 	Token    string // of SCIM: the bearer token
 	Secret   string // of the webhook: whsec_ and 24 to 64 bytes in base64
-	Undo     string // UndoDeactivate or UndoDelete
-	UserName string // UserNameEmail or UserNameUserID
+	Undo     string // UndoDeactivate (default) or UndoDelete
+	UserName string // UserNameEmail (default) or UserNameUserID
 	Insecure bool   // data of people may cross a network in plain text
 
 	Limit time.Duration // of one request; default 30 s

@@ -35,20 +35,28 @@ func (a Accounts) validate() error {
 
 // newTarget is where the worker makes accounts usable.
 func newTarget(a Accounts, m *metrics.Worker, log *slog.Logger) (account.Target, error) {
-	token, err := secret("account-token", a.AccountToken, a.AccountTokenFile)
+	c, err := a.config(m, log)
 	if err != nil {
 		return nil, err
 	}
-	key, err := secret("account-secret", a.AccountSecret, a.AccountSecretFile)
-	if err != nil {
-		return nil, err
-	}
-	t, err := account.New(account.Config{
-		Kind: a.AccountTarget, URL: a.AccountURL, Token: token, Secret: key, Undo: a.AccountUndo, UserName: a.AccountUserName,
-		Insecure: a.AccountInsecure, Metrics: m, Log: log,
-	})
+	t, err := account.New(c)
 	if err != nil {
 		return nil, fmt.Errorf("--account-url and the settings beside it: %w", err)
 	}
 	return t, nil
+}
+
+func (a Accounts) config(m *metrics.Worker, log *slog.Logger) (c account.Config, err error) {
+	token, err := secret("account-token", a.AccountToken, a.AccountTokenFile)
+	if err != nil {
+		return c, err
+	}
+	key, err := secret("account-secret", a.AccountSecret, a.AccountSecretFile)
+	if err != nil {
+		return c, err
+	}
+	return account.Config{
+		Kind: a.AccountTarget, URL: a.AccountURL, Token: token, Secret: key, Undo: a.AccountUndo, UserName: a.AccountUserName,
+		Insecure: a.AccountInsecure, Metrics: m, Log: log,
+	}, nil
 }

@@ -50,7 +50,8 @@ func (p *process) openDelivery(ctx context.Context, m *metrics.Worker) (list *st
 	if list, err = streams.NewDelivery(ctx, p.js); err != nil || !p.Receipts.enabled() {
 		return list, nil, err
 	}
-	return list, &notify.Receipts{Ledger: ledgers{p.people, p.reports}, References: list, Suppressions: list, Facts: p.pub, Metrics: m, Log: p.Log}, nil
+	receipts, err = whole(&notify.Receipts{Ledger: ledgers{p.people, p.reports}, References: list, Suppressions: list, Facts: p.pub, Metrics: m, Log: p.Log})
+	return list, receipts, err
 }
 
 // receiptParts listen for receipts, where the settings say so.

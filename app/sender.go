@@ -13,12 +13,21 @@ import (
 	"usher/streams"
 )
 
-// sender makes what sends messages: through the providers of a file, of the
-// flags, or the catcher.
+// sender makes what sends messages.
 func (p *process) sender(m *metrics.Worker, list *streams.Delivery, receipts *notify.Receipts) (*notify.Sender, error) {
-	providers, err := p.Delivery.providers(p.addr)
+	c, err := p.notifyConfig(m, list, receipts)
 	if err != nil {
 		return nil, err
+	}
+	return notify.New(c)
+}
+
+// notifyConfig sends through the providers of a file, of the flags, or the
+// catcher.
+func (p *process) notifyConfig(m *metrics.Worker, list *streams.Delivery, receipts *notify.Receipts) (c notify.Config, err error) {
+	providers, err := p.Delivery.providers(p.addr)
+	if err != nil {
+		return c, err
 	}
 	for i, c := range providers.Email {
 		gauge := p.figures.CertificateExpiry.WithLabelValues
@@ -26,9 +35,9 @@ func (p *process) sender(m *metrics.Worker, list *streams.Delivery, receipts *no
 	}
 	templates, err := p.Content.fs()
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	c := notify.Config{
+	c = notify.Config{
 		Ledger: ledgers{p.people, p.reports}, Providers: providers, Templates: templates, OnUnknown: p.OnUnknown, MaxPause: p.MaxPause, Allowed: p.AllowRecipients,
 		Keys: p.key, Receipts: receipts, ReturnPath: p.ReturnPath,
 		Metrics: m, Log: p.Log, Fault: p.Fault,
@@ -36,7 +45,7 @@ func (p *process) sender(m *metrics.Worker, list *streams.Delivery, receipts *no
 	if list != nil { // a nil pointer in an interface is not nil
 		c.Suppressions = list
 	}
-	return notify.New(c)
+	return whole(c, "Suppressions", "Keys", "Templates", "OnUnknown", "Receipts", "ReturnPath", "Allowed", "MaxPause", "Grace", "Fault")
 }
 
 // fs is the folder with templates, nil without one.

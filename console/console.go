@@ -17,31 +17,30 @@ import (
 	"usher/tracing"
 )
 
-// Config joins a Console to its neighbours.
+// Config joins a Console to its neighbours. A field is needed unless its comment
+// says what it means that it is empty.
 type Config struct {
 	Listener  net.Listener
 	JetStream jetstream.JetStream
 	DB        string // file of the read model
-
-	// Ledger has what became of each message; nil: pages do not show it.
-	Ledger Ledger
+	Ledger    Ledger // has what became of each message
 
 	// Password of the account; "" makes one at the first start, which is handed
-	// to PrintPassword once.
+	// to PrintPassword once; nil: it is not printed, as where Password is set.
 	Password      string
 	PrintPassword func(user, password string)
 
-	// Payloads decrypts what workflows hold, for pages of PayloadOrigins; nil: not
-	// here. It answers as a codec server of Temporal does.
+	// Payloads decrypts what workflows hold; nil: not here. It answers as a codec
+	// server of Temporal does.
 	Payloads       http.Handler
-	PayloadOrigins []string
+	PayloadOrigins []string // whose pages may ask; none: no other page than the console's
 
 	Answer time.Duration // how long a decision waits for its fact; default 1 s
 
 	Previews Previewer // nil: no page for messages
 
 	Metrics *metrics.Console
-	Tracer  tracing.Tracer
+	Tracer  tracing.Tracer // zero: nothing is traced
 	Log     *slog.Logger
 }
 
@@ -61,8 +60,12 @@ type Console struct {
 	sessions *scs.SessionManager
 }
 
-// New opens the account and the read model.
+// New opens the account and the read model. It refuses a Config that lacks what
+// the console needs.
 func New(ctx context.Context, c Config) (*Console, error) {
+	if err := event.Whole(c, "Password", "PrintPassword", "Payloads", "PayloadOrigins", "Answer", "Previews", "Tracer"); err != nil {
+		return nil, err
+	}
 	if c.Answer <= 0 {
 		c.Answer = time.Second
 	}

@@ -13,6 +13,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -59,7 +60,7 @@ func (r *rig) run() (stop func()) {
 	r.base = "http://" + l.Addr().String()
 	c := Config{
 		Listener: l, JetStream: r.js, DB: r.db, Password: password, Metrics: newMetrics(),
-		Log: slog.New(slog.NewTextHandler(&r.log, nil)),
+		Ledger: &ledger{}, Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 	}
 	if r.change != nil {
 		r.change(&c)
@@ -410,4 +411,23 @@ func TestThePasswordIsMadeAndPrintedOnce(t *testing.T) {
 func newMetrics() *metrics.Console {
 	reg := prometheus.NewRegistry()
 	return metrics.NewConsole(reg, metrics.NewShared(reg))
+}
+
+// A console that lacks a neighbour is not built: it would run and not show what it
+// is there for. A regression of issue 14.
+func TestAConsoleIsBuiltWhole(t *testing.T) {
+	r := newRig(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	whole := Config{Listener: l, JetStream: r.js, DB: r.db, Ledger: &ledger{}, Metrics: newMetrics(), Log: slog.New(slog.DiscardHandler)}
+	for _, field := range []string{"Listener", "JetStream", "DB", "Ledger", "Metrics", "Log"} {
+		c := whole
+		reflect.ValueOf(&c).Elem().FieldByName(field).SetZero()
+		if _, err := New(t.Context(), c); err == nil || !strings.Contains(err.Error(), "console.Config: "+field+" is not set") {
+			t.Errorf("without %s: %v", field, err)
+		}
+	}
 }

@@ -85,6 +85,10 @@ func TestMessagesAreShownTruthfully(t *testing.T) {
 		t.Errorf("the API: %d %+v", code, u.Messages)
 	}
 	l.away.Store(true)
+	var blind User
+	if code := r.api("GET", "/api/v1/users/u-1", "", &blind); code != 200 || blind.Messages != nil || !strings.Contains(blind.Away, "cannot be read now") {
+		t.Errorf("the API with the ledger away: %d %+v, %q", code, blind.Messages, blind.Away)
+	}
 	if _, body = page(t, c, "GET", r.base+"/users/u-1", nil); !strings.Contains(body, "cannot be read now") || strings.Contains(body, "<h2>Messages</h2>") || !strings.Contains(body, "What happened") {
 		t.Errorf("with the ledger away:\n%s", body)
 	}

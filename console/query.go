@@ -31,7 +31,8 @@ type User struct {
 	Generation int               `json:"generation"`
 	Timeline   []Entry           `json:"timeline,omitempty"`
 
-	Messages []event.Message `json:"messages,omitempty"` // what the ledger says of them
+	Messages []event.Message `json:"messages,omitempty"`      // what the ledger says of them
+	Away     string          `json:"messages_away,omitempty"` // why it cannot be asked now
 }
 
 // Entry is a fact of a user's timeline, with the reason of the decision that it
@@ -220,6 +221,10 @@ func (m *model) imports(ctx context.Context, limit int) ([]Import, error) {
 			return nil, err
 		}
 		i.Percent, i.Rate, i.Left, i.Code, i.Reason, i.DuplicateOf, i.Errors, i.Next = p.Percent, p.Rate, p.Left, p.Code, p.Reason, p.DuplicateOf, p.Errors, p.Next
+		if i.State == event.ImportPublishing && i.Done { // its end was not told, or an earlier version told of it behind the end
+			i.State, i.Rate, i.Left = event.ImportArchived, 0, 0
+			i.Percent = 100
+		}
 		if i.State == event.ImportPublishing && i.Rows > 0 { // checkpoints come more often
 			i.Percent = 100 * float64(i.Record) / float64(i.Rows)
 		}

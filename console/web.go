@@ -157,9 +157,6 @@ func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
 // messages are what the ledger says of a user's messages. While it is away the
 // rest of the page is as true as ever.
 func (k *Console) messages(ctx context.Context, userID string) (m []event.Message, away string) {
-	if k.Ledger == nil {
-		return nil, ""
-	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	p, _, err := k.Ledger.Get(ctx, userID)

@@ -22,7 +22,8 @@ import (
 	"usher/tracing"
 )
 
-// Config joins a Watcher to its neighbours.
+// Config joins a Watcher to its neighbours. A field is needed unless its comment
+// says what it means that it is empty.
 type Config struct {
 	Inboxes   []Inbox
 	Archive   string // folder for originals that were imported
@@ -41,9 +42,9 @@ type Config struct {
 	Dead   time.Duration // after which a watcher that does not sign its inbox is taken for dead; default 15 s
 
 	Metrics *metrics.Ingest
-	Tracer  tracing.Tracer
+	Tracer  tracing.Tracer // zero: nothing is traced
 	Log     *slog.Logger
-	Fault   event.Fault
+	Fault   event.Fault // of tests; nil: none
 }
 
 // Watcher is the watch role.
@@ -59,9 +60,12 @@ type Watcher struct {
 	waiting map[string]error // by inbox or import: why it waits
 }
 
-// New makes the folders. Its error says which one cannot be used. An inbox that
-// is away is no error: it is waited for.
+// New makes the folders. Its error says which one cannot be used, or what c lacks.
+// An inbox that is away is no error: it is waited for.
 func New(c Config) (*Watcher, error) {
+	if err := event.Whole(c, "Rescan", "Quiet", "Empty", "Settle", "Batch", "Held", "Keep", "Behind", "Dead", "Tracer", "Fault"); err != nil {
+		return nil, err
+	}
 	c.Rescan = orDefault(c.Rescan, 2*time.Second)
 	c.Quiet = orDefault(c.Quiet, 5*time.Second)
 	c.Empty = orDefault(c.Empty, time.Minute)

@@ -21,7 +21,7 @@ type Sampler struct {
 	Errors    prometheus.Counter
 	Log       *slog.Logger
 	Every     time.Duration // default 5 s
-	MaxStore  int64         // of the server, where the account has no limit of its own
+	MaxStore  int64         // of the server, where the account has no limit of its own; 0: not known
 }
 
 // Run looks until ctx ends. A look that fails is counted and leaves the gauges
