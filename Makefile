@@ -7,7 +7,7 @@ DATA    ?= usher-data
 SLIM    := linux/amd64 linux/arm64 darwin/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo demo-chaos build build-slim generate test soak bench lint vet
+.PHONY: help run demo demo-chaos build build-slim generate test race soak bench lint vet
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,13 +40,17 @@ generate: ## write dashboards, alert rules, docs/metrics.md and docs/architectur
 test: ## run every test (under ten minutes once the build cache is warm)
 	$(GO) test -tags $(TAGS) -timeout 30m ./...
 
-soak: ## for longer: kill tests five times over, chaos over 1,000 users, 100,000 pairs in any order, fuzzing for ten minutes
+race: ## run every test but those with Temporal's server under the race detector
+	$(GO) test -tags $(TAGS) -race -timeout 30m $$($(GO) list -tags $(TAGS) ./... | grep -v -e /app/embedded -e /app/e2e -e /cmd/usher)
+
+soak: ## for longer: kill tests five times over, chaos over 1,000 users, 100,000 pairs in any order, fuzzing for ten minutes, Temporal's server under the race detector
 	$(GO) test -tags $(TAGS) -count=5 -timeout 60m -run TestKilled ./app/e2e
 	USHER_SOAK_CHAOS=1000 $(GO) test -tags $(TAGS) -timeout 60m -run TestChaos -v ./app/e2e
 	USHER_SOAK_FILES=20000 USHER_SOAK_KILLED_FILES=20 $(GO) test -timeout 60m -run 'Burst|KilledAtRandomPoints' ./ingest
 	USHER_SOAK_PAIRS=100000 $(GO) test -timeout 60m -run TestAnyOrder ./bridge
 	$(GO) test -run xxx -fuzz FuzzSplitter -fuzztime 200s ./table
 	for f in FuzzCheck FuzzParseEmail; do $(GO) test -run xxx -fuzz $$f -fuzztime 200s ./ingest || exit 1; done
+	$(GO) test -tags $(TAGS) -race -timeout 180m ./app/embedded ./app/e2e
 
 bench: ## figures as ratios from one run
 	$(GO) test -run xxx -bench Intake -benchtime 5x ./ingest
