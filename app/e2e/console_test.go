@@ -1,0 +1,253 @@
+//go:build !noembed
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"usher/app"
+	"usher/event"
+)
+
+// What the console shows of a person who was welcomed, of one who was rejected, of
+// a refused row, a refused file and a dead letter: each page and each answer of
+// the API, by a console that runs apart, with the account on NATS that is shipped
+// for it. A regression of issue 14: it showed no messages.
+func TestTheConsoleShowsWhatHappened(t *testing.T) {
+	u := newUsher(t)
+	u.config.Roles = app.Roles{Watch: true, Bridge: true, Worker: true}
+	u.config.NATSURL, u.config.NATSUser, u.config.NATSPassword = guardedNATS(t), "admin", "password-of-admin"
+	u.config.IDKey = "the key of this test, long enough"
+	u.start("")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := u.config
+	c.Data, c.Roles, c.ConsoleAddr = t.TempDir(), app.Roles{Console: true}, l.Addr().String()
+	c.NATSUser, c.NATSPassword = "console", "password-of-console"
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	role := u.startRole(c)
+	defer func() {
+		_ = role.Process.Signal(syscall.SIGTERM)
+		if err := role.Wait(); err != nil {
+			t.Errorf("the console ended with %v", err)
+		}
+	}()
+
+	u.drop("users.csv", list(1, 2, "vip")+"bad id!,Nobody,nobody@example.org,,en,\n")
+	u.drop("odd.csv", "colour,size\nred,1\n")
+	u.waitIdle(2)
+	u.publishRaw("verifications.v1.crm.approved", `{"user_id":`)
+	if err := u.decide(event.VerbApproved, "u-1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := u.decide(event.VerbRejected, "u-2"); err != nil {
+		t.Fatal(err)
+	}
+	people := u.waitFinal(60*time.Second, "u-1", "u-2")
+
+	v := &viewer{usher: u, base: "http://" + c.ConsoleAddr}
+	var ann, ben shown
+	u.until("the console shows both at their end", func() bool {
+		return v.api("/api/v1/users/u-1", &ann) == 200 && v.api("/api/v1/users/u-2", &ben) == 200 &&
+			ann.Status == event.StatusWelcomed && ben.Status == event.StatusRejected
+	})
+	var told []string
+	for _, m := range ann.Messages {
+		if told = append(told, fmt.Sprintf("%s by %s: %s", m.Channel, m.Provider, m.State)); m.At.IsZero() || m.MessageID == "" && m.Channel == event.ChannelEmail {
+			t.Errorf("the message lacks when and what: %+v", m)
+		}
+	}
+	if want := []string{"email by smtp: accepted", "sms by twilio: accepted"}; !slices.Equal(told, want) || ann.MessagesAway != "" {
+		t.Errorf("the messages of u-1 are %q (%s), want %q", told, ann.MessagesAway, want)
+	}
+	for _, kind := range []string{event.FactStarted, event.FactApproved, event.FactActivated, event.FactSent, event.FactWelcomed} {
+		if !slices.ContainsFunc(ann.Timeline, func(f event.Fact) bool { return f.Kind == kind }) {
+			t.Errorf("the timeline of u-1 lacks %s: %+v", kind, ann.Timeline)
+		}
+	}
+	if ann.Name != "User 1" || ann.Email != "u1@example.org" || ann.Phone != "+49300000001" || ann.Locale != "de" || ann.Attributes["note"] != "vip" || ann.File != "users.csv" ||
+		ann.Import == "" || ann.Line != 2 || ann.Source != "inbox" || ann.Generation != 1 || ann.Since.IsZero() {
+		t.Errorf("u-1 is %+v", ann)
+	}
+	if len(ben.Messages) != 0 || len(people["u-2"].Sends) != 0 {
+		t.Errorf("u-2, who was rejected, has messages: %+v", ben.Messages)
+	}
+	var all struct{ Users []shown }
+	for query, want := range map[string]int{"": 2, "?status=welcomed": 1, "?status=waiting": 0, "?q=u2%40example": 1, "?q=nobody": 0} {
+		if code := v.api("/api/v1/users"+query, &all); code != 200 || len(all.Users) != want {
+			t.Errorf("/api/v1/users%s: %d with %d users, want %d", query, code, len(all.Users), want)
+		}
+	}
+	if code := v.api("/api/v1/users/nobody", &struct{}{}); code != 404 {
+		t.Errorf("about a user who is not there the API answers %d", code)
+	}
+	var files struct{ Imports []event.Progress }
+	u.until("both files are shown at their end", func() bool {
+		return v.api("/api/v1/imports", &files) == 200 && len(files.Imports) == 2 && files.Imports[0].Over() && files.Imports[1].Over()
+	})
+	for _, i := range files.Imports {
+		good := i.File == "users.csv" && i.State == event.ImportArchived && i.Rows == 3 && i.Published == 2 && i.Refused == 1 && i.Errors["E_USER_ID"] == 1 && i.Import == ann.Import
+		bad := i.File == "odd.csv" && i.State == event.ImportRefused && i.Code == "E_HEADER" && i.Reason != "" && i.Next != ""
+		if !good && !bad {
+			t.Errorf("an import is %+v", i)
+		}
+	}
+
+	pages := map[string]struct {
+		path string
+		has  []string
+	}{
+		"/{$}":             {"/", []string{"<h1>"}},
+		"/users":           {"/users", []string{"u-1", "u-2", "User 2", "welcomed", "rejected"}},
+		"/users/{user_id}": {"/users/u-1", []string{"<h2>Messages</h2>", "accepted by smtp", "accepted by twilio", "What happened", "activated", "users.csv, line 2"}},
+		"/imports":         {"/imports", []string{"users.csv", "archived", "E_USER_ID 1", "odd.csv", "refused", "(E_HEADER)"}},
+		"/deadletters":     {"/deadletters", []string{"VERIFICATIONS", "malformed", "verifications.v1.crm.approved"}},
+		"/figures":         {"/figures", []string{"<svg", "welcomed"}},
+		"/preview":         {"/preview", []string{"welcome"}},
+		"/preview/html":    {"/preview/html?purpose=welcome&locale=en", []string{"<html"}},
+	}
+	v.signIn()
+	for pattern, p := range pages {
+		code, body := v.page(p.path)
+		if code != http.StatusOK {
+			t.Errorf("%s answers %d", p.path, code)
+		}
+		for _, want := range p.has {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s does not show %q", p.path, want)
+			}
+		}
+		if strings.Contains(body, "cannot be read now") {
+			t.Errorf("%s cannot read what it shows", pattern)
+		}
+	}
+	for _, pattern := range patterns(t) {
+		if _, read := pages[pattern]; !read && pattern != "/signin" && !strings.HasPrefix(pattern, "/api/") {
+			t.Errorf("no page of %s was read", pattern)
+		}
+	}
+	u.stop() // so that its log is whole
+	log, err := os.ReadFile(u.log.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(strings.ToLower(string(log)), "permission") {
+		t.Error("the console may not do what it does")
+	}
+}
+
+// shown is a user as the API tells it.
+type shown struct {
+	UserID       string            `json:"user_id"`
+	Status       event.Status      `json:"status"`
+	Since        time.Time         `json:"since"`
+	Name         string            `json:"name"`
+	Email        string            `json:"email"`
+	Phone        string            `json:"phone"`
+	Locale       string            `json:"locale"`
+	Attributes   map[string]string `json:"attributes"`
+	Source       string            `json:"source"`
+	File         string            `json:"file"`
+	Import       string            `json:"import"`
+	Line         int               `json:"line"`
+	Generation   int               `json:"generation"`
+	Timeline     []event.Fact      `json:"timeline"`
+	Messages     []event.Message   `json:"messages"`
+	MessagesAway string            `json:"messages_away"`
+}
+
+// viewer is somebody who looks at a console, as a person and as a program.
+type viewer struct {
+	*usher
+	base   string
+	client http.Client
+}
+
+// api returns the status code, 0 while there is no answer.
+func (v *viewer) api(path string, into any) int {
+	v.Helper()
+	r, err := http.NewRequestWithContext(v.Context(), http.MethodGet, v.base+path, nil)
+	if err != nil {
+		v.Fatal(err)
+	}
+	r.SetBasicAuth("admin", v.config.ConsolePassword)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		v.Fatalf("%s: %v", path, err)
+	}
+	return resp.StatusCode
+}
+
+func (v *viewer) signIn() {
+	v.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		v.Fatal(err)
+	}
+	v.client.Jar = jar
+	resp, err := v.client.PostForm(v.base+"/signin", url.Values{"user": {"admin"}, "password": {v.config.ConsolePassword}})
+	if err != nil {
+		v.Fatal(err)
+	}
+	_ = resp.Body.Close()
+}
+
+func (v *viewer) page(path string) (code int, body string) {
+	v.Helper()
+	resp, err := v.client.Get(v.base + path)
+	if err != nil {
+		v.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		v.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+var route = regexp.MustCompile(`HandleFunc\("GET ([^"]+)"`)
+
+// patterns are all that the console has a page for.
+func patterns(t *testing.T) (out []string) {
+	t.Helper()
+	sources, err := filepath.Glob("../../console/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sources {
+		b, err := os.ReadFile(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range route.FindAllStringSubmatch(string(b), -1) {
+			out = append(out, m[1])
+		}
+	}
+	if len(out) < 8 {
+		t.Fatalf("only %q were found", out)
+	}
+	return out
+}
