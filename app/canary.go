@@ -2,14 +2,11 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,12 +17,17 @@ import (
 
 // Canary is one user of its own who goes the whole way, from a dropped file to a
 // message in a sink, to prove that the way is open. No figure about people
-// counts it, and what it leaves in the streams is deleted when it succeeds.
+// counts it. What it leaves in the streams is deleted when it arrives, and when it
+// does not, by the next one.
 type Canary struct {
 	Client       *Client
 	Inbox        string // folder of the inbox `canary`, which every watcher serves
 	Email, Phone string // of the sink; Phone may be empty
 	Progress     func(step string, took time.Duration)
+
+	// MayTake is how long a canary may take; one that was dropped earlier is over,
+	// and what it left is cleaned up. Default 1 h.
+	MayTake time.Duration
 }
 
 // A CanaryError says at which step a canary user stopped.
@@ -46,9 +48,16 @@ var canaryAwaits = map[string]string{
 	"welcome": "it was not welcomed: a worker or the delivery does not get through",
 }
 
+// sweepWithin bounds the time for cleaning up behind earlier ones; it must not cost
+// the run what it may take.
+const sweepWithin = 10 * time.Second
+
 // Run takes one canary user from the file to the welcome, within the time that
 // ctx leaves. Its error is a *CanaryError.
 func (c Canary) Run(ctx context.Context) (took time.Duration, err error) {
+	sweep, cancel := context.WithTimeout(ctx, sweepWithin)
+	_ = c.sweep(sweep) // the next one goes on
+	cancel()
 	began, step := time.Now(), "drop"
 	fail := func(err error) (time.Duration, error) {
 		if ctx.Err() != nil && canaryAwaits[step] != "" {
@@ -66,7 +75,7 @@ func (c Canary) Run(ctx context.Context) (took time.Duration, err error) {
 		return fail(err)
 	}
 	defer msgs.Stop()
-	id := "canary-" + event.NewID()
+	id := canaryPrefix + event.NewID()
 	file := fmt.Sprintf("user_id,name,email,phone,locale\n%s,Canary,%s,%s,en\n", id, c.Email, c.Phone)
 	if err := dropCanary(c.Inbox, id, file); err != nil {
 		return fail(err)
@@ -102,7 +111,7 @@ func (c Canary) Run(ctx context.Context) (took time.Duration, err error) {
 		case f.Status == event.StatusWelcomed:
 			took = time.Since(began)
 			done("")
-			c.clean(ctx, id, file, seen)
+			c.clean(ctx, id, seen)
 			return took, nil
 		case f.Status.Final():
 			return fail(fmt.Errorf("it ended %s", f.Status))
@@ -120,34 +129,19 @@ func dropCanary(inbox, name, content string) error {
 	return os.Rename(tmp, filepath.Join(inbox, name+".csv"))
 }
 
-// clean deletes what the run left behind, as far as it can: what stays in a
-// stream ages out. The record of a canary that failed stays in PEOPLE.
-func (c Canary) clean(ctx context.Context, id, file string, facts []uint64) {
-	js := c.Client.JetStream
-	purge := func(stream, subject string) {
-		s, err := js.Stream(ctx, stream)
-		if err != nil {
-			return
-		}
-		m, err := s.GetLastMsgForSubject(ctx, subject)
-		if err != nil || !strings.Contains(string(m.Data), id) {
-			return // another canary came later; it cleans up
-		}
-		_ = s.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(m.Sequence+1))
-	}
-	sum := sha256.Sum256([]byte(file))
-	purge(event.StreamUsers, event.ImportedSubject(event.SourceCanary))
-	purge(event.StreamUsers, event.CheckpointSubject(event.SourceCanary, hex.EncodeToString(sum[:])))
-	purge(event.StreamVerifications, event.VerificationSubject(event.SourceCanary, event.VerbApproved))
-	if s, err := js.Stream(ctx, "KV_"+event.BucketPeople); err == nil {
-		_ = s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+event.BucketPeople+"."+id))
-	}
-	if s, err := js.Stream(ctx, event.StreamOnboarding); err == nil {
-		for _, seq := range facts {
-			_ = s.DeleteMsg(ctx, seq)
-		}
+// clean deletes what the run left behind, as far as it can; the next canary goes
+// on.
+func (c Canary) clean(ctx context.Context, id string, facts []uint64) {
+	ctx, cancel := context.WithTimeout(ctx, sweepWithin)
+	defer cancel()
+	all, err := c.leavings(ctx)
+	if l := all[id]; err == nil && l != nil {
+		_ = c.remove(ctx, map[string]*leavings{id: l}, facts)
 	}
 }
+
+// canaryLimit is how long a canary may take that is sent so often.
+func canaryLimit(every time.Duration) time.Duration { return max(every, time.Minute) }
 
 // canaries makes a run from time to time and exports how it went.
 func (p *process) canaries(c Canary, m *metrics.Canary) func(context.Context) error {
@@ -155,7 +149,7 @@ func (p *process) canaries(c Canary, m *metrics.Canary) func(context.Context) er
 		t := time.NewTicker(p.Config.Canary)
 		defer t.Stop()
 		for {
-			run, cancel := context.WithTimeout(ctx, max(p.Config.Canary, time.Minute))
+			run, cancel := context.WithTimeout(ctx, canaryLimit(p.Config.Canary))
 			took, err := c.Run(run)
 			cancel()
 			var stopped *CanaryError
@@ -189,7 +183,7 @@ func (p *process) startCanary(ctx context.Context) error {
 	}
 	c := Canary{
 		Client: &Client{JetStream: p.js, People: p.people, Publisher: p.pub},
-		Inbox:  p.path(event.SourceCanary), Email: p.CanaryEmail, Phone: p.CanaryPhone,
+		Inbox:  p.path(event.SourceCanary), Email: p.CanaryEmail, Phone: p.CanaryPhone, MayTake: 2 * canaryLimit(p.Config.Canary),
 	}
 	if c.Email == "" {
 		c.Email = sinkAddress

@@ -32,7 +32,7 @@ func (c canaryCmd) Run(s *session) error {
 	ctx, cancel := context.WithTimeout(s.ctx, c.Timeout)
 	defer cancel()
 	took, err := app.Canary{
-		Client: cl, Inbox: c.Inbox, Email: c.Email, Phone: c.Phone,
+		Client: cl, Inbox: c.Inbox, Email: c.Email, Phone: c.Phone, MayTake: max(time.Hour, 2*c.Timeout),
 		Progress: func(step string, at time.Duration) {
 			fmt.Fprintf(s.stdout, "  %-8s %s\n", step, at.Round(time.Millisecond))
 		},

@@ -1,0 +1,86 @@
+//go:build !noembed
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/app"
+	"usher/event"
+	"usher/streams"
+)
+
+// One canary is refused by the mail server, and the process of another ends before
+// it decides. Those that come next, and arrive, leave nothing of either, and
+// everything of people. A regression of issue 14.
+func TestNothingIsLeftOfCanariesThatFailed(t *testing.T) {
+	u := newUsher(t)
+	u.config.SMTPAddr = moodySMTP(t, map[string][]error{
+		"gone@example.org": {&smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "nobody"}, errAlways},
+	})
+	u.start("")
+	u.drop("users.csv", list(1, 1, ""))
+	if err := u.decide(event.VerbApproved, "u-1"); err != nil {
+		t.Fatal(err)
+	}
+	u.waitFinal(60*time.Second, "u-1")
+	c, err := u.client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	run := func(email string) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		defer cancel()
+		_, err := app.Canary{Client: c, Inbox: filepath.Join(u.dir, event.SourceCanary), Email: email, MayTake: time.Nanosecond}.Run(ctx)
+		return err
+	}
+	var stopped *app.CanaryError
+	if err := run("gone@example.org"); !errors.As(err, &stopped) || stopped.Step != "welcome" {
+		t.Fatalf("the canary to an address that is refused: %v", err)
+	}
+	const waits = "canary-waits"
+	file := filepath.Join(u.dir, event.SourceCanary, waits+".csv")
+	if err := os.WriteFile(file+".new", []byte("user_id,name,email,phone,locale\n"+waits+",Canary,sink@example.org,,en\n"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
+	}
+	u.until("the other one waits for a decision", func() bool {
+		p, err := u.status(waits)
+		return err == nil && p.Generation == 1
+	})
+	u.waitIdle(3)
+	if err := run("sink@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	u.reaches(waits, "rejected", has(event.StatusRejected))
+	u.closed(waits)
+	if err := run("sink@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	for _, stream := range []string{event.StreamUsers, event.StreamVerifications, event.StreamOnboarding, "KV_" + event.BucketPeople} {
+		people := 0
+		err := streams.Read(t.Context(), c.JetStream, stream, jetstream.OrderedConsumerConfig{}, func(m jetstream.Msg, _ *jetstream.MsgMetadata, _ uint64) (bool, error) {
+			if strings.Contains(m.Subject()+string(m.Data()), "canary") {
+				t.Errorf("in %s there is left %s: %s", stream, m.Subject(), m.Data())
+			} else {
+				people++
+			}
+			return false, nil
+		})
+		if err != nil || people == 0 {
+			t.Errorf("%s holds %d messages about people: %v", stream, people, err)
+		}
+	}
+}
