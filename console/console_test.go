@@ -431,3 +431,21 @@ func TestAConsoleIsBuiltWhole(t *testing.T) {
 		}
 	}
 }
+
+// A search finds an address of an internationalised domain as people write it.
+func TestSearchByAnAddressHoweverItIsWritten(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.publish(event.ImportedSubject("inbox"), event.User{UserID: "u-zoe", Email: "zoe@xn--bcher-kva.example"})
+	r.user("u-ann", "Ann")
+	r.eventually("both are there", func() bool {
+		var all struct{ Users []User }
+		return r.api("GET", "/api/v1/users", "", &all) == http.StatusOK && len(all.Users) == 2
+	})
+	for q, want := range map[string]int{"zoe@bücher.example": 1, " Zoe@BÜCHER.example": 1, "zoe@xn--": 1, "u-zoe": 1, "zoe@other.example": 0} {
+		var found struct{ Users []User }
+		if r.api("GET", "/api/v1/users?q="+url.QueryEscape(q), "", &found); len(found.Users) != want {
+			t.Errorf("%q finds %d, want %d", q, len(found.Users), want)
+		}
+	}
+}

@@ -112,9 +112,9 @@ func (m *model) users(ctx context.Context, status, q, cursor string, limit int) 
 	}
 	rows, err := m.db.QueryContext(ctx, `SELECT `+userColumns+` FROM people
 		WHERE (?1 = '' OR status = ?1) AND (since, user_id) > (?2, ?3)
-			AND (?4 = '' OR user_id LIKE ?4 ESCAPE '\' OR name LIKE ?4 ESCAPE '\' OR email LIKE ?4 ESCAPE '\' OR phone LIKE ?4 ESCAPE '\'
+			AND (?4 = '' OR user_id LIKE ?4 ESCAPE '\' OR name LIKE ?4 ESCAPE '\' OR email LIKE ?4 ESCAPE '\' OR email LIKE ?7 ESCAPE '\' OR phone LIKE ?4 ESCAPE '\'
 				OR user_id IN (SELECT user_id FROM facts WHERE event_id = ?6))
-		ORDER BY since, user_id LIMIT ?5`, status, since, id, pattern(q), limit+1, strings.TrimSpace(q))
+		ORDER BY since, user_id LIMIT ?5`, status, since, id, pattern(q), limit+1, strings.TrimSpace(q), pattern(event.NormalizeEmail(q)))
 	if err != nil {
 		return nil, "", err
 	}

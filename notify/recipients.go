@@ -3,6 +3,8 @@ package notify
 import (
 	"fmt"
 	"strings"
+
+	"usher/event"
 )
 
 // recipients are who may get messages, so that a test system cannot reach real
@@ -14,7 +16,7 @@ type recipients []string
 func parseRecipients(list []string) (recipients, error) {
 	var out recipients
 	for _, s := range list {
-		r := strings.ToLower(strings.TrimSpace(s))
+		r := event.NormalizeEmail(s)
 		number := strings.HasPrefix(r, "+") && strings.Trim(strings.TrimSuffix(r[1:], "*"), "0123456789") == ""
 		if !number && (!strings.Contains(r, "@") || strings.Contains(r, "*")) {
 			return nil, fmt.Errorf("the allow-list has %q: give an address, a domain as @example.org, a number as +4930123456, or its beginning as +4930*", s)
@@ -25,7 +27,7 @@ func parseRecipients(list []string) (recipients, error) {
 }
 
 func (l recipients) has(to string) bool {
-	to = strings.ToLower(to)
+	to = event.NormalizeEmail(to)
 	for _, r := range l {
 		start, open := strings.CutSuffix(r, "*")
 		switch {

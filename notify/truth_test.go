@@ -118,3 +118,16 @@ func TestTheBorderClosesWithTheAnswer(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The allow-list knows a recipient however either is written.
+func TestAllowedHoweverItIsWritten(t *testing.T) {
+	for allowed, to := range map[string]string{
+		"@bücher.example": "zoe@xn--bcher-kva.example", " Zoe@BÜCHER.example ": "zoe@xn--bcher-kva.example",
+		"@XN--BCHER-KVA.example": "zoe@xn--bcher-kva.example", "+4930*": "+4930123456",
+	} {
+		l, err := parseRecipients([]string{allowed})
+		if err != nil || !l.has(to) || l.has("ann@example.org") || l.has("+4940123456") {
+			t.Errorf("%q: %q, %v", allowed, l, err)
+		}
+	}
+}
