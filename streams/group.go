@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -30,6 +31,10 @@ const (
 // store returns when the message is there, and a message that the server will
 // not have spoils nothing for the others.
 //
+// Of several callers with one key, such as the id of a message, one stores and
+// the others wait for what becomes of it: a batch that holds an id twice is refused
+// whole, and a stream of several copies refuses an id that is just being stored.
+//
 // It starts no goroutine: the first caller of a batch commits it.
 type group struct {
 	js     jetstream.JetStream
@@ -37,6 +42,7 @@ type group struct {
 	single atomic.Bool // the stream takes no batches
 
 	mu     sync.Mutex
+	keys   map[string]*inHand   // what is being stored now
 	recent [batchPays]time.Time // when the last messages came, a ring
 	next   int                  // in recent
 	open   *batch               // takes more messages; nil when there is none
@@ -50,8 +56,61 @@ type batch struct {
 }
 
 // store stores m: with others when alone is not called, and otherwise by
-// alone, which must store m and say whether that worked.
-func (g *group) store(ctx context.Context, m *nats.Msg, alone func(context.Context) error) error {
+// alone, which must store m and say whether that worked. there is true, and m is
+// not stored, when a message with the same key was stored while this call waited.
+func (g *group) store(ctx context.Context, key string, m *nats.Msg, alone func(context.Context) error) (there bool, err error) {
+	for {
+		own, other := g.take(key)
+		if other == nil {
+			return false, g.storeMine(ctx, key, own, m, alone)
+		}
+		select {
+		case <-other.done:
+			if other.err == nil {
+				return true, nil
+			}
+		case <-ctx.Done():
+			return false, fmt.Errorf("publish to %s: %w", g.stream, ctx.Err())
+		}
+	}
+}
+
+// inHand is a message that one caller is storing.
+type inHand struct {
+	done chan struct{} // closed after err is set
+	err  error
+}
+
+// take makes the key the caller's own, or returns the message with that key that
+// another caller is storing.
+func (g *group) take(key string) (own, other *inHand) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if other := g.keys[key]; other != nil {
+		return nil, other
+	}
+	if g.keys == nil {
+		g.keys = map[string]*inHand{}
+	}
+	own = &inHand{done: make(chan struct{}), err: errors.New("the store did not return")}
+	g.keys[key] = own
+	return own, nil
+}
+
+// storeMine stores the message whose key the caller has taken, and tells those who
+// wait for it.
+func (g *group) storeMine(ctx context.Context, key string, own *inHand, m *nats.Msg, alone func(context.Context) error) error {
+	defer func() {
+		g.mu.Lock()
+		delete(g.keys, key)
+		g.mu.Unlock()
+		close(own.done)
+	}()
+	own.err = g.storeOne(ctx, m, alone)
+	return own.err
+}
+
+func (g *group) storeOne(ctx context.Context, m *nats.Msg, alone func(context.Context) error) error {
 	b, leads := g.join(m, time.Now())
 	if b == nil {
 		return alone(ctx)

@@ -1,10 +1,13 @@
 package streams
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -134,4 +137,44 @@ func TestClaimsTogetherHaveOneWinnerEach(t *testing.T) {
 			t.Fatalf("u-%d belongs to %s by claim %d and to %s by claim %d", user, got[user].Source, got[user].Opened.Seq, p.Source, p.Opened.Seq)
 		}
 	}
+}
+
+// A second caller with a key neither joins the batch nor publishes: it shares what
+// becomes of the first, and takes over when that fails.
+func TestOneKeyIsStoredOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &group{stream: event.StreamOnboarding}
+		type answer struct {
+			there bool
+			err   error
+		}
+		release := make(chan error)
+		store := func() <-chan answer {
+			got := make(chan answer, 1)
+			go func() {
+				there, err := g.store(t.Context(), "one", nil, func(context.Context) error { return <-release })
+				got <- answer{there, err}
+			}()
+			synctest.Wait()
+			return got
+		}
+		first, second, third := store(), store(), store()
+		failed := errors.New("the server is away")
+		release <- failed
+		if got := <-first; got != (answer{false, failed}) {
+			t.Errorf("the first: %v", got)
+		}
+		synctest.Wait()
+		release <- nil // to the one that took over
+		a, b := <-second, <-third
+		if a.there {
+			a, b = b, a
+		}
+		if a != (answer{false, nil}) || b != (answer{true, nil}) {
+			t.Errorf("the others: %v and %v, want one that stored it and one that found it there", a, b)
+		}
+		if len(g.keys) != 0 {
+			t.Errorf("%d keys are left", len(g.keys))
+		}
+	})
 }

@@ -73,10 +73,14 @@ func (p *People) create(ctx context.Context, userID string, person event.Person)
 	m := nats.NewMsg("$KV." + event.BucketPeople + "." + userID)
 	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, "0")
 	m.Data = encode(person)
-	return p.claims.store(ctx, m, func(ctx context.Context) error {
+	there, err := p.claims.store(ctx, userID, m, func(ctx context.Context) error {
 		_, err := p.kv.Create(ctx, userID, m.Data)
 		return err
 	})
+	if there {
+		return jetstream.ErrKeyExists
+	}
+	return err
 }
 
 // Update changes a record by compare-and-set: change sees what is stored now

@@ -3,7 +3,9 @@ package streams
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -44,12 +46,12 @@ func (p *Publisher) Fact(ctx context.Context, f event.Fact) (stored bool, err er
 	}
 	m := &nats.Msg{Subject: event.FactSubject(f.Kind), Header: env.Header(), Data: data}
 	together := true
-	err = p.facts.store(ctx, m, func(ctx context.Context) (err error) {
+	there, err := p.facts.store(ctx, f.ID, m, func(ctx context.Context) (err error) {
 		together = false
 		stored, err = p.publish(ctx, event.StreamOnboarding, m)
 		return err
 	})
-	if err == nil && together { // a batch takes no message that is there already
+	if err == nil && together && !there { // a batch takes no message that is there already
 		p.count(event.StreamOnboarding)
 		stored = true
 	}
@@ -100,6 +102,14 @@ func (p *Publisher) DeadLetter(ctx context.Context, d event.DeadLetter) error {
 
 func (p *Publisher) publish(ctx context.Context, stream string, msg *nats.Msg) (stored bool, err error) {
 	ack, err := p.js.PublishMsg(brief{ctx}, msg, jetstream.WithExpectStream(stream))
+	for asked := time.Now(); isInProcess(err) && time.Since(asked) < mostInProcess; {
+		select {
+		case <-time.After(askAgain/2 + rand.N(askAgain)):
+			ack, err = p.js.PublishMsg(brief{ctx}, msg, jetstream.WithExpectStream(stream))
+		case <-ctx.Done():
+			return false, fmt.Errorf("publish to %s: %w", stream, errors.Join(ctx.Err(), err))
+		}
+	}
 	if err != nil {
 		return false, fmt.Errorf("publish to %s: %w", stream, err)
 	}
@@ -107,6 +117,21 @@ func (p *Publisher) publish(ctx context.Context, stream string, msg *nats.Msg) (
 		p.count(stream)
 	}
 	return !ack.Duplicate, nil
+}
+
+// A stream of several copies answers a publish with an error while it stores
+// another message with the same id, which may not succeed. That takes as long as
+// the copies need to agree, so it is asked again soon, until it knows.
+const (
+	askAgain      = 30 * time.Millisecond
+	mostInProcess = 5 * time.Second
+)
+
+// isInProcess reports whether the server is storing a message with the same id.
+func isInProcess(err error) bool {
+	const duplicateInProcess = 10158
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == duplicateInProcess
 }
 
 func (p *Publisher) count(stream string) {
