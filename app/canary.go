@@ -13,6 +13,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/streams"
 )
 
 // Canary is one user of its own who goes the whole way, from a dropped file to a
@@ -74,7 +75,7 @@ func (c Canary) Run(ctx context.Context) (took time.Duration, err error) {
 	if err != nil {
 		return fail(err)
 	}
-	defer msgs.Stop()
+	defer func() { msgs.Stop(); streams.Leave(ctx, js, event.StreamOnboarding, facts) }()
 	id := canaryPrefix + event.NewID()
 	file := fmt.Sprintf("user_id,name,email,phone,locale\n%s,Canary,%s,%s,en\n", id, c.Email, c.Phone)
 	if err := dropCanary(c.Inbox, id, file); err != nil {

@@ -85,37 +85,33 @@ func (c Canary) sweepInbox(old time.Time) {
 // leavings finds what canaries have in USERS and VERIFICATIONS, by user id.
 func (c Canary) leavings(ctx context.Context) (map[string]*leavings, error) {
 	all := map[string]*leavings{}
-	err := streams.Read(ctx, c.Client.JetStream, event.StreamUsers, filtered(event.ImportedSubject(event.SourceCanary)),
-		func(m jetstream.Msg, at *jetstream.MsgMetadata, _ uint64) (bool, error) {
-			u, err := event.ParseUser(m.Data())
+	err := streams.Read(ctx, c.Client.JetStream, event.StreamUsers, streams.Selection{Subjects: []string{event.ImportedSubject(event.SourceCanary)}},
+		func(m streams.Message, _ uint64) error {
+			u, err := event.ParseUser(m.Data)
 			if err != nil || !strings.HasPrefix(u.UserID, canaryPrefix) {
-				return false, nil
+				return nil
 			}
 			l := all[u.UserID]
 			if l == nil {
-				l = &leavings{since: at.Timestamp}
+				l = &leavings{since: m.Stored}
 				all[u.UserID] = l
 			}
-			l.users, l.imports = append(l.users, at.Sequence.Stream), append(l.imports, u.Import.ID)
-			return false, nil
+			l.users, l.imports = append(l.users, m.Seq), append(l.imports, u.Import.ID)
+			return nil
 		})
 	if err != nil {
 		return nil, err
 	}
-	err = streams.Read(ctx, c.Client.JetStream, event.StreamVerifications, filtered(event.VerificationSubject(event.SourceCanary, "*")),
-		func(m jetstream.Msg, at *jetstream.MsgMetadata, _ uint64) (bool, error) {
-			b, err := event.ParseVerificationBody(m.Data())
+	err = streams.Read(ctx, c.Client.JetStream, event.StreamVerifications, streams.Selection{Subjects: []string{event.VerificationSubject(event.SourceCanary, "*")}},
+		func(m streams.Message, _ uint64) error {
+			b, err := event.ParseVerificationBody(m.Data)
 			if l := all[b.UserID]; err == nil && l != nil {
-				l.decisions = append(l.decisions, at.Sequence.Stream)
-				l.rejected = l.rejected || m.Subject() == event.VerificationSubject(event.SourceCanary, event.VerbRejected)
+				l.decisions = append(l.decisions, m.Seq)
+				l.rejected = l.rejected || m.Subject == event.VerificationSubject(event.SourceCanary, event.VerbRejected)
 			}
-			return false, nil
+			return nil
 		})
 	return all, err
-}
-
-func filtered(subject string) jetstream.OrderedConsumerConfig {
-	return jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}}
 }
 
 // handled tells that the bridge is done with all records of a canary. One that it
@@ -134,13 +130,12 @@ func (c Canary) facts(ctx context.Context, of map[string]*leavings) (seqs []uint
 			since = l.since
 		}
 	}
-	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since}
-	err = streams.Read(ctx, c.Client.JetStream, event.StreamOnboarding, cfg, func(m jetstream.Msg, at *jetstream.MsgMetadata, _ uint64) (bool, error) {
+	err = streams.Read(ctx, c.Client.JetStream, event.StreamOnboarding, streams.Selection{Since: since}, func(m streams.Message, _ uint64) error {
 		var f event.Fact
-		if json.Unmarshal(m.Data(), &f) == nil && of[f.UserID] != nil {
-			seqs = append(seqs, at.Sequence.Stream)
+		if json.Unmarshal(m.Data, &f) == nil && of[f.UserID] != nil {
+			seqs = append(seqs, m.Seq)
 		}
-		return false, nil
+		return nil
 	})
 	return seqs, err
 }

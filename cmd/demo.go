@@ -98,10 +98,11 @@ func (d demoCmd) show(ctx context.Context, s *session, a app.Addresses) error {
 		return err
 	}
 	defer cl.Close()
-	facts, err := followFacts(ctx, cl.JetStream)
+	facts, stop, err := followFacts(ctx, cl.JetStream)
 	if err != nil {
 		return err
 	}
+	defer stop()
 	var waiting, approved, rejected, finished, mails, texts int
 	var users []string
 	quiet := time.NewTimer(3 * time.Second)

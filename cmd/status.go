@@ -188,13 +188,13 @@ func timeline(facts []event.Fact) string {
 func (c statusCmd) facts(ctx context.Context, cl *app.Client, match func(event.Fact) bool) ([]event.Fact, error) {
 	var out []event.Fact
 	seen := map[string]bool{}
-	err := streams.Read(ctx, cl.JetStream, event.StreamOnboarding, jetstream.OrderedConsumerConfig{}, func(m jetstream.Msg, _ *jetstream.MsgMetadata, _ uint64) (bool, error) {
+	err := streams.Read(ctx, cl.JetStream, event.StreamOnboarding, streams.Selection{}, func(m streams.Message, _ uint64) error {
 		var f event.Fact
-		if json.Unmarshal(m.Data(), &f) == nil && !seen[f.ID] && match(f) {
+		if json.Unmarshal(m.Data, &f) == nil && !seen[f.ID] && match(f) {
 			seen[f.ID] = true
 			out = append(out, f)
 		}
-		return false, nil
+		return nil
 	})
 	slices.SortStableFunc(out, inOrder)
 	return out, err

@@ -73,20 +73,19 @@ func (c statusCmd) find(ctx context.Context, cl *app.Client, e *eventStatus, str
 		return err
 	}
 	created := s.CachedInfo().Created
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}}
-	err = streams.Read(ctx, cl.JetStream, stream, cfg, func(m jetstream.Msg, at *jetstream.MsgMetadata, _ uint64) (bool, error) {
-		env, _ := event.ParseEnvelope(m.Headers(), m.Data()) // what is malformed may still say its id
-		place := event.Position{Stream: stream, Created: created, Seq: at.Sequence.Stream, Stored: at.Timestamp}
+	err = streams.Read(ctx, cl.JetStream, stream, streams.Selection{Subjects: []string{filter}}, func(m streams.Message, _ uint64) error {
+		env, _ := event.ParseEnvelope(m.Header, m.Data) // what is malformed may still say its id
+		place := event.Position{Stream: stream, Created: created, Seq: m.Seq, Stored: m.Stored}
 		if event.Identify("", env.ID, env.MsgID, place).ID != e.Event {
-			return false, nil
+			return nil
 		}
 		if e.Copies++; e.Copies == 1 {
-			e.Stream, e.Sequence, e.Subject, e.Stored = stream, place.Seq, m.Subject(), place.Stored
+			e.Stream, e.Sequence, e.Subject, e.Stored = stream, place.Seq, m.Subject, place.Stored
 			if b, err := event.ParseVerificationBody(env.Data); err == nil {
 				e.UserID = b.UserID
 			}
 		}
-		return false, nil
+		return nil
 	})
 	if err != nil || e.Stream == "" {
 		return err

@@ -133,3 +133,31 @@ func TestAnEndIsToldAfterItsMessages(t *testing.T) {
 		t.Errorf("%q, want %q", kinds, want)
 	}
 }
+
+// What a command reads with is gone when it ends: scripts run many of them.
+func TestCommandsLeaveNothingBehind(t *testing.T) {
+	js, url := natstest.Start(t)
+	ctx := t.Context()
+	if err := streams.Ensure(ctx, js, streams.Options{MaxBytes: 32 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := streams.NewPublisher(js, nil).Fact(ctx, event.Fact{Kind: event.FactStarted, UserID: "u-1", EventID: "e-1", EventSource: "inbox"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"status", "u-1"}, {"status", "e-1"}, {"deadletters", "ls"}, {"verify", "u-1", "--approve", "--wait", "10ms"}, {"resend", "--status", "welcomed", "--dry-run"},
+	} {
+		if code, out, errs := run(t, nil, append(args, "--nats-url", url)...); code != 0 {
+			t.Errorf("%v: %d\n%s%s", args, code, out, errs)
+		}
+		for name := range js.StreamNames(ctx).Name() {
+			s, err := js.Stream(ctx, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := s.CachedInfo().State.Consumers; n > 0 {
+				t.Errorf("%v leaves %d consumers on %s", args, n, name)
+			}
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 
 	"usher/app"
 	"usher/event"
+	"usher/streams"
 )
 
 // where says which usher a command talks to.
@@ -67,10 +68,11 @@ func (w where) decide(s *session, users []string, verb string, body event.Verifi
 	defer c.Close()
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
-	answers, err := newAnswers(ctx, c.JetStream)
+	answers, stop, err := newAnswers(ctx, c.JetStream)
 	if err != nil {
 		return err
 	}
+	defer stop()
 	ids := make([]string, len(users))
 	for i := range users {
 		ids[i] = event.NewID()
@@ -123,9 +125,9 @@ type answers struct {
 	seen map[string]event.Fact // by event id; owned by wait
 }
 
-func newAnswers(ctx context.Context, js jetstream.JetStream) (*answers, error) {
-	got, err := followFacts(ctx, js)
-	return &answers{got, map[string]event.Fact{}}, err
+func newAnswers(ctx context.Context, js jetstream.JetStream) (a *answers, stop func(), err error) {
+	got, stop, err := followFacts(ctx, js)
+	return &answers{got, map[string]event.Fact{}}, stop, err
 }
 
 // wait returns the fact that says what became of an event.
@@ -145,26 +147,37 @@ func (a *answers) wait(ctx context.Context, eventID string) (event.Fact, error) 
 	}
 }
 
-// followFacts yields the facts that are published from now on, until ctx ends.
-func followFacts(ctx context.Context, js jetstream.JetStream) (<-chan event.Fact, error) {
+// followFacts yields the facts that are published from now on, until ctx ends. stop
+// waits for the end and leaves nothing on the server.
+func followFacts(ctx context.Context, js jetstream.JetStream) (facts <-chan event.Fact, stop func(), err error) {
+	ctx, cancel := context.WithCancel(ctx)
 	c, err := js.OrderedConsumer(ctx, event.StreamOnboarding, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy})
 	if err != nil {
-		return nil, err
+		cancel()
+		return nil, nil, err
 	}
-	facts := make(chan event.Fact, 1024)
+	got := make(chan event.Fact, 1024)
 	cc, err := c.Consume(func(m jetstream.Msg) {
 		var f event.Fact
 		if json.Unmarshal(m.Data(), &f) != nil {
 			return
 		}
 		select {
-		case facts <- f:
+		case got <- f:
 		case <-ctx.Done():
 		}
 	})
-	if err != nil {
-		return nil, err
+	stop = func() {
+		cancel()
+		if cc != nil {
+			cc.Stop()
+			<-cc.Closed()
+		}
+		streams.Leave(ctx, js, event.StreamOnboarding, c)
 	}
-	context.AfterFunc(ctx, cc.Stop)
-	return facts, nil
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return got, stop, nil
 }

@@ -91,7 +91,10 @@ func (f *feed) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer cc.Stop()
+	defer func() {
+		cc.Stop()
+		f.leave(ctx, c)
+	}()
 	check := time.NewTicker(recheck)
 	defer check.Stop()
 	for {
@@ -110,6 +113,14 @@ func (f *feed) follow(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// leave deletes a consumer that was stopped; otherwise the server keeps it for five
+// minutes.
+func (f *feed) leave(ctx context.Context, c jetstream.Consumer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = f.js.DeleteConsumer(ctx, f.stream, c.CachedInfo().Name)
 }
 
 // begin compares the stored position with the stream. A stream that was made

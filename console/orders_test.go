@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"usher/event"
 	"usher/streams"
 )
@@ -92,10 +90,10 @@ func TestOrders(t *testing.T) {
 func (r *rig) only(stream string, into any, subjects ...string) (subject string) {
 	r.Helper()
 	n := 0
-	err := streams.Read(r.Context(), r.js, stream, jetstream.OrderedConsumerConfig{FilterSubjects: subjects}, func(m jetstream.Msg, _ *jetstream.MsgMetadata, _ uint64) (bool, error) {
+	err := streams.Read(r.Context(), r.js, stream, streams.Selection{Subjects: subjects}, func(m streams.Message, _ uint64) error {
 		n++
-		subject = m.Subject()
-		return false, json.Unmarshal(m.Data(), into)
+		subject = m.Subject
+		return json.Unmarshal(m.Data, into)
 	})
 	if err != nil || n != 1 {
 		r.Errorf("%d messages in %s: %v", n, stream, err)

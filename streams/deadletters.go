@@ -43,10 +43,11 @@ type LetterFilter struct {
 // ErrNoLetter is returned for a number under which no dead letter is kept.
 var ErrNoLetter = errors.New("there is no such dead letter")
 
-func readLetter(seq uint64, kept time.Time, h nats.Header, data []byte) Letter {
+func readLetter(m Message) Letter {
+	h := m.Header
 	l := Letter{
-		Seq: seq, Kept: kept, Stream: h.Get(event.HeaderStream), Reason: h.Get(event.HeaderReason),
-		Cause: h.Get(event.HeaderCause), To: h.Get(event.HeaderSubject), Event: h.Get(event.HeaderEventID), Header: map[string][]string{}, Data: data,
+		Seq: m.Seq, Kept: m.Stored, Stream: h.Get(event.HeaderStream), Reason: h.Get(event.HeaderReason),
+		Cause: h.Get(event.HeaderCause), To: h.Get(event.HeaderSubject), Event: h.Get(event.HeaderEventID), Header: map[string][]string{}, Data: m.Data,
 	}
 	l.Origin, _ = strconv.ParseUint(h.Get(event.HeaderSequence), 10, 64) // 0 for what is not usher's
 	for k, v := range h {
@@ -73,7 +74,7 @@ func (d *Letters) Get(ctx context.Context, seq uint64) (Letter, error) {
 	if err != nil {
 		return Letter{}, err
 	}
-	return readLetter(m.Sequence, m.Time, m.Header, m.Data), nil
+	return readLetter(Message{m.Subject, m.Header, m.Data, m.Sequence, m.Time}), nil
 }
 
 // Each calls do with the dead letters that are there now, the oldest first, and
@@ -85,14 +86,11 @@ func (d *Letters) Each(ctx context.Context, f LetterFilter, do func(l Letter, al
 		}
 		return v
 	}
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{event.DeadLetterSubject(token(f.Stream), token(f.Reason))}}
+	sel := Selection{Subjects: []string{event.DeadLetterSubject(token(f.Stream), token(f.Reason))}}
 	if f.Since > 0 {
-		at := time.Now().Add(-f.Since)
-		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &at
+		sel.Since = time.Now().Add(-f.Since)
 	}
-	return Read(ctx, d.js, event.StreamDeadLetters, cfg, func(m jetstream.Msg, at *jetstream.MsgMetadata, all uint64) (bool, error) {
-		return false, do(readLetter(at.Sequence.Stream, at.Timestamp, m.Headers(), m.Data()), all)
-	})
+	return Read(ctx, d.js, event.StreamDeadLetters, sel, func(m Message, all uint64) error { return do(readLetter(m), all) })
 }
 
 // Replay publishes the original again and takes the dead letter out. The event

@@ -17,6 +17,7 @@ import (
 // Delivery is KV DELIVERY: what is kept about addresses and messages beside the
 // ledger. Keys hold hashes, values no personal data.
 type Delivery struct {
+	js jetstream.JetStream
 	kv jetstream.KeyValue
 }
 
@@ -37,7 +38,7 @@ func NewDelivery(ctx context.Context, js jetstream.JetStream) (*Delivery, error)
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketDelivery, err)
 	}
-	return &Delivery{briefly{kv}}, nil
+	return &Delivery{js, briefly{kv}}, nil
 }
 
 // Suppressed tells whether the address with this hash gets no messages, and why.
@@ -65,28 +66,18 @@ func (d *Delivery) Release(ctx context.Context, address string) (was bool, err e
 
 // SuppressedAll calls each for every entry of the list, in no order.
 func (d *Delivery) SuppressedAll(ctx context.Context, each func(address string, s event.Suppression) error) error {
-	w, err := d.kv.Watch(ctx, keySuppressed+"*", jetstream.IgnoreDeletes())
-	if err != nil {
-		return fmt.Errorf("list the suppressed: %w", err)
-	}
-	defer func() { _ = w.Stop() }()
-	for {
-		select {
-		case e, ok := <-w.Updates():
-			if !ok || e == nil { // all that is there has come
-				return ctx.Err()
-			}
-			var s event.Suppression
-			if err := json.Unmarshal(e.Value(), &s); err != nil {
-				return fmt.Errorf("the entry %s cannot be read", e.Key())
-			}
-			if err := each(strings.TrimPrefix(e.Key(), keySuppressed), s); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return ctx.Err()
+	prefix := "$KV." + event.BucketDelivery + "." + keySuppressed
+	sel := Selection{Subjects: []string{prefix + "*"}, Latest: true}
+	return Read(ctx, d.js, "KV_"+event.BucketDelivery, sel, func(m Message, _ uint64) error {
+		if removed(m) {
+			return nil
 		}
-	}
+		var s event.Suppression
+		if err := json.Unmarshal(m.Data, &s); err != nil {
+			return fmt.Errorf("the entry %s cannot be read", m.Subject)
+		}
+		return each(strings.TrimPrefix(m.Subject, prefix), s)
+	})
 }
 
 // Refer notes that receipts with this id are about r. The same again is a success.

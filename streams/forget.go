@@ -40,24 +40,24 @@ func NewEraser(js jetstream.JetStream) *Eraser { return &Eraser{js} }
 // which the fact that answers it tells; the person is known by that id too.
 func (e *Eraser) Find(ctx context.Context, userID string, known func(context.Context, string) (bool, error)) (Traces, error) {
 	t := Traces{Marks: Marks{IDs: []string{userID}}, Seqs: map[string][]uint64{}, Mentions: map[string]int{}}
-	err := e.each(ctx, event.StreamUsers, "users.v1.imported.>", func(m jetstream.Msg, at event.Position) {
+	err := e.each(ctx, event.StreamUsers, "users.v1.imported.>", func(m Message, at event.Position) {
 		var u event.User
-		if env, err := event.ParseEnvelope(m.Headers(), m.Data()); err != nil || json.Unmarshal(env.Data, &u) != nil || u.UserID != userID {
+		if env, err := event.ParseEnvelope(m.Header, m.Data); err != nil || json.Unmarshal(env.Data, &u) != nil || u.UserID != userID {
 			return
 		}
 		t.add(u)
 		t.Seqs[event.StreamUsers] = append(t.Seqs[event.StreamUsers], at.Seq)
 	})
 	var byAddress []event.Identity
-	err = errors.Join(err, e.each(ctx, event.StreamVerifications, "", func(m jetstream.Msg, at event.Position) {
+	err = errors.Join(err, e.each(ctx, event.StreamVerifications, "", func(m Message, at event.Position) {
 		if !t.sort(event.StreamVerifications, m, at) {
 			return
 		}
-		env, err := event.ParseEnvelope(m.Headers(), m.Data())
+		env, err := event.ParseEnvelope(m.Header, m.Data)
 		if err != nil {
 			return
 		}
-		source, _, err := event.ParseVerificationSubject(m.Subject())
+		source, _, err := event.ParseVerificationSubject(m.Subject)
 		if body, bad := event.ParseVerificationBody(env.Data); err == nil && bad == nil && body.UserID == "" {
 			byAddress = append(byAddress, event.Identify(source, env.ID, env.MsgID, at))
 		}
@@ -66,7 +66,7 @@ func (e *Eraser) Find(ctx context.Context, userID string, known func(context.Con
 		err = errors.Join(err, e.derived(ctx, &t, byAddress, known))
 	}
 	for _, stream := range []string{event.StreamOnboarding, event.StreamDeadLetters} {
-		err = errors.Join(err, e.each(ctx, stream, "", func(m jetstream.Msg, at event.Position) {
+		err = errors.Join(err, e.each(ctx, stream, "", func(m Message, at event.Position) {
 			t.sort(stream, m, at)
 		}))
 	}
@@ -75,9 +75,9 @@ func (e *Eraser) Find(ctx context.Context, userID string, known func(context.Con
 
 // sort notes a message that is about the person, by its body or by what its sender
 // called it, and counts one that only mentions the person.
-func (t *Traces) sort(stream string, m jetstream.Msg, at event.Position) bool {
-	env, err := event.ParseEnvelope(m.Headers(), m.Data())
-	body := m.Data()
+func (t *Traces) sort(stream string, m Message, at event.Position) bool {
+	env, err := event.ParseEnvelope(m.Header, m.Data)
+	body := m.Data
 	if err == nil {
 		body = env.Data
 	}
@@ -95,9 +95,9 @@ func (t *Traces) sort(stream string, m jetstream.Msg, at event.Position) bool {
 // derived finds the other ids of the person, by the facts that answer decisions.
 func (e *Eraser) derived(ctx context.Context, t *Traces, decisions []event.Identity, known func(context.Context, string) (bool, error)) error {
 	var ids []string
-	err := e.each(ctx, event.StreamOnboarding, "", func(m jetstream.Msg, _ event.Position) {
+	err := e.each(ctx, event.StreamOnboarding, "", func(m Message, _ event.Position) {
 		var f event.Fact
-		if env, err := event.ParseEnvelope(m.Headers(), m.Data()); err != nil || json.Unmarshal(env.Data, &f) != nil {
+		if env, err := event.ParseEnvelope(m.Header, m.Data); err != nil || json.Unmarshal(env.Data, &f) != nil {
 			return
 		}
 		if slices.Contains(decisions, event.Identity{Source: f.EventSource, ID: f.EventID}) && !slices.Contains(t.IDs, f.UserID) && !slices.Contains(ids, f.UserID) {
@@ -127,11 +127,11 @@ func (e *Eraser) delivery(ctx context.Context, t *Traces) error {
 	before := "$KV." + event.BucketDelivery + "."
 	messages := map[string]bool{}
 	early := map[string][]string{} // by message
-	err := e.each(ctx, "KV_"+event.BucketDelivery, "", func(m jetstream.Msg, _ event.Position) {
-		key := strings.TrimPrefix(m.Subject(), before)
+	err := e.each(ctx, "KV_"+event.BucketDelivery, "", func(m Message, _ event.Position) {
+		key := strings.TrimPrefix(m.Subject, before)
 		if id, ok := strings.CutPrefix(key, keyReference); ok {
 			var r event.Reference
-			if json.Unmarshal(m.Data(), &r) == nil && slices.Contains(t.IDs, r.UserID) {
+			if json.Unmarshal(m.Data, &r) == nil && slices.Contains(t.IDs, r.UserID) {
 				messages[id] = true
 				t.Keys = append(t.Keys, key)
 			}
@@ -186,21 +186,17 @@ func isGone(err error) bool {
 }
 
 // each calls do with the messages that are there now.
-func (e *Eraser) each(ctx context.Context, stream, subject string, do func(m jetstream.Msg, at event.Position)) error {
+func (e *Eraser) each(ctx context.Context, stream, subject string, do func(m Message, at event.Position)) error {
 	s, err := e.js.Stream(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", stream, err)
 	}
-	var o jetstream.OrderedConsumerConfig
+	sel := Selection{Latest: strings.HasPrefix(stream, "KV_")}
 	if subject != "" {
-		o.FilterSubjects = []string{subject}
+		sel.Subjects = []string{subject}
 	}
-	err = Read(ctx, e.js, stream, o, func(m jetstream.Msg, at *jetstream.MsgMetadata, _ uint64) (bool, error) {
-		do(m, event.Position{Stream: stream, Created: s.CachedInfo().Created, Seq: at.Sequence.Stream, Stored: at.Timestamp})
-		return false, nil
+	return Read(ctx, e.js, stream, sel, func(m Message, _ uint64) error {
+		do(m, event.Position{Stream: stream, Created: s.CachedInfo().Created, Seq: m.Seq, Stored: m.Stored})
+		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("read %s: %w", stream, err)
-	}
-	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -78,19 +76,17 @@ func (j *Journal) Users(ctx context.Context) (b Bounds, err error) {
 // Messages that cannot be read are left out: the bridge makes dead letters of
 // them.
 func (j *Journal) Imported(ctx context.Context, after, until uint64, f func(Record) error) error {
-	cfg := jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{event.ImportedSubject("*")}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1,
-	}
-	return j.read(ctx, event.StreamUsers, cfg, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
-		if meta.Sequence.Stream > until {
-			return errEnough
+	sel := Selection{Subjects: []string{event.ImportedSubject("*")}, From: after + 1}
+	return Read(ctx, j.js, event.StreamUsers, sel, func(m Message, _ uint64) error {
+		if m.Seq > until {
+			return ErrEnough
 		}
-		inbox, err1 := event.ParseImportedSubject(m.Subject())
-		u, err2 := event.ParseUser(m.Data())
+		inbox, err1 := event.ParseImportedSubject(m.Subject)
+		u, err2 := event.ParseUser(m.Data)
 		if err1 != nil || err2 != nil {
 			return nil
 		}
-		return f(Record{Seq: meta.Sequence.Stream, Stored: meta.Timestamp, Inbox: inbox, UserID: u.UserID, Import: u.Import.ID, ID: m.Headers().Get("ce-id")})
+		return f(Record{Seq: m.Seq, Stored: m.Stored, Inbox: inbox, UserID: u.UserID, Import: u.Import.ID, ID: m.Header.Get("ce-id")})
 	})
 }
 
@@ -98,14 +94,12 @@ func (j *Journal) Imported(ctx context.Context, after, until uint64, f func(Reco
 // other, by inbox.
 func (j *Journal) ImportedBetween(ctx context.Context, from, until time.Time) (map[string]int, error) {
 	out := map[string]int{}
-	cfg := jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{event.ImportedSubject("*")}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from, HeadersOnly: true,
-	}
-	return out, j.read(ctx, event.StreamUsers, cfg, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
-		if !meta.Timestamp.Before(until) {
-			return errEnough
+	sel := Selection{Subjects: []string{event.ImportedSubject("*")}, Since: from, HeadersOnly: true}
+	return out, Read(ctx, j.js, event.StreamUsers, sel, func(m Message, _ uint64) error {
+		if !m.Stored.Before(until) {
+			return ErrEnough
 		}
-		if inbox, err := event.ParseImportedSubject(m.Subject()); err == nil {
+		if inbox, err := event.ParseImportedSubject(m.Subject); err == nil {
 			out[inbox]++
 		}
 		return nil
@@ -114,10 +108,10 @@ func (j *Journal) ImportedBetween(ctx context.Context, from, until time.Time) (m
 
 // Checkpoints calls f with the last checkpoint of every file.
 func (j *Journal) Checkpoints(ctx context.Context, f func(Checkpoint) error) error {
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{"users.v1.checkpoint.>"}}
-	return j.read(ctx, event.StreamUsers, cfg, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
-		c := Checkpoint{Seq: meta.Sequence.Stream}
-		if json.Unmarshal(m.Data(), &c) != nil || c.Import == "" {
+	sel := Selection{Subjects: []string{"users.v1.checkpoint.>"}, Latest: true}
+	return Read(ctx, j.js, event.StreamUsers, sel, func(m Message, _ uint64) error {
+		c := Checkpoint{Seq: m.Seq}
+		if json.Unmarshal(m.Data, &c) != nil || c.Import == "" {
 			return nil // not usher's
 		}
 		return f(c)
@@ -128,13 +122,12 @@ func (j *Journal) Checkpoints(ctx context.Context, f func(Checkpoint) error) err
 // other.
 func (j *Journal) Facts(ctx context.Context, from, until time.Time, f func(event.Fact)) error {
 	seen := map[string]bool{}
-	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from}
-	return j.read(ctx, event.StreamOnboarding, cfg, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
-		if !meta.Timestamp.Before(until) {
-			return errEnough
+	return Read(ctx, j.js, event.StreamOnboarding, Selection{Since: from}, func(m Message, _ uint64) error {
+		if !m.Stored.Before(until) {
+			return ErrEnough
 		}
 		var fact event.Fact
-		if json.Unmarshal(m.Data(), &fact) == nil && !seen[fact.ID] {
+		if json.Unmarshal(m.Data, &fact) == nil && !seen[fact.ID] {
 			seen[fact.ID] = true
 			f(fact)
 		}
@@ -145,82 +138,15 @@ func (j *Journal) Facts(ctx context.Context, from, until time.Time, f func(event
 // DeadRecords returns which messages of USERS are kept as dead letters.
 func (j *Journal) DeadRecords(ctx context.Context) (map[uint64]bool, error) {
 	out := map[uint64]bool{}
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{event.DeadLetterSubject(event.StreamUsers, "*")}, HeadersOnly: true}
-	return out, j.read(ctx, event.StreamDeadLetters, cfg, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
-		out[readLetter(meta.Sequence.Stream, meta.Timestamp, m.Headers(), nil).Origin] = true
+	sel := Selection{Subjects: []string{event.DeadLetterSubject(event.StreamUsers, "*")}, HeadersOnly: true}
+	return out, Read(ctx, j.js, event.StreamDeadLetters, sel, func(m Message, _ uint64) error {
+		out[readLetter(m).Origin] = true
 		return nil
 	})
 }
 
-// People calls f with every record of PEOPLE as it stands.
+// People calls f with every record of PEOPLE as it stands; one that is written
+// meanwhile may come twice.
 func (j *Journal) People(ctx context.Context, f func(userID string, p event.Person) error) error {
-	prefix := "$KV." + event.BucketPeople + "."
-	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
-	return j.read(ctx, "KV_"+event.BucketPeople, cfg, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
-		if m.Headers().Get("KV-Operation") != "" || m.Headers().Get("Nats-Marker-Reason") != "" {
-			return nil // taken out
-		}
-		var p event.Person
-		if err := json.Unmarshal(m.Data(), &p); err != nil {
-			return fmt.Errorf("the record of a person cannot be read: revision %d", meta.Sequence.Stream)
-		}
-		return f(strings.TrimPrefix(m.Subject(), prefix), p)
-	})
-}
-
-// errEnough ends a reading early.
-var errEnough = errors.New("enough was read")
-
-// read calls f with the messages that are there now, in order.
-func (j *Journal) read(ctx context.Context, stream string, cfg jetstream.OrderedConsumerConfig, f func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
-	ctx, cancel := context.WithCancel(brief{ctx})
-	defer cancel()
-	s, err := j.js.Stream(ctx, stream)
-	if err != nil {
-		return fmt.Errorf("stream %s: %w", stream, err)
-	}
-	last := s.CachedInfo().State.LastSeq
-	c, err := s.OrderedConsumer(ctx, cfg)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", stream, err)
-	}
-	i, err := c.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", stream, err)
-	}
-	if i.NumPending == 0 && i.NumAckPending == 0 && i.Delivered.Consumer == 0 {
-		return nil
-	}
-	messages, err := c.Messages(jetstream.PullMaxMessages(500))
-	if err != nil {
-		return fmt.Errorf("read %s: %w", stream, err)
-	}
-	defer messages.Stop()
-	next := func() (jetstream.Msg, error) { // what was there may be taken out meanwhile
-		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-		defer cancel()
-		return messages.Next(jetstream.NextContext(ctx))
-	}
-	for {
-		m, err := next()
-		if err != nil {
-			return fmt.Errorf("read %s: %w", stream, err)
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		if meta.Sequence.Stream > last {
-			return nil
-		}
-		switch err := f(m, meta); {
-		case errors.Is(err, errEnough):
-			return nil
-		case err != nil:
-			return err
-		}
-		if meta.NumPending == 0 {
-			return nil
-		}
-	}
+	return eachPerson(ctx, j.js, f)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -165,35 +166,32 @@ func (p *People) UpdateSend(ctx context.Context, userID, key string, change func
 	return person.Sends[key], nil
 }
 
-// Each calls f with every record as it stands now, in no order, until f returns an
-// error, which is returned. It reads the whole bucket, so it is for reports and
-// operators' commands only.
+// Each calls f with every record as it stands, in no order, until f returns an
+// error, which is returned. One that is written meanwhile may come twice. It reads
+// the whole bucket, so it is for reports and operators' commands only.
 func (p *People) Each(ctx context.Context, f func(userID string, person event.Person) error) error {
-	w, err := p.kv.WatchAll(ctx, jetstream.IgnoreDeletes())
-	if err != nil {
-		return fmt.Errorf("read %s: %w", event.BucketPeople, err)
-	}
-	defer func() { _ = w.Stop() }() // nothing is lost when the server does not hear it
-	for {
-		select {
-		case e, ok := <-w.Updates():
-			if !ok {
-				return fmt.Errorf("read %s: the connection was closed", event.BucketPeople)
-			}
-			if e == nil { // all that was there has come
-				return nil
-			}
-			var person event.Person
-			if err := json.Unmarshal(e.Value(), &person); err != nil {
-				return fmt.Errorf("the record of a person cannot be read: revision %d", e.Revision())
-			}
-			if err := f(e.Key(), person); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return ctx.Err()
+	return eachPerson(ctx, p.claims.js, f)
+}
+
+// eachPerson reads all of PEOPLE, to the end that it has then: a record that is
+// written meanwhile comes later, or again.
+func eachPerson(ctx context.Context, js jetstream.JetStream, f func(userID string, p event.Person) error) error {
+	prefix := "$KV." + event.BucketPeople + "."
+	return Read(ctx, js, "KV_"+event.BucketPeople, Selection{Latest: true}, func(m Message, _ uint64) error {
+		if removed(m) {
+			return nil
 		}
-	}
+		var p event.Person
+		if err := json.Unmarshal(m.Data, &p); err != nil {
+			return fmt.Errorf("the record of a person cannot be read: revision %d", m.Seq)
+		}
+		return f(strings.TrimPrefix(m.Subject, prefix), p)
+	})
+}
+
+// removed tells whether a message of a bucket says that its key is gone.
+func removed(m Message) bool {
+	return m.Header.Get("KV-Operation") != "" || m.Header.Get("Nats-Marker-Reason") != ""
 }
 
 func (p *People) read(ctx context.Context, userID string) (event.Person, uint64, error) {

@@ -20,15 +20,17 @@ const lookFor = 10 * time.Minute
 // names the record that opened it and the one whose data count. Of a person who
 // was opened anew and has neither, it is looked for.
 func (r *Room) openRecords(ctx context.Context, users jetstream.Stream, first, below uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
 	created := users.CachedInfo().Created
 	searched := map[string]bool{}
-	err := eachPerson(ctx, r.JetStream, func(id string, p event.Person) {
+	err := eachPerson(ctx, r.JetStream, func(id string, p event.Person) error {
 		byRecord := p.Generation == 1 && p.Opened.Source == p.Source
 		switch {
 		case over(p):
-			return
+			return nil
 		case byRecord && p.Opened.Stored.Before(created):
-			return // it came with a stream that is gone
+			return nil // it came with a stream that is gone
 		case byRecord:
 			below = min(below, p.Opened.Seq)
 		case p.Record == 0:
@@ -37,6 +39,7 @@ func (r *Room) openRecords(ctx context.Context, users jetstream.Stream, first, b
 		if p.Record > 0 {
 			below = min(below, p.Record)
 		}
+		return nil
 	})
 	if err != nil || len(searched) == 0 {
 		return below, err
@@ -68,20 +71,19 @@ func (r *Room) openDecisions(ctx context.Context, verifications jetstream.Stream
 	defer cancel()
 	seed := maphash.MakeSeed() // two people with one hash spare too much, and no more
 	oldest := map[uint64]uint64{}
-	err := Read(ctx, r.JetStream, event.StreamVerifications, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{decisions}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: first, InactiveThreshold: r.Every + time.Second,
-	}, func(m jetstream.Msg, at *jetstream.MsgMetadata, _ uint64) (enough bool, err error) {
-		if at.Sequence.Stream >= below {
-			return true, nil
+	sel := Selection{Subjects: []string{decisions}, From: first}
+	err := Read(ctx, r.JetStream, event.StreamVerifications, sel, func(m Message, _ uint64) error {
+		if m.Seq >= below {
+			return ErrEnough
 		}
 		if id, ok := r.about(m); ok {
 			h := maphash.String(seed, id)
-			oldest[h] = cmp.Or(oldest[h], at.Sequence.Stream)
+			oldest[h] = cmp.Or(oldest[h], m.Seq)
 		} // what cannot be read is a dead letter
-		return false, nil
+		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", event.StreamVerifications, err)
+		return 0, err
 	}
 	spare := func(id string) {
 		if seq, ok := oldest[maphash.String(seed, id)]; ok {
@@ -93,7 +95,7 @@ func (r *Room) openDecisions(ctx context.Context, verifications jetstream.Stream
 		return 0, err
 	}
 	created := verifications.CachedInfo().Created
-	err = eachPerson(ctx, r.JetStream, func(id string, p event.Person) {
+	err = eachPerson(ctx, r.JetStream, func(id string, p event.Person) error {
 		switch {
 		case over(p):
 			delete(parked, id)
@@ -102,6 +104,7 @@ func (r *Room) openDecisions(ctx context.Context, verifications jetstream.Stream
 		default:
 			spare(id)
 		}
+		return nil
 	})
 	for id := range parked {
 		spare(id)
@@ -113,8 +116,8 @@ func (r *Room) openDecisions(ctx context.Context, verifications jetstream.Stream
 func over(p event.Person) bool { return p.Status.Final() && p.Order == nil }
 
 // about is the user whom a verification is about.
-func (r *Room) about(m jetstream.Msg) (id string, ok bool) {
-	env, err := event.ParseEnvelope(m.Headers(), m.Data())
+func (r *Room) about(m Message) (id string, ok bool) {
+	env, err := event.ParseEnvelope(m.Header, m.Data)
 	if err != nil {
 		return "", false
 	}
@@ -137,62 +140,14 @@ const parkedLonger = time.Hour
 func (r *Room) parked(ctx context.Context) (map[string]bool, error) {
 	since := time.Now().Add(-cmp.Or(r.ParkedFor, event.DefaultSettings().ParkedFor) - parkedLonger)
 	users := map[string]bool{}
-	err := Read(ctx, r.JetStream, event.StreamOnboarding, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{event.FactSubject(event.FactParked)}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
-	}, func(m jetstream.Msg, _ *jetstream.MsgMetadata, _ uint64) (enough bool, err error) {
+	sel := Selection{Subjects: []string{event.FactSubject(event.FactParked)}, Since: since}
+	err := Read(ctx, r.JetStream, event.StreamOnboarding, sel, func(m Message, _ uint64) error {
 		var f event.Fact
-		if err := json.Unmarshal(m.Data(), &f); err != nil {
-			return false, fmt.Errorf("a fact cannot be read: %w", err)
+		if err := json.Unmarshal(m.Data, &f); err != nil {
+			return fmt.Errorf("a fact cannot be read: %w", err)
 		}
 		users[f.UserID] = true
-		return false, nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", event.StreamOnboarding, err)
-	}
-	return users, nil
-}
-
-// eachPerson reads all of PEOPLE, one record after the other, to the end that it
-// has then: somebody whose record is written meanwhile comes later, or again.
-func eachPerson(ctx context.Context, js jetstream.JetStream, each func(id string, p event.Person)) error {
-	ctx, cancel := context.WithTimeout(ctx, lookFor)
-	defer cancel()
-	s, err := js.Stream(ctx, "KV_"+event.BucketPeople)
-	if err != nil {
-		return err
-	}
-	if s.CachedInfo().State.Msgs == 0 {
 		return nil
-	}
-	c, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		return err
-	}
-	msgs, err := c.Messages()
-	if err != nil {
-		return err
-	}
-	defer msgs.Stop()
-	prefix := len("$KV." + event.BucketPeople + ".")
-	for {
-		m, err := msgs.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return fmt.Errorf("read PEOPLE: %w", err)
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		if len(m.Data()) > 0 {
-			var p event.Person
-			if err := json.Unmarshal(m.Data(), &p); err != nil {
-				return fmt.Errorf("a record of PEOPLE cannot be read: revision %d", meta.Sequence.Stream)
-			}
-			each(m.Subject()[prefix:], p)
-		}
-		if meta.NumPending == 0 {
-			return nil
-		}
-	}
+	})
+	return users, err
 }

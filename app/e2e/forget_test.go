@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"usher/app"
 	"usher/event"
 	"usher/streams"
@@ -141,12 +139,12 @@ func TestForget(t *testing.T) {
 func (u *usher) referred(c *app.Client) map[string]int {
 	u.Helper()
 	found := map[string]int{}
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{"$KV.DELIVERY.reference.>"}}
-	err := streams.Read(u.Context(), c.JetStream, "KV_DELIVERY", cfg, func(m jetstream.Msg, _ *jetstream.MsgMetadata, _ uint64) (bool, error) {
+	sel := streams.Selection{Subjects: []string{"$KV.DELIVERY.reference.>"}}
+	err := streams.Read(u.Context(), c.JetStream, "KV_DELIVERY", sel, func(m streams.Message, _ uint64) error {
 		var r event.Reference
-		err := json.Unmarshal(m.Data(), &r)
+		err := json.Unmarshal(m.Data, &r)
 		found[r.UserID]++
-		return false, err
+		return err
 	})
 	if err != nil {
 		u.Fatal(err)
