@@ -274,8 +274,13 @@ func (r *rig) within(limit time.Duration, check func() error) {
 	}
 }
 
+// facts are the kinds of the facts that were told, in order.
 func (r *rig) facts() []string {
-	return r.messages(event.StreamOnboarding, "onboarding.v1.")
+	kinds := r.messages(event.StreamOnboarding, "onboarding.v1.")
+	for i := range kinds {
+		kinds[i], _, _ = strings.Cut(kinds[i], ".")
+	}
+	return kinds
 }
 
 func (r *rig) messages(stream, prefix string) []string {

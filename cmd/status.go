@@ -52,18 +52,33 @@ func (c statusCmd) Run(s *session) error {
 			return c.user(s, cl, p)
 		}
 	}
-	facts, err := c.facts(s.ctx, cl, func(f event.Fact) bool { return f.EventID == c.What || f.UserID == c.What })
+	facts, err := c.factsOf(s.ctx, cl, c.What)
 	if err != nil {
 		return err
+	}
+	if len(facts) > 0 { // a user who is not there yet
+		return c.print(s, facts, timeline(facts))
 	}
 	e, err := c.event(s.ctx, cl)
 	if err != nil {
 		return err
 	}
+	answers := func(f event.Fact) bool { return f.EventID == c.What }
+	if e != nil && e.UserID != "" {
+		if e.Facts, err = c.facts(s.ctx, cl, event.FactsOf(e.UserID), answers); err != nil {
+			return err
+		}
+		if len(e.Facts) > 0 {
+			return c.print(s, e, e.text())
+		}
+	}
+	if facts, err = c.facts(s.ctx, cl, nil, answers); err != nil { // told under another id, or the event is not kept any more
+		return err
+	}
 	if len(facts) == 0 && e == nil {
 		return fmt.Errorf("%q is no file, import, user or event that usher knows", c.What)
 	}
-	if e == nil { // a user who is not there yet
+	if e == nil {
 		return c.print(s, facts, timeline(facts))
 	}
 	e.Facts = facts
@@ -139,7 +154,7 @@ func (c statusCmd) report() (ingest.Report, bool) {
 }
 
 func (c statusCmd) user(s *session, cl *app.Client, p event.Person) error {
-	facts, err := c.facts(s.ctx, cl, func(f event.Fact) bool { return f.UserID == c.What })
+	facts, err := c.factsOf(s.ctx, cl, c.What)
 	if err != nil {
 		return err
 	}
@@ -184,11 +199,17 @@ func timeline(facts []event.Fact) string {
 	return b.String()
 }
 
-// facts reads ONBOARDING from its start and returns what matches, in order.
-func (c statusCmd) facts(ctx context.Context, cl *app.Client, match func(event.Fact) bool) ([]event.Fact, error) {
+// factsOf returns the facts about a user, in order.
+func (c statusCmd) factsOf(ctx context.Context, cl *app.Client, userID string) ([]event.Fact, error) {
+	return c.facts(ctx, cl, event.FactsOf(userID), func(f event.Fact) bool { return f.UserID == userID })
+}
+
+// facts reads ONBOARDING, or some subjects of it, from the start and returns what
+// matches, in order.
+func (c statusCmd) facts(ctx context.Context, cl *app.Client, subjects []string, match func(event.Fact) bool) ([]event.Fact, error) {
 	var out []event.Fact
 	seen := map[string]bool{}
-	err := streams.Read(ctx, cl.JetStream, event.StreamOnboarding, streams.Selection{}, func(m streams.Message, _ uint64) error {
+	err := streams.Read(ctx, cl.JetStream, event.StreamOnboarding, streams.Selection{Subjects: subjects}, func(m streams.Message, _ uint64) error {
 		var f event.Fact
 		if json.Unmarshal(m.Data, &f) == nil && !seen[f.ID] && match(f) {
 			seen[f.ID] = true

@@ -1,12 +1,15 @@
 package cmd
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
@@ -159,5 +162,68 @@ func TestCommandsLeaveNothingBehind(t *testing.T) {
 				t.Errorf("%v leaves %d consumers on %s", args, n, name)
 			}
 		}
+	}
+}
+
+// The facts of one user are found among those of many without reading all, and so
+// are those from before their subjects told where to look.
+func TestStatusReadsFactsOfOneUser(t *testing.T) {
+	srv := natstest.Run(t, t.TempDir(), server.RANDOM_PORT)
+	nc, err := nats.Connect(srv.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	if err := streams.Ensure(ctx, js, streams.Options{MaxBytes: 32 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	people, err := streams.NewPeople(ctx, js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := people.Claim(ctx, "u-1", event.Person{Source: "inbox", Generation: 1, Status: event.StatusWelcomed}); err != nil {
+		t.Fatal(err)
+	}
+	publish := func(subject string, f event.Fact) {
+		data, err := json.Marshal(f.WithID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := js.PublishAsync(subject, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	started := event.Fact{Kind: event.FactStarted, UserID: "u-1", Generation: 1, N: 1, EventID: "e-1", EventSource: "inbox"}
+	publish("onboarding.v1.started", started) // as it was
+	const others = 3000
+	for n := range others {
+		publish(event.FactSubject(event.FactStarted, fmt.Sprint("v-", n)), event.Fact{Kind: event.FactStarted, UserID: fmt.Sprint("v-", n), Generation: 1, N: 1})
+	}
+	<-js.PublishAsyncComplete()
+	if _, err := streams.NewPublisher(js, nil).Fact(ctx, event.Fact{Kind: event.FactWelcomed, UserID: "u-1", Generation: 1, N: 5, At: time.Now(), Status: event.StatusWelcomed}); err != nil {
+		t.Fatal(err)
+	}
+	sent := func() int64 {
+		v, err := srv.Varz(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.OutMsgs
+	}
+	before := sent()
+	code, out, errs := run(t, nil, "status", "u-1", "--nats-url", srv.ClientURL())
+	if code != 0 || !strings.Contains(out, "started inbox e-1") || !strings.Contains(out, "welcomed\n") || strings.Count(out, "\n") != 3 {
+		t.Errorf("status u-1: %d\n%s%s", code, out, errs)
+	}
+	if n := sent() - before; n > others/20 {
+		t.Errorf("%d messages were read for the facts of one user among %d", n, others)
+	}
+	if code, out, errs := run(t, nil, "status", "e-1", "--nats-url", srv.ClientURL()); code != 0 || !strings.Contains(out, "started inbox e-1") {
+		t.Errorf("status e-1: %d\n%s%s", code, out, errs)
 	}
 }

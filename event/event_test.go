@@ -193,3 +193,22 @@ func TestWhatAMessageSays(t *testing.T) {
 		}
 	}
 }
+
+func TestFactSubjectsAreBoundedAndFound(t *testing.T) {
+	subjects := map[string]bool{}
+	for n := range 5000 {
+		id := fmt.Sprint("u-", n)
+		subject := FactSubject(FactSent, id)
+		subjects[subject] = true
+		if of := FactsOf(id); len(of) != 2 || of[0] != "onboarding.v1.*" || strings.Replace(of[1], "*", FactSent, 1) != subject {
+			t.Fatalf("%s: %s is not among %q", id, subject, of)
+		}
+	}
+	if len(subjects) != 256 {
+		t.Errorf("%d subjects for one kind, want 256", len(subjects))
+	}
+	// What is published is looked for for years.
+	if got := FactSubject(FactWelcomed, "u-1001"); got != "onboarding.v1.welcomed.1b" {
+		t.Error(got)
+	}
+}

@@ -2,7 +2,7 @@ package event
 
 import "time"
 
-// Kinds of facts: the last token of onboarding.v1.<fact>.
+// Kinds of facts: the third token of onboarding.v1.<fact>.<shard>.
 const (
 	FactStarted     = "started"
 	FactParked      = "parked"
@@ -83,7 +83,7 @@ const (
 	AnswersVerification = "verification"
 )
 
-// Fact is the body of onboarding.v1.<fact>: something that became true about one
+// Fact is the body of onboarding.v1.<fact>.<shard>: something that became true about one
 // user's onboarding. It carries no e-mail, phone or name. Facts are published at
 // least once and may arrive in any order: the status of a user is that of the
 // highest (Generation, N), a timeline keeps every ID. A fact that moves nothing

@@ -1,6 +1,10 @@
 package event
 
-import "strings"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
 
 // Streams, buckets and consumers on JetStream. docs/contract.md lists them.
 const (
@@ -87,8 +91,30 @@ func VerificationSubject(source, verb string) string {
 	return "verifications.v1." + source + "." + verb
 }
 
-// FactSubject is where facts of one kind are published.
-func FactSubject(kind string) string { return "onboarding.v1." + kind }
+// FactSubject is where facts of one kind about a user are published. Its last token
+// is one of 256, so that the facts of one user are found without reading all, and
+// the server need not know a subject for each user.
+func FactSubject(kind, userID string) string { return factSubject + kind + "." + shard(userID) }
+
+const factSubject = "onboarding.v1."
+
+// shard is the first byte of the SHA-256 of a user id, in lower-case hexadecimal.
+func shard(userID string) string {
+	sum := sha256.Sum256([]byte(userID))
+	return hex.EncodeToString(sum[:1])
+}
+
+// FactsOf selects the facts about a user, among those of some others. Facts that
+// were published before their subjects told the shard are selected all.
+func FactsOf(userID string) []string {
+	return []string{factSubject + "*", factSubject + "*." + shard(userID)}
+}
+
+// FactsOfKind selects the facts of one kind, also from before their subjects told
+// the shard.
+func FactsOfKind(kind string) []string {
+	return []string{factSubject + kind, factSubject + kind + ".*"}
+}
 
 // DeadLetterSubject is where messages of stream that cannot be used are kept.
 func DeadLetterSubject(stream, reason string) string {

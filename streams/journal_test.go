@@ -113,7 +113,7 @@ func TestJournalReadsWhatIsThere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := js.Publish(t.Context(), event.FactSubject(f.Kind), data); err != nil {
+		if _, err := js.Publish(t.Context(), event.FactSubject(f.Kind, f.UserID), data); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -44,7 +44,7 @@ func (p *Publisher) Fact(ctx context.Context, f event.Fact) (stored bool, err er
 	env := event.Envelope{
 		ID: f.ID, Type: event.TypeFact + "." + f.Kind, Source: "/usher", Subject: f.UserID, Time: f.At, MsgID: f.ID, TraceParent: tracing.Context(ctx),
 	}
-	m := &nats.Msg{Subject: event.FactSubject(f.Kind), Header: env.Header(), Data: data}
+	m := &nats.Msg{Subject: event.FactSubject(f.Kind, f.UserID), Header: env.Header(), Data: data}
 	together := true
 	there, err := p.facts.store(ctx, f.ID, m, func(ctx context.Context) (err error) {
 		together = false

@@ -140,7 +140,7 @@ const parkedLonger = time.Hour
 func (r *Room) parked(ctx context.Context) (map[string]bool, error) {
 	since := time.Now().Add(-cmp.Or(r.ParkedFor, event.DefaultSettings().ParkedFor) - parkedLonger)
 	users := map[string]bool{}
-	sel := Selection{Subjects: []string{event.FactSubject(event.FactParked)}, Since: since}
+	sel := Selection{Subjects: event.FactsOfKind(event.FactParked), Since: since}
 	err := Read(ctx, r.JetStream, event.StreamOnboarding, sel, func(m Message, _ uint64) error {
 		var f event.Fact
 		if err := json.Unmarshal(m.Data, &f); err != nil {

@@ -127,15 +127,15 @@ func (u *usher) receiptFacts(userID string) (out []string) {
 		if err != nil {
 			u.Fatal(err)
 		}
-		i, err := s.Info(ctx, jetstream.WithSubjectFilter(event.FactSubject(kind)))
+		i, err := s.Info(ctx, jetstream.WithSubjectFilter(event.FactSubject(kind, userID)))
 		if err != nil {
 			u.Fatal(err)
 		}
-		if n := i.State.Subjects[event.FactSubject(kind)]; n != 1 {
+		if n := i.State.Subjects[event.FactSubject(kind, userID)]; n != 1 {
 			u.Errorf("%d facts of kind %s", n, kind)
 			continue
 		}
-		m, err := s.GetLastMsgForSubject(ctx, event.FactSubject(kind))
+		m, err := s.GetLastMsgForSubject(ctx, event.FactSubject(kind, userID))
 		if err != nil {
 			u.Fatal(err)
 		}

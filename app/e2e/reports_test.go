@@ -113,7 +113,7 @@ func (u *usher) told(kind string) {
 		if err != nil {
 			return err
 		}
-		_, err = s.GetLastMsgForSubject(ctx, event.FactSubject(kind))
+		_, err = s.GetLastMsgForSubject(ctx, event.FactsOfKind(kind)[1])
 		return err
 	})
 }

@@ -128,7 +128,7 @@ func TestTracesTellOneStory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fact, err := s.GetLastMsgForSubject(t.Context(), event.FactSubject(event.FactWelcomed))
+	fact, err := s.GetLastMsgForSubject(t.Context(), event.FactsOfKind(event.FactWelcomed)[1])
 	if err != nil || !strings.Contains(fact.Header.Get("traceparent"), upstream) {
 		t.Errorf("the last fact is not part of the story: %v (%v)", fact, err)
 	}
