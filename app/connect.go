@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"usher/bridge"
+	"usher/event"
 )
 
 // connectNATS joins the servers of url. The connection is kept up for as long
@@ -60,14 +61,15 @@ func connectNATS(ctx context.Context, url string, access NATSAccess, role string
 	}
 }
 
-// retryUntil calls f until it succeeds or ctx ends: servers may come in any order.
+// retryUntil calls f until it succeeds, fails for good or ctx ends: servers may come
+// in any order.
 func retryUntil(ctx context.Context, log *slog.Logger, what string, f func(context.Context) error) error {
 	for attempt := 0; ; attempt++ {
 		try, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := f(try)
 		cancel()
-		if err == nil {
-			return nil
+		if err == nil || event.IsPermanent(err) {
+			return err
 		}
 		if attempt == 0 {
 			log.Warn("not ready yet, trying until it is", "what", what, "error", err)

@@ -252,7 +252,11 @@ func (p *process) connect(ctx context.Context) (err error) {
 	} else if size == 0 {
 		size = 20 << 30
 	}
-	o := streams.Options{MaxBytes: size / 20 * 19, Replicas: p.Replicas}
+	lost, err := lostStreams(p.AcceptLost)
+	if err != nil {
+		return err
+	}
+	o := streams.Options{MaxBytes: size / 20 * 19, Replicas: p.Replicas, AcceptLost: lost}
 	if p.key != nil {
 		o.KeyFingerprint = p.key.Fingerprint()
 	}

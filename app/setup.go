@@ -10,14 +10,18 @@ import (
 )
 
 // Setup makes the streams that are missing and checks the others, and returns
-// how many there are. It needs an account that may; roles then get along without.
-func Setup(ctx context.Context, access NATSAccess, in Intake, size int64, replicas int, log *slog.Logger) (int, error) {
+// how many there are. Those in acceptLost may be gone although usher knows of them.
+// It needs an account that may; roles then get along without.
+func Setup(ctx context.Context, access NATSAccess, in Intake, size int64, replicas int, acceptLost []string, log *slog.Logger) (int, error) {
 	key, err := Config{Intake: in}.idKey(false)
 	if err != nil {
 		return 0, err
 	}
 	if replicas < 1 || size <= 0 {
 		return 0, errors.New("--replicas and --max-store: must be more than nothing")
+	}
+	if acceptLost, err = lostStreams(acceptLost); err != nil {
+		return 0, err
 	}
 	nc, err := connectNATS(ctx, access.NATSURL, access, "admin", log)
 	if err != nil {
@@ -28,7 +32,7 @@ func Setup(ctx context.Context, access NATSAccess, in Intake, size int64, replic
 	if err != nil {
 		return 0, err
 	}
-	o := streams.Options{MaxBytes: size / 20 * 19, Replicas: replicas, KeyFingerprint: key.Fingerprint()}
+	o := streams.Options{MaxBytes: size / 20 * 19, Replicas: replicas, KeyFingerprint: key.Fingerprint(), AcceptLost: acceptLost, Setup: true}
 	err = streams.Ensure(ctx, js, o)
 	if errors.Is(err, context.DeadlineExceeded) && nc.LastError() != nil { // what a server denies, it does not answer
 		err = fmt.Errorf("%w: %w", err, nc.LastError())
@@ -37,4 +41,17 @@ func Setup(ctx context.Context, access NATSAccess, in Intake, size int64, replic
 		return 0, err
 	}
 	return streams.Count, nil
+}
+
+// lostStreams are the streams that --accept-lost names; of buckets the name will do.
+func lostStreams(names []string) ([]string, error) {
+	var out []string
+	for _, name := range names {
+		stream, ok := streams.StreamName(name)
+		if !ok {
+			return nil, fmt.Errorf("--accept-lost %s: usher has no such stream", name)
+		}
+		out = append(out, stream)
+	}
+	return out, nil
 }

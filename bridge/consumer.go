@@ -99,7 +99,7 @@ func (c *consumer) session(ctx, hands context.Context) error {
 	if err != nil {
 		return err
 	}
-	created := s.CachedInfo().Created
+	created := event.Birth(s.CachedInfo().Config.Metadata, s.CachedInfo().Created)
 	cons, err := s.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 		Durable: c.name, FilterSubject: c.filter, DeliverPolicy: jetstream.DeliverAllPolicy, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: c.AckWait, MaxDeliver: c.MaxDeliver + 5, MaxAckPending: maxInHand,

@@ -8,9 +8,10 @@ import (
 
 type setupCmd struct {
 	app.NATSAccess `embed:""`
-	MaxStore       int64 `help:"Room for all streams in bytes." default:"20000000000" placeholder:"BYTES"`
-	Replicas       int   `help:"Copies of each stream: 3 in a cluster." default:"1"`
-	Key            idKey `embed:""`
+	MaxStore       int64    `help:"Room for all streams in bytes." default:"20000000000" placeholder:"BYTES"`
+	Replicas       int      `help:"Copies of each stream: 3 in a cluster." default:"1"`
+	AcceptLost     []string `help:"Streams that are lost for good, so that they are made anew; usher does not start while one is missing." placeholder:"STREAM"`
+	Key            idKey    `embed:""`
 }
 
 // Run executes `usher setup`: it makes the streams with an account that may, so
@@ -19,7 +20,7 @@ func (c setupCmd) Run(s *session) error {
 	if c.NATSURL == "" {
 		return usageError("--nats-url is needed: `usher up` makes its own streams")
 	}
-	made, err := app.Setup(s.ctx, c.NATSAccess, c.Key.intake(), c.MaxStore, c.Replicas, s.logger(app.Base{LogLevel: "error"}))
+	made, err := app.Setup(s.ctx, c.NATSAccess, c.Key.intake(), c.MaxStore, c.Replicas, c.AcceptLost, s.logger(app.Base{LogLevel: "error"}))
 	if err != nil {
 		return err
 	}

@@ -32,3 +32,31 @@ func TestSetup(t *testing.T) {
 		}
 	}
 }
+
+// A stream that is gone stops everything until somebody says that it is lost.
+func TestSetupAfterALoss(t *testing.T) {
+	js, url := natstest.Start(t)
+	args := []string{"setup", "--nats-url", url, "--max-store", "64000000", "--id-key", "a key of this test, long enough"}
+	if code, _, errs := run(t, nil, args...); code != 0 {
+		t.Fatal(errs)
+	}
+	if err := js.DeleteStream(t.Context(), "KV_PEOPLE"); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		accept []string
+		code   int
+		want   string
+	}{
+		{nil, 1, "`--accept-lost KV_PEOPLE`"},
+		{[]string{"--accept-lost", "USERS"}, 1, "KV_PEOPLE, made at"},
+		{[]string{"--accept-lost", "MEN"}, 1, "--accept-lost MEN: usher has no such stream"},
+		{[]string{"--accept-lost", "PEOPLE"}, 0, "9 streams"},
+		{nil, 0, "9 streams"},
+	} {
+		code, out, errs := run(t, nil, append(args, tc.accept...)...)
+		if code != tc.code || !strings.Contains(out+errs, tc.want) {
+			t.Errorf("%v: %d\n%s%s", tc.accept, code, out, errs)
+		}
+	}
+}

@@ -72,7 +72,7 @@ func (c statusCmd) find(ctx context.Context, cl *app.Client, e *eventStatus, str
 	if err != nil {
 		return err
 	}
-	created := s.CachedInfo().Created
+	created := streams.Birth(s.CachedInfo())
 	err = streams.Read(ctx, cl.JetStream, stream, streams.Selection{Subjects: []string{filter}}, func(m streams.Message, _ uint64) error {
 		env, _ := event.ParseEnvelope(m.Header, m.Data) // what is malformed may still say its id
 		place := event.Position{Stream: stream, Created: created, Seq: m.Seq, Stored: m.Stored}

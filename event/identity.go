@@ -28,7 +28,7 @@ func (i Identity) RequestID() string {
 // Position is where JetStream keeps a message.
 type Position struct {
 	Stream  string
-	Created time.Time // of the stream: a stream made anew counts from 1 again
+	Created time.Time // Birth of the stream: one made anew counts from 1 again
 	Seq     uint64
 	Stored  time.Time // JetStream's clock, never a sender's
 }

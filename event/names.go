@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"time"
 )
 
 // Streams, buckets and consumers on JetStream. docs/contract.md lists them.
@@ -23,6 +24,19 @@ const (
 	ConsumerUsers         = "bridge-users"
 	ConsumerVerifications = "bridge-verifications"
 )
+
+// MetaBirth is the metadata of a stream that says when it was made (RFC 3339). The
+// time that a server says changes when the stream is restored from a backup.
+const MetaBirth = "usher-born"
+
+// Birth is when a stream was made, of its metadata and of when its server says that
+// it was created.
+func Birth(metadata map[string]string, created time.Time) time.Time {
+	if at, err := time.Parse(time.RFC3339Nano, metadata[MetaBirth]); err == nil {
+		return at
+	}
+	return created
+}
 
 // SourceCanary is the inbox of canary users: they go the whole way, and no figure
 // about people counts them.

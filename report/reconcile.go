@@ -46,10 +46,10 @@ func (f Finding) String() string {
 
 // State is what a reconciliation leaves for the next one.
 type State struct {
-	Created time.Time      `json:"created"` // of USERS
-	Seq     uint64         `json:"seq"`     // in USERS; checked up to here
-	Open    map[string]int `json:"open"`    // records seen of imports that are not done, by import
-	Blind   []string       `json:"blind"`   // of these, imports of which some records were purged before they were seen
+	Born  time.Time      `json:"created"` // of USERS
+	Seq   uint64         `json:"seq"`     // in USERS; checked up to here
+	Open  map[string]int `json:"open"`    // records seen of imports that are not done, by import
+	Blind []string       `json:"blind"`   // of these, imports of which some records were purged before they were seen
 	Summary
 }
 
@@ -169,11 +169,11 @@ func (r *reconciliation) begin(ctx context.Context) (err error) {
 	}
 	s := &r.state
 	if s.Since.IsZero() {
-		s.Since, s.Created = r.now, r.bounds.Created
+		s.Since, s.Born = r.now, r.bounds.Born
 	}
-	if !s.Created.Equal(r.bounds.Created) || r.bounds.Last < s.Seq {
+	if !s.Born.Equal(r.bounds.Born) || r.bounds.Last < s.Seq {
 		r.miss(Finding{Kind: LostStream, Count: int(s.Seq)})
-		s.Created, s.Seq, s.Open, s.Blind = r.bounds.Created, 0, nil, nil
+		s.Born, s.Seq, s.Open, s.Blind = r.bounds.Born, 0, nil, nil
 	}
 	if s.Open == nil {
 		s.Open = map[string]int{}

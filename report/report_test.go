@@ -14,6 +14,7 @@ import (
 	"usher/event"
 	"usher/metrics"
 	"usher/streams"
+	"usher/streams/natstest"
 )
 
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
@@ -93,7 +94,7 @@ func healthy(n int) *world {
 	}
 	last := uint64(n + 1)
 	w.checkpoints = []streams.Checkpoint{{Import: "imp", File: "a.csv", Source: "inbox", Published: n, Done: true, Seq: last}}
-	w.bounds = streams.Bounds{Created: noon.Add(-time.Hour), First: 1, Last: last, Settled: last}
+	w.bounds = streams.Bounds{Born: noon.Add(-time.Hour), First: 1, Last: last, Settled: last}
 	return w
 }
 
@@ -180,7 +181,7 @@ func TestAStreamThatWasMadeAnewIsSaid(t *testing.T) {
 	w := healthy(5)
 	s := look(t, w, State{})
 	fresh := healthy(2)
-	fresh.bounds.Created = noon
+	fresh.bounds.Born = noon
 	got := look(t, fresh, s)
 	if d := cmp.Diff([]string{"stream  6"}, kinds(got)); d != "" || got.Seq != 3 {
 		t.Error(d, got.Seq)
@@ -319,5 +320,50 @@ func TestDay(t *testing.T) {
 	d.Loss = Summary{At: noon, Since: noon, Missing: []Finding{{Kind: LostRun, UserID: "u-1", Inbox: "hr", Count: 1}}}
 	if m := d.Mail(); !strings.HasPrefix(m.Subject, "SOMETHING IS LOST.") || !strings.Contains(m.Text, "u-1 (inbox hr) waits, but no workflow runs") {
 		t.Errorf("%s\n%s", m.Subject, m.Text)
+	}
+}
+
+// restored is a world whose USERS are real.
+type restored struct {
+	*world
+	journal *streams.Journal
+}
+
+func (r restored) Users(ctx context.Context) (streams.Bounds, error) { return r.journal.Users(ctx) }
+
+// A stream that was restored whole is the same one, although its server says that it
+// was created just now. A regression of issue 14: a loss was told for a week.
+func TestARestoredStreamIsNoLoss(t *testing.T) {
+	js, _ := natstest.Start(t)
+	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	for range 6 {
+		if _, err := js.Publish(t.Context(), event.ImportedSubject("inbox"), []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := restored{healthy(5), streams.NewJournal(js)}
+	reconcile := func(was State, at time.Time) State {
+		now, err := Reconcile(t.Context(), w, was, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return now
+	}
+	was := reconcile(State{}, noon)
+	was.Seq = 6
+	natstest.Restore(t, js, event.StreamUsers)
+	if now := reconcile(was, noon.Add(time.Hour)); now.Lost() != 0 {
+		t.Errorf("after a restore: %q", kinds(now))
+	}
+	if err := js.DeleteStream(t.Context(), event.StreamUsers); err != nil {
+		t.Fatal(err)
+	}
+	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20, AcceptLost: []string{event.StreamUsers}}); err != nil {
+		t.Fatal(err)
+	}
+	if now := reconcile(was, noon.Add(time.Hour)); !slices.Equal(kinds(now), []string{"stream  6"}) {
+		t.Errorf("after a loss: %q", kinds(now))
 	}
 }

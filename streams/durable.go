@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
 )
 
 // leastAPI is the level of JetStream's API at which atomic batches came.
@@ -33,6 +35,9 @@ func Durability(ctx context.Context, js jetstream.JetStream) (doubts []string, e
 			doubts = append(doubts, fmt.Sprintf("the stream %s is kept in memory: a restart of its server loses what it acknowledged", c.Name))
 		case clustered && c.Replicas < 3:
 			doubts = append(doubts, fmt.Sprintf("the stream %s has %d copies in a cluster: when that server's disk is lost, so is what it acknowledged; `nats stream edit %s --replicas 3`", c.Name, c.Replicas, c.Name))
+		}
+		if c.Metadata[event.MetaBirth] == "" {
+			doubts = append(doubts, fmt.Sprintf("the stream %s does not say when it was made, so it cannot be told from another one once it was restored: run `usher setup`", c.Name))
 		}
 		if c.MaxBytes <= 0 {
 			doubts = append(doubts, fmt.Sprintf("the stream %s has no limit: a full disk stops every stream at once; `nats stream edit %s --max-bytes …`", c.Name, c.Name))

@@ -196,7 +196,7 @@ func (e *Eraser) each(ctx context.Context, stream, subject string, do func(m Mes
 		sel.Subjects = []string{subject}
 	}
 	return Read(ctx, e.js, stream, sel, func(m Message, _ uint64) error {
-		do(m, event.Position{Stream: stream, Created: s.CachedInfo().Created, Seq: m.Seq, Stored: m.Stored})
+		do(m, event.Position{Stream: stream, Created: Birth(s.CachedInfo()), Seq: m.Seq, Stored: m.Stored})
 		return nil
 	})
 }

@@ -43,7 +43,7 @@ type Checkpoint struct {
 
 // Bounds are the ends of USERS, and how far the bridge has dealt with all of it.
 type Bounds struct {
-	Created     time.Time
+	Born        time.Time
 	First, Last uint64
 	Settled     uint64 // every message up to here has had an outcome
 }
@@ -56,7 +56,7 @@ func (j *Journal) Users(ctx context.Context) (b Bounds, err error) {
 		return b, err
 	}
 	i := s.CachedInfo()
-	b = Bounds{Created: i.Created, First: i.State.FirstSeq, Last: i.State.LastSeq}
+	b = Bounds{Born: Birth(i), First: i.State.FirstSeq, Last: i.State.LastSeq}
 	c, err := s.Consumer(ctx, event.ConsumerUsers)
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound): // no bridge has run yet

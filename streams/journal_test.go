@@ -148,7 +148,7 @@ func TestJournalKnowsHowFarTheBridgeIs(t *testing.T) {
 	}
 	settled := func(want uint64) {
 		t.Helper()
-		if b, err := j.Users(t.Context()); err != nil || b.Settled != want || b.First != 1 || b.Created.IsZero() {
+		if b, err := j.Users(t.Context()); err != nil || b.Settled != want || b.First != 1 || b.Born.IsZero() {
 			t.Errorf("%+v, %v, want settled %d", b, err, want)
 		}
 	}

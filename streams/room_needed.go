@@ -22,14 +22,14 @@ const lookFor = 10 * time.Minute
 func (r *Room) openRecords(ctx context.Context, users jetstream.Stream, first, below uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
-	created := users.CachedInfo().Created
+	born := Birth(users.CachedInfo())
 	searched := map[string]bool{}
 	err := eachPerson(ctx, r.JetStream, func(id string, p event.Person) error {
 		byRecord := p.Generation == 1 && p.Opened.Source == p.Source
 		switch {
 		case over(p):
 			return nil
-		case byRecord && p.Opened.Stored.Before(created):
+		case byRecord && p.Opened.Stored.Before(born):
 			return nil // it came with a stream that is gone
 		case byRecord:
 			below = min(below, p.Opened.Seq)
@@ -94,12 +94,12 @@ func (r *Room) openDecisions(ctx context.Context, verifications jetstream.Stream
 	if err != nil {
 		return 0, err
 	}
-	created := verifications.CachedInfo().Created
+	born := Birth(verifications.CachedInfo())
 	err = eachPerson(ctx, r.JetStream, func(id string, p event.Person) error {
 		switch {
 		case over(p):
 			delete(parked, id)
-		case p.Generation > 1 && !p.Status.Final() && !p.Opened.Stored.Before(created) && p.Opened.Seq >= first:
+		case p.Generation > 1 && !p.Status.Final() && !p.Opened.Stored.Before(born) && p.Opened.Seq >= first:
 			below = min(below, p.Opened.Seq)
 		default:
 			spare(id)

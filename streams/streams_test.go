@@ -56,7 +56,9 @@ func TestEnsure(t *testing.T) {
 	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: event.StreamUsers, Subjects: []string{"users.v1.>"}, Discard: jetstream.DiscardNew}); err != nil {
 		t.Fatal(err)
 	}
-	if err := Ensure(ctx, js, opts); err == nil || !strings.Contains(err.Error(), "allow_atomic") {
+	lost := opts
+	lost.AcceptLost = []string{event.StreamUsers}
+	if err := Ensure(ctx, js, lost); err == nil || !strings.Contains(err.Error(), "allow_atomic") {
 		t.Errorf("a stream without atomic batches: got %v", err)
 	}
 }

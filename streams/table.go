@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,6 +23,12 @@ type Options struct {
 	// KeyFingerprint of the key that derives user ids. The first one stays with
 	// USERS; another one is refused, because the same person would get two ids.
 	KeyFingerprint string
+	// AcceptLost are streams that may be missing, or made anew, although usher knows
+	// of older ones: their messages are lost for good.
+	AcceptLost []string
+	// Setup says that the account may change streams. Roles may not, and then leave
+	// undone what an older release has not written into them.
+	Setup bool
 }
 
 const (
@@ -110,34 +117,59 @@ func bucket(name string) jetstream.StreamConfig {
 
 // Ensure creates the streams that are missing and checks those that are there.
 // It changes no existing stream, but for the key's fingerprint where there is
-// none yet: one that lacks a setting on which a guarantee rests is an error that
-// says which, and sizes are the administrator's.
+// none yet and for when the streams were made: one that lacks a setting on which a
+// guarantee rests is an error that says which, and sizes are the administrator's.
+// A stream that was there before and is gone, or was made anew, is an error that
+// wraps ErrLost; then nothing is made.
 func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
-	var problems []error
-	for _, r := range table(o) {
+	rows, infos := table(o), map[string]*jetstream.StreamInfo{}
+	for _, r := range rows {
 		s, err := js.Stream(ctx, r.cfg.Name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			s, err = js.CreateStream(ctx, r.cfg)
-			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another usher was faster
-				s, err = js.Stream(ctx, r.cfg.Name)
-			}
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			infos[r.cfg.Name] = s.CachedInfo()
+		case !errors.Is(err, jetstream.ErrStreamNotFound):
 			return fmt.Errorf("stream %s: %w", r.cfg.Name, err)
 		}
-		got := s.CachedInfo().Config
+	}
+	if err := lost(infos, o.AcceptLost); err != nil {
+		return err
+	}
+	var problems []error
+	for _, r := range rows {
+		name := r.cfg.Name
+		if infos[name] == nil {
+			s, err := js.CreateStream(ctx, r.cfg)
+			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another usher was faster
+				s, err = js.Stream(ctx, name)
+			}
+			if err != nil {
+				return fmt.Errorf("stream %s: %w", name, err)
+			}
+			infos[name] = s.CachedInfo()
+		}
+		got := infos[name].Config
 		if r.cfg.Metadata[metaKey] != "" && got.Metadata[metaKey] == "" { // made by a role that has no key
+			got.Metadata = maps.Clone(got.Metadata)
 			if got.Metadata == nil {
 				got.Metadata = map[string]string{}
 			}
 			got.Metadata[metaKey] = r.cfg.Metadata[metaKey]
-			if _, err := js.UpdateStream(ctx, got); err != nil {
-				return fmt.Errorf("stream %s: %w", r.cfg.Name, err)
+			s, err := js.UpdateStream(ctx, got)
+			if err != nil {
+				return fmt.Errorf("stream %s: %w", name, err)
 			}
+			infos[name] = s.CachedInfo()
 		}
 		problems = append(problems, check(r.cfg, got))
 	}
-	return errors.Join(problems...)
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	if err := noteBirths(ctx, js, infos); err != nil && (o.Setup || !denied(err)) {
+		return err
+	}
+	return nil
 }
 
 // CheckKey reports whether a key with this fingerprint is the one that these
