@@ -96,5 +96,5 @@ func (r resendCmd) find(ctx context.Context, c *app.Client) ([]string, error) {
 		return nil
 	})
 	slices.Sort(users)
-	return users, err
+	return slices.Compact(users), err // one whose record was written meanwhile came twice
 }

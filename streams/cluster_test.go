@@ -2,11 +2,13 @@ package streams
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
@@ -14,12 +16,13 @@ import (
 )
 
 func TestOnThreeCopies(t *testing.T) {
-	js, _ := natstest.StartCluster(t)
+	js, servers := natstest.StartCluster(t)
 	if err := Ensure(t.Context(), js, Options{MaxBytes: 64 << 20, Replicas: 3}); err != nil {
 		t.Fatal(err)
 	}
 	t.Run("an id in process", func(t *testing.T) { idInProcess(t, js) })
 	t.Run("claims of one person", func(t *testing.T) { claimsOfOnePerson(t, js) })
+	t.Run("a reading", func(t *testing.T) { readThroughAnElection(t, js, servers) }) // last: a server is missing then
 }
 
 // Two processes tell the same fact at the same moment, as email and SMS do with
@@ -56,7 +59,8 @@ func idInProcess(t *testing.T, js jetstream.JetStream) {
 	}
 }
 
-// Several claims of one person in one process, with enough others for a batch.
+// Several claims of one person in one process, with enough others for a batch: it
+// holds none of them twice.
 func claimsOfOnePerson(t *testing.T, js jetstream.JetStream) {
 	people, err := NewPeople(t.Context(), js)
 	if err != nil {
@@ -87,7 +91,41 @@ func claimsOfOnePerson(t *testing.T, js jetstream.JetStream) {
 			t.Errorf("%s belongs to %d claims", id, len(by))
 		}
 	}
-	if all, together := inBatches(t, js, "KV_"+event.BucketPeople); all != users || together == 0 {
-		t.Errorf("%d claims stored, %d of them in batches; want %d, some of them in batches", all, together, users)
+	if all, _ := inBatches(t, js, "KV_"+event.BucketPeople); all != users {
+		t.Errorf("%d claims stored, want %d", all, users)
+	}
+}
+
+// A reading goes on when the server that has its consumer ends.
+func readThroughAnElection(t *testing.T, js jetstream.JetStream, servers []*server.Server) {
+	const n = 4 * readAtOnce
+	for i := range n {
+		if _, err := js.PublishAsync(event.ImportedSubject("inbox"), fmt.Append(nil, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-js.PublishAsyncComplete()
+	s, err := js.Stream(t.Context(), event.StreamUsers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	err = Read(within(t, time.Minute), js, event.StreamUsers, Selection{}, func(m Message, _ uint64) error {
+		if got = append(got, string(m.Data)); len(got) == readAtOnce+1 {
+			l := s.ListConsumers(t.Context())
+			for c := range l.Info() {
+				servers[slices.IndexFunc(servers, func(s *server.Server) bool { return s.Name() == c.Cluster.Leader })].Shutdown()
+			}
+			return l.Err()
+		}
+		return nil
+	})
+	if err != nil || len(got) != n {
+		t.Fatalf("%d messages of %d, %v", len(got), n, err)
+	}
+	for i, g := range got {
+		if g != fmt.Sprint(i) {
+			t.Fatalf("message %d is %s", i, g)
+		}
 	}
 }
