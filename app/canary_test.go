@@ -50,7 +50,7 @@ func TestACanaryCleansUpBehindEarlierOnes(t *testing.T) {
 		publish(event.CheckpointSubject(source, "digest-"+id), map[string]any{"import": "import-" + id, "done": true})
 		publish(event.VerificationSubject(source, event.VerbApproved), event.VerificationBody{UserID: id})
 		for _, kind := range []string{event.FactStarted, event.FactApproved} {
-			publish(event.FactSubject(kind), event.Fact{ID: id + kind, UserID: id, Kind: kind, Inbox: source})
+			publish(event.FactSubject(kind, id), event.Fact{ID: id + kind, UserID: id, Kind: kind, Inbox: source})
 		}
 		if known {
 			if _, err := people.Claim(t.Context(), id, event.Person{Source: source, Generation: 1}); err != nil {
@@ -132,13 +132,13 @@ func mentioned(t *testing.T, js jetstream.JetStream) map[string]int {
 	t.Helper()
 	out := map[string]int{}
 	for _, stream := range []string{event.StreamUsers, event.StreamVerifications, event.StreamOnboarding, "KV_" + event.BucketPeople} {
-		err := streams.Read(t.Context(), js, stream, jetstream.OrderedConsumerConfig{}, func(m jetstream.Msg, _ *jetstream.MsgMetadata, _ uint64) (bool, error) {
+		err := streams.Read(t.Context(), js, stream, streams.Selection{}, func(m streams.Message, _ uint64) error {
 			for _, id := range []string{"u-1", "u-2", "canary-over", "canary-open", "canary-unseen"} {
-				if strings.Contains(fmt.Sprintf("%s %s", m.Subject(), m.Data()), id) {
+				if strings.Contains(fmt.Sprintf("%s %s", m.Subject, m.Data), id) {
 					out[id]++
 				}
 			}
-			return false, nil
+			return nil
 		})
 		if err != nil && !errors.Is(err, context.Canceled) {
 			t.Fatal(err)

@@ -28,18 +28,22 @@ type feed struct {
 	caughtUp atomic.Bool
 	resets   *sync.Mutex     // one feed at a time may decide to start the model over
 	passed   map[uint64]bool // messages on which the console itself failed, by sequence; owned by run
+	born     time.Time       // event.Birth of the stream; owned by run
 }
 
 func newFeeds(js jetstream.JetStream, m *model, w *waiters, guard event.Guard, log *slog.Logger) []*feed {
 	var resets sync.Mutex
 	feeds := []*feed{
 		{stream: event.StreamUsers, put: putUserMessage},
-		{stream: event.StreamVerifications, put: putVerificationMessage},
+		{stream: event.StreamVerifications},
 		{stream: event.StreamOnboarding, put: w.putFactMessage},
 		{stream: event.StreamDeadLetters, put: putDeadLetterMessage},
 	}
 	for _, f := range feeds {
 		f.js, f.model, f.guard, f.log, f.resets, f.passed = js, m, guard, log, &resets, map[uint64]bool{}
+		if f.stream == event.StreamVerifications {
+			f.put = f.putVerificationMessage
+		}
 	}
 	return feeds
 }
@@ -153,6 +157,7 @@ func (f *feed) state(ctx context.Context) (created int64, last uint64, err error
 		return 0, 0, err
 	}
 	i := s.CachedInfo()
+	f.born = event.Birth(i.Config.Metadata, i.Created)
 	return i.Created.UnixNano(), i.State.LastSeq, nil
 }
 
@@ -256,7 +261,7 @@ func putUserMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (f
 	return nil, putUser(tx, source, u, meta.Timestamp)
 }
 
-func putVerificationMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (func(), error) {
+func (f *feed) putVerificationMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (func(), error) {
 	source, _, err := event.ParseVerificationSubject(m.Subject())
 	if err != nil {
 		return nil, nil
@@ -269,7 +274,7 @@ func putVerificationMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMeta
 	if err != nil || b.Reason == "" && b.Actor == "" {
 		return nil, nil
 	}
-	id := event.Identify(source, env.ID, env.MsgID, event.Position{Stream: event.StreamVerifications, Seq: meta.Sequence.Stream, Stored: meta.Timestamp})
+	id := event.Identify(source, env.ID, env.MsgID, event.Position{Stream: event.StreamVerifications, Created: f.born, Seq: meta.Sequence.Stream, Stored: meta.Timestamp})
 	return nil, putDecision(tx, id, b)
 }
 

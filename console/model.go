@@ -20,8 +20,9 @@ type model struct{ db *sql.DB }
 
 // Canary users are nobody, so the model leaves them out.
 
-// modelVersion changes with the schema; a file of another version is made anew.
-const modelVersion = 3
+// modelVersion changes with the schema, and with what is wrong in older files; a file
+// of another version is made anew.
+const modelVersion = 4
 
 const modelSchema = `
 CREATE TABLE positions (stream TEXT PRIMARY KEY, created INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;

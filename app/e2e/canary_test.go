@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/app"
 	"usher/event"
@@ -71,13 +70,13 @@ func TestNothingIsLeftOfCanariesThatFailed(t *testing.T) {
 	}
 	for _, stream := range []string{event.StreamUsers, event.StreamVerifications, event.StreamOnboarding, "KV_" + event.BucketPeople} {
 		people := 0
-		err := streams.Read(t.Context(), c.JetStream, stream, jetstream.OrderedConsumerConfig{}, func(m jetstream.Msg, _ *jetstream.MsgMetadata, _ uint64) (bool, error) {
-			if strings.Contains(m.Subject()+string(m.Data()), "canary") {
-				t.Errorf("in %s there is left %s: %s", stream, m.Subject(), m.Data())
+		err := streams.Read(t.Context(), c.JetStream, stream, streams.Selection{}, func(m streams.Message, _ uint64) error {
+			if strings.Contains(m.Subject+string(m.Data), "canary") {
+				t.Errorf("in %s there is left %s: %s", stream, m.Subject, m.Data)
 			} else {
 				people++
 			}
-			return false, nil
+			return nil
 		})
 		if err != nil || people == 0 {
 			t.Errorf("%s holds %d messages about people: %v", stream, people, err)
