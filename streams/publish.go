@@ -77,6 +77,12 @@ func (p *Publisher) Verification(ctx context.Context, source, verb, id string, b
 // DeadLetter keeps the original bytes and headers with the cause beside them.
 // The same message given up by the same consumer again is kept once.
 func (p *Publisher) DeadLetter(ctx context.Context, d event.DeadLetter) error {
+	_, err := p.Bury(ctx, d)
+	return err
+}
+
+// Bury is DeadLetter; stored is false when it had been kept before.
+func (p *Publisher) Bury(ctx context.Context, d event.DeadLetter) (stored bool, err error) {
 	h := nats.Header{}
 	for k, v := range d.Header {
 		if l := strings.ToLower(k); strings.HasPrefix(l, "nats-") || strings.HasPrefix(l, "usher-") || l == "status" || l == "description" {
@@ -94,10 +100,9 @@ func (p *Publisher) DeadLetter(ctx context.Context, d event.DeadLetter) error {
 	}
 	h.Set(event.HeaderTime, d.Stored.UTC().Format(time.RFC3339Nano))
 	h.Set(event.HeaderMsgID, fmt.Sprintf("%s:%d:%s", d.Stream, d.Sequence, d.Consumer))
-	_, err := p.publish(ctx, event.StreamDeadLetters, &nats.Msg{
+	return p.publish(ctx, event.StreamDeadLetters, &nats.Msg{
 		Subject: event.DeadLetterSubject(d.Stream, d.Reason), Header: h, Data: d.Data,
 	})
-	return err
 }
 
 func (p *Publisher) publish(ctx context.Context, stream string, msg *nats.Msg) (stored bool, err error) {
