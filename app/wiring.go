@@ -55,6 +55,7 @@ func (p *process) bridgeConfig(ctx context.Context) (c bridge.Config, err error)
 		JetStream: p.js, People: p.people, Workflows: bridge.NewTemporal(p.temporal), Publisher: p.pub, Records: records,
 		UserIDByEmail: p.userIDByEmail,
 		Settings:      p.settings(""), Inboxes: p.inboxSettings(), Verifiers: p.verifiers(), MostParked: p.MostParked, AckWait: p.AckWait,
+		Dir:     p.path("bridge"),
 		Metrics: metrics.NewBridge(p.registry, p.shared), Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 	}, "MostParked", "Workers", "AckWait", "MaxDeliver", "Tracer", "Fault")
 }

@@ -2,16 +2,18 @@ package bridge
 
 import (
 	"context"
+	"errors"
 
 	"usher/event"
 )
 
-// mostCalls is how many starts, and how many signals, are open at Temporal at
-// once. More gain nothing: they wait in its database instead of here.
+// mostCalls is how many calls that start runs, and how many others, are open at
+// Temporal at once. More gain nothing: they wait in its database instead of here.
 const mostCalls = 32
 
-// bounded is Workflows with so many calls open at once. More messages than that
-// are in hand, because some wait for JetStream meanwhile.
+// bounded is Workflows with so many calls open at once, and with its errors marked
+// as a server's. More messages than that are in hand, because some wait for
+// JetStream meanwhile.
 type bounded struct {
 	Workflows
 	starts, signals chan struct{} // one a call
@@ -26,17 +28,42 @@ func (b *bounded) Start(ctx context.Context, id event.Identity, in event.Onboard
 	return within(ctx, b.starts, func() error { return b.Workflows.Start(ctx, id, in) })
 }
 
+// Again implements Workflows.
+func (b *bounded) Again(ctx context.Context, id event.Identity, in event.Onboarding) error {
+	return within(ctx, b.starts, func() error { return b.Workflows.Again(ctx, id, in) })
+}
+
+// Park implements Workflows. It may start a run.
+func (b *bounded) Park(ctx context.Context, in event.Onboarding, v event.Verification) error {
+	return within(ctx, b.starts, func() error { return b.Workflows.Park(ctx, in, v) })
+}
+
+// Open implements Workflows.
+func (b *bounded) Open(ctx context.Context, userID string) (runID string, open bool, err error) {
+	err = within(ctx, b.signals, func() (err error) {
+		runID, open, err = b.Workflows.Open(ctx, userID)
+		return err
+	})
+	return runID, open, err
+}
+
 // Signal implements Workflows.
 func (b *bounded) Signal(ctx context.Context, id event.Identity, userID, signal string, arg any) error {
 	return within(ctx, b.signals, func() error { return b.Workflows.Signal(ctx, id, userID, signal, arg) })
 }
 
+// within waits for a slot and makes the call. What Workflows may find is no error
+// of a server.
 func within(ctx context.Context, slots chan struct{}, call func() error) error {
 	select {
 	case slots <- struct{}{}:
-		defer func() { <-slots }()
-		return call()
 	case <-ctx.Done():
-		return ctx.Err()
+		return answered(ctx.Err())
 	}
+	defer func() { <-slots }()
+	err := call()
+	if errors.Is(err, ErrRunning) || errors.Is(err, ErrNoRun) || errors.Is(err, ErrOver) {
+		return err
+	}
+	return answered(err)
 }

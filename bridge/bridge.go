@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -48,7 +49,7 @@ type Workflows interface {
 // Publisher writes facts and dead letters; the same one again is kept once.
 type Publisher interface {
 	Fact(ctx context.Context, f event.Fact) (stored bool, err error)
-	DeadLetter(ctx context.Context, d event.DeadLetter) error
+	Bury(ctx context.Context, d event.DeadLetter) (stored bool, err error) // as a dead letter
 }
 
 // Config joins the bridge to its neighbours.
@@ -68,7 +69,12 @@ type Config struct {
 	MostParked int           // decisions of one source about users who are not there; default 10,000
 	Workers    int           // messages in hand at once, for each stream; default 128
 	AckWait    time.Duration // after which a dead bridge's messages are given to another; default 15 s
-	MaxDeliver int           // deliveries before a message becomes a dead letter; default 20
+	MaxDeliver int           // tries that fail by a message's own fault before it becomes a dead letter; default 20
+
+	// Dir is where the bridge notes what it has in hand, so that the next one finds
+	// out a message that ends usher. Bridges may share it. When it is empty such a
+	// message is not found out, and ends usher until somebody takes it out.
+	Dir string
 
 	Metrics *metrics.Bridge
 	Tracer  tracing.Tracer
@@ -79,8 +85,12 @@ type Config struct {
 // Bridge is the bridge role.
 type Bridge struct {
 	Config
-	breaker *breaker
-	flood   *flood
+	guard event.Guard
+	open  *gauge // whether any breaker is
+	flood *flood
+	hands *hands
+
+	consumers []*consumer
 }
 
 // New returns a bridge that does nothing until Run.
@@ -90,7 +100,16 @@ func New(c Config) *Bridge {
 	c.AckWait = orDefault(c.AckWait, 15*time.Second)
 	c.MaxDeliver = orDefault(c.MaxDeliver, 20)
 	c.MostParked = orDefault(c.MostParked, 10000)
-	return &Bridge{Config: c, breaker: newBreaker(c.Metrics.BreakerOpen), flood: newFlood(c.MostParked, orDefault(c.Settings.ParkedFor, time.Hour))}
+	c.People, c.Records, c.Publisher = people{c.People}, records{c.Records}, publisher{c.Publisher}
+	b := &Bridge{
+		Config: c, guard: c.Metrics.Guard("bridge", c.Log), open: &gauge{is: c.Metrics.BreakerOpen, times: c.Metrics.BreakerClosed},
+		flood: newFlood(c.MostParked, orDefault(c.Settings.ParkedFor, time.Hour)), hands: openHands("", 0, c.Log),
+	}
+	b.consumers = []*consumer{
+		b.newConsumer(event.StreamUsers, event.ConsumerUsers, "users.v1.imported.>", "start", b.onUser),
+		b.newConsumer(event.StreamVerifications, event.ConsumerVerifications, "verifications.v1.>", "signal", b.onVerification),
+	}
+	return b
 }
 
 func orDefault[T int | time.Duration](v, d T) T {
@@ -103,11 +122,10 @@ func orDefault[T int | time.Duration](v, d T) T {
 // Run consumes both streams until ctx ends; then it finishes what is in hand or
 // gives it back, and returns nil.
 func (b *Bridge) Run(ctx context.Context) error {
+	b.hands = openHands(b.Dir, len(b.consumers)*b.Workers, b.Log)
+	defer b.hands.close()
 	var wg sync.WaitGroup
-	for _, c := range []*consumer{
-		b.newConsumer(event.StreamUsers, event.ConsumerUsers, "users.v1.imported.>", "start", b.onUser),
-		b.newConsumer(event.StreamVerifications, event.ConsumerVerifications, "verifications.v1.>", "signal", b.onVerification),
-	} {
+	for _, c := range b.consumers {
 		wg.Go(func() { c.run(ctx) })
 	}
 	wg.Wait()
@@ -123,7 +141,13 @@ func (b *Bridge) settings(inbox string) event.Settings {
 }
 
 // Ready returns nil, or why the bridge waits.
-func (b *Bridge) Ready() error { return b.breaker.reason() }
+func (b *Bridge) Ready() error {
+	var why []error
+	for _, c := range b.consumers {
+		why = append(why, c.breaker.reason())
+	}
+	return errors.Join(why...)
+}
 
 // message is one delivery, read as far as JetStream knows it.
 type message struct {

@@ -2,8 +2,8 @@ package bridge
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"slices"
 	"time"
 
@@ -13,56 +13,13 @@ import (
 	"usher/event"
 )
 
-// The safety net takes what a handler never sees: a message that the client
-// takes for an answer of the server, because it has no body and a header
-// `Status`; and one that the server gives up, because it was delivered as often
-// as is allowed while bridges died over it, or because somebody terminated it.
-// They are read from the stream by their sequence and become dead letters.
+// The safety net takes what a handler never sees: a message that the server gives
+// up, because it was delivered as often as is allowed while bridges died over it,
+// or because somebody terminated it. It is read from the stream by its sequence and
+// becomes a dead letter.
 
-// netEvery is how often the net looks for messages that no handler was given.
-const netEvery = 10 * time.Second
-
-// mostScanned bounds one look.
-const mostScanned = 10000
-
-// catchPoison looks through the messages that were delivered and not acked.
-// Poison is deleted from the stream once its dead letter is stored: it cannot be
-// acknowledged, because no client ever holds it.
-func (c *consumer) catchPoison(ctx context.Context) error {
-	s, err := c.JetStream.Stream(ctx, c.stream)
-	if err != nil {
-		return err
-	}
-	cons, err := s.Consumer(ctx, c.name)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	i := cons.CachedInfo()
-	if i.NumAckPending == 0 {
-		return nil
-	}
-	first, last := i.AckFloor.Stream+1, i.Delivered.Stream
-	for seq := first; seq <= last && seq < first+mostScanned; seq++ {
-		m, err := c.stored(ctx, seq)
-		if err != nil {
-			return err
-		}
-		if m == nil || len(m.Data) > 0 || nats.Header(m.Header).Get("Status") == "" {
-			continue
-		}
-		if err := c.buryStored(ctx, m, event.ReasonMalformed, "the message has no body, and a header that makes clients take it for an answer of the server"); err != nil {
-			return err
-		}
-		if err := s.DeleteMsg(ctx, seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return err
-		}
-		c.Metrics.Messages.WithLabelValues(c.stream, malformed).Inc()
-	}
-	return nil
-}
+// lookFor is how long one try to keep such a message may take.
+const lookFor = 10 * time.Second
 
 // listen keeps what the server gives up: a message that was delivered as often as
 // is allowed, and one that somebody else than a bridge terminated. The server says
@@ -80,7 +37,7 @@ func (c *consumer) listen(ctx context.Context) (stop func()) {
 			}
 			// The server says it once, so this goes on until it is kept.
 			for attempt := 0; ; attempt++ {
-				err := c.keepGivenUp(ctx, a, cause)
+				err := c.guard.Do("bridge.net", func() error { return c.keepGivenUp(ctx, a, cause) })
 				if err == nil || ctx.Err() != nil {
 					return
 				}
@@ -108,7 +65,7 @@ type advisory struct {
 }
 
 func (c *consumer) keepGivenUp(ctx context.Context, a advisory, cause string) error {
-	ctx, cancel := context.WithTimeout(ctx, netEvery)
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
 	m, err := c.stored(ctx, a.StreamSeq)
 	if m == nil {
@@ -117,20 +74,14 @@ func (c *consumer) keepGivenUp(ctx context.Context, a advisory, cause string) er
 	if a.Reason != "" {
 		cause += ", saying: " + a.Reason
 	}
-	if err := c.buryStored(ctx, m, event.ReasonExhausted, cause); err != nil {
+	m.Reason, m.Cause = event.ReasonExhausted, cause
+	stored, err := c.Publisher.Bury(ctx, *m)
+	if err != nil || !stored { // every bridge hears of it, and one keeps it
 		return err
 	}
+	c.Log.Warn("message became a dead letter", "consumer", c.name, "seq", m.Sequence, "reason", m.Reason, "cause", cause)
 	c.Metrics.Messages.WithLabelValues(c.stream, exhausted).Inc()
 	return nil
-}
-
-func (c *consumer) buryStored(ctx context.Context, m *event.DeadLetter, reason, cause string) error {
-	m.Reason, m.Cause = reason, cause
-	err := c.Publisher.DeadLetter(ctx, *m)
-	if err == nil {
-		c.Log.Warn("message became a dead letter", "consumer", c.name, "seq", m.Sequence, "reason", reason, "cause", cause)
-	}
-	return err
 }
 
 // stored reads a message by its sequence; nil means that it is gone. It asks for
@@ -168,8 +119,8 @@ func (c *consumer) stored(ctx context.Context, seq uint64) (*event.DeadLetter, e
 	}
 	if len(answer.Message.Header) > 0 {
 		h, err := nats.DecodeHeadersMsg(answer.Message.Header)
-		if err != nil {
-			return nil, err
+		if err != nil { // no client can read them
+			h = nats.Header{"Unreadable-Headers": {base64.StdEncoding.EncodeToString(answer.Message.Header)}}
 		}
 		m.Header = h
 	}
@@ -177,24 +128,4 @@ func (c *consumer) stored(ctx context.Context, seq uint64) (*event.DeadLetter, e
 		m.EventID = event.Identify("", env.ID, env.MsgID, event.Position{}).ID
 	}
 	return m, nil
-}
-
-// mind looks for poison until ctx ends.
-func (c *consumer) mind(ctx context.Context) {
-	t := time.NewTicker(netEvery)
-	defer t.Stop()
-	for {
-		look, cancel := context.WithTimeout(ctx, netEvery)
-		err := c.catchPoison(look)
-		cancel()
-		if err != nil && ctx.Err() == nil {
-			c.Log.Debug("the safety net could not look", "consumer", c.name, "error", err)
-		}
-		select {
-		case <-t.C:
-		case <-c.ended: // a session ended: poison may be the cause
-		case <-ctx.Done():
-			return
-		}
-	}
 }

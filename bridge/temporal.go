@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
@@ -164,63 +162,4 @@ func wrap(act string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", act, err)
-}
-
-// kind says what to do about an error.
-type kind int
-
-const (
-	transient kind = iota // give the message back for a while
-	busy                  // keep it and try again, slower
-	away                  // a server is away or full: keep it and take no more
-	permanent             // no other try will help
-)
-
-// storeAway are answers of JetStream that say nothing of the message: a stream or
-// the disk is full, or JetStream is not running yet.
-var storeAway = map[jetstream.ErrorCode]bool{
-	10077: true,                           // the stream is full
-	10023: true, 10028: true, 10047: true, // no room on the server
-	10008: true, 10009: true, // the cluster has no leader
-	jetstream.JSErrCodeJetStreamNotEnabled: true, jetstream.JSErrCodeJetStreamNotEnabledForAccount: true,
-}
-
-// classify reads the kind of an error of Temporal, of JetStream or of a stage.
-// Wrong credentials, a missing namespace and one without the search attributes
-// count as away: the message is fine.
-func classify(err error) kind {
-	if event.IsPermanent(err) {
-		return permanent
-	}
-	for _, e := range []error{nats.ErrTimeout, nats.ErrNoResponders, nats.ErrConnectionClosed, nats.ErrDisconnected, nats.ErrConnectionReconnecting, jetstream.ErrNoStreamResponse, context.DeadlineExceeded, errAttributes} {
-		if errors.Is(err, e) {
-			return away
-		}
-	}
-	var api *jetstream.APIError
-	if errors.As(err, &api) && storeAway[api.ErrorCode] {
-		return away
-	}
-	var (
-		exhausted    *serviceerror.ResourceExhausted
-		invalid      *serviceerror.InvalidArgument
-		precondition *serviceerror.FailedPrecondition
-		unavailable  *serviceerror.Unavailable
-		deadline     *serviceerror.DeadlineExceeded
-		canceled     *serviceerror.Canceled
-		forbidden    *serviceerror.PermissionDenied
-		namespace    *serviceerror.NamespaceNotFound
-		inactive     *serviceerror.NamespaceNotActive
-		nsAway       *serviceerror.NamespaceUnavailable
-	)
-	switch {
-	case errors.As(err, &exhausted):
-		return busy
-	case errors.As(err, &invalid), errors.As(err, &precondition):
-		return permanent
-	case errors.As(err, &unavailable), errors.As(err, &deadline), errors.As(err, &canceled), errors.As(err, &forbidden),
-		errors.As(err, &namespace), errors.As(err, &inactive), errors.As(err, &nsAway):
-		return away
-	}
-	return transient
 }
