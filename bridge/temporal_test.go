@@ -22,11 +22,17 @@ import (
 type frontend struct {
 	workflowservice.UnimplementedWorkflowServiceServer
 	refuse atomic.Pointer[string] // starts, as invalid
+	start  func() error           // what it answers to starts, when it is set
 }
 
 func (f *frontend) StartWorkflowExecution(context.Context, *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {
 	if says := f.refuse.Load(); says != nil {
 		return nil, serviceerror.ToStatus(serviceerror.NewInvalidArgument(*says)).Err()
+	}
+	if f.start != nil {
+		if err := f.start(); err != nil {
+			return nil, err
+		}
 	}
 	return &workflowservice.StartWorkflowExecutionResponse{RunId: "a run", Started: true}, nil
 }
