@@ -145,6 +145,7 @@ func (r *runs) setAway(err error) {
 type rig struct {
 	*testing.T
 	js      jetstream.JetStream
+	url     string
 	runs    *runs
 	people  *streams.People
 	metrics *metrics.Bridge
@@ -163,7 +164,7 @@ func newRig(t *testing.T) *rig {
 // newRigWith is newRig with so many bytes for all streams.
 func newRigWith(t *testing.T, room int64) *rig {
 	t.Helper()
-	js, _ := natstest.Start(t)
+	js, url := natstest.Start(t)
 	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: room}); err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +172,7 @@ func newRigWith(t *testing.T, room int64) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rig{T: t, js: js, people: people, runs: &runs{byUser: map[string]*run{}}}
+	return &rig{T: t, js: js, url: url, people: people, runs: &runs{byUser: map[string]*run{}}}
 }
 
 // run starts a bridge that stops with the test, or with the returned function.

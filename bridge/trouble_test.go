@@ -390,9 +390,15 @@ func TestAMessageThatIsGivenUpIsCountedOnce(t *testing.T) {
 // Every call of Temporal is within the bound.
 func TestAllCallsAreBounded(t *testing.T) {
 	calls := map[string]func(context.Context, Workflows) error{
-		"Start":  func(ctx context.Context, w Workflows) error { return w.Start(ctx, event.Identity{}, event.Onboarding{}) },
-		"Again":  func(ctx context.Context, w Workflows) error { return w.Again(ctx, event.Identity{}, event.Onboarding{}) },
-		"Park":   func(ctx context.Context, w Workflows) error { return w.Park(ctx, event.Onboarding{}, event.Verification{}) },
+		"Start": func(ctx context.Context, w Workflows) error {
+			return w.Start(ctx, event.Identity{}, event.Onboarding{})
+		},
+		"Again": func(ctx context.Context, w Workflows) error {
+			return w.Again(ctx, event.Identity{}, event.Onboarding{})
+		},
+		"Park": func(ctx context.Context, w Workflows) error {
+			return w.Park(ctx, event.Onboarding{}, event.Verification{})
+		},
 		"Signal": func(ctx context.Context, w Workflows) error { return w.Signal(ctx, event.Identity{}, "", "", nil) },
 		"Open":   func(ctx context.Context, w Workflows) error { _, _, err := w.Open(ctx, ""); return err },
 	}

@@ -88,7 +88,8 @@ func (p *Publisher) Bury(ctx context.Context, d event.DeadLetter) (stored bool, 
 		if l := strings.ToLower(k); strings.HasPrefix(l, "nats-") || strings.HasPrefix(l, "usher-") || l == "status" || l == "description" {
 			k = event.HeaderOriginal + k
 		}
-		h[k] = v
+		k = writable(k)
+		h[k] = append(h[k], v...)
 	}
 	h.Set(event.HeaderStream, d.Stream)
 	h.Set(event.HeaderSequence, strconv.FormatUint(d.Sequence, 10))
@@ -143,6 +144,21 @@ func (p *Publisher) count(stream string) {
 	if p.metrics != nil {
 		p.metrics.EventsPublished.WithLabelValues(stream).Inc()
 	}
+}
+
+// writable is the name of a header as a client writes it: clients read more names
+// than they write. What may not stand in one is percent-encoded.
+func writable(name string) string {
+	var b strings.Builder
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("!#$&'*+-.^_`|~", c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }
 
 func oneLine(s string) string {

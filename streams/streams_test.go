@@ -177,7 +177,7 @@ func TestFactsAndDeadLettersAreKeptOnce(t *testing.T) {
 	p := NewPublisher(js, nil)
 	dead := event.DeadLetter{
 		Stream: event.StreamUsers, Consumer: event.ConsumerUsers, Sequence: 7, Subject: "users.v1.imported.inbox", Reason: "malformed",
-		Cause: "two\nlines", Data: nil, Header: map[string][]string{"Status": {"400"}, "Nats-Rollup": {"sub"}, "ce-id": {"x"}},
+		Cause: "two\nlines", Data: nil, Header: map[string][]string{"Status": {"400"}, "Nats-Rollup": {"sub"}, "ce-id": {"x"}, "two words é": {"y"}}, // which clients read, and do not write
 	}
 	for i := range 2 {
 		stored, err := p.Fact(ctx, event.Fact{Kind: event.FactStarted, UserID: "u-1", Generation: 1})
@@ -202,7 +202,7 @@ func TestFactsAndDeadLettersAreKeptOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for k, want := range map[string]string{"Usher-Original-Status": "400", "Usher-Original-Nats-Rollup": "sub", "ce-id": "x", event.HeaderCause: "two lines", "Status": ""} {
+	for k, want := range map[string]string{"Usher-Original-Status": "400", "Usher-Original-Nats-Rollup": "sub", "ce-id": "x", "two%20words%20%C3%A9": "y", event.HeaderCause: "two lines", "Status": ""} {
 		if got := strings.Join(m.Header[k], ","); got != want {
 			t.Errorf("header %s is %q, want %q", k, got, want)
 		}
