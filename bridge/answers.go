@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 
 	"usher/event"
 )
@@ -18,6 +19,11 @@ func answered(err error) error {
 		return nil
 	}
 	return &answer{err}
+}
+
+func fromServer(err error) bool {
+	var a *answer
+	return errors.As(err, &a)
 }
 
 // people, records and publisher are the bridge's neighbours on JetStream, whose

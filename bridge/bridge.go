@@ -126,7 +126,12 @@ func (b *Bridge) Run(ctx context.Context) error {
 	defer b.hands.close()
 	var wg sync.WaitGroup
 	for _, c := range b.consumers {
-		wg.Go(func() { c.run(ctx) })
+		wg.Go(func() {
+			for attempt := 0; ctx.Err() == nil; attempt++ { // it ends with ctx, but for a panic
+				_ = b.guard.Do("bridge.consumer", func() error { c.run(ctx); return nil })
+				sleep(ctx, backoff(attempt))
+			}
+		})
 	}
 	wg.Wait()
 	return nil

@@ -52,7 +52,6 @@ func classify(err error) kind {
 		api       *jetstream.APIError
 		exhausted *serviceerror.ResourceExhausted
 		invalid   *serviceerror.InvalidArgument
-		server    *answer
 	)
 	switch {
 	case errors.As(err, &api) && contended[api.ErrorCode]:
@@ -61,7 +60,7 @@ func classify(err error) kind {
 		return busy
 	case errors.As(err, &invalid):
 		return permanent
-	case errors.As(err, &server):
+	case fromServer(err):
 		return away
 	}
 	return transient // the bridge's own words

@@ -30,7 +30,7 @@ func (c *consumer) listen(ctx context.Context) (stop func()) {
 		"MAX_DELIVERIES": "it was delivered as often as is allowed, and no bridge came to an end with it",
 		"MSG_TERMINATED": "somebody else than usher terminated it",
 	} {
-		sub, err := c.JetStream.Conn().Subscribe("$JS.EVENT.ADVISORY.CONSUMER."+kind+"."+c.stream+"."+c.name, func(m *nats.Msg) {
+		sub, err := c.JetStream.Conn().Subscribe("$JS.EVENT.ADVISORY.CONSUMER."+kind+"."+c.stream+"."+c.name, c.guarded(func(m *nats.Msg) {
 			var a advisory
 			if json.Unmarshal(m.Data, &a) != nil || slices.Contains(event.Reasons(), a.Reason) { // a bridge has kept it
 				return
@@ -44,7 +44,7 @@ func (c *consumer) listen(ctx context.Context) (stop func()) {
 				c.Log.Error("a message that was given up is not kept as a dead letter yet", "consumer", c.name, "seq", a.StreamSeq, "error", err)
 				sleep(ctx, backoff(attempt))
 			}
-		})
+		}))
 		if err != nil { // only a closed connection refuses
 			c.Log.Error("messages that the server gives up are not kept", "consumer", c.name, "error", err)
 			continue
@@ -56,6 +56,11 @@ func (c *consumer) listen(ctx context.Context) (stop func()) {
 			_ = s.Unsubscribe() // the connection may be gone
 		}
 	}
+}
+
+// guarded is a callback that stops its panics.
+func (c *consumer) guarded(f nats.MsgHandler) nats.MsgHandler {
+	return func(m *nats.Msg) { c.guard.Func("bridge.net", func() { f(m) })() }
 }
 
 // advisory is what the server says of a message that it will not deliver again.

@@ -26,11 +26,6 @@ const (
 	pullPulse = 5 * time.Second  // a server that is there says so while a request is open
 )
 
-// serverLimit is how many deliveries the server allows for each try of the bridge's
-// own. Kills and stops use them up as well, so they only end what no bridge could
-// end for days, because it keeps no word of its deaths.
-const serverLimit = 50
-
 // delivery is a message as it was delivered. It outlives its session.
 type delivery struct {
 	*nats.Msg
@@ -73,7 +68,8 @@ func (c *consumer) session(ctx, hands context.Context) error {
 	created := event.Birth(s.CachedInfo().Config.Metadata, s.CachedInfo().Created)
 	cons, err := s.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 		Durable: c.name, FilterSubject: c.filter, DeliverPolicy: jetstream.DeliverAllPolicy, AckPolicy: jetstream.AckExplicitPolicy,
-		AckWait: c.AckWait, MaxDeliver: c.MaxDeliver * serverLimit, MaxAckPending: maxInHand,
+		AckWait: c.AckWait, MaxAckPending: maxInHand,
+		MaxDeliver: -1, // kills, stops and outages use deliveries up as well, so the bridge counts what they end in
 	})
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ type trouble struct {
 
 	away    bool   // it has failed as if a server were away,
 	proofs  uint64 // when so many others had got through;
-	doubted int    // and since then, each time while others got through
+	doubted int    // how often others got through between two such failures
 }
 
 // troubles are those of the messages of a consumer that are not done with.

@@ -105,6 +105,16 @@ func attributes(err error) error {
 	return err
 }
 
+// limits tells what one run refuses because it has had its fill of signals: that
+// says nothing of the server, however often it comes in a row.
+func limits(err error) error {
+	var invalid *serviceerror.InvalidArgument
+	if errors.As(err, &invalid) && strings.Contains(invalid.Message, "exceeded workflow execution limit") {
+		return refuse(malformed, event.ReasonRefused, err)
+	}
+	return err
+}
+
 // Again implements Workflows.
 func (t *Temporal) Again(ctx context.Context, id event.Identity, in event.Onboarding) error {
 	o := options(in)
@@ -142,7 +152,7 @@ func (t *Temporal) Signal(ctx context.Context, id event.Identity, userID, signal
 	if errors.As(err, &notFound) {
 		return ErrNoRun
 	}
-	return wrap("signal the workflow", err)
+	return wrap("signal the workflow", limits(err))
 }
 
 // Park implements Workflows.
@@ -154,7 +164,7 @@ func (t *Temporal) Park(ctx context.Context, in event.Onboarding, v event.Verifi
 	if errors.As(err, &already) {
 		return ErrOver
 	}
-	return wrap("park the verification", err)
+	return wrap("park the verification", limits(err))
 }
 
 func wrap(act string, err error) error {

@@ -37,6 +37,10 @@ func (f *frontend) StartWorkflowExecution(context.Context, *workflowservice.Star
 	return &workflowservice.StartWorkflowExecutionResponse{RunId: "a run", Started: true}, nil
 }
 
+func (f *frontend) SignalWorkflowExecution(context.Context, *workflowservice.SignalWorkflowExecutionRequest) (*workflowservice.SignalWorkflowExecutionResponse, error) {
+	return nil, serviceerror.ToStatus(serviceerror.NewInvalidArgument(*f.refuse.Load())).Err()
+}
+
 // newFrontend serves f on a socket, and returns a client of it.
 func newFrontend(t *testing.T, f *frontend) client.Client {
 	t.Helper()
@@ -97,4 +101,28 @@ func TestMissingSearchAttributesAreNobodysFault(t *testing.T) {
 	})
 	r.runs.setAway(nil)
 	r.waitOutcomes(map[string]float64{"USERS started": 1})
+}
+
+// A run that takes no more signals is no trouble of the server's: it stops nothing,
+// however many decisions about its user come in a row.
+func TestAFullRunStopsNothing(t *testing.T) {
+	f := &frontend{}
+	says := "exceeded workflow execution limit for signal events" // of Temporal 1.32
+	f.refuse.Store(&says)
+	r := newRig(t)
+	r.with = func(c *Config) { c.Workflows = NewTemporal(newFrontend(t, f)) }
+	r.run()
+	const n = 5 * mostAlike
+	for i := range n {
+		r.approve(fmt.Sprint("v", i), "u-1")
+	}
+	r.waitOutcomes(map[string]float64{"VERIFICATIONS malformed": n})
+	if err := r.bridge.Ready(); err != nil {
+		t.Error(err)
+	}
+	for _, l := range r.messages(event.StreamDeadLetters, "deadletters.v1.") {
+		if l != "VERIFICATIONS.refused" {
+			t.Errorf("a dead letter is %s", l)
+		}
+	}
 }

@@ -216,7 +216,7 @@ func TestWhatFailsAlikeIsNotGivenUp(t *testing.T) {
 	for name, fail := range map[string]func() error{
 		"refused":   func() error { return serviceerror.NewInvalidArgument("the namespace is odd") },
 		"panic":     func() error { var none map[string]int; none["x"] = 1; return nil },
-		"transient": func() error { return ErrOver }, // the user's workflow comes and goes
+		"contended": func() error { return &jetstream.APIError{ErrorCode: 10071} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -261,6 +261,52 @@ func TestWhatFailsAlikeIsNotGivenUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What the bridge itself says about users, whose workflows still run for one, holds
+// up no others, and is not given up either while it is said of everybody.
+func TestWhatWaitsForItsUserHoldsNobodyUp(t *testing.T) {
+	r := newRig(t)
+	var bad atomic.Bool
+	bad.Store(true)
+	const n = 3 * mostAlike
+	r.hook(func(in event.Onboarding) error {
+		if strings.HasPrefix(in.UserID, "u-") && bad.Load() {
+			return ErrOver // and PEOPLE does not know how: it comes and goes
+		}
+		return nil
+	})
+	hook := r.with
+	r.with = func(c *Config) { hook(c); c.MaxDeliver = 2 }
+	r.users(n)
+	r.run()
+	r.eventually(func() error {
+		if got := testutil.ToFloat64(r.metrics.Retries.WithLabelValues("start", "transient")); got < 2*n {
+			return fmt.Errorf("%v tries failed", got)
+		}
+		return nil
+	})
+	if buried := r.outcomes()["USERS exhausted"]; buried >= mostAlike {
+		t.Errorf("%v messages were given up", buried)
+	}
+	r.user("v1", "v-1")
+	r.eventually(func() error {
+		if got := r.outcomes()["USERS started"]; got != 1 {
+			return fmt.Errorf("%v started", got)
+		}
+		return nil
+	})
+	if err := r.bridge.Ready(); err != nil {
+		t.Error(err)
+	}
+	bad.Store(false)
+	r.within(time.Minute, func() error {
+		got := r.outcomes() // each that got through allows some more to be given up
+		if got["USERS started"]+got["USERS exhausted"] < n+1 || got["USERS started"] < n/2 {
+			return fmt.Errorf("the outcomes are %v", got)
+		}
+		return nil
+	})
 }
 
 // A message that a server fails for alone holds nobody up, and is not given up.

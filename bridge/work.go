@@ -17,9 +17,13 @@ const (
 	mostBroken = mostAlone
 	// mostDoubted is how often a message may fail as if a server were away, while
 	// others get through, before its hand is needed for them.
-	mostDoubted = 10
+	mostDoubted = 5
 	// doubtedWait is how long it is given back for then.
 	doubtedWait = 5 * time.Minute
+
+	// longestHeld is how long a message waits in the breaker before others get their
+	// turn to find out whether all is well but for those that wait.
+	longestHeld = 2 * time.Minute
 )
 
 // work is one message in hand.
@@ -31,6 +35,7 @@ type work struct {
 
 	verdict *verdict // how it ends, once that is known
 	waits   bool     // it has told the breaker of trouble
+	since   time.Time
 }
 
 // verdict is how a message ends that cannot take effect.
@@ -154,9 +159,10 @@ func (w *work) trouble(err error, attempt int) (after time.Duration, hold bool) 
 		return backoff(attempt), true
 	}
 	if k != away {
-		if alike := w.c.row.failed(w.p, class(err), err); alike != nil {
-			w.wait(alike)
-			return 0, true
+		// What the bridge itself says about one user needs no server to be well: a message
+		// that waits for its user's workflow to end keeps no other from its turn.
+		if alike := w.c.row.failed(w.p, class(err), err); alike != nil && (k != transient || fromServer(err)) {
+			return w.wait(alike)
 		}
 		w.c.Metrics.Retries.WithLabelValues(w.c.stage, "transient").Inc()
 		t := w.c.troubles.note(w.p, func(*trouble) {})
@@ -164,33 +170,35 @@ func (w *work) trouble(err error, attempt int) (after time.Duration, hold bool) 
 		return backoff(t.failed + t.broken), false
 	}
 	proofs := w.c.row.proofs.Load()
+	others := false // got through since it failed last
 	t := w.c.troubles.note(w.p, func(t *trouble) {
-		if t.away && t.proofs != proofs {
+		if others = t.away && t.proofs != proofs; others {
 			t.doubted++
-		} else {
-			t.doubted = 0
 		}
 		t.away, t.proofs = true, proofs
 	})
 	switch {
-	case t.doubted == 0:
-		w.wait(err)
-		return 0, true
+	case !others:
+		return w.wait(err)
 	case t.doubted < mostDoubted:
 		return backoff(t.doubted), true
 	}
-	w.c.Log.Warn("a server fails for this message only: it is tried again later", "consumer", w.c.name, "seq", w.m.Seq, "error", err)
+	w.c.Log.Warn("a server fails for this message, not for others: it is tried again later", "consumer", w.c.name, "seq", w.m.Seq, "error", err)
 	return doubtedWait, false
 }
 
-// wait opens the breaker, in which the message then waits.
-func (w *work) wait(cause error) {
-	if w.waits {
+// wait opens the breaker, in which the message then waits for its turn.
+func (w *work) wait(cause error) (after time.Duration, hold bool) {
+	if !w.waits {
+		w.waits, w.since = true, time.Now()
+		w.c.breaker.open(cause)
+	} else {
 		w.c.breaker.still(cause)
-		return
 	}
-	w.waits = true
-	w.c.breaker.open(cause)
+	if time.Since(w.since) > longestHeld {
+		return longestWait, false
+	}
+	return 0, true
 }
 
 // bury keeps a dead letter, and only then terminates the message. While the dead
