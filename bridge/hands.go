@@ -171,7 +171,7 @@ func (h *hands) autopsy() error {
 		}
 		h.suspects[p] = t
 	}
-	h.log.Warn("the bridge before this one died: the messages that it had in hand are taken one at a time", "messages", len(left), "by_itself", crashed)
+	h.log.Warn("the bridge before this one died: the messages that it had in hand are taken one at a time", "messages", len(left), "crashed", crashed)
 	return h.write()
 }
 
