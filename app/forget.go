@@ -60,6 +60,9 @@ func (f Forgetting) Run(ctx context.Context, userID string) (Forgotten, error) {
 	if known && !p.Status.Final() {
 		return out, fmt.Errorf("%w, it is %s: withdraw the user first, which also undoes the account", ErrNotOver, p.Status)
 	}
+	if known && p.Order != nil {
+		return out, fmt.Errorf("%w: an order is being carried out; try again when it was", ErrNotOver)
+	}
 	eraser := streams.NewEraser(f.JetStream)
 	traces, err := eraser.Find(ctx, userID, func(ctx context.Context, id string) (bool, error) {
 		_, known, err := f.People.Get(ctx, id)
@@ -105,10 +108,7 @@ func (f Forgetting) Run(ctx context.Context, userID string) (Forgotten, error) {
 		return out, err
 	}
 	if known {
-		_, err := f.People.Update(ctx, userID, func(p *event.Person) error {
-			*p = event.Person{Source: p.Source, Generation: p.Generation, Status: p.Status, Orders: p.Orders, Forgotten: true}
-			return nil
-		})
+		_, err := f.People.Update(ctx, userID, (*event.Person).Forget)
 		if err != nil {
 			return out, err
 		}

@@ -33,7 +33,18 @@ type runs struct {
 	away    error
 	byUser  map[string]*run
 	effects int
+	events  map[event.Identity]int // how often each reached a run
+	looks   int                    // whether a run is open
 	again   []event.Onboarding
+}
+
+// reach notes an event that a run is given, and that Temporal did not know.
+func (r *runs) reach(id event.Identity) {
+	if r.events == nil {
+		r.events = map[event.Identity]int{}
+	}
+	r.events[id]++
+	r.effects++
 }
 
 type run struct {
@@ -62,7 +73,7 @@ func (r *runs) Start(_ context.Context, id event.Identity, in event.Onboarding) 
 			return ErrRunning
 		}
 	}
-	r.effects++
+	r.reach(in.Event)
 	r.byUser[in.UserID] = &run{started: id.RequestID(), requests: map[string]bool{}}
 	return nil
 }
@@ -90,6 +101,7 @@ func (r *runs) Again(_ context.Context, id event.Identity, in event.Onboarding) 
 func (r *runs) Open(_ context.Context, userID string) (string, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.looks++
 	x := r.byUser[userID]
 	if x == nil {
 		return "", false, r.away
@@ -117,14 +129,14 @@ func (r *runs) Signal(_ context.Context, id event.Identity, userID, signal strin
 		x.parked, x.brought = false, arg.(event.UserEvent)
 	}
 	x.signals = append(x.signals, signal+" "+id.ID)
-	r.effects++
+	r.reach(id)
 	return nil
 }
 
 func (r *runs) Park(ctx context.Context, in event.Onboarding, v event.Verification) error {
 	r.mu.Lock()
 	x := r.byUser[in.UserID]
-	if r.away == nil && x == nil {
+	if r.away == nil && (x == nil || x.killed && !x.requests[v.RequestID()]) {
 		r.byUser[in.UserID] = &run{started: v.RequestID(), parked: true, requests: map[string]bool{}}
 	}
 	r.mu.Unlock()
@@ -600,8 +612,14 @@ func TestAnyOrder(t *testing.T) {
 			t.Fatalf("user %d: %+v", i, x)
 		}
 	}
-	if r.runs.effects != 2*users {
-		t.Errorf("%d events had %d effects", 2*users, r.runs.effects)
+	delete(r.runs.events, event.Identity{}) // of runs that were started from PEOPLE
+	for id, n := range r.runs.events {
+		if n != 1 {
+			t.Errorf("%s reached a run %d times", id, n)
+		}
+	}
+	if n := len(r.runs.events); n != 2*users {
+		t.Errorf("%d of %d events reached a run", n, 2*users)
 	}
 }
 

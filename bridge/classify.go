@@ -41,6 +41,8 @@ func classify(err error) kind {
 		return broken
 	case event.IsPermanent(err):
 		return permanent
+	case errors.Is(err, errWaits):
+		return busy
 	case errors.Is(err, errAttributes), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return away
 	case errors.Is(err, nats.ErrMaxPayload):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"usher/event"
@@ -18,8 +19,8 @@ type Records interface {
 
 // onOrder handles what only an operator may say. A run that is open takes it as
 // a signal; about an onboarding that is over, a run of its own carries it out.
-// PEOPLE remembers each order from before its effect, so that the same event has
-// it once, however late it comes again.
+// PEOPLE takes each order before its effect, one at a time, so that the same event
+// has it once, however late it comes again, and no order takes another's place.
 func (b *Bridge) onOrder(ctx context.Context, v event.Verification) (outcome string, err error) {
 	for range 3 {
 		p, ok, err := b.People.Get(ctx, v.UserID)
@@ -32,11 +33,13 @@ func (b *Bridge) onOrder(ctx context.Context, v event.Verification) (outcome str
 		case !ok:
 			return "", refuse(denied, event.ReasonUnknownUser, fmt.Errorf("there is nobody to say %s about; replay it when the user is there", v.Verb))
 		case p.Opened.Identity == v.Identity && !p.Status.Final():
-			return b.openAgain(ctx, p, v) // a start may be missing
-		case p.Order != nil && *p.Order == v.Identity:
+			outcome, err = b.openAgain(ctx, p, v) // a start may be missing
+		case p.Order != nil && p.Order.Identity == v.Identity:
 			outcome, err = b.carryOut(ctx, p, v)
-		case p.Knows(v.Identity, v.Stored):
+		case p.Did(v.Identity):
 			return known, b.tellEffect(ctx, p, v, event.FactDuplicate, event.EffectDuplicate)
+		case p.Order != nil:
+			outcome, err = b.behind(ctx, p, v)
 		case v.Verb == event.VerbReopened:
 			outcome, err = b.reopen(ctx, p, v)
 		case !p.Status.Final():
@@ -51,42 +54,61 @@ func (b *Bridge) onOrder(ctx context.Context, v event.Verification) (outcome str
 	return "", errors.New("the user's record comes and goes")
 }
 
-// errMoved says that PEOPLE changed between a look and a step.
-var errMoved = errors.New("the person has changed meanwhile")
+var (
+	// errMoved says that PEOPLE changed between a look and a step.
+	errMoved = errors.New("the person has changed meanwhile")
+
+	// errWaits says that another event about the user goes first. That may take as
+	// long as messages are tried, so it uses up no delivery.
+	errWaits = errors.New("this waits for what is being done for the user")
+)
+
+// moved is errMoved when PEOPLE has refused a change that a look allowed.
+func moved(err error) error {
+	if refused(err) {
+		return errMoved
+	}
+	return err
+}
 
 // reopen begins the next generation of somebody whose onboarding is over.
 func (b *Bridge) reopen(ctx context.Context, p event.Person, v event.Verification) (string, error) {
-	if !p.Status.Final() {
+	look := p
+	switch err := look.Reopen(v); {
+	case errors.Is(err, event.RefusedOpen):
 		return known, b.tellEffect(ctx, p, v, event.FactUnchanged, event.EffectUnchanged)
+	case errors.Is(err, event.RefusedLate):
+		return known, b.tellLate(ctx, p, v)
+	case err != nil:
+		return "", moved(err)
 	}
 	// The end is in PEOPLE before its run has closed, and such a run may carry out an
 	// order: it must not take the next generation's events.
 	if _, open, err := b.Workflows.Open(ctx, v.UserID); err != nil {
 		return "", err
 	} else if open {
-		return "", errors.New("the user's workflow still runs: the user is reopened when it has ended")
+		return "", errWaits
 	}
-	was := p
-	p, err := b.People.Update(ctx, v.UserID, func(p *event.Person) error {
-		if p.Generation != was.Generation || !p.Status.Final() || p.Order != nil && (was.Order == nil || *p.Order != *was.Order) || p.Knows(v.Identity, v.Stored) {
-			return errMoved
+	p, err := b.People.Update(ctx, v.UserID, func(now *event.Person) error {
+		if now.Generation != p.Generation || !sameOrders(*now, p) { // a run that was started meanwhile may still be open
+			return event.RefusedOrder
 		}
-		p.Generation++
-		p.Status, p.Decided, p.N, p.Order = event.StatusWaiting, nil, 0, nil
-		p.Opened = event.Opened{Identity: v.Identity, Seq: v.Seq, Stored: v.Stored}
-		p.Remember(event.Order{Identity: v.Identity, Stored: v.Stored})
-		return nil
+		return now.Reopen(v)
 	})
 	if err != nil {
-		return "", err
+		return "", moved(err)
 	}
 	b.Fault.At("bridge.reopened")
 	return b.openAgain(ctx, p, v)
 }
 
+func sameOrders(p, q event.Person) bool {
+	return slices.EqualFunc(p.Orders, q.Orders, func(a, b event.Order) bool { return a.Identity == b.Identity })
+}
+
 // openAgain starts the run of a generation that v has opened.
 func (b *Bridge) openAgain(ctx context.Context, p event.Person, v event.Verification) (outcome string, err error) {
-	in, err := b.reopening(ctx, p, v.UserID)
+	in, err := b.fromPeople(ctx, p, v.UserID)
 	if err != nil {
 		return "", err
 	}
@@ -95,13 +117,13 @@ func (b *Bridge) openAgain(ctx context.Context, p event.Person, v event.Verifica
 		f.Status, f.Import = event.StatusWaiting, in.User.Import.ID
 	}
 	outcome = started
-	err = b.again(ctx, p, in)
+	err = b.startFromPeople(ctx, p, in)
 	if errors.Is(err, ErrOver) {
 		return "", errMoved
 	}
 	if errors.Is(err, ErrRunning) && in.User != nil { // a decision has started one that waits for its user
 		outcome = signalled
-		err = b.signal(ctx, v.Identity, v.UserID, event.SignalUser, b.userEvent(ctx, p, arrival{event.Opened{Identity: v.Identity, Seq: p.Record}, *in.User}))
+		err = b.signal(ctx, v.Identity, v.UserID, event.SignalUser, b.userEvent(ctx, p, arrival{v.Identity, in.At, *in.User}))
 	}
 	if err != nil {
 		return "", err
@@ -110,27 +132,15 @@ func (b *Bridge) openAgain(ctx context.Context, p event.Person, v event.Verifica
 	return outcome, b.tell(ctx, f)
 }
 
-// reopening is what the run of a reopened user is started with. Without a record
-// the run waits for one.
-func (b *Bridge) reopening(ctx context.Context, p event.Person, userID string) (event.Onboarding, error) {
-	in := b.opening(ctx, p, userID)
-	u, ok, err := b.Records.Record(ctx, p.Record, userID)
-	if ok {
-		in.User, in.Record = &u, p.Record
-	}
-	return in, err
-}
-
-// afterTheEnd gives an order to the run that still carries out another one, or
+// afterTheEnd gives an order to a run that has written its end and not closed, or
 // else takes it into PEOPLE and starts a run for it.
 func (b *Bridge) afterTheEnd(ctx context.Context, p event.Person, v event.Verification) (string, error) {
-	switch p.Status {
-	case event.StatusWelcomed, event.StatusPartlyWelcomed, event.StatusUnreached:
-	default: // nothing was sent and no account stands
+	look := p
+	switch err := look.TakeOrder(v); {
+	case errors.Is(err, event.RefusedNothing), errors.Is(err, event.RefusedLate):
 		return known, b.tellLate(ctx, p, v)
-	}
-	if v.Verb == event.VerbResend && p.Account != nil && !p.Account.Active {
-		return known, b.tellLate(ctx, p, v) // nobody is welcomed to an account that was taken back
+	case err != nil:
+		return "", moved(err)
 	}
 	if err := b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v); !errors.Is(err, ErrNoRun) {
 		return signalled, err
@@ -144,26 +154,49 @@ func (b *Bridge) afterTheEnd(ctx context.Context, p event.Person, v event.Verifi
 			return "", refuse(denied, event.ReasonNoRecord, errors.New("the user's record is no longer kept, so nothing can be sent; reopen the user and drop the record again"))
 		}
 	}
-	was := p.Generation
-	p, err := b.People.Update(ctx, v.UserID, func(p *event.Person) error {
-		if p.Generation != was || !p.Status.Final() || p.Knows(v.Identity, v.Stored) {
-			return errMoved
+	p, err := b.People.Update(ctx, v.UserID, func(now *event.Person) error {
+		if now.Generation != p.Generation {
+			return event.RefusedGeneration
 		}
-		p.Order = &v.Identity
-		p.Remember(event.Order{Identity: v.Identity, Stored: v.Stored})
-		return nil
+		return now.TakeOrder(v)
 	})
 	if err != nil {
-		return "", err
+		return "", moved(err)
 	}
 	b.Fault.At("bridge.ordered")
 	return b.carryOut(ctx, p, v)
 }
 
-// carryOut starts the run of an order that PEOPLE has taken.
+// behind gives v to the run of the order that PEOPLE has taken before, and starts
+// that run when it is not there: the event that ordered it may have become a dead
+// letter, or its run was ended from outside. A reopening waits until it has ended.
+func (b *Bridge) behind(ctx context.Context, p event.Person, v event.Verification) (string, error) {
+	if p.Order.Verb == "" { // an earlier usher took it: only its own event can say what it was
+		return "", errWaits
+	}
+	if _, err := b.carryOut(ctx, p, p.Order.Verification(v.UserID)); classify(err) == permanent {
+		return "", errMoved // it was given up
+	} else if err != nil {
+		return "", err
+	}
+	if v.Verb == event.VerbReopened {
+		return "", errWaits
+	}
+	err := b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v)
+	if errors.Is(err, ErrNoRun) {
+		err = errMoved
+	}
+	return signalled, err
+}
+
+// carryOut starts the run of an order that PEOPLE has taken. An order that
+// Temporal will never take is given up.
 func (b *Bridge) carryOut(ctx context.Context, p event.Person, v event.Verification) (string, error) {
 	in := b.opening(ctx, p, v.UserID)
-	in.Order = &event.OrderStart{Verification: v, Status: p.Status, N: p.N, Decided: p.Decided, Account: p.Account, Sent: p.Welcomes()}
+	in.Order = &event.OrderStart{Verification: v, Status: p.Status, N: p.N, Decided: p.Decided, Account: p.Account, Sent: p.Order.Sent}
+	if p.Order.Verb == "" {
+		in.Order.Sent = p.Welcomes()
+	}
 	if v.Verb == event.VerbResend {
 		if u, ok, err := b.Records.Record(ctx, p.Record, v.UserID); err != nil {
 			return "", err
@@ -172,14 +205,38 @@ func (b *Bridge) carryOut(ctx context.Context, p event.Person, v event.Verificat
 		}
 	}
 	err := b.Workflows.Again(ctx, v.Identity, in)
-	if errors.Is(err, ErrRunning) { // one that has written the end and not closed yet, or of another order
+	if err == nil {
+		err = b.unlessEnded(ctx, v.Identity, in)
+	}
+	switch {
+	case errors.Is(err, ErrRunning): // one that has written the end and not closed yet, or of another order
 		if err = b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v); errors.Is(err, ErrNoRun) {
 			err = errMoved
 		}
 		return signalled, err
+	case classify(err) == permanent:
+		if _, drop := b.People.Update(ctx, v.UserID, func(p *event.Person) error { return p.DropOrder(v.Identity) }); drop != nil && !refused(drop) {
+			return "", drop
+		}
+		return "", err
 	}
 	b.Fault.At("bridge.started")
 	return started, err
+}
+
+// unlessEnded starts the run of an order once more when it was ended from outside:
+// one that ends by itself tells PEOPLE before it closes.
+func (b *Bridge) unlessEnded(ctx context.Context, order event.Identity, in event.Onboarding) error {
+	run, open, err := b.Workflows.Open(ctx, in.UserID)
+	if err != nil || open {
+		return err
+	}
+	now, _, err := b.People.Get(ctx, in.UserID)
+	if err != nil || now.Order == nil || now.Order.Identity != order {
+		return err
+	}
+	order.ID += " " + run
+	return b.Workflows.Again(ctx, order, in)
 }
 
 func orderSignal(v event.Verification) string {

@@ -25,10 +25,10 @@ func (b *Bridge) onVerification(ctx context.Context, m message) (outcome string,
 	return b.toWorkflow(ctx, v)
 }
 
-// toWorkflow gives a verification to the user's workflow, or parks it until there
-// is one. It answers it from PEOPLE when the onboarding is over. The run of a
-// reopened user that is not there yet it starts itself: a parked one would take
-// that run's id.
+// toWorkflow gives a verification to the user's workflow. It answers it from
+// PEOPLE when the onboarding is over. Of a user who is known and waits, a run that
+// is not there it starts itself: in a parked one the verification would wait for a
+// record that has come already. Of one who is not known it parks the verification.
 func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome string, err error) {
 	for range 3 {
 		// Of a decision, a running workflow knows all that PEOPLE could tell, but for a
@@ -62,17 +62,13 @@ func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome 
 			}
 			return known, b.tellLate(ctx, person, v)
 		}
-		if ok && person.Generation > 1 {
-			in, err := b.reopening(ctx, person, v.UserID)
-			if err == nil {
-				err = b.again(ctx, person, in)
-			}
-			if err != nil && !errors.Is(err, ErrRunning) && !errors.Is(err, ErrOver) {
+		if ok {
+			if err := b.ensure(ctx, person, v.UserID); err != nil && !errors.Is(err, ErrRunning) && !errors.Is(err, ErrOver) {
 				return "", err
 			}
 			continue
 		}
-		if !ok && !b.flood.allow(v.Source) {
+		if !b.flood.allow(v.Source) {
 			return "", refuse(denied, event.ReasonUnknownUser, fmt.Errorf("%s has decided about too many users who are not there; replay it when the user is there", v.Source))
 		}
 		if outcome, err := b.park(ctx, v); !errors.Is(err, ErrOver) {
@@ -125,7 +121,7 @@ func (b *Bridge) parseVerification(m message) (event.Verification, error) {
 	}
 	v = event.Verification{
 		Identity: event.Identify(source, env.ID, env.MsgID, m.Position), UserID: body.UserID,
-		Verb: verb, Reason: body.Reason, Actor: body.Actor, Channels: body.Channels, Stored: m.Stored, Seq: m.Seq,
+		Verb: verb, Reason: body.Reason, Actor: body.Actor, Channels: body.Channels, Stored: m.Stored, Seq: m.Seq, Since: m.Created,
 	}
 	if strings.HasPrefix(env.MsgID, event.ReplayPrefix) {
 		v.Replay = env.MsgID

@@ -178,7 +178,7 @@ func TestWhatAMessageSays(t *testing.T) {
 	}{
 		{Person{Status: StatusWaiting}, Send{}, "tried again"},
 		{Person{Status: StatusUnreached}, Send{}, "not tried any more"},
-		{Person{Status: StatusUnreached, Order: &Identity{ID: "a resend"}}, Send{}, "it is tried again"},
+		{Person{Status: StatusUnreached, Order: &Outstanding{Identity: Identity{ID: "a resend"}}}, Send{}, "it is tried again"},
 		{Person{Status: StatusWaiting, Generation: 2}, Send{}, "not tried any more"},
 		{Person{Status: StatusWaiting}, Send{State: SendSubmitting}, "being handed over"},
 		{Person{Status: StatusUnreached}, Send{State: SendSubmitting}, "usher resend"},

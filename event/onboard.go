@@ -12,7 +12,11 @@ type Onboarding struct {
 
 	User   *User    `json:"user,omitempty"`   // nil while parked
 	Record uint64   `json:"record,omitempty"` // sequence of these data in USERS
+	At     Place    `json:"at,omitzero"`      // of that record, as far as it is known
 	Event  Identity `json:"event,omitzero"`   // that brought them, when it is not the one that opened
+
+	// Of a later generation: what an earlier one made and nothing took back.
+	Account *Account `json:"account,omitempty"`
 
 	// Carries out an order about somebody whose onboarding is over.
 	Order *OrderStart `json:"order,omitempty"`
@@ -80,6 +84,7 @@ type UserEvent struct {
 	Generation int       `json:"generation"`       // from PEOPLE: what a parked run becomes
 	Opened     Opened    `json:"opened"`           // the generation
 	Record     uint64    `json:"record,omitempty"` // sequence of the data in USERS
+	At         Place     `json:"at,omitzero"`      // of that record
 	User       User      `json:"user"`
 	Settings   *Settings `json:"settings,omitempty"`  // of the inbox
 	Verifiers  Verifiers `json:"verifiers,omitempty"` // of the inbox

@@ -18,11 +18,12 @@ type Person struct {
 	Decided    *Decided        `json:"decided,omitempty"`
 	Sends      map[string]Send `json:"sends,omitempty"` // by SendKey
 
-	Record  uint64    `json:"record,omitempty"`  // sequence in USERS of the record whose data count
-	N       int       `json:"n,omitempty"`       // of the last fact that moved the status, once it is final
-	Account *Account  `json:"account,omitempty"` // what an activation made outside
-	Orders  []Order   `json:"orders,omitempty"`  // those that took effect, the latest MaxOrders
-	Order   *Identity `json:"order,omitempty"`   // the one that is being carried out although the status is final
+	Record   uint64       `json:"record,omitempty"`   // sequence in USERS of the record whose data count
+	RecordAt time.Time    `json:"record_at,omitzero"` // when it was stored; zero: with the event that opened the first generation, or not known
+	N        int          `json:"n,omitempty"`        // of the last fact that moved the status, once it is final
+	Account  *Account     `json:"account,omitempty"`  // what an activation made outside
+	Orders   []Order      `json:"orders,omitempty"`   // those that took effect, the latest MaxOrders, the oldest first
+	Order    *Outstanding `json:"order,omitempty"`    // the one that is being carried out although the status is final
 
 	Forgotten bool `json:"forgotten,omitempty"` // the data were removed on request; this much keeps a list from beginning anew
 }
@@ -40,30 +41,29 @@ type Account struct {
 // the workflow is gone, does nothing.
 type Order struct {
 	Identity
-	Stored time.Time `json:"stored"`
+	Place
 }
 
-// MaxOrders is how many orders PEOPLE remembers for each person. Older ones are
-// recognised by their time.
+// MaxOrders is how many orders PEOPLE remembers for each person.
 const MaxOrders = 16
 
-// Knows tells whether the order had its effect before, or is older than every
-// one that is remembered.
-func (p *Person) Knows(id Identity, stored time.Time) bool {
-	if len(p.Orders) == MaxOrders && !stored.After(p.Orders[0].Stored) {
-		return true
-	}
-	return slices.ContainsFunc(p.Orders, func(o Order) bool { return o.Identity == id })
+// Outstanding is an order that PEOPLE has taken, with what it takes to carry it
+// out: whatever comes next about the person sees to it that its run is there.
+type Outstanding struct {
+	Identity
+	Place
+	Verb     string   `json:"verb,omitempty"` // "" when an earlier usher took it
+	Actor    string   `json:"actor,omitempty"`
+	Channels []string `json:"channels,omitempty"`
+
+	Sent map[string]Sent `json:"sent,omitempty"` // by channel: how far the last welcome had come then
 }
 
-// Remember adds an order that takes effect.
-func (p *Person) Remember(orders ...Order) {
-	for _, o := range orders {
-		if !p.Knows(o.Identity, o.Stored) {
-			p.Orders = append(p.Orders, o)
-		}
+// Verification is the order as its event said it, without what may be personal.
+func (o Outstanding) Verification(userID string) Verification {
+	return Verification{
+		Identity: o.Identity, UserID: userID, Verb: o.Verb, Actor: o.Actor, Channels: o.Channels, Stored: o.Stored, Seq: o.Seq, Since: o.Since,
 	}
-	p.Orders = p.Orders[max(0, len(p.Orders)-MaxOrders):]
 }
 
 // Welcomes tells for each channel how far the latest welcome of this generation
@@ -85,9 +85,13 @@ func (p *Person) Welcomes() map[string]Sent {
 // Opened says which event opened the generation.
 type Opened struct {
 	Identity
-	Seq    uint64    `json:"seq"`    // in the stream of that event
-	Stored time.Time `json:"stored"` // a generation ignores decisions stored before
+	Seq    uint64    `json:"seq"`            // in the stream of that event
+	Stored time.Time `json:"stored"`         // a generation ignores decisions stored before
+	Since  time.Time `json:"since,omitzero"` // when the stream of a reopening was made
 }
+
+// Place is where the event stands in its stream.
+func (o Opened) Place() Place { return Place{o.Seq, o.Stored, o.Since} }
 
 // Decided says which event decided about the generation.
 type Decided struct {
@@ -95,7 +99,11 @@ type Decided struct {
 	Verb string    `json:"verb"`
 	By   string    `json:"by"` // Verification.By
 	At   time.Time `json:"at"` // stored in JetStream
+	Seq  uint64    `json:"seq,omitempty"`
 }
+
+// Place is where the event stands in VERIFICATIONS.
+func (d Decided) Place() Place { return Place{Seq: d.Seq, Stored: d.At} }
 
 // SendState is how far one message to one user has come.
 type SendState string

@@ -22,6 +22,7 @@ type Verification struct {
 	Channels []string  `json:"channels,omitempty"` // of resend; none means those that were not reached
 	Stored   time.Time `json:"stored"`             // JetStream's clock
 	Seq      uint64    `json:"seq"`                // in VERIFICATIONS
+	Since    time.Time `json:"since,omitzero"`     // when that stream was made
 	Trace    string    `json:"trace,omitempty"`    // W3C traceparent
 
 	// Checked says that the bridge's list of verifiers, which may be newer than the
@@ -33,6 +34,9 @@ type Verification struct {
 	// never see it again; that it has one effect is then up to the run.
 	Replay string `json:"replay,omitempty"`
 }
+
+// Place is where the event stands in VERIFICATIONS.
+func (v Verification) Place() Place { return Place{v.Seq, v.Stored, v.Since} }
 
 // Request is the identity under which the event is given to a run.
 func (v Verification) Request() Identity {

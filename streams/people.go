@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"reflect"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -146,19 +145,9 @@ func (p *People) Update(ctx context.Context, userID string, change func(*event.P
 func (p *People) UpdateSend(ctx context.Context, userID, key string, change func(*event.Send) error) (event.Send, error) {
 	var send event.Send
 	person, err := p.Update(ctx, userID, func(person *event.Person) error {
-		s := person.Sends[key]
-		if err := change(&s); err != nil {
-			send = s
-			return err
-		}
-		if reflect.ValueOf(s).IsZero() {
-			return nil
-		}
-		if person.Sends == nil {
-			person.Sends = map[string]event.Send{}
-		}
-		person.Sends[key] = s
-		return nil
+		var err error
+		send, err = person.ChangeSend(key, change)
+		return err
 	})
 	if err != nil {
 		return send, err

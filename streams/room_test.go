@@ -200,7 +200,7 @@ func TestRoomSparesWhatIsStillNeeded(t *testing.T) {
 		"an onboarding is open":        {100, map[string]event.Person{"u-9": {Status: event.StatusWaiting, Opened: opened("inbox", 10)}, "u-30": {Status: event.StatusActive, Opened: opened("inbox", 31)}}, 10},
 		"one was opened anew":          {100, map[string]event.Person{"u-3": {Status: event.StatusWaiting, Generation: 2, Opened: opened("console", 99999)}}, 4},
 		"opened anew, with its record": {100, map[string]event.Person{"u-3": {Status: event.StatusWaiting, Generation: 2, Record: 8, Opened: opened("console", 99999)}}, 8},
-		"a message is sent again":      {100, map[string]event.Person{"u-5": {Status: event.StatusWelcomed, Record: 6, Order: &event.Identity{Source: "cli", ID: "x"}, Opened: opened("inbox", 6)}}, 6},
+		"a message is sent again":      {100, map[string]event.Person{"u-5": {Status: event.StatusWelcomed, Record: 6, Order: &event.Outstanding{Identity: event.Identity{Source: "cli", ID: "x"}}, Opened: opened("inbox", 6)}}, 6},
 		"opened anew, record is gone":  {20, map[string]event.Person{"u-x": {Status: event.StatusWaiting, Generation: 2, Opened: opened("console", 99999)}}, 22},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -255,7 +255,7 @@ func TestRoomSparesDecisionsThatStillCount(t *testing.T) {
 		"nobody of them is known":              {acked: 1000},
 		"somebody waits":                       {acked: 1000, person: map[string]event.Person{"u-9": {Status: event.StatusWaiting, Opened: opened("inbox", 10)}}, first: 9},
 		"messages go out to somebody":          {acked: 1000, person: map[string]event.Person{"u-12": {Status: event.StatusActive, Opened: opened("inbox", 2)}, "u-20": {Status: event.StatusWaiting, Opened: opened("inbox", 2)}, "u-3": final}, first: 12},
-		"an order is carried out":              {acked: 1000, person: map[string]event.Person{"u-5": {Status: event.StatusWelcomed, Order: &event.Identity{Source: "cli", ID: "x"}, Opened: opened("inbox", 6)}}, first: 5},
+		"an order is carried out":              {acked: 1000, person: map[string]event.Person{"u-5": {Status: event.StatusWelcomed, Order: &event.Outstanding{Identity: event.Identity{Source: "cli", ID: "x"}}, Opened: opened("inbox", 6)}}, first: 5},
 		"somebody was opened anew":             {acked: 1000, person: map[string]event.Person{"u-3": {Status: event.StatusWaiting, Generation: 2, Opened: opened("console", 20)}}, first: 20},
 		"it waits for its user":                {acked: 1000, parked: []string{"u-7", "u-8"}, first: 7},
 		"it waits for its user, by address":    {acked: 1000, parked: []string{"u-8"}, first: 8},

@@ -3,6 +3,7 @@ package workflows
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -77,23 +78,26 @@ func (a *Activities) step(ctx context.Context, s Story, name, userID string) (co
 
 // Ending is the input of Finish.
 type Ending struct {
-	UserID     string         `json:"user_id"`
-	Generation int            `json:"generation"`
-	Status     event.Status   `json:"status"`
-	Opened     time.Time      `json:"opened"`
-	Decided    *event.Decided `json:"decided,omitempty"`
-	N          int            `json:"n,omitempty"`      // of the last fact
-	Record     uint64         `json:"record,omitempty"` // in USERS, when it is another than at the start
-	Orders     []event.Order  `json:"orders,omitempty"` // that took effect
-	Facts      []event.Fact   `json:"facts,omitempty"`
-	Story      Story          `json:"story,omitzero"`
+	UserID     string          `json:"user_id"`
+	Generation int             `json:"generation"`
+	Status     event.Status    `json:"status"`
+	Opened     time.Time       `json:"opened"`
+	Decided    *event.Decided  `json:"decided,omitempty"`
+	N          int             `json:"n,omitempty"`      // of the last fact
+	Record     uint64          `json:"record,omitempty"` // in USERS, when it is another than at the start
+	At         event.Place     `json:"at,omitzero"`      // of that record
+	Orders     []event.Order   `json:"orders,omitempty"` // that took effect
+	Order      *event.Identity `json:"order,omitempty"`  // that the run was started for
+	Facts      []event.Fact    `json:"facts,omitempty"`
+	Story      Story           `json:"story,omitzero"`
 }
 
 // Keep is the input of KeepRecord.
 type Keep struct {
 	UserID     string       `json:"user_id"`
 	Generation int          `json:"generation"`
-	Record     uint64       `json:"record"` // in USERS: where the user's data stand now
+	Record     uint64       `json:"record"`      // in USERS: where the user's data stand now
+	At         event.Place  `json:"at,omitzero"` // of that record
 	Facts      []event.Fact `json:"facts,omitempty"`
 }
 
@@ -120,16 +124,30 @@ func (a *Activities) Publish(ctx context.Context, facts []event.Fact) error {
 
 // KeepRecord notes in PEOPLE which record of USERS holds the user's data.
 func (a *Activities) KeepRecord(ctx context.Context, k Keep) error {
-	_, err := a.People.Update(ctx, k.UserID, func(p *event.Person) error {
-		if p.Generation == k.Generation {
-			p.Record = max(p.Record, k.Record)
-		}
-		return nil
-	})
-	if err != nil {
+	at := place(k.At, k.Record)
+	if err := a.change(ctx, k.UserID, func(p *event.Person) error { return p.KeepRecord(k.Generation, at) }); err != nil {
 		return boundary(err, "")
 	}
 	return a.Publish(ctx, k.Facts)
+}
+
+// place is that of a record; a run that an earlier worker went on with tells its
+// sequence only.
+func place(at event.Place, record uint64) event.Place {
+	if at.Seq == 0 {
+		at.Seq = record
+	}
+	return at
+}
+
+// change lets a person go through something. A refusal is no error: what the step
+// would write is no longer so, and steps that were thought dead may come late.
+func (a *Activities) change(ctx context.Context, userID string, verb func(*event.Person) error) error {
+	_, err := a.People.Update(ctx, userID, verb)
+	if r := event.Refusal(""); errors.As(err, &r) {
+		return nil
+	}
+	return err
 }
 
 // Finish writes the end of the generation into PEOPLE and tells it.
@@ -145,7 +163,7 @@ func (a *Activities) Finish(ctx context.Context, e Ending) (err error) {
 func (a *Activities) end(ctx context.Context, e Ending, after []string) (done bool, err error) {
 	a.Fault.At("finish.before")
 	var latest time.Time // of the messages
-	_, err = a.People.Update(ctx, e.UserID, func(p *event.Person) error {
+	err = a.change(ctx, e.UserID, func(p *event.Person) error {
 		done, latest = true, time.Time{}
 		for _, key := range after {
 			sent := p.Sends[key]
@@ -154,13 +172,12 @@ func (a *Activities) end(ctx context.Context, e Ending, after []string) (done bo
 				latest = sent.At
 			}
 		}
-		if done && p.Generation == e.Generation && e.N >= p.N { // a later end of this generation stays
-			p.Status, p.Decided, p.N = e.Status, e.Decided, e.N
-			p.Record = max(p.Record, e.Record)
-			p.Remember(e.Orders...)
-			p.Order = nil
+		if !done {
+			return nil
 		}
-		return nil
+		return p.End(event.Ended{
+			Generation: e.Generation, Status: e.Status, Decided: e.Decided, N: e.N, Record: place(e.At, e.Record), Orders: e.Orders, Order: e.Order,
+		})
 	})
 	if err != nil || !done {
 		return false, boundary(err, "")

@@ -49,12 +49,7 @@ func (a *Activities) Activate(ctx context.Context, s Step) (err error) {
 			return boundary(err, reasonIn(err))
 		}
 		a.Fault.At("activate.made")
-		_, err = a.People.Update(ctx, s.UserID, func(p *event.Person) error {
-			if p.Generation == s.Generation {
-				p.Account = keepCreated(p.Account, made)
-			}
-			return nil
-		})
+		err = a.change(ctx, s.UserID, func(p *event.Person) error { return p.Activated(s.Generation, made) })
 		if err != nil {
 			return boundary(err, "")
 		}
@@ -81,16 +76,6 @@ func stepKey(s Step, act string) string {
 	return fmt.Sprintf("%s.%d.%s", s.UserID, s.Generation, act)
 }
 
-// keepCreated is what is known of an account after another activation: an account
-// that usher made once stays usher's.
-func keepCreated(was *event.Account, made event.Account) *event.Account {
-	if was != nil && was.Target == made.Target && was.Ref == made.Ref {
-		made.Created = made.Created || was.Created
-	}
-	made.Active = true
-	return &made
-}
-
 // Deactivate takes the account back, and tells it.
 func (a *Activities) Deactivate(ctx context.Context, s Step) (err error) {
 	ctx, span := a.step(ctx, s.Story, activityDeactivate, s.UserID)
@@ -113,12 +98,7 @@ func (a *Activities) Deactivate(ctx context.Context, s Step) (err error) {
 		return boundary(err, reasonIn(err))
 	}
 	a.Fault.At("deactivate.made")
-	_, err = a.People.Update(ctx, s.UserID, func(p *event.Person) error {
-		if p.Account != nil {
-			p.Account.Active = false
-		}
-		return nil
-	})
+	err = a.change(ctx, s.UserID, func(p *event.Person) error { return p.Deactivated(s.Generation) })
 	if err != nil {
 		return boundary(err, "")
 	}

@@ -19,8 +19,11 @@ func after(status event.Status, order event.Verification, account *event.Account
 	in := known()
 	decided := &event.Decided{Identity: event.Identity{Source: "crm", ID: "v1"}, Verb: event.VerbApproved, By: "crm", At: stored}
 	in.Order = &event.OrderStart{Verification: order, Status: status, N: 5, Decided: decided, Account: account, Sent: sent}
-	p := &event.Person{Source: "inbox", Generation: 1, Status: status, Opened: in.Opened, Decided: decided, Account: account, N: 5, Order: &order.Identity}
-	p.Remember(event.Order{Identity: order.Identity, Stored: order.Stored})
+	p := &event.Person{Source: "inbox", Generation: 1, Status: status, Opened: in.Opened, Decided: decided, N: 5}
+	if err := p.TakeOrder(order); err != nil {
+		panic(err)
+	}
+	p.Account = account
 	return in, p
 }
 

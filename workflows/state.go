@@ -32,6 +32,7 @@ type onboarding struct {
 	seen    map[event.Identity]bool
 	denied  map[event.Identity]bool // were in refused
 
+	order      *event.Identity // that the run was started for
 	made       bool            // an account may stand that usher made usable
 	activation workflow.Future // of the account, nil before
 	channels   []*channel
@@ -62,6 +63,7 @@ func newOnboarding(in event.Onboarding) *onboarding {
 		o.seen[in.Opened.Identity], o.seen[in.Event] = true, true
 	}
 	if was := in.Order; was != nil {
+		o.order = &was.Identity
 		o.arrived, o.status, o.told, o.n, o.decided, sent = true, was.Status, was.Status, was.N, was.Decided, was.Sent
 		o.decisionTrace = was.Trace
 		if o.revision >= 2 {
@@ -185,14 +187,14 @@ func (o *onboarding) withdraw(ctx workflow.Context, v event.Verification) {
 
 // settle records v as the event that decided, and tells it.
 func (o *onboarding) settle(ctx workflow.Context, v event.Verification) {
-	o.decided = &event.Decided{Identity: v.Identity, Verb: v.Verb, By: v.By(), At: v.Stored}
+	o.decided = &event.Decided{Identity: v.Identity, Verb: v.Verb, By: v.By(), At: v.Stored, Seq: v.Seq}
 	o.decisionTrace = v.Trace
 	o.answer(ctx, event.AnswersVerification, v.Verb, event.EffectApplied, v.Identity)
 }
 
 // ordered remembers an order that takes effect.
 func (o *onboarding) ordered(v event.Verification) {
-	o.orders = append(o.orders, event.Order{Identity: v.Identity, Stored: v.Stored})
+	o.orders = append(o.orders, event.Order{Identity: v.Identity, Place: v.Place()})
 }
 
 // answer reports what became of an event.

@@ -234,6 +234,7 @@ func (o *onboarding) unfinished() bool {
 func (o *onboarding) ending(ctx workflow.Context) Ending {
 	end := Ending{
 		UserID: o.userID, Generation: o.generation, Status: o.status, Opened: o.opened.Stored, Decided: o.decided, Story: o.story(), Orders: o.orders,
+		Order: o.order,
 	}
 	if kind := endKind(o.status); kind != "" && o.told != o.status {
 		f := o.fact(ctx, kind)
