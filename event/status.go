@@ -25,6 +25,7 @@ func Transitions() []Transition {
 		{StatusActive, StatusUnreached, "none was"},
 		{StatusActive, StatusWithdrawn, "withdrawn"},
 		{StatusWithdrawn, StatusFailed, "the account cannot be undone"},
+		{StatusRejected, StatusFailed, "the account of an earlier generation cannot be undone"},
 		{StatusUnreached, StatusFailed, "the account cannot be undone"},
 		{StatusUnreached, StatusPartlyWelcomed, "sent again"},
 		{StatusUnreached, StatusWelcomed, "sent again"},

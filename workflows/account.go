@@ -12,7 +12,8 @@ import (
 
 // The saga: the account is made usable before the welcome, and that is taken back
 // when the user is withdrawn, the run is cancelled, or the inbox asks for it
-// because nobody was reached.
+// because nobody was reached. One that an earlier generation made is taken back
+// too when the user is withdrawn or rejected.
 
 // accountLimit is the time for one try at the target, which may take several
 // requests.
@@ -30,7 +31,7 @@ func (o *onboarding) activate(ctx workflow.Context) error {
 	if step.Target != "" {
 		step.User = &o.user
 	}
-	o.made = true // before the step: what failed half-way is undone too
+	o.made, o.madeAt = true, o.settings.Target // before the step: what failed half-way is undone too
 	var err error
 	switch {
 	case o.revision == 0:
@@ -79,6 +80,8 @@ func (o *onboarding) mustUndo() bool {
 	switch o.status {
 	case event.StatusWithdrawn, event.StatusFailed:
 		return o.made
+	case event.StatusRejected: // an earlier generation made it
+		return o.made && o.revision >= 3
 	case event.StatusUnreached:
 		return o.made && o.settings.UndoUnreached
 	}
@@ -90,15 +93,15 @@ func (o *onboarding) mustUndo() bool {
 func (o *onboarding) undo(ctx workflow.Context) error {
 	taken := o.takePending()
 	result := o.fact(ctx, event.FactDeactivated)
-	result.Target = target(o.settings.Target)
-	if o.settings.Target == "" {
+	result.Target = target(o.madeAt)
+	if o.madeAt == "" {
 		o.pending = append(taken, result)
 		o.made = false
 		return nil
 	}
 	err := o.begin(ctx, activityDeactivate, Step{
 		UserID: o.userID, Generation: o.generation, Opened: o.opened.Stored, Before: taken, Story: o.story(),
-		Target: o.settings.Target, Result: result,
+		Target: o.madeAt, Result: result,
 	}, accountLimit).Get(ctx, nil)
 	if temporal.IsCanceledError(err) {
 		o.pending = append(taken, o.pending...)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,47 @@ type happening struct {
 	hour int
 	what string // user, corrected, approved, rejected, withdrawn, resend
 	id   string
+	seq  uint64 // of a record, in USERS: they reach the run in any order
+}
+
+// name is what a record calls the user.
+func (h happening) name() string {
+	if h.what == "user" {
+		return ann.Name
+	}
+	return "Anne " + h.id
+}
+
+// firstRecord is where the record stands that the run is started with.
+const firstRecord = 50
+
+// named are the names that a welcome may be for: that of the newest record among
+// those which came before the approval. What comes in the same hour as that may
+// come before it or after.
+func (m model) named(script []happening) []string {
+	var names []string
+	arrived, held := !m.parked, false
+	newest := happening{what: "user", seq: firstRecord}
+	for i, h := range script {
+		switch h.what {
+		case "user", "corrected":
+			if !arrived || h.seq > newest.seq {
+				newest = h
+			}
+			arrived = true
+		case event.VerbApproved:
+			held = true
+		}
+		if names != nil || arrived && held {
+			names = append(names, newest.name())
+			if i+1 == len(script) || script[i+1].hour != h.hour {
+				break
+			}
+		}
+	}
+	// Records of that hour which stand before the approval in the script were there
+	// before it in any case: signals of one kind keep their order, and users go first.
+	return names
 }
 
 // model is what the workflow promises, in the fewest words: which ends a script
@@ -103,9 +145,10 @@ func TestAnyOrderEndsAsTheModelSays(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 6))
 		m := model{parkedFor: 20, expireAfter: 30, parked: r.IntN(3) == 0, email: r.IntN(4) > 0, sms: r.IntN(4) > 0}
 		var script []happening
+		places := r.Perm(50)
 		for hour := 0; len(script) < 1+r.IntN(6); hour += r.IntN(12) {
 			what := []string{"user", "corrected", event.VerbApproved, event.VerbApproved, event.VerbRejected, event.VerbWithdrawn, event.VerbResend}[r.IntN(7)]
-			script = append(script, happening{hour, what, fmt.Sprintf("e%d", len(script))})
+			script = append(script, happening{hour, what, fmt.Sprintf("e%d", len(script)), uint64(2*places[len(script)] + 1)})
 			if r.IntN(5) == 0 { // once more
 				script = append(script, script[len(script)-1])
 			}
@@ -124,10 +167,11 @@ func TestAnyOrderEndsAsTheModelSays(t *testing.T) {
 func play(t *testing.T, r *rand.Rand, m model, script []happening) event.Status {
 	env, w := setup(t)
 	in := known()
-	if m.parked {
+	if w.person.Record = firstRecord; m.parked {
 		in = parked()
 		w.person = event.Person{}
 	}
+	in.Record = firstRecord
 	in.Opened.Stored = env.Now()
 	in.Settings.ParkedFor, in.Settings.ExpireAfter = time.Duration(m.parkedFor)*time.Hour-time.Minute, time.Duration(m.expireAfter)*time.Hour-time.Minute
 	for channel, ok := range map[string]bool{event.ChannelEmail: m.email, event.ChannelSMS: m.sms} {
@@ -151,10 +195,15 @@ func play(t *testing.T, r *rand.Rand, m model, script []happening) event.Status 
 			if h.what == "corrected" {
 				e.User.Name = "Anne " + h.id
 			}
-			e.Opened.Stored, e.Settings = at, &in.Settings
+			e.Opened.Stored, e.Settings, e.Record = at, &in.Settings, h.seq
 			signal, arg = event.SignalUser, e
 		}
-		env.RegisterDelayedCallback(func() { env.SignalWorkflow(signal, arg) }, time.Duration(h.hour)*time.Hour)
+		env.RegisterDelayedCallback(func() {
+			if e, ok := arg.(event.UserEvent); ok && w.person.Generation == 0 { // the bridge claims the person first
+				w.person = event.NewPerson("inbox", event.Opened{Identity: e.Identity, Seq: e.Record, Stored: e.Opened.Stored})
+			}
+			env.SignalWorkflow(signal, arg)
+		}, time.Duration(h.hour)*time.Hour)
 	}
 	env.ExecuteWorkflow(event.WorkflowOnboard, in)
 
@@ -173,6 +222,25 @@ func play(t *testing.T, r *rand.Rand, m model, script []happening) event.Status 
 	for i, s := range w.sent {
 		if slices.Contains(w.sent[:i], s) {
 			t.Errorf("%q was sent twice", s)
+		}
+	}
+	if names := m.named(script); len(w.sent) > 0 && !slices.ContainsFunc(names, func(name string) bool {
+		return !slices.ContainsFunc(w.sent, func(s string) bool { return !strings.HasSuffix(strings.TrimSuffix(s, " again"), " "+name) })
+	}) {
+		t.Errorf("sent %v, the welcome is for one of %q: %+v\n%v", w.sent, names, m, script)
+	}
+	if err := w.person.Check(); err != nil && w.person.Generation > 0 {
+		t.Error(err)
+	}
+	if len(w.sent) > 0 {
+		name := ann.Name // the record that PEOPLE names is the one whose data were used
+		for _, h := range script {
+			if h.seq == w.person.Record && (h.what == "user" || h.what == "corrected") {
+				name = h.name()
+			}
+		}
+		if !strings.Contains(w.sent[0], name) {
+			t.Errorf("sent %v, PEOPLE has the record %d of %s: %v", w.sent, w.person.Record, name, script)
 		}
 	}
 	if len(w.sent) > 0 && !slices.ContainsFunc(w.facts, func(f event.Fact) bool { return f.Kind == event.FactApproved }) {

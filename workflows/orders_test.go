@@ -179,6 +179,76 @@ func TestWithdrawn(t *testing.T) {
 	})
 }
 
+// A generation ignores what was said before it was opened. Which was first, the
+// places in the stream tell: two messages may have one time, and the clock of a
+// new leader may be behind.
+func TestWhatWasSaidBeforeTheGeneration(t *testing.T) {
+	again := known()
+	again.Generation, again.Opened = 2, event.Opened{Identity: event.Identity{Source: "cli", ID: "o1"}, Seq: 10, Stored: stored}
+	says := func(id, verb string, seq uint64, at time.Time) event.Verification {
+		v := decision(id, verb)
+		v.Seq, v.Stored = seq, at
+		return v
+	}
+	tell(t, map[string]story{
+		"before and after at the same moment": {
+			in: again, person: &event.Person{Source: "inbox", Generation: 2, Status: event.StatusWaiting},
+			steps: []step{
+				{time.Hour, event.SignalVerification, says("v9", event.VerbApproved, 9, stored)},
+				{2 * time.Hour, event.SignalVerification, says("v11", event.VerbRejected, 11, stored)},
+			},
+			story: []string{"rejected rejected"}, asides: []string{"late waiting"}, status: event.StatusRejected,
+		},
+		"after, by a clock that is behind": {
+			in: again, person: &event.Person{Source: "inbox", Generation: 2, Status: event.StatusWaiting},
+			steps: []step{
+				{time.Hour, event.SignalVerification, says("v9", event.VerbApproved, 9, stored.Add(time.Second))},
+				{2 * time.Hour, event.SignalVerification, says("v11", event.VerbRejected, 11, stored.Add(-time.Second))},
+			},
+			story: []string{"rejected rejected"}, asides: []string{"late waiting"}, status: event.StatusRejected,
+		},
+	})
+}
+
+// Somebody who is reopened still has the account of the generation before. It is
+// taken back when the user is withdrawn or rejected then.
+func TestTheAccountOfTheGenerationBefore(t *testing.T) {
+	again := func() (event.Onboarding, *event.Person) { // the inbox has no target any more
+		in := known()
+		in.Generation, in.Opened.Identity, in.Account = 2, event.Identity{Source: "cli", ID: "o1"}, new(scim)
+		return in, &event.Person{Source: "inbox", Generation: 2, Status: event.StatusWaiting, Account: new(scim)}
+	}
+	inactive := func(t *testing.T, w *world) {
+		if w.person.Account.Active {
+			t.Error("PEOPLE says that the account is active")
+		}
+	}
+	in, person := again()
+	in2, person2 := again()
+	in3, person3 := again()
+	tell(t, map[string]story{
+		"withdrawn": {
+			in: in, person: person,
+			steps:  []step{{time.Hour, event.SignalWithdraw, decision("w1", event.VerbWithdrawn)}},
+			story:  []string{"withdrawn withdrawn", "deactivated withdrawn"},
+			status: event.StatusWithdrawn, calls: []string{"deactivate u-1.2.deactivate r-u-1"}, orders: 1, check: inactive,
+		},
+		"rejected": {
+			in: in2, person: person2,
+			steps:  []step{{time.Hour, event.SignalVerification, decision("v1", event.VerbRejected)}},
+			story:  []string{"rejected rejected", "deactivated rejected"},
+			status: event.StatusRejected, calls: []string{"deactivate u-1.2.deactivate r-u-1"}, check: inactive,
+		},
+		"it cannot be undone": {
+			in: in3, person: person3,
+			steps:    []step{{time.Hour, event.SignalVerification, decision("v1", event.VerbRejected)}},
+			callErrs: []error{event.Permanent(errors.New("no such tenant"))},
+			story:    []string{"rejected rejected", "finished failed"},
+			status:   event.StatusFailed,
+		},
+	})
+}
+
 func TestAccounts(t *testing.T) {
 	approve := []step{{time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)}}
 	nobody := func() map[string][]error {

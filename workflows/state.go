@@ -18,8 +18,8 @@ type onboarding struct {
 	arrived    bool // the user's data are here, or not needed
 	opened     event.Opened
 	user       event.User
-	record     uint64 // of these data, in USERS
-	moved      bool   // PEOPLE does not know record yet
+	record     event.Place // of these data, in USERS
+	moved      bool        // PEOPLE does not know record yet
 	settings   event.Settings
 	verifiers  event.Verifiers
 	revision   int
@@ -34,6 +34,7 @@ type onboarding struct {
 
 	order      *event.Identity // that the run was started for
 	made       bool            // an account may stand that usher made usable
+	madeAt     string          // its target
 	activation workflow.Future // of the account, nil before
 	channels   []*channel
 	wanted     []*channel    // messages that were asked for and not started
@@ -58,9 +59,15 @@ func newOnboarding(in event.Onboarding) *onboarding {
 	}
 	var sent map[string]event.Sent
 	if in.User != nil {
-		o.user, o.record, o.arrived = *in.User, in.Record, true
+		o.user, o.record, o.arrived = *in.User, place(in.At, in.Record), true
 		o.status = event.StatusWaiting
 		o.seen[in.Opened.Identity], o.seen[in.Event] = true, true
+		if o.revision >= 3 && in.Generation == 1 && in.Event != (event.Identity{}) && in.Event != in.Opened.Identity {
+			delete(o.seen, in.Opened.Identity) // another record was faster, so that one's data never came
+		}
+	}
+	if was := in.Account; was != nil && o.revision >= 3 {
+		o.made, o.madeAt = was.Active, was.Target
 	}
 	if was := in.Order; was != nil {
 		o.order = &was.Identity
@@ -74,6 +81,7 @@ func newOnboarding(in event.Onboarding) *onboarding {
 		if was.Account != nil {
 			o.settings.Target = was.Account.Target
 		}
+		o.madeAt = o.settings.Target
 	}
 	o.channels = newChannels(sent)
 	return o
@@ -86,10 +94,15 @@ func (o *onboarding) onUser(ctx workflow.Context, e event.UserEvent) {
 		o.answer(ctx, event.AnswersUser, event.FactDuplicate, event.EffectDuplicate, e.Identity)
 	case !o.arrived:
 		o.arrive(ctx, e)
+	case o.older(e):
+		o.answer(ctx, event.AnswersUser, event.FactLate, event.EffectLate, e.Identity)
 	case o.user.SameData(e.User):
+		if o.revision >= 3 && e.Record > 0 { // what is older than this one comes too late from now on
+			o.record, o.moved = place(e.At, e.Record), true
+		}
 		o.answer(ctx, event.AnswersUser, event.FactUnchanged, event.EffectUnchanged, e.Identity)
 	case o.status == event.StatusWaiting:
-		o.user, o.record, o.moved = e.User, e.Record, true
+		o.user, o.record, o.moved = e.User, place(e.At, e.Record), true
 		o.answer(ctx, event.AnswersUser, event.FactUpdated, event.EffectUpdated, e.Identity)
 	default:
 		o.answer(ctx, event.AnswersUser, event.FactLate, event.EffectLate, e.Identity)
@@ -97,16 +110,23 @@ func (o *onboarding) onUser(ctx workflow.Context, e event.UserEvent) {
 	o.seen[e.Identity] = true
 }
 
+// older tells whether a record was stored before the one whose data count: the
+// bridge gives them to the run in any order.
+func (o *onboarding) older(e event.UserEvent) bool {
+	return o.revision >= 3 && e.Record > 0 && o.record.Seq > 0 && o.record.After(place(e.At, e.Record))
+}
+
 // arrive ends the parking: the user is there, and what was held is applied in
 // the order in which it came.
 func (o *onboarding) arrive(ctx workflow.Context, e event.UserEvent) {
-	o.user, o.record, o.inbox, o.arrived, o.trace = e.User, e.Record, e.Inbox, true, e.Trace
+	o.user, o.record, o.inbox, o.arrived, o.trace = e.User, place(e.At, e.Record), e.Inbox, true, e.Trace
 	o.verifiers = e.Verifiers
 	if e.Settings != nil {
 		o.settings = *e.Settings
 	}
 	if o.generation == 0 {
 		o.generation, o.opened, o.n = e.Generation, e.Opened, 0
+		o.moved = o.revision >= 3 && e.Identity != e.Opened.Identity // another record than that which claimed the person
 	} else {
 		o.moved = true
 	}
@@ -144,7 +164,7 @@ func (o *onboarding) take(ctx workflow.Context, v event.Verification) {
 	case !v.Checked && !o.verifiers.Allow(v.Source):
 		o.refused = append(o.refused, v)
 		o.denied[v.Identity] = true
-	case o.generation > 1 && v.Stored.Before(o.opened.Stored): // about an earlier generation
+	case o.generation > 1 && o.earlier(v):
 		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, v.Identity)
 	case v.Verb == event.VerbWithdrawn && o.revision > 0:
 		o.withdraw(ctx, v)
@@ -153,6 +173,14 @@ func (o *onboarding) take(ctx workflow.Context, v event.Verification) {
 	default:
 		o.decide(ctx, v)
 	}
+}
+
+// earlier tells whether v was said before the generation was opened.
+func (o *onboarding) earlier(v event.Verification) bool {
+	if o.revision < 3 {
+		return v.Stored.Before(o.opened.Stored)
+	}
+	return o.opened.Place().After(v.Place())
 }
 
 // decide applies v when it is the first decision about this generation.

@@ -40,7 +40,7 @@ func (o *onboarding) flush(ctx workflow.Context) error {
 		taken := o.takePending()
 		if o.moved && o.revision > 0 {
 			o.moved = false
-			err = o.doLocally(ctx, activityKeep, Keep{UserID: o.userID, Generation: o.generation, Record: o.record, Facts: taken})
+			err = o.doLocally(ctx, activityKeep, Keep{UserID: o.userID, Generation: o.generation, Record: o.record.Seq, At: o.record, Facts: taken})
 		} else {
 			err = o.doLocally(ctx, activityPublish, taken)
 		}

@@ -246,7 +246,7 @@ func (o *onboarding) ending(ctx workflow.Context) Ending {
 	}
 	end.N = o.n
 	if o.moved {
-		end.Record = o.record
+		end.Record, end.At = o.record.Seq, o.record
 	}
 	return end
 }

@@ -194,6 +194,18 @@ func limited(in event.Onboarding, source string) event.Onboarding {
 	return in
 }
 
+// standing is a start with the record that stands there in USERS.
+func standing(in event.Onboarding, record uint64) event.Onboarding {
+	in.Record, in.At = record, event.Place{Seq: record, Stored: stored}
+	return in
+}
+
+// recorded is a record that stands there in USERS.
+func recorded(seq uint64, e event.UserEvent) event.UserEvent {
+	e.Record, e.At = seq, event.Place{Seq: seq, Stored: stored}
+	return e
+}
+
 func arrival(id string, u event.User) event.UserEvent {
 	return event.UserEvent{Identity: event.Identity{Source: "inbox", ID: id}, Inbox: "inbox", Generation: 1, User: u, Opened: event.Opened{Identity: event.Identity{Source: "inbox", ID: id}, Stored: stored.Add(time.Minute)}}
 }
@@ -219,14 +231,15 @@ type story struct {
 	sent     []string
 	calls    []string // at the account's target
 	orders   int      // that PEOPLE remembers
+	record   uint64   // that PEOPLE names, when it says so
 	orphans  int
 	fails    bool
 	check    func(*testing.T, *world)
 }
 
 func TestStories(t *testing.T) {
-	corrected := ann
-	corrected.Name = "Anne"
+	corrected, other := ann, ann
+	corrected.Name, other.Name = "Anne", "Anna"
 	noPhone := known()
 	u := ann
 	u.Phone = ""
@@ -288,6 +301,68 @@ func TestStories(t *testing.T) {
 			story:  []string{"updated waiting", "approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"},
 			asides: []string{"unchanged waiting", "duplicate waiting"},
 			status: event.StatusWelcomed, sent: []string{"email Anne", "sms Anne"},
+		},
+		"an older correction comes after a newer one": {
+			in: standing(known(), 3),
+			steps: []step{
+				{time.Hour, event.SignalUser, recorded(9, arrival("r9", corrected))},
+				{2 * time.Hour, event.SignalUser, recorded(5, arrival("r5", other))},
+				{3 * time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)},
+			},
+			story:  []string{"updated waiting", "approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"},
+			asides: []string{"late waiting"},
+			status: event.StatusWelcomed, sent: []string{"email Anne", "sms Anne"}, record: 9,
+		},
+		"what says nothing new makes older ones late too": {
+			in: standing(known(), 3),
+			steps: []step{
+				{time.Hour, event.SignalUser, recorded(9, arrival("r9", ann))},
+				{2 * time.Hour, event.SignalUser, recorded(5, arrival("r5", corrected))},
+				{3 * time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)},
+			},
+			story:  []string{"approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"},
+			asides: []string{"unchanged waiting", "late waiting"},
+			status: event.StatusWelcomed, sent: []string{"email Ann", "sms Ann"}, record: 9,
+		},
+		"a record of a stream that was made anew": {
+			in: standing(known(), 300),
+			steps: []step{
+				{time.Hour, event.SignalUser, func() event.UserEvent {
+					e := recorded(2, arrival("r2", corrected))
+					e.At = event.Place{Seq: 2, Stored: stored.Add(time.Hour), Since: stored.Add(time.Minute)}
+					return e
+				}()},
+				{3 * time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)},
+			},
+			story:  []string{"updated waiting", "approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"},
+			status: event.StatusWelcomed, sent: []string{"email Anne", "sms Anne"}, record: 2,
+		},
+		"started with a newer record than the one that claimed the user": {
+			in: func() event.Onboarding {
+				in := standing(known(), 5)
+				in.Event = event.Identity{Source: "inbox", ID: "r5"}
+				return in
+			}(),
+			person: &event.Person{Source: "inbox", Generation: 1, Status: event.StatusWaiting, Record: 5},
+			steps: []step{
+				{time.Hour, event.SignalUser, recorded(1, arrival("r1", corrected))},
+				{2 * time.Hour, event.SignalVerification, decision("v1", event.VerbRejected)},
+			},
+			story: []string{"rejected rejected"}, asides: []string{"late waiting"},
+			status: event.StatusRejected, record: 5,
+		},
+		"started with an older record than the one that claimed the user": {
+			in: func() event.Onboarding {
+				in := standing(known(), 5)
+				in.Event = event.Identity{Source: "inbox", ID: "r5"}
+				return in
+			}(),
+			steps: []step{
+				{time.Hour, event.SignalUser, recorded(7, arrival("r1", corrected))},
+				{2 * time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)},
+			},
+			story:  []string{"updated waiting", "approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"},
+			status: event.StatusWelcomed, sent: []string{"email Anne", "sms Anne"}, record: 7,
 		},
 		"decision before its user": {
 			in: parked(),
@@ -432,6 +507,9 @@ func (tc story) run(t *testing.T) {
 	}
 	if len(w.person.Orders) != tc.orders || w.person.Order != nil {
 		t.Errorf("PEOPLE remembers the orders %v, and %v in work; want %d and none", w.person.Orders, w.person.Order, tc.orders)
+	}
+	if tc.record > 0 && w.person.Record != tc.record {
+		t.Errorf("PEOPLE has the record %d, want %d", w.person.Record, tc.record)
 	}
 	if len(w.orphans) != tc.orphans {
 		t.Errorf("%d orphans, want %d", len(w.orphans), tc.orphans)

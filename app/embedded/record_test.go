@@ -66,12 +66,17 @@ func TestRecordHistories(t *testing.T) {
 	}
 	verdict := func(id, verb string) step { return step{event.SignalVerification, says(id, verb)} }
 	withdraw := func(id string) step { return step{event.SignalWithdraw, says(id, event.VerbWithdrawn)} }
-	user := func(id, name string) step {
+	row := func(id, name string, seq uint64) step {
 		return step{event.SignalUser, func(u string) any {
-			e := event.UserEvent{Identity: event.Identity{Source: "inbox", ID: id}, Inbox: "inbox", Generation: 1, Record: 9, User: ann(u)}
-			e.User.Name, e.Opened = name, event.Opened{Identity: e.Identity, Seq: 9, Stored: time.Now()}
+			e := event.UserEvent{Identity: event.Identity{Source: "inbox", ID: id}, Inbox: "inbox", Generation: 1, Record: seq, User: ann(u)}
+			e.User.Name, e.Opened = name, event.Opened{Identity: e.Identity, Seq: seq, Stored: time.Now()}
+			e.At = event.Place{Seq: seq, Stored: e.Opened.Stored}
 			return e
 		}}
+	}
+	user := func(id, name string) step { return row(id, name, 9) }
+	standing := func(in *event.Onboarding) { // of a generation before, at a target of its own
+		in.Generation, in.Account = 2, &event.Account{Target: "scim", Ref: "r", Active: true}
 	}
 	busy, gone := errors.New("busy"), event.Permanent(errors.New("no such recipient"))
 	for name, tc := range map[string]struct {
@@ -91,6 +96,9 @@ func TestRecordHistories(t *testing.T) {
 		"rejected-told":    {change: func(in *event.Onboarding) { in.Settings.TellRejected = true }, steps: []step{verdict("v1", event.VerbRejected)}, end: event.StatusRejected},
 		"expired":          {change: func(in *event.Onboarding) { in.Settings.ExpireAfter = time.Second }, end: event.StatusExpired},
 		"corrected":        {steps: []step{user("r2", "Anne"), user("r2", "Anne"), verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
+		"corrected-late":   {steps: []step{row("r3", "Anne", 9), row("r2", "An", 5), row("r4", "Anne", 12), verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
+		"undone-rejected":  {change: standing, steps: []step{verdict("v1", event.VerbRejected)}, end: event.StatusRejected},
+		"undone-withdrawn": {change: standing, steps: []step{withdraw("w1")}, end: event.StatusWithdrawn},
 		"withdrawn":        {steps: []step{withdraw("w1")}, end: event.StatusWithdrawn},
 		"account":          {change: scim, steps: []step{verdict("v1", event.VerbApproved)}, accounts: map[string][]error{"activate": {busy}}, end: event.StatusWelcomed},
 		"account-refused":  {change: scim, steps: []step{verdict("v1", event.VerbApproved)}, accounts: map[string][]error{"activate": {gone}}, end: event.StatusFailed},
@@ -105,7 +113,7 @@ func TestRecordHistories(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
-			w := &faulty{world{event.Person{Generation: 1, Status: event.StatusWaiting}}, tc.sends, tc.accounts}
+			w := &faulty{world{event.Person{Status: event.StatusWaiting}}, tc.sends, tc.accounts}
 			defer work(t, cl, w)()
 			id := "u-" + name
 			u := ann(id)
@@ -117,6 +125,7 @@ func TestRecordHistories(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&in)
 			}
+			w.person.Generation = max(1, in.Generation)
 			starter := bridge.NewTemporal(cl)
 			if err := starter.Start(ctx, in.Opened.Identity, in); err != nil {
 				t.Fatal(err)
