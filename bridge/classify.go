@@ -17,7 +17,7 @@ type kind int
 
 const (
 	transient kind = iota // the message's own, for now: give it back for a while
-	busy                  // keep it and try again, slower
+	busy                  // keep it and try again, slower: a server asks for that, or another event goes first
 	away                  // a server is away or full: keep it and take no more
 	permanent             // the message's own, and no other try will help
 	broken                // the bridge panicked: give it back, and try it alone

@@ -10,6 +10,7 @@ import (
 
 const (
 	maxInHand   = 2000
+	mostAside   = maxInHand / 2    // the rest is for messages that can take effect now
 	longestWait = 30 * time.Second // between two tries
 	drainTime   = 5 * time.Second
 )
@@ -30,6 +31,7 @@ type consumer struct {
 
 	mu     sync.Mutex
 	inHand map[*delivery]struct{} // kept from being redelivered, from their arrival on
+	aside  int                    // of these, those that wait for another event and need no hand meanwhile
 
 	freed chan struct{} // tells the session that there may be more hands
 }
@@ -110,6 +112,29 @@ func (c *consumer) finish(outcome string, tell func() error) {
 		return
 	}
 	c.Metrics.Messages.WithLabelValues(c.stream, outcome).Inc()
+}
+
+// standAside waits before another try of a message that waits for another event,
+// maybe for hours. It is kept, but its hand is another's meanwhile. It reports
+// false when too many wait like that: then the message is given back.
+func (c *consumer) standAside(ctx context.Context, d time.Duration) bool {
+	c.mu.Lock()
+	ok := c.aside < mostAside
+	if ok {
+		c.aside++
+	}
+	c.mu.Unlock()
+	if !ok {
+		return false
+	}
+	<-c.slots
+	c.free()
+	sleep(ctx, d)
+	c.slots <- struct{}{}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.aside--
+	return true
 }
 
 func (c *consumer) giveBack(d *delivery, after time.Duration) {

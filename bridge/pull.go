@@ -190,7 +190,7 @@ func (c *consumer) wanted() int {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return max(most-len(c.inHand), 0)
+	return max(most-(len(c.inHand)-c.aside), 0)
 }
 
 // free tells the session that there may be more hands.

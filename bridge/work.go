@@ -76,7 +76,13 @@ func (w *work) run(ctx, hands context.Context) {
 			w.c.giveBack(w.d, after)
 			return
 		}
-		if after > 0 {
+		switch {
+		case errors.Is(err, errWaits):
+			if !w.c.standAside(ctx, after) {
+				w.c.giveBack(w.d, longestWait)
+				return
+			}
+		case after > 0:
 			sleep(ctx, after)
 		}
 	}
