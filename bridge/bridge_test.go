@@ -36,6 +36,7 @@ type runs struct {
 	events  map[event.Identity]int // how often each reached a run
 	looks   int                    // whether a run is open
 	again   []event.Onboarding
+	hold    string // the event whose own start finds the server away
 }
 
 // reach notes an event that a run is given, and that Temporal did not know.
@@ -48,6 +49,7 @@ func (r *runs) reach(id event.Identity) {
 }
 
 type run struct {
+	in       event.Onboarding
 	requests map[string]bool
 	started  string // request id
 	parked   bool
@@ -63,6 +65,9 @@ func (r *runs) Start(_ context.Context, id event.Identity, in event.Onboarding) 
 	if r.away != nil {
 		return r.away
 	}
+	if r.hold != "" && id.ID == r.hold {
+		return serviceerror.NewResourceExhausted(0, "later")
+	}
 	if x := r.byUser[in.UserID]; x != nil {
 		switch {
 		case x.started == id.RequestID():
@@ -74,7 +79,7 @@ func (r *runs) Start(_ context.Context, id event.Identity, in event.Onboarding) 
 		}
 	}
 	r.reach(in.Event)
-	r.byUser[in.UserID] = &run{started: id.RequestID(), requests: map[string]bool{}}
+	r.byUser[in.UserID] = &run{in: in, started: id.RequestID(), requests: map[string]bool{}}
 	return nil
 }
 
@@ -94,7 +99,7 @@ func (r *runs) Again(_ context.Context, id event.Identity, in event.Onboarding) 
 	}
 	r.effects++
 	r.again = append(r.again, in)
-	r.byUser[in.UserID] = &run{started: id.RequestID(), requests: map[string]bool{}}
+	r.byUser[in.UserID] = &run{in: in, started: id.RequestID(), requests: map[string]bool{}}
 	return nil
 }
 
@@ -137,7 +142,7 @@ func (r *runs) Park(ctx context.Context, in event.Onboarding, v event.Verificati
 	r.mu.Lock()
 	x := r.byUser[in.UserID]
 	if r.away == nil && (x == nil || x.killed && !x.requests[v.RequestID()]) {
-		r.byUser[in.UserID] = &run{started: v.RequestID(), parked: true, requests: map[string]bool{}}
+		r.byUser[in.UserID] = &run{in: in, started: v.RequestID(), parked: true, requests: map[string]bool{}}
 	}
 	r.mu.Unlock()
 	if err := r.Signal(ctx, v.Identity, in.UserID, event.SignalVerification, v); errors.Is(err, ErrNoRun) {
@@ -163,6 +168,7 @@ type rig struct {
 	metrics *metrics.Bridge
 	bridge  *Bridge
 
+	workflows  Workflows // runs, when it is nil
 	verifiers  map[string]event.Verifiers
 	mostParked int
 	with       func(*Config) // changes what the next bridge is made with
@@ -197,8 +203,12 @@ func (r *rig) run() (stop func()) {
 	if err != nil {
 		r.Fatal(err)
 	}
+	workflows := r.workflows
+	if workflows == nil {
+		workflows = r.runs
+	}
 	cfg := Config{
-		JetStream: r.js, People: r.people, Workflows: r.runs, Publisher: streams.NewPublisher(r.js, shared), Records: records,
+		JetStream: r.js, People: r.people, Workflows: workflows, Publisher: streams.NewPublisher(r.js, shared), Records: records,
 		UserIDByEmail: func(email string) string { return event.Key("a key for this test").UserID(email, "") },
 		Settings:      event.DefaultSettings(), Verifiers: r.verifiers, MostParked: r.mostParked, AckWait: time.Second, Workers: 16,
 		Metrics: r.metrics, Log: slog.New(slog.DiscardHandler),
