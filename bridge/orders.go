@@ -109,12 +109,11 @@ func sameOrders(p, q event.Person) bool {
 // openAgain starts the run of a generation that v has opened.
 func (b *Bridge) openAgain(ctx context.Context, p event.Person, v event.Verification) (outcome string, err error) {
 	in, err := b.fromPeople(ctx, p, v.UserID)
+	if err == nil {
+		err = b.tellReopened(ctx, p, v.UserID, in.User)
+	}
 	if err != nil {
 		return "", err
-	}
-	f := b.answer(p, v, event.FactReopened, event.EffectApplied)
-	if f.Status = event.StatusParked; in.User != nil {
-		f.Status, f.Import = event.StatusWaiting, in.User.Import.ID
 	}
 	outcome = started
 	err = b.startFromPeople(ctx, p, in)
@@ -129,7 +128,18 @@ func (b *Bridge) openAgain(ctx context.Context, p event.Person, v event.Verifica
 		return "", err
 	}
 	b.Fault.At("bridge.started")
-	return outcome, b.tell(ctx, f)
+	return outcome, nil
+}
+
+// tellReopened answers the event that opened the generation; it waits for its user
+// when u is nil. Whatever starts the run tells it before: the event itself may come
+// again only when all is over.
+func (b *Bridge) tellReopened(ctx context.Context, p event.Person, userID string, u *event.User) error {
+	f := b.answer(p, event.Verification{Identity: p.Opened.Identity, UserID: userID}, event.FactReopened, event.EffectApplied)
+	if f.Status = event.StatusParked; u != nil {
+		f.Status, f.Import = event.StatusWaiting, u.Import.ID
+	}
+	return b.tell(ctx, f)
 }
 
 // afterTheEnd gives an order to a run that has written its end and not closed, or
@@ -189,13 +199,17 @@ func (b *Bridge) behind(ctx context.Context, p event.Person, v event.Verificatio
 	return signalled, err
 }
 
-// carryOut starts the run of an order that PEOPLE has taken. An order that
-// Temporal will never take is given up.
+// carryOut starts the run of an order that PEOPLE has taken.
 func (b *Bridge) carryOut(ctx context.Context, p event.Person, v event.Verification) (string, error) {
 	in := b.opening(ctx, p, v.UserID)
 	in.Order = &event.OrderStart{Verification: v, Status: p.Status, N: p.N, Decided: p.Decided, Account: p.Account, Sent: p.Order.Sent}
 	if p.Order.Verb == "" {
 		in.Order.Sent = p.Welcomes()
+	}
+	for _, o := range p.Orders {
+		if o.Identity != v.Identity {
+			in.Order.Done = append(in.Order.Done, o.Identity)
+		}
 	}
 	if v.Verb == event.VerbResend {
 		if u, ok, err := b.Records.Record(ctx, p.Record, v.UserID); err != nil {
@@ -204,24 +218,29 @@ func (b *Bridge) carryOut(ctx context.Context, p event.Person, v event.Verificat
 			in.User = &u
 		}
 	}
-	err := b.Workflows.Again(ctx, v.Identity, in)
+	err := b.Workflows.Again(ctx, p.Order.Run(), in)
 	if err == nil {
 		err = b.unlessEnded(ctx, v.Identity, in)
 	}
 	switch {
-	case errors.Is(err, ErrRunning): // one that has written the end and not closed yet, or of another order
-		if err = b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v); errors.Is(err, ErrNoRun) {
+	case errors.Is(err, ErrRunning): // one that was started when PEOPLE had not taken this: it is given the order instead
+		if err = b.drop(ctx, v); err == nil {
 			err = errMoved
 		}
-		return signalled, err
-	case classify(err) == permanent:
-		if _, drop := b.People.Update(ctx, v.UserID, func(p *event.Person) error { return p.DropOrder(v.Identity) }); drop != nil && !refused(drop) {
-			return "", drop
-		}
 		return "", err
+	case classify(err) == permanent: // Temporal will never take it
+		return "", errors.Join(err, b.drop(ctx, v))
 	}
 	b.Fault.At("bridge.started")
 	return started, err
+}
+
+func (b *Bridge) drop(ctx context.Context, v event.Verification) error {
+	_, err := b.People.Update(ctx, v.UserID, func(p *event.Person) error { return p.DropOrder(v.Identity) })
+	if refused(err) {
+		return nil
+	}
+	return err
 }
 
 // unlessEnded starts the run of an order once more when it was ended from outside:
@@ -231,12 +250,14 @@ func (b *Bridge) unlessEnded(ctx context.Context, order event.Identity, in event
 	if err != nil || open {
 		return err
 	}
-	now, _, err := b.People.Get(ctx, in.UserID)
-	if err != nil || now.Order == nil || now.Order.Identity != order {
+	p, err := b.People.Update(ctx, in.UserID, func(p *event.Person) error { return p.RestartOrder(order, run) })
+	if refused(err) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	order.ID += " " + run
-	return b.Workflows.Again(ctx, order, in)
+	return b.Workflows.Again(ctx, p.Order.Run(), in)
 }
 
 func orderSignal(v event.Verification) string {

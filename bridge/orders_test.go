@@ -347,7 +347,7 @@ func TestADecisionStartsTheRunOfAReopenedUser(t *testing.T) {
 	if d := cmp.Diff([]string{"verification v1"}, x.signals); d != "" || x.parked {
 		t.Errorf("signals (-want +got)\n%s", d)
 	}
-	if d := cmp.Diff([]string{"started", "parked", "reopened"}, r.facts()); d != "" {
+	if d := cmp.Diff([]string{"started", "reopened", "parked"}, r.facts()); d != "" {
 		t.Errorf("facts (-want +got)\n%s", d)
 	}
 }

@@ -141,16 +141,20 @@ func (b *Bridge) tellStarted(ctx context.Context, p event.Person, id event.Ident
 // that the generation is over.
 func (b *Bridge) ensure(ctx context.Context, p event.Person, userID string) error {
 	in, err := b.fromPeople(ctx, p, userID)
+	if err == nil && p.Generation > 1 {
+		err = b.tellReopened(ctx, p, userID, in.User)
+	}
 	if err != nil {
 		return err
 	}
 	if err := b.startFromPeople(ctx, p, in); err != nil || p.Generation > 1 || in.User == nil {
-		return err // what a reopening does, its own event tells
+		return err
 	}
 	return b.tellStarted(ctx, p, p.Opened.Identity, *in.User)
 }
 
-// startFromPeople is ensure with the input. A start that is known may be that of a
+// startFromPeople is ensure with the input. It looks once more right before, because
+// of a generation that has ended Temporal would start another run. A start that is known may be that of a
 // run which was ended from outside; then the generation is still open in PEOPLE,
 // and gets another run, whose name has the id of the ended one in it.
 func (b *Bridge) startFromPeople(ctx context.Context, p event.Person, in event.Onboarding) error {
@@ -159,6 +163,11 @@ func (b *Bridge) startFromPeople(ctx context.Context, p event.Person, in event.O
 	if p.Generation == 1 {
 		name.ID += " from PEOPLE" // the event itself starts one with what it brings
 		start = b.Workflows.Start
+	}
+	if now, _, err := b.People.Get(ctx, in.UserID); err != nil {
+		return err
+	} else if now.Status.Final() || now.Generation != p.Generation {
+		return ErrOver
 	}
 	if err := start(ctx, name, in); err != nil {
 		return err
@@ -191,7 +200,6 @@ func (b *Bridge) userEvent(ctx context.Context, p event.Person, a arrival) event
 // brings the user. Without a record the run waits for one.
 func (b *Bridge) fromPeople(ctx context.Context, p event.Person, userID string) (event.Onboarding, error) {
 	in := b.opening(ctx, p, userID)
-	in.Account = p.Account
 	u, ok, err := b.Records.Record(ctx, p.Record, userID)
 	if ok {
 		in.User, in.Record, in.At = &u, p.Record, p.RecordPlace()

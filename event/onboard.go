@@ -15,9 +15,6 @@ type Onboarding struct {
 	At     Place    `json:"at,omitzero"`      // of that record, as far as it is known
 	Event  Identity `json:"event,omitzero"`   // that brought them, when it is not the one that opened
 
-	// Of a later generation: what an earlier one made and nothing took back.
-	Account *Account `json:"account,omitempty"`
-
 	// Carries out an order about somebody whose onboarding is over.
 	Order *OrderStart `json:"order,omitempty"`
 
@@ -41,6 +38,10 @@ type OrderStart struct {
 	Decided *Decided        `json:"decided,omitempty"`
 	Account *Account        `json:"account,omitempty"`
 	Sent    map[string]Sent `json:"sent,omitempty"` // by channel: the last welcome
+
+	// Other orders that had their effect. A bridge that slept since it looked may give
+	// one of them to this run.
+	Done []Identity `json:"done,omitempty"`
 }
 
 // Sent is how far the latest welcome by one channel came.

@@ -56,7 +56,17 @@ type Outstanding struct {
 	Actor    string   `json:"actor,omitempty"`
 	Channels []string `json:"channels,omitempty"`
 
-	Sent map[string]Sent `json:"sent,omitempty"` // by channel: how far the last welcome had come then
+	Sent  map[string]Sent `json:"sent,omitempty"`  // by channel: how far the last welcome had come then
+	After string          `json:"after,omitempty"` // the run for it that was ended from outside
+}
+
+// Run is the name in which the order's run is started. Temporal takes a name that
+// its last run has for the start that it knows.
+func (o Outstanding) Run() Identity {
+	if o.After == "" {
+		return o.Identity
+	}
+	return Identity{o.Source, o.ID + " " + o.After}
 }
 
 // Verification is the order as its event said it, without what may be personal.
@@ -100,10 +110,33 @@ type Decided struct {
 	By   string    `json:"by"` // Verification.By
 	At   time.Time `json:"at"` // stored in JetStream
 	Seq  uint64    `json:"seq,omitempty"`
+
+	// Of an earlier decision about the generation, when it was said after this one:
+	// a withdrawal counts whenever it comes.
+	Later Place `json:"later,omitzero"`
 }
 
-// Place is where the event stands in VERIFICATIONS.
-func (d Decided) Place() Place { return Place{Seq: d.Seq, Stored: d.At} }
+// Latest is where the latest of the decisions stands that counted. That of a run
+// which was cancelled stands in no stream.
+func (d *Decided) Latest() Place {
+	if d == nil {
+		return Place{}
+	}
+	own := Place{Seq: d.Seq, Stored: d.At}
+	if d.Source == SourceTemporal || d.Later.After(own) {
+		return d.Later
+	}
+	return own
+}
+
+// Instead is v as the decision that counts instead of d.
+func (d *Decided) Instead(v Verification) *Decided {
+	now := &Decided{Identity: v.Identity, Verb: v.Verb, By: v.By(), At: v.Stored, Seq: v.Seq}
+	if was := d.Latest(); v.Source == SourceTemporal || was.After(v.Place()) {
+		now.Later = was
+	}
+	return now
+}
 
 // SendState is how far one message to one user has come.
 type SendState string

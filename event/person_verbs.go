@@ -74,18 +74,17 @@ func (p *Person) Overtaken(v Verification) bool {
 }
 
 // Reopen begins the next generation of somebody whose onboarding is over. A
-// reopening that was said before the event that decided is RefusedLate: it had
-// nothing to reopen, or a withdrawal was the last word. An order that is being
+// reopening that was said before a decision that counted is RefusedLate: it had
+// nothing to reopen, or a withdrawal was the last word; and the next generation
+// would take that decision for its own when it comes again. An order that is being
 // carried out goes first.
 func (p *Person) Reopen(v Verification) error {
-	switch d := p.Decided; {
+	switch {
 	case p.Did(v.Identity):
 		return RefusedKnown
 	case !p.Status.Final():
 		return RefusedOpen
-	case p.Overtaken(v):
-		return RefusedLate
-	case d != nil && d.Source != SourceTemporal && d.Place().After(v.Place()): // a cancelled run tells the time of another clock
+	case p.Overtaken(v) || p.Decided.Latest().After(v.Place()):
 		return RefusedLate
 	case p.Order != nil:
 		return RefusedOrder
@@ -133,8 +132,21 @@ func (p *Person) Stands() bool {
 	return !p.Forgotten && (p.Status == StatusWelcomed || p.Status == StatusPartlyWelcomed || p.Status == StatusUnreached)
 }
 
-// DropOrder gives up an order that cannot be carried out, so that it does not
-// stand in the way of others. Said once more, it is taken like a new one.
+// RestartOrder notes that the order's run was ended from outside, so that it gets
+// another one.
+func (p *Person) RestartOrder(id Identity, ended string) error {
+	if p.Order == nil || p.Order.Identity != id {
+		return RefusedKnown
+	}
+	again := *p.Order
+	again.After = ended
+	p.Order = &again
+	return nil
+}
+
+// DropOrder gives up an order that cannot be carried out, or was given to another
+// run, so that it does not stand in the way of others. Said once more, it is taken
+// like a new one.
 func (p *Person) DropOrder(id Identity) error {
 	if p.Order == nil || p.Order.Identity != id {
 		return RefusedKnown

@@ -12,8 +12,8 @@ import (
 
 // The saga: the account is made usable before the welcome, and that is taken back
 // when the user is withdrawn, the run is cancelled, or the inbox asks for it
-// because nobody was reached. One that an earlier generation made is taken back
-// too when the user is withdrawn or rejected.
+// because nobody was reached. When the user is withdrawn or rejected, PEOPLE tells
+// whether one stands that an earlier generation made; it is taken back too.
 
 // accountLimit is the time for one try at the target, which may take several
 // requests.
@@ -36,9 +36,9 @@ func (o *onboarding) activate(ctx workflow.Context) error {
 	switch {
 	case o.revision == 0:
 		o.status = event.StatusActive
-		return o.do(ctx, activityActivate, step)
+		return o.do(ctx, activityActivate, step, nil)
 	case step.Target == "":
-		err = o.doLocally(ctx, activityActivate, step)
+		err = o.doLocally(ctx, activityActivate, step, nil)
 	default:
 		err = o.untilWithdrawn(ctx, activityActivate, step)
 	}
@@ -80,7 +80,7 @@ func (o *onboarding) mustUndo() bool {
 	switch o.status {
 	case event.StatusWithdrawn, event.StatusFailed:
 		return o.made
-	case event.StatusRejected: // an earlier generation made it
+	case event.StatusRejected: // PEOPLE said so
 		return o.made && o.revision >= 3
 	case event.StatusUnreached:
 		return o.made && o.settings.UndoUnreached

@@ -125,7 +125,7 @@ func (a *Activities) Publish(ctx context.Context, facts []event.Fact) error {
 // KeepRecord notes in PEOPLE which record of USERS holds the user's data.
 func (a *Activities) KeepRecord(ctx context.Context, k Keep) error {
 	at := place(k.At, k.Record)
-	if err := a.change(ctx, k.UserID, func(p *event.Person) error { return p.KeepRecord(k.Generation, at) }); err != nil {
+	if _, err := a.change(ctx, k.UserID, func(p *event.Person) error { return p.KeepRecord(k.Generation, at) }); err != nil {
 		return boundary(err, "")
 	}
 	return a.Publish(ctx, k.Facts)
@@ -142,28 +142,39 @@ func place(at event.Place, record uint64) event.Place {
 
 // change lets a person go through something. A refusal is no error: what the step
 // would write is no longer so, and steps that were thought dead may come late.
-func (a *Activities) change(ctx context.Context, userID string, verb func(*event.Person) error) error {
-	_, err := a.People.Update(ctx, userID, verb)
+func (a *Activities) change(ctx context.Context, userID string, verb func(*event.Person) error) (event.Person, error) {
+	p, err := a.People.Update(ctx, userID, verb)
 	if r := event.Refusal(""); errors.As(err, &r) {
-		return nil
+		err = nil
 	}
-	return err
+	return p, err
+}
+
+// Finished is the result of Finish.
+type Finished struct {
+	// Stands is an account that should not: the user was turned away, and an earlier
+	// generation made it, or a run that was ended from outside.
+	Stands *event.Account `json:"stands,omitempty"`
 }
 
 // Finish writes the end of the generation into PEOPLE and tells it.
-func (a *Activities) Finish(ctx context.Context, e Ending) (err error) {
+func (a *Activities) Finish(ctx context.Context, e Ending) (out Finished, err error) {
 	ctx, span := a.step(ctx, e.Story, activityFinish, e.UserID)
 	defer func() { span.Done(err) }()
-	_, err = a.end(ctx, e, nil)
-	return err
+	p, _, err := a.end(ctx, e, nil)
+	turnedAway := p.Status == event.StatusWithdrawn || p.Status == event.StatusRejected
+	if turnedAway && p.Generation == e.Generation && p.Account != nil && p.Account.Active {
+		out.Stands = p.Account
+	}
+	return out, err
 }
 
 // end writes the end into PEOPLE and tells it, once the messages after which it
 // comes are all accepted; done tells whether they are.
-func (a *Activities) end(ctx context.Context, e Ending, after []string) (done bool, err error) {
+func (a *Activities) end(ctx context.Context, e Ending, after []string) (p event.Person, done bool, err error) {
 	a.Fault.At("finish.before")
 	var latest time.Time // of the messages
-	err = a.change(ctx, e.UserID, func(p *event.Person) error {
+	p, err = a.change(ctx, e.UserID, func(p *event.Person) error {
 		done, latest = true, time.Time{}
 		for _, key := range after {
 			sent := p.Sends[key]
@@ -180,7 +191,7 @@ func (a *Activities) end(ctx context.Context, e Ending, after []string) (done bo
 		})
 	})
 	if err != nil || !done {
-		return false, boundary(err, "")
+		return p, false, boundary(err, "")
 	}
 	a.Fault.At("finish.after")
 	for i := range e.Facts {
@@ -188,7 +199,7 @@ func (a *Activities) end(ctx context.Context, e Ending, after []string) (done bo
 			e.Facts[i].At = latest
 		}
 	}
-	return true, a.Publish(ctx, e.Facts)
+	return p, true, a.Publish(ctx, e.Facts)
 }
 
 // DeadLetter keeps verifications that cannot be used.

@@ -49,7 +49,7 @@ func (a *Activities) Activate(ctx context.Context, s Step) (err error) {
 			return boundary(err, reasonIn(err))
 		}
 		a.Fault.At("activate.made")
-		err = a.change(ctx, s.UserID, func(p *event.Person) error { return p.Activated(s.Generation, made) })
+		_, err = a.change(ctx, s.UserID, func(p *event.Person) error { return p.Activated(s.Generation, made) })
 		if err != nil {
 			return boundary(err, "")
 		}
@@ -98,7 +98,7 @@ func (a *Activities) Deactivate(ctx context.Context, s Step) (err error) {
 		return boundary(err, reasonIn(err))
 	}
 	a.Fault.At("deactivate.made")
-	err = a.change(ctx, s.UserID, func(p *event.Person) error { return p.Deactivated(s.Generation) })
+	_, err = a.change(ctx, s.UserID, func(p *event.Person) error { return p.Deactivated(s.Generation) })
 	if err != nil {
 		return boundary(err, "")
 	}

@@ -215,7 +215,7 @@ func TestWhatWasSaidBeforeTheGeneration(t *testing.T) {
 func TestTheAccountOfTheGenerationBefore(t *testing.T) {
 	again := func() (event.Onboarding, *event.Person) { // the inbox has no target any more
 		in := known()
-		in.Generation, in.Opened.Identity, in.Account = 2, event.Identity{Source: "cli", ID: "o1"}, new(scim)
+		in.Generation, in.Opened.Identity = 2, event.Identity{Source: "cli", ID: "o1"}
 		return in, &event.Person{Source: "inbox", Generation: 2, Status: event.StatusWaiting, Account: new(scim)}
 	}
 	inactive := func(t *testing.T, w *world) {

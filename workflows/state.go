@@ -66,11 +66,11 @@ func newOnboarding(in event.Onboarding) *onboarding {
 			delete(o.seen, in.Opened.Identity) // another record was faster, so that one's data never came
 		}
 	}
-	if was := in.Account; was != nil && o.revision >= 3 {
-		o.made, o.madeAt = was.Active, was.Target
-	}
 	if was := in.Order; was != nil {
 		o.order = &was.Identity
+		for _, id := range was.Done {
+			o.seen[id] = o.revision >= 3
+		}
 		o.arrived, o.status, o.told, o.n, o.decided, sent = true, was.Status, was.Status, was.N, was.Decided, was.Sent
 		o.decisionTrace = was.Trace
 		if o.revision >= 2 {
@@ -215,7 +215,7 @@ func (o *onboarding) withdraw(ctx workflow.Context, v event.Verification) {
 
 // settle records v as the event that decided, and tells it.
 func (o *onboarding) settle(ctx workflow.Context, v event.Verification) {
-	o.decided = &event.Decided{Identity: v.Identity, Verb: v.Verb, By: v.By(), At: v.Stored, Seq: v.Seq}
+	o.decided = o.decided.Instead(v)
 	o.decisionTrace = v.Trace
 	o.answer(ctx, event.AnswersVerification, v.Verb, event.EffectApplied, v.Identity)
 }

@@ -31,7 +31,7 @@ func (o *onboarding) flush(ctx workflow.Context) error {
 	for len(o.refused) > 0 {
 		given := o.refused
 		o.refused = nil
-		if err := o.do(ctx, activityOrphans, Orphans{UserID: o.userID, Events: given, Reason: event.ReasonDenied}); err != nil {
+		if err := o.do(ctx, activityOrphans, Orphans{UserID: o.userID, Events: given, Reason: event.ReasonDenied}, nil); err != nil {
 			return err
 		}
 	}
@@ -40,9 +40,9 @@ func (o *onboarding) flush(ctx workflow.Context) error {
 		taken := o.takePending()
 		if o.moved && o.revision > 0 {
 			o.moved = false
-			err = o.doLocally(ctx, activityKeep, Keep{UserID: o.userID, Generation: o.generation, Record: o.record.Seq, At: o.record, Facts: taken})
+			err = o.doLocally(ctx, activityKeep, Keep{UserID: o.userID, Generation: o.generation, Record: o.record.Seq, At: o.record, Facts: taken}, nil)
 		} else {
-			err = o.doLocally(ctx, activityPublish, taken)
+			err = o.doLocally(ctx, activityPublish, taken, nil)
 		}
 		if err != nil {
 			o.pending = append(taken, o.pending...)
@@ -59,8 +59,8 @@ var steady = temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, Backo
 // brief is the policy of a step that is tried inside the workflow task first.
 var brief = temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumAttempts: 3}
 
-func (o *onboarding) do(ctx workflow.Context, activity string, in any) error {
-	return o.begin(ctx, activity, in, 30*time.Second).Get(ctx, nil)
+func (o *onboarding) do(ctx workflow.Context, activity string, in, out any) error {
+	return o.begin(ctx, activity, in, 30*time.Second).Get(ctx, out)
 }
 
 // begin starts a steady step, of which one try may take limit. When it is
@@ -72,13 +72,13 @@ func (o *onboarding) begin(ctx workflow.Context, activity string, in any, limit 
 }
 
 // doLocally does a quick step inside the workflow task, which costs one event. A
-// step that fails there becomes an ordinary activity.
-func (o *onboarding) doLocally(ctx workflow.Context, activity string, in any) error {
+// step that fails there becomes an ordinary activity. out may be nil.
+func (o *onboarding) doLocally(ctx workflow.Context, activity string, in, out any) error {
 	retries := brief
 	local := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{StartToCloseTimeout: 3 * time.Second, RetryPolicy: &retries})
-	err := workflow.ExecuteLocalActivity(local, activity, in).Get(local, nil)
+	err := workflow.ExecuteLocalActivity(local, activity, in).Get(local, out)
 	if err == nil || temporal.IsCanceledError(err) {
 		return err
 	}
-	return o.do(ctx, activity, in)
+	return o.do(ctx, activity, in, out)
 }

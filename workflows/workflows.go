@@ -120,7 +120,7 @@ func (o *onboarding) orphan(ctx workflow.Context) error {
 	for len(o.held) > 0 {
 		given := o.held
 		o.held = nil
-		if err := o.do(ctx, activityOrphans, Orphans{UserID: o.userID, Events: given}); err != nil {
+		if err := o.do(ctx, activityOrphans, Orphans{UserID: o.userID, Events: given}, nil); err != nil {
 			return err
 		}
 	}
@@ -211,11 +211,15 @@ func (o *onboarding) finish(ctx workflow.Context) error {
 	}
 	end, taken := o.ending(ctx), o.takePending()
 	end.Facts = append(taken, end.Facts...)
-	if err := o.doLocally(ctx, activityFinish, end); err != nil {
+	var out Finished
+	if err := o.doLocally(ctx, activityFinish, end, &out); err != nil {
 		o.pending = append(taken, o.pending...)
 		return err
 	}
 	o.told, o.recorded = o.status, len(end.Orders)
+	if out.Stands != nil && o.revision >= 3 {
+		o.made, o.madeAt = true, out.Stands.Target
+	}
 	return nil
 }
 

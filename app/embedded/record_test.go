@@ -75,15 +75,15 @@ func TestRecordHistories(t *testing.T) {
 		}}
 	}
 	user := func(id, name string) step { return row(id, name, 9) }
-	standing := func(in *event.Onboarding) { // of a generation before, at a target of its own
-		in.Generation, in.Account = 2, &event.Account{Target: "scim", Ref: "r", Active: true}
-	}
+	again := func(in *event.Onboarding) { in.Generation = 2 }
+	made := &event.Account{Target: "scim", Ref: "r", Active: true}
 	busy, gone := errors.New("busy"), event.Permanent(errors.New("no such recipient"))
 	for name, tc := range map[string]struct {
 		change   func(*event.Onboarding)
 		steps    []step
 		sends    map[string][]error
 		accounts map[string][]error
+		account  *event.Account // of a generation before
 		cancel   bool
 		open     bool // recorded in the middle of the wait
 		end      event.Status
@@ -97,8 +97,8 @@ func TestRecordHistories(t *testing.T) {
 		"expired":          {change: func(in *event.Onboarding) { in.Settings.ExpireAfter = time.Second }, end: event.StatusExpired},
 		"corrected":        {steps: []step{user("r2", "Anne"), user("r2", "Anne"), verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
 		"corrected-late":   {steps: []step{row("r3", "Anne", 9), row("r2", "An", 5), row("r4", "Anne", 12), verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
-		"undone-rejected":  {change: standing, steps: []step{verdict("v1", event.VerbRejected)}, end: event.StatusRejected},
-		"undone-withdrawn": {change: standing, steps: []step{withdraw("w1")}, end: event.StatusWithdrawn},
+		"undone-rejected":  {change: again, account: made, steps: []step{verdict("v1", event.VerbRejected)}, end: event.StatusRejected},
+		"undone-withdrawn": {change: again, account: made, steps: []step{withdraw("w1")}, end: event.StatusWithdrawn},
 		"withdrawn":        {steps: []step{withdraw("w1")}, end: event.StatusWithdrawn},
 		"account":          {change: scim, steps: []step{verdict("v1", event.VerbApproved)}, accounts: map[string][]error{"activate": {busy}}, end: event.StatusWelcomed},
 		"account-refused":  {change: scim, steps: []step{verdict("v1", event.VerbApproved)}, accounts: map[string][]error{"activate": {gone}}, end: event.StatusFailed},
@@ -113,7 +113,7 @@ func TestRecordHistories(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
-			w := &faulty{world{event.Person{Status: event.StatusWaiting}}, tc.sends, tc.accounts}
+			w := &faulty{world{event.Person{Status: event.StatusWaiting, Account: tc.account}}, tc.sends, tc.accounts}
 			defer work(t, cl, w)()
 			id := "u-" + name
 			u := ann(id)
