@@ -181,10 +181,13 @@ func (s *story) await(k *task) {
 			p.handled = true
 			return
 		case err != nil:
-			if kind := classify(err); kind == transient {
-				p.counted++
-			} else if kind == permanent {
-				s.faults = append(s.faults, fmt.Sprintf("%s: %v", p.id, err))
+			switch classify(err) {
+			case transient:
+				if p.counted++; !strings.Contains(err.Error(), "comes and goes") {
+					s.fault("%s uses up a delivery: %v", p.id, err)
+				}
+			case permanent:
+				s.fault("%s: %v", p.id, err)
 			}
 			s.say("%s: %v", p.id, err)
 		default:
@@ -254,15 +257,18 @@ func TestAnyOrderOfOrders(t *testing.T) {
 		script = append(script, "")
 		wild := s.r.IntN(3) > 0
 		s.live(script, wild)
+		if o := s.last; s.ended > 0 && o != nil && o.open && o.gen == 0 {
+			// A bridge died right after it had parked a decision, in the moment in which the
+			// user's run was terminated: the next record brings the user.
+			s.live([]string{""}, false)
+		}
 		s.judge(seen)
 		if len(s.faults) == 0 {
 			s.theEnd(seen)
 		}
 		if len(s.faults) > 0 {
 			t.Errorf("seed %d, wild %v:\n%s\nPEOPLE %+v\nfaults: %s", seed, wild, strings.Join(s.log, "\n"), s.person, strings.Join(s.faults, "\n"))
-			if len(s.tasks) == 0 && t.Failed() {
-				break
-			}
+			break
 		}
 	}
 	for _, what := range []string{"reopened applied", "withdrawn applied", "resend applied", "resend late", "reopened late", "user late", "user updated", "terminated", "order outstanding"} {

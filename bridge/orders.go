@@ -117,12 +117,12 @@ func (b *Bridge) openAgain(ctx context.Context, p event.Person, v event.Verifica
 	}
 	outcome = started
 	err = b.startFromPeople(ctx, p, in)
-	if errors.Is(err, ErrOver) {
-		return "", errMoved
-	}
 	if errors.Is(err, ErrRunning) && in.User != nil { // a decision has started one that waits for its user
 		outcome = signalled
 		err = b.signal(ctx, v.Identity, v.UserID, event.SignalUser, b.userEvent(ctx, p, arrival{v.Identity, in.At, *in.User}))
+	}
+	if errors.Is(err, ErrOver) || errors.Is(err, ErrNoRun) {
+		return "", errMoved
 	}
 	if err != nil {
 		return "", err
@@ -223,6 +223,8 @@ func (b *Bridge) carryOut(ctx context.Context, p event.Person, v event.Verificat
 		err = b.unlessEnded(ctx, v.Identity, in)
 	}
 	switch {
+	case errors.Is(err, ErrOver): // it was open a moment ago
+		return "", errMoved
 	case errors.Is(err, ErrRunning): // one that was started when PEOPLE had not taken this: it is given the order instead
 		if err = b.drop(ctx, v); err == nil {
 			err = errMoved
