@@ -38,23 +38,22 @@ type onboard struct {
 	open     bool
 	failed   bool
 
-	arrived  bool
-	gen      int
-	opened   event.Opened
-	user     event.User
-	record   event.Place
-	moved    bool
-	status   event.Status
-	decided  *event.Decided
-	n        int
-	held     []event.Verification
-	seen     map[event.Identity]bool
-	orders   []event.Order
-	wanted   []string // messages, by what asked for them
-	ordinal  int
-	accepted bool
-	undo     bool // an account stands
-	written  bool
+	arrived bool
+	gen     int
+	opened  event.Opened
+	user    event.User
+	record  event.Place
+	moved   bool
+	status  event.Status
+	decided *event.Decided
+	n       int
+	held    []event.Verification
+	seen    map[event.Identity]bool
+	orders  []event.Order
+	wanted  []string // messages, by what asked for them
+	ordinal int
+	undo    bool // an account stands
+	written bool
 }
 
 func (m *model) begin(name string, in event.Onboarding) {

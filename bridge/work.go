@@ -78,6 +78,9 @@ func (w *work) run(ctx, hands context.Context) {
 		}
 		switch {
 		case errors.Is(err, errWaits):
+			if attempt == 0 {
+				w.c.Log.Info("message waits for what is being done for its user", "consumer", w.c.name, "seq", w.m.Seq)
+			}
 			if !w.c.standAside(ctx, after) {
 				w.c.giveBack(w.d, longestWait)
 				return
