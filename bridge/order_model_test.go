@@ -258,8 +258,8 @@ func TestAnyOrderOfOrders(t *testing.T) {
 		wild := s.r.IntN(3) > 0
 		s.live(script, wild)
 		if o := s.last; s.ended > 0 && o != nil && o.open && o.gen == 0 {
-			// A bridge died right after it had parked a decision, in the moment in which the
-			// user's run was terminated: the next record brings the user.
+			// A decision was parked in the moment in which the user came and the user's run was
+			// terminated: the next record brings the user.
 			s.live([]string{""}, false)
 		}
 		s.judge(seen)

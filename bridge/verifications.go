@@ -85,33 +85,11 @@ func (b *Bridge) park(ctx context.Context, v event.Verification) (string, error)
 		return "", err
 	}
 	b.Fault.At("bridge.parked")
-	if err := b.bringWhoCame(ctx, v.UserID); err != nil {
-		return "", err
-	}
 	err = b.tell(ctx, event.Fact{
 		Kind: event.FactParked, UserID: v.UserID, At: time.Now().UTC(), Status: event.StatusParked,
 		Answers: event.AnswersVerification, EventID: v.ID, EventSource: v.Source,
 	})
 	return parked, err
-}
-
-// bringWhoCame gives a parked run the user who came since the look that said that
-// nobody was there. The record does so itself, unless its run was ended from
-// outside meanwhile; as both say it in the name of the record, the run hears it once.
-func (b *Bridge) bringWhoCame(ctx context.Context, userID string) error {
-	p, ok, err := b.People.Get(ctx, userID)
-	if err != nil || !ok || p.Status.Final() || p.Generation > 1 {
-		return err
-	}
-	in, err := b.fromPeople(ctx, p, userID)
-	if err != nil || in.User == nil {
-		return err
-	}
-	err = b.signal(ctx, p.Opened.Identity, userID, event.SignalUser, b.userEvent(ctx, p, arrival{p.Opened.Identity, in.At, *in.User}))
-	if errors.Is(err, ErrNoRun) {
-		return nil // it has ended, and what it did not answer comes again
-	}
-	return err
 }
 
 // tellLate answers a verification whose generation is over, from PEOPLE.
