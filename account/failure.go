@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
 
 	"usher/event"
@@ -77,7 +76,11 @@ func answered(status int, header http.Header, kind string) error {
 	}
 	switch status {
 	case http.StatusTooManyRequests:
-		return event.RetryAfter(&failure{ReasonRateLimited, err}, retryAfter(header, pauseLimited))
+		d, ok := event.ParseRetryAfter(header.Get("Retry-After"), time.Now(), pauseMost)
+		if !ok {
+			d = pauseLimited
+		}
+		return event.RetryAfter(&failure{ReasonRateLimited, err}, d)
 	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
 		http.StatusProxyAuthRequired, http.StatusGone, http.StatusUnsupportedMediaType, http.StatusNotImplemented:
 		return misconfigured("%w: check --account-url and the token or secret", err)
@@ -86,7 +89,7 @@ func answered(status int, header http.Header, kind string) error {
 	}
 	switch {
 	case status >= 500:
-		if d := retryAfter(header, 0); d > 0 {
+		if d, _ := event.ParseRetryAfter(header.Get("Retry-After"), time.Now(), pauseMost); d > 0 {
 			return event.RetryAfter(&failure{ReasonTransient, err}, d)
 		}
 		return &failure{ReasonTransient, err}
@@ -94,18 +97,6 @@ func answered(status int, header http.Header, kind string) error {
 		return event.Permanent(&failure{ReasonRejected, err})
 	}
 	return misconfigured("%w, which is neither a success nor an error; --account-url must name where the accounts are, redirects are not followed", err)
-}
-
-// retryAfter reads the header in seconds or as a date (RFC 9110, 10.2.3), an
-// hour at most.
-func retryAfter(h http.Header, otherwise time.Duration) time.Duration {
-	d, value := otherwise, h.Get("Retry-After")
-	if n, err := strconv.Atoi(value); err == nil && n >= 0 {
-		d = time.Duration(min(n, int(pauseMost/time.Second))) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		d = max(0, time.Until(at))
-	}
-	return min(d, pauseMost)
 }
 
 // unanswered reads why there is no answer. Texts of addresses, certificates and

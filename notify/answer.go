@@ -12,6 +12,9 @@ import (
 	"usher/event"
 )
 
+// mostAsked is the longest pause that a service may ask for.
+const mostAsked = time.Hour
+
 // answer reads what a service says. whole tells that its body was read to the
 // end; crossed, that it may have the message: an answer that came before can only
 // be a refusal.
@@ -58,7 +61,9 @@ func (t *httpTransport) answer(resp *http.Response, body []byte, whole, crossed 
 		f.err = fmt.Errorf("HTTP %d, code %s", status, code)
 	}
 	if reason == ReasonRateLimited || reason == ReasonTransient {
-		f.pause = retryAfter(resp, f.pause)
+		if d, ok := event.ParseRetryAfter(resp.Header.Get("Retry-After"), time.Now(), mostAsked); ok {
+			f.pause = d
+		}
 	}
 	return "", f
 }
@@ -108,17 +113,4 @@ func pointed(doc any, pointer string) (string, bool) {
 		return strconv.FormatBool(d), true
 	}
 	return "", false
-}
-
-// retryAfter reads the header in seconds or as a date (RFC 9110, 10.2.3), an
-// hour at most.
-func retryAfter(resp *http.Response, otherwise time.Duration) time.Duration {
-	h := resp.Header.Get("Retry-After")
-	d := otherwise
-	if n, err := strconv.Atoi(h); err == nil && n >= 0 {
-		d = time.Duration(n) * time.Second
-	} else if at, err := http.ParseTime(h); err == nil {
-		d = max(0, time.Until(at))
-	}
-	return min(d, time.Hour)
 }

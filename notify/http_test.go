@@ -285,3 +285,16 @@ sms:
 		t.Error(got.Header)
 	}
 }
+
+// A regression of issue 14: a pause whose seconds overflow was one in the past.
+func TestAHugePauseIsTheLongestPause(t *testing.T) {
+	for _, asked := range []string{"9223372037", "18446744073", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"} {
+		srv := httptest.NewServer(reply(429, `{"code":20429}`, "Retry-After", asked))
+		r := newRig(t, nowhere, srv.URL)
+		_, err := r.Send(t.Context(), request(event.ChannelSMS))
+		if d, ok := event.RetryDelay(err); !ok || d < mostAsked {
+			t.Errorf("%s: the next try comes after %v (%v)", asked, d, err)
+		}
+		srv.Close()
+	}
+}
