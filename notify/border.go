@@ -12,13 +12,17 @@ type border struct {
 	io.Reader
 	commit func() error
 
-	mu      sync.Mutex
-	asked   bool
-	closed  bool // the answer is there, so the border is not crossed any more
-	refused error
+	mu       sync.Mutex
+	asked    bool
+	closed   bool // the answer is there, so the border is not crossed any more
+	refused  error
+	panicked any // what commit panicked with, in a goroutine of the HTTP client
 }
 
-var errAnswered = errors.New("the service has answered before the request")
+var (
+	errAnswered = errors.New("the service has answered before the request")
+	errPanicked = errors.New("the ledger could not be asked: a panic")
+)
 
 // Read implements io.Reader.
 func (b *border) Read(p []byte) (int, error) {
@@ -29,7 +33,7 @@ func (b *border) Read(p []byte) (int, error) {
 	}
 	if !b.asked {
 		b.asked = true
-		b.refused = b.commit()
+		b.refused = b.ask()
 	}
 	if b.refused != nil {
 		return 0, b.refused
@@ -37,10 +41,25 @@ func (b *border) Read(p []byte) (int, error) {
 	return b.Reader.Read(p)
 }
 
-// state tells whether the border was crossed, or why it was not, and closes it.
+// ask is commit, whose panic must not end the process: nothing above this
+// goroutine recovers.
+func (b *border) ask() (err error) {
+	defer func() {
+		if b.panicked = recover(); b.panicked != nil {
+			err = errPanicked
+		}
+	}()
+	return b.commit()
+}
+
+// state tells whether the border was crossed, or why it was not, and closes it. A
+// panic of commit goes on here, where the message's own attempt is.
 func (b *border) state() (crossed bool, refused error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
+	if b.panicked != nil {
+		panic(b.panicked)
+	}
 	return b.asked && b.refused == nil, b.refused
 }

@@ -75,19 +75,30 @@ func (p *pool) get(ctx context.Context) (c *conn, kept bool, err error) {
 	case <-ctx.Done():
 		return nil, false, &failure{reason: ReasonTransient, ours: true, err: ctx.Err()}
 	}
-	for c = p.take(); c != nil; c = p.take() {
-		if c.clean && time.Since(c.since) < p.trust {
-			return c, true, nil
+	asking := true
+	defer func() {
+		if asking { // a panic; open gives its place back itself
+			<-p.slots
 		}
-		leave := context.AfterFunc(ctx, c.abort)
-		err := c.Reset()
-		if leave() && err == nil {
+	}()
+	for c = p.take(); c != nil; c = p.take() {
+		if c.clean && time.Since(c.since) < p.trust || p.answers(ctx, c) {
+			asking = false
 			return c, true, nil
 		}
 		p.end(c)
 	}
+	asking = false
 	c, err = p.open(ctx)
 	return c, false, err
+}
+
+// answers asks a connection that was idle whether it is still there.
+func (p *pool) answers(ctx context.Context, c *conn) bool {
+	leave := context.AfterFunc(ctx, c.abort)
+	defer leave()
+	err := c.Reset()
+	return leave() && err == nil
 }
 
 // fresh opens a connection in the place of one that turned out to be stale. The
@@ -104,12 +115,15 @@ func (p *pool) fresh(ctx context.Context) (*conn, error) {
 	return p.open(ctx)
 }
 
-func (p *pool) open(ctx context.Context) (*conn, error) {
-	c, err := p.dial(ctx)
-	if err != nil {
-		<-p.slots
-	}
-	return c, err
+// open dials in the place that the caller has, and gives it back unless a
+// connection comes of it.
+func (p *pool) open(ctx context.Context) (c *conn, err error) {
+	defer func() {
+		if c == nil {
+			<-p.slots
+		}
+	}()
+	return p.dial(ctx)
 }
 
 func (p *pool) take() *conn {

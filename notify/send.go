@@ -139,8 +139,7 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 			}
 			continue
 		}
-		entry, f, err := s.attempt(ctx, r, p, m, &a)
-		p.gate.leave(f)
+		entry, f, err := s.ask(ctx, r, p, m, &a)
 		a.found, last = entry, err
 		if f == nil || f.class != transient || f.reason == ReasonMailboxFull || !errors.As(err, new(*failure)) {
 			return entry, err
@@ -163,6 +162,16 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 		return a.found, event.RetryAfter(fmt.Errorf("%w: %s", errPaused, ReasonTransient), wait)
 	}
 	return a.found, last
+}
+
+// ask makes an attempt at a provider whose gate was entered, and leaves the gate
+// also when the attempt panics: a probe that is never given back would keep the
+// provider paused for as long as the process lives.
+func (s *Sender) ask(ctx context.Context, r Request, p *provider, m message, a *attempt) (entry event.Send, f *failure, err error) {
+	f = unasked
+	defer func() { p.gate.leave(f) }()
+	entry, f, err = s.attempt(ctx, r, p, m, a)
+	return entry, f, err
 }
 
 // shorter of two times, of which 0 is none.

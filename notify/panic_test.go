@@ -1,0 +1,88 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"usher/event"
+)
+
+// sendPanics sends and takes what it panics with, as the caller of an activity
+// does.
+func sendPanics(ctx context.Context, s *Sender, r Request) (p any) {
+	defer func() { p = recover() }()
+	_, _ = s.Send(ctx, r)
+	return nil
+}
+
+// A regression of issue 14: an attempt that panics while it probes a provider left
+// the gate closed for ever.
+func TestAPanicGivesTheProbeBack(t *testing.T) {
+	for _, point := range []string{"notify.submitting", "notify.handed"} {
+		for _, channel := range []string{event.ChannelEmail, event.ChannelSMS} {
+			t.Run(point+" "+channel, func(t *testing.T) {
+				mail := newSMTPServer(t, nil)
+				sms := httptest.NewServer(reply(201, `{"sid":"SM1"}`))
+				t.Cleanup(sms.Close)
+				panics := true
+				r := newRig(t, mail.addr, sms.URL, func(c *Config) {
+					c.Fault = func(p string) {
+						if panics && p == point {
+							panics = false
+							panic("a fault of this test")
+						}
+					}
+				})
+				g := r.channels[channel][0].gate
+				g.mu.Lock()
+				g.trouble, g.until = ReasonConfig, time.Now() // the pause is over: the next message probes
+				g.mu.Unlock()
+				q := requestOf(1)
+				q.Channel, q.Phone = channel, "+4930123456"
+				if got := sendPanics(t.Context(), r.Sender, q); got != "a fault of this test" {
+					t.Fatalf("it panicked with %v", got)
+				}
+				q = requestOf(2)
+				q.Channel, q.Phone = channel, "+4930123456"
+				if _, err := r.Send(t.Context(), q); err != nil {
+					t.Errorf("the provider is not asked any more: %v", err)
+				}
+				r.hands.mu.Lock()
+				defer r.hands.mu.Unlock()
+				if len(r.hands.keys) > 0 {
+					t.Errorf("still in hand: %v", r.hands.keys)
+				}
+			})
+		}
+	}
+}
+
+// What panics while it dials or asks a connection takes no place of the pool along.
+func TestAPanicGivesThePlaceBack(t *testing.T) {
+	var next func() (*conn, error)
+	p := newPool(func(context.Context) (*conn, error) { return next() }, 1, 10, time.Minute)
+	t.Cleanup(p.close)
+	get := func() (err error, panicked any) {
+		defer func() { panicked = recover() }()
+		_, _, err = p.get(t.Context())
+		return err, nil
+	}
+	next = func() (*conn, error) { panic("dialling") }
+	if _, got := get(); got != "dialling" {
+		t.Fatal(got)
+	}
+	p.idle = []*conn{{end: time.NewTimer(time.Hour)}} // without a client, so RSET panics
+	if _, got := get(); got == nil {
+		t.Fatal("no panic")
+	}
+	away := errors.New("away")
+	next = func() (*conn, error) { return nil, away }
+	for range 2 {
+		if err, got := get(); !errors.Is(err, away) || got != nil {
+			t.Fatal(err, got)
+		}
+	}
+}
