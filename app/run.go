@@ -83,6 +83,8 @@ type process struct {
 	temporalAway atomic.Bool // at the last look
 	people       *streams.People
 	reports      *streams.Reports // of the worker
+	me           event.Process    // of the worker: the name by which it owns what it hands over
+	lives        *streams.Alive   // of the worker
 	pub          *streams.Publisher
 	catcher      *catcher.Catcher
 	codec        *codec       // nil in roles that were given no key

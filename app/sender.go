@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,13 +40,39 @@ func (p *process) notifyConfig(m *metrics.Worker, list *streams.Delivery, receip
 	}
 	c = notify.Config{
 		Ledger: ledgers{p.people, p.reports}, Providers: providers, Templates: templates, OnUnknown: p.OnUnknown, MaxPause: p.MaxPause, Allowed: p.AllowRecipients,
-		Keys: p.key, Receipts: receipts, ReturnPath: p.ReturnPath,
+		Keys: p.key, Receipts: receipts, ReturnPath: p.ReturnPath, Process: p.me,
 		Metrics: m, Log: p.Log, Fault: p.Fault,
 	}
 	if list != nil { // a nil pointer in an interface is not nil
 		c.Suppressions = list
 	}
-	return whole(c, "Suppressions", "Keys", "Templates", "OnUnknown", "Receipts", "ReturnPath", "Allowed", "MaxPause", "Grace", "Fault")
+	if p.lives != nil {
+		c.Lives = p.lives
+	}
+	return whole(c, "Suppressions", "Keys", "Templates", "OnUnknown", "Receipts", "ReturnPath", "Allowed", "MaxPause", "Grace", "Fault", "Process", "Lives")
+}
+
+// leastSilence is how long a process may give no sign of life at least, whatever
+// --heartbeat says: a busy machine keeps one waiting for as long.
+const leastSilence = 3 * time.Second
+
+// openLives names this process and starts what shows that it lives, until nothing
+// is in hand any more.
+func (p *process) openLives(ctx context.Context) error {
+	me, release, err := identify(p.Data)
+	if err != nil {
+		p.Log.Warn("a restart of this process will not be recognised as one; what it had in hand is taken over after a silence", "error", err)
+	}
+	p.me = me
+	if p.lives, err = streams.NewAlive(ctx, p.js, me, max(p.Heartbeat, leastSilence)); err != nil {
+		release()
+		return err
+	}
+	p.life.start(ctx, part{"signs", func(ctx context.Context) error {
+		defer release()
+		return p.lives.Run(ctx)
+	}, time.Second})
+	return nil
 }
 
 // fs is the folder with templates, nil without one.

@@ -42,6 +42,9 @@ func (p *process) startConsumers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := p.openLives(ctx); err != nil {
+			return err
+		}
 		sender, err := p.sender(m, list, receipts)
 		if err != nil {
 			return err

@@ -295,6 +295,10 @@ func newWired(t *testing.T, everything bool) *process {
 		return p
 	}
 	p.Fault = func(string) {}
+	p.me = event.Process{ID: "process", Start: 1}
+	if p.lives, err = streams.NewAlive(t.Context(), js, p.me, time.Minute); err != nil {
+		t.Fatal(err)
+	}
 	p.ownNATS, p.servers, p.addr.TemporalUI = metrics.NewServer(p.registry), servers{}, "127.0.0.1:8233"
 	if p.codec, err = newCodec([]byte("a key for payloads of this test")); err != nil {
 		t.Fatal(err)

@@ -155,9 +155,15 @@ const (
 // Send is the ledger's entry of one message. What was pinned at the first
 // attempt stays the same at each later one, so that copies can be recognised.
 type Send struct {
-	State      SendState `json:"state"`
-	Token      string    `json:"token,omitempty"` // of the attempt that wrote `submitting`
-	Attempts   int       `json:"attempts"`        // that came as far as `submitting`
+	State SendState `json:"state"`
+	Token string    `json:"token,omitempty"` // of the attempt that wrote `submitting`
+
+	// Of submitting: it is a lease of the process that wrote it, which ends with that
+	// process, and at the latest so long after. An older usher named no owner.
+	Owner Process       `json:"owner,omitzero"`
+	Limit time.Duration `json:"limit,omitempty"`
+
+	Attempts   int       `json:"attempts"` // that came as far as `submitting`
 	Copies     int       `json:"copies,omitempty"`
 	MessageID  string    `json:"message_id,omitempty"`
 	Date       time.Time `json:"date"`

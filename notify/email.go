@@ -253,6 +253,12 @@ func patience(ctx context.Context, grace, limit time.Duration, giveUp func()) (d
 	if d, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(d)*9/10)
 	}
+	return within(ctx, grace, limit, giveUp)
+}
+
+// within calls giveUp after limit, or grace after ctx has ended, unless the returned
+// function was called before.
+func within(ctx context.Context, grace, limit time.Duration, giveUp func()) (done func()) {
 	var over atomic.Bool // the timer may be set once more right after it was stopped
 	end := time.AfterFunc(limit, func() {
 		if !over.Load() {

@@ -3,6 +3,7 @@ package notify
 import (
 	"errors"
 	"sync"
+	"time"
 )
 
 // hands are the messages that this process has in hand. A worker that was taken
@@ -14,6 +15,9 @@ type hands struct {
 }
 
 var errInHand = errors.New("this process is handing the message over already")
+
+// How long the same message waits for its other attempt in this process.
+const inHandPause = 2 * time.Second
 
 // take reports whether the message was free; then release must follow.
 func (h *hands) take(message string) bool {

@@ -11,11 +11,9 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	texttemplate "text/template"
 	"time"
 )
@@ -94,7 +92,7 @@ func newHTTP(c HTTPConfig, grace time.Duration) (*httpTransport, error) {
 	t.client = &http.Client{
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true,
-			DialContext: (&net.Dialer{Timeout: c.StepTimeout}).DialContext, TLSHandshakeTimeout: c.StepTimeout, ResponseHeaderTimeout: c.AnswerTimeout,
+			DialContext: dialGuarded((&net.Dialer{Timeout: c.StepTimeout}).DialContext), TLSHandshakeTimeout: c.StepTimeout, ResponseHeaderTimeout: c.AnswerTimeout,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -307,34 +305,31 @@ func (t *httpTransport) deliver(ctx context.Context, m message, commit func() er
 	defer leave()
 	done := func() {}
 	defer func() { done() }()
+	crossing := true
 	cross := func() error {
-		if err := commit(); err != nil {
+		if err := commit(); err != nil || !crossing {
 			return err
 		}
+		crossing = false
 		leave()
 		done = patience(ctx, t.grace, t.AnswerTimeout, cancel)
 		return nil
 	}
 
-	var wrote atomic.Bool // a connection was there, so some of the request may have arrived
-	inner = httptrace.WithClientTrace(inner, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { wrote.Store(true) }})
 	body := &border{Reader: strings.NewReader(r.body), commit: cross}
+	if r.body == "" { // the first line may be all that the service needs
+		inner = context.WithValue(inner, borderKey{}, body)
+	}
 	req, err := http.NewRequestWithContext(inner, r.method, r.url, body)
 	if err != nil {
 		return "", &failure{reason: ReasonRender, class: permanent, ours: true, err: errors.New("the request to the SMS service cannot be made")}
 	}
 	req.Header, req.ContentLength = r.header, int64(len(r.body))
-	if r.body == "" { // the first line may be all that the service needs
+	if r.body == "" {
 		req.Body = nil
-		if err := cross(); err != nil {
-			return "", err
-		}
 	}
 	resp, err := t.client.Do(req)
 	crossed, refused := body.state()
-	if req.Body == nil {
-		crossed = wrote.Load()
-	}
 	switch {
 	case refused != nil:
 		return "", refused

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -19,18 +20,32 @@ type Ledger interface {
 }
 
 // commit writes `submitting` unless somebody else moved the entry since it was
-// read. From here on the message may have gone out.
+// read. From here on the message may have gone out. Asked again, it only makes sure
+// that the message is still this process's.
 func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt) error {
+	if a.committed {
+		return s.still(ctx, r, a)
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if s.Lives != nil { // others must see this process live before they see its lease
+		if _, err := s.Lives.Show(ctx); err != nil {
+			return err
+		}
+	}
+	var limit time.Duration
+	if d, ok := ctx.Deadline(); ok {
+		limit = time.Until(d)
+	}
+	a.written = true
 	written, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
 		switch {
 		case e.Taken():
 			return errAccepted
 		case e.Token == a.token: // an earlier write of ours arrived after all
 			return nil
-		case e.State != a.found.State || e.Token != a.found.Token:
+		case e.State != a.found.State || e.Token != a.found.Token || e.Token != "" && !e.At.Equal(a.found.At):
 			return errRaced
 		}
 		copies := e.Copies
@@ -41,6 +56,9 @@ func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt)
 		*e = a.pinned
 		e.State, e.Token, e.Attempts, e.Copies, e.Tries, e.Reason, e.At = event.SendSubmitting, a.token, attempts+1, copies, tries, "", now()
 		e.Provider = p.name
+		if s.Lives != nil {
+			e.Owner, e.Limit = s.Process, limit
+		}
 		return nil
 	})
 	if err != nil {
@@ -51,21 +69,43 @@ func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt)
 		s.metrics(r).Copies.WithLabelValues(r.Channel, p.name).Inc()
 	}
 	s.Fault.At("notify.submitting")
-	return nil
+	return s.still(ctx, r, a)
 }
 
-// accept writes that the provider took the message. It goes on trying when ctx
-// has ended: an acceptance that is not written becomes a copy.
+// free gives a message back that is not handed over because commit failed, after it
+// may have been written that it is.
+func (s *Sender) free(ctx context.Context, r Request, a *attempt, failed error) {
+	if !a.written || errors.Is(failed, errRaced) {
+		return
+	}
+	_, err := s.settle(ctx, r, event.Answer{Token: a.token, At: now()}, freeFor)
+	if err != nil && r.Keep == nil {
+		s.Log.Warn("a message that was not handed over looks as if it was", "channel", r.Channel, "error", err)
+	}
+}
+
+// accept writes that the provider took the message.
 func (s *Sender) accept(ctx context.Context, r Request, p *provider, a attempt, providerID string) (event.Send, error) {
-	sent, err := s.write(ctx, r, a, func(e *event.Send) {
-		e.State, e.Provider, e.ProviderID, e.Reason, e.At = event.SendAccepted, p.name, providerID, "", now()
-	})
+	s.metrics(r).Attempts.WithLabelValues(r.Channel, p.name, "accepted", "").Inc()
+	sent, err := s.settle(ctx, r, event.Answer{Token: a.token, State: event.SendAccepted, Provider: p.name, ProviderID: providerID, At: now()}, untilTheEnd(ctx))
 	if err != nil {
 		return sent, fmt.Errorf("the message was accepted, but the ledger cannot be written: %w", err)
 	}
-	s.metrics(r).Attempts.WithLabelValues(r.Channel, p.name, "accepted", "").Inc()
 	s.metrics(r).Messages.WithLabelValues(r.Channel, p.name, "accepted").Inc()
 	return sent, nil
+}
+
+// bring writes an answer that an earlier attempt got and the ledger did not take.
+func (s *Sender) bring(ctx context.Context, r Request, n event.Answer) (event.Send, error) {
+	entry, err := s.settle(ctx, r, n, untilTheEnd(ctx))
+	if err != nil {
+		return entry, fmt.Errorf("an answer that is known cannot be written into the ledger: %w", err)
+	}
+	if (n.State == event.SendAccepted || n.State == event.SendFailed) && entry.State == n.State && entry.At.Equal(n.At) {
+		s.metrics(r).Messages.WithLabelValues(r.Channel, n.Provider, string(n.State)).Inc()
+	}
+	s.Log.Info("an answer was brought from an earlier try", "channel", r.Channel, "provider", n.Provider, "state", string(n.State))
+	return entry, nil
 }
 
 // record writes why a try failed and returns the error that says what to do.
@@ -87,21 +127,24 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 	}
 	try := event.Try{At: now(), Provider: p.name, Result: result, Reason: f.reason, Code: f.err.Error()}
 	wait := min(f.pause, s.MaxPause)
-	entry, err := s.write(ctx, r, a, func(e *event.Send) {
-		if outcome == "" && r.Backoff != nil {
-			wait = max(wait, r.Backoff(e.Failed+1))
-			next := try.At.Add(wait)
-			try.Next = &next
-		}
-		e.Note(try)
-		switch {
-		case state != "":
-			e.State, e.Provider, e.Reason, e.At = state, p.name, reason, try.At
-		case a.committed: // surely not taken: free for another try
-			e.State, e.Token, e.Reason, e.At = "", "", f.reason, try.At
-		}
-	})
+	if outcome == "" && r.Backoff != nil {
+		wait = max(wait, r.Backoff(max(a.found.Failed, len(a.found.Tries))+1))
+		next := try.At.Add(wait)
+		try.Next = &next
+	}
 	s.metrics(r).Attempts.WithLabelValues(r.Channel, p.name, result, f.reason).Inc()
+	var entry event.Send
+	var err error
+	if a.committed {
+		n := event.Answer{Token: a.token, State: state, Provider: p.name, Reason: reason, At: try.At, Try: &try}
+		entry, err = s.settle(ctx, r, n, untilTheEnd(ctx))
+	} else {
+		entry, err = s.note(ctx, r, a, try, func(e *event.Send) {
+			if state != "" {
+				e.State, e.Provider, e.Reason, e.At = state, p.name, reason, try.At
+			}
+		})
+	}
 	if err != nil {
 		return entry, fmt.Errorf("the ledger cannot be written after %s: %w", f.reason, err)
 	}
@@ -150,31 +193,66 @@ func (s *Sender) hold(ctx context.Context, r Request, p *provider) (event.Send, 
 	return entry, event.Permanent(ErrHeld)
 }
 
-// How long an answer is tried to be written into the ledger.
-const writeFor = 30 * time.Second
+// How long the ledger is tried to be written.
+const (
+	writeFor   = 30 * time.Second // what asks the provider once more when it is lost, and without a deadline
+	freeFor    = time.Second      // that nothing was handed over
+	writeStop  = time.Second      // an answer, when the process is about to end
+	spareMost  = 3 * time.Second  // an answer until so long before the end of the attempt, or a tenth of what is left
+	keepAfter  = 500 * time.Millisecond
+	keepAtStop = 100 * time.Millisecond
+)
 
-// write changes the entry after an answer, even when ctx has ended. The entry is
-// left alone when another try has taken it over.
-func (s *Sender) write(ctx context.Context, r Request, a attempt, change func(*event.Send)) (event.Send, error) {
-	limit := writeFor
-	if ctx.Err() != nil {
-		limit = 2 * time.Second // the process is about to end
+// untilTheEnd is how long an answer is tried to be written: until shortly before
+// the attempt's own end, because one that is lost becomes a copy.
+func untilTheEnd(ctx context.Context) time.Duration {
+	d, ok := ctx.Deadline()
+	if !ok {
+		return writeFor
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	left := time.Until(d)
+	return max(left-min(spareMost, left/10), writeStop)
+}
+
+// settle writes an answer into the ledger, and gives it to r.Keep when that takes
+// longer than a moment.
+func (s *Sender) settle(ctx context.Context, r Request, n event.Answer, limit time.Duration) (event.Send, error) {
+	if r.Keep != nil {
+		keep := time.AfterFunc(keepAfter, func() { r.Keep(n) })
+		defer keep.Stop()
+		defer context.AfterFunc(ctx, func() { keep.Reset(keepAtStop) })()
+	}
+	entry, err := s.persist(ctx, r, limit, func(e *event.Send) { e.Settle(n) })
+	if err != nil && r.Keep != nil {
+		r.Keep(n)
+	}
+	return entry, err
+}
+
+// note writes a try that ended before the message was handed over. The entry is
+// left alone when another try has it.
+func (s *Sender) note(ctx context.Context, r Request, a attempt, try event.Try, change func(*event.Send)) (event.Send, error) {
+	return s.persist(ctx, r, writeFor, func(e *event.Send) {
+		if e.State != a.found.State || e.Token != a.found.Token {
+			return
+		}
+		if e.State == "" && e.MessageID == "" {
+			*e = a.pinned
+		}
+		e.Note(try)
+		change(e)
+	})
+}
+
+// persist changes the entry and goes on trying for limit, also when ctx has ended;
+// after a stop only for a moment.
+func (s *Sender) persist(ctx context.Context, r Request, limit time.Duration, change func(*event.Send)) (event.Send, error) {
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	defer within(ctx, min(limit, writeStop), limit, cancel)()
 	for pause := 10 * time.Millisecond; ; pause *= 2 {
-		entry, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
-			switch {
-			case a.committed && e.Token != a.token, !a.committed && (e.State != a.found.State || e.Token != a.found.Token):
-				return nil
-			case !a.committed && e.State == "" && e.MessageID == "":
-				*e = a.pinned
-			}
-			before := *e
+		entry, err := s.Ledger.UpdateSend(inner, r.UserID, r.key(), func(e *event.Send) error {
 			change(e)
-			if before.State == event.SendDelivered || before.State == event.SendBounced { // a receipt was faster, and knows more
-				e.State, e.Reason, e.Code, e.At = before.State, before.Reason, before.Code, before.At
-			}
 			return nil
 		})
 		if err == nil || event.IsPermanent(err) {
@@ -182,7 +260,7 @@ func (s *Sender) write(ctx context.Context, r Request, a attempt, change func(*e
 		}
 		select {
 		case <-time.After(min(pause, time.Second)):
-		case <-ctx.Done():
+		case <-inner.Done():
 			return entry, err
 		}
 	}

@@ -32,6 +32,12 @@ type Request struct {
 	// least. A pause of the provider counts as none. Nil: there is no next try.
 	Backoff func(failed int) time.Duration
 
+	// Keep is given an answer that the ledger could not take at once, and keeps it
+	// for the next Send of the same message, as Answer; it must not block. Nil: an
+	// answer that the ledger does not take in the end is lost.
+	Keep   func(event.Answer)
+	Answer *event.Answer
+
 	Canary bool // nobody reads it, so no figure counts it
 
 	Content *Content // of an e-mail that is no template's; nil: the template's
@@ -61,7 +67,11 @@ type Config struct {
 	Suppressions Suppressions
 	Keys         Keys
 	Receipts     *Receipts
-	ReturnPath   string // where bounces of e-mail go, "": to the sender
+	// Lives gives signs of life of Process, which owns what it hands over. Nil: no
+	// leases, and a message that is found being handed over has an unknown outcome.
+	Lives      Lives
+	Process    event.Process // zero without Lives
+	ReturnPath string        // where bounces of e-mail go, "": to the sender
 
 	Allowed  []string      // if any, who may get messages: see recipients
 	MaxPause time.Duration // the longest pause that an error asks for, or that a provider gets; default 1 h
@@ -80,6 +90,7 @@ type Sender struct {
 	channels  map[string][]*provider // in order of preference
 	unread    *metrics.Worker        // takes what canary messages would count
 	hands     hands
+	watch     watch
 }
 
 // transport hands one rendered message to a provider.
@@ -88,8 +99,8 @@ type transport interface {
 	provider() string
 	// deliver hands m over. It calls commit right before the first step from which
 	// on the provider may take the message, and stops when commit fails; again
-	// only after the provider said that it did not take it. Errors are *failure,
-	// or what commit returned.
+	// before any later step of that kind. Errors are *failure, or what commit
+	// returned.
 	deliver(ctx context.Context, m message, commit func() error) (providerID string, err error)
 	// describe says what deliver would say, with secrets masked.
 	describe(m message) (string, error)

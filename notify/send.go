@@ -33,8 +33,8 @@ var (
 //
 // Errors: event.Permanent when the message surely did not go out and will not,
 // or is held; event.RetryAfter when the provider asks for a pause; event.Paused
-// when no provider takes messages now, which is no try of this message; any other
-// error is transient. When ctx ends before the provider may have the message,
+// when no provider takes messages now, or another attempt that is alive has the
+// message, which is no try of it; any other error is transient. When ctx ends before the provider may have the message,
 // nothing is sent; when it ends later, the answer is waited for within
 // Config.Grace and then recorded as unknown.
 func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
@@ -44,9 +44,17 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 	}
 	message := r.UserID + "/" + r.key()
 	if !s.hands.take(message) {
-		return event.Send{}, errInHand
+		return event.Send{}, event.Paused(errInHand, inHandPause)
 	}
 	defer s.hands.release(message)
+	if s.Lives != nil {
+		defer s.Lives.Hold()()
+	}
+	if r.Answer != nil {
+		if entry, err := s.bring(ctx, r, *r.Answer); err != nil {
+			return entry, err
+		}
+	}
 	first := providers[0] // or the one that an earlier try was for
 	found, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
 	if err != nil {
@@ -55,13 +63,23 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 	if i := slices.IndexFunc(providers, func(p *provider) bool { return p.name == found.Provider }); i >= 0 {
 		first = providers[i]
 	}
+	if found.State != event.SendSubmitting {
+		s.watch.forget(message)
+	}
 	switch found.State {
 	case event.SendAccepted, event.SendDelivered, event.SendBounced:
 		s.referTaken(ctx, r, found)
 		return found, nil
 	case event.SendFailed:
 		return found, event.Permanent(fmt.Errorf("the message failed before: %s", found.Reason))
-	case event.SendSubmitting, event.SendUnknown:
+	case event.SendSubmitting:
+		if pause, err := s.leased(ctx, r, found); err != nil {
+			return found, err
+		} else if pause > 0 {
+			return found, event.Paused(errLeased, pause)
+		}
+		fallthrough
+	case event.SendUnknown:
 		if s.onUnknown(r) == Hold || found.Copies >= MaxCopies {
 			return s.hold(ctx, r, first)
 		}
@@ -186,7 +204,7 @@ func shorter(a, b time.Duration) time.Duration {
 // is nil when it was accepted, and unasked when the try ended without an answer.
 func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message, a *attempt) (event.Send, *failure, error) {
 	began := time.Now()
-	a.token, a.committed = ksuid.New().String(), false
+	a.token, a.written, a.committed = ksuid.New().String(), false, false
 	handing, span := tracing.Child(ctx, "hand over", tracing.Client, tracing.Channel(r.Channel))
 	id, err := p.deliver(handing, m, func() error {
 		err := s.commit(ctx, r, p, a)
@@ -197,12 +215,12 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 	if err == nil {
 		s.Fault.At("notify.handed")
 		sent, err := s.accept(ctx, r, p, *a, id)
+		if r.Channel == event.ChannelSMS {
+			seg := CountSegments(m.content.sms)
+			s.metrics(r).Segments.WithLabelValues(p.name, seg.Encoding()).Add(float64(seg.Count))
+		}
 		if err == nil {
 			s.metrics(r).StageSeconds.WithLabelValues(r.Channel).Observe(time.Since(began).Seconds())
-			if r.Channel == event.ChannelSMS {
-				seg := CountSegments(m.content.sms)
-				s.metrics(r).Segments.WithLabelValues(p.name, seg.Encoding()).Add(float64(seg.Count))
-			}
 			s.Fault.At("notify.accepted")
 			s.referTaken(ctx, r, sent)
 		}
@@ -213,8 +231,9 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 	case errors.Is(err, errAccepted):
 		sent, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
 		return sent, unasked, err
-	case !errors.As(err, &f):
-		return a.found, unasked, err // commit's own
+	case !errors.As(err, &f): // commit's own
+		s.free(ctx, r, a, err)
+		return a.found, unasked, err
 	}
 	entry, err := s.record(ctx, r, p, *a, f)
 	s.suppress(ctx, r, m.to, f)
@@ -226,7 +245,8 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 type attempt struct {
 	found, pinned event.Send
 	token         string
-	committed     bool
+	written       bool // `submitting` may be in the ledger
+	committed     bool // it is
 }
 
 // unasked is what came of a try that ended before the provider had its say.

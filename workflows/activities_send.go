@@ -33,6 +33,11 @@ type Delivery struct {
 
 	Backoff func(failed int) time.Duration `json:"-"` // the pause before the next try after so many failed ones
 
+	// Keep is given an answer that the ledger could not take at once, and Answer is
+	// what an earlier try kept: it goes into the ledger before anything else.
+	Keep   func(event.Answer) `json:"-"`
+	Answer *event.Answer      `json:"-"`
+
 	End *LastMessage `json:"end,omitempty"` // to write when the message is the last
 }
 
@@ -54,12 +59,18 @@ func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err err
 	ctx, span := a.step(ctx, d.Story, "Send", d.UserID)
 	span.SetAttributes(tracing.Channel(d.Channel))
 	defer func() { span.Done(err) }()
-	stop := beat(ctx)
-	defer stop()
-	ctx, cancel := untilStop(ctx)
+	p, err := newPulse(ctx)
+	if err != nil {
+		return result, boundary(err, "")
+	}
+	defer p.start(ctx)()
+	ours, cancel := untilStop(ctx)
 	defer cancel()
-	d.Backoff = backoff(activity.GetInfo(ctx).RetryPolicy)
-	sent, err := a.Sender.Send(ctx, d)
+	d.Backoff, d.Keep, d.Answer = backoff(activity.GetInfo(ctx).RetryPolicy), p.keep, p.carried()
+	sent, err := a.Sender.Send(ours, d)
+	if err != nil {
+		p.handOver(ours)
+	}
 	if err != nil {
 		span.SetAttributes(tracing.Reason(sent.Reason))
 		return result, boundary(err, sent.Reason)
@@ -95,34 +106,23 @@ func backoff(p *temporal.RetryPolicy) func(failed int) time.Duration {
 	}
 }
 
-// beat reports that the activity is alive until the returned function is called,
-// so that a killed worker's send is taken over within the heartbeat timeout. Each
-// report is an action to pay for, so a quick send makes none.
-func beat(ctx context.Context) (stop func()) {
-	timeout := activity.GetInfo(ctx).HeartbeatTimeout
-	if timeout <= 0 {
-		return func() {}
-	}
-	done, gone := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(gone)
-		t := time.NewTicker(timeout / 3)
-		defer t.Stop()
-		for {
-			select {
-			case <-t.C:
-				activity.RecordHeartbeat(ctx)
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() { close(done); <-gone }
-}
-
-// untilStop is ctx that also ends when the worker is asked to stop.
+// untilStop is a context for the work itself. It has ctx's deadline, and ends when
+// the worker is asked to stop or the run takes the step back. It goes on when
+// Temporal does not hear of the activity and takes it for dead: then a message that
+// is being handed over still has its answer to come.
 func untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
-	out, cancel := context.WithCancel(ctx)
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if d, ok := ctx.Deadline(); ok {
+		var end context.CancelFunc
+		out, end = context.WithDeadline(out, d)
+		inner := cancel
+		cancel = func() { end(); inner() }
+	}
+	leave := context.AfterFunc(ctx, func() {
+		if temporal.IsCanceledError(context.Cause(ctx)) {
+			cancel()
+		}
+	})
 	stopping := activity.GetWorkerStopChannel(ctx)
 	go func() {
 		select {
@@ -131,5 +131,5 @@ func untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
 		case <-out.Done():
 		}
 	}()
-	return out, cancel
+	return out, func() { leave(); cancel() }
 }

@@ -82,7 +82,7 @@ func RunReports(ctx context.Context, c client.Client, r Regular) error {
 	registerJobs(w)
 	for kind, do := range map[string]func(context.Context, Job) error{JobDigest: r.Digest, JobEndOfDay: r.EndOfDay, JobReconcile: r.Reconcile} {
 		w.RegisterActivityWithOptions(func(ctx context.Context, j Job) error {
-			stop := beat(ctx)
+			stop := (&pulse{}).start(ctx)
 			defer stop()
 			ctx, cancel := untilStop(ctx)
 			defer cancel()
