@@ -78,7 +78,11 @@ func (s *Sender) free(ctx context.Context, r Request, a *attempt, failed error) 
 	if !a.written || errors.Is(failed, errRaced) {
 		return
 	}
-	_, err := s.settle(ctx, r, event.Answer{Token: a.token, At: now()}, freeFor)
+	n := event.Answer{Token: a.token, At: now()}
+	if r.Keep != nil { // the ledger has just failed
+		r.Keep(n)
+	}
+	_, err := s.settle(ctx, r, n, freeFor)
 	if err != nil && r.Keep == nil {
 		s.Log.Warn("a message that was not handed over looks as if it was", "channel", r.Channel, "error", err)
 	}

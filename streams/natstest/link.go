@@ -9,14 +9,14 @@ import (
 // Link is a way to a server, over TCP, on which a test can stop the traffic, as a
 // server or a network that freezes does: connections stay open and nothing passes.
 type Link struct {
-	listener net.Listener
-	to       string
+	listener    net.Listener
+	to          string
+	there, back gate
+	ended       chan struct{}
+	copies      sync.WaitGroup
 
-	mu     sync.Mutex
-	passes chan struct{} // closed while traffic passes
-	conns  []net.Conn
-	ended  chan struct{}
-	copies sync.WaitGroup
+	mu    sync.Mutex
+	conns []net.Conn
 }
 
 // NewLink forwards to addr, HOST:PORT, until the test ends.
@@ -26,8 +26,8 @@ func NewLink(t testing.TB, addr string) *Link {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &Link{listener: l, to: addr, passes: make(chan struct{}), ended: make(chan struct{})}
-	close(k.passes)
+	k := &Link{listener: l, to: addr, ended: make(chan struct{})}
+	k.Thaw()
 	k.copies.Go(k.accept)
 	t.Cleanup(k.end)
 	return k
@@ -38,31 +38,54 @@ func (k *Link) Addr() string { return k.listener.Addr().String() }
 
 // Freeze stops the traffic.
 func (k *Link) Freeze() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.there.shut()
+	k.back.shut()
+}
+
+// FreezeAnswers stops only what the server says: it does what it is asked, and
+// the client never hears of it.
+func (k *Link) FreezeAnswers() { k.back.shut() }
+
+// Thaw lets the traffic pass again, with all that waited.
+func (k *Link) Thaw() {
+	k.there.open()
+	k.back.open()
+}
+
+// gate is a way that can be shut.
+type gate struct {
+	mu     sync.Mutex
+	passes chan struct{} // closed while it is open
+}
+
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	select {
-	case <-k.passes:
-		k.passes = make(chan struct{})
-	default: // frozen already
+	case <-g.passes:
+		g.passes = make(chan struct{})
+	default: // it is shut
 	}
 }
 
-// Thaw lets it pass again, with all that waited.
-func (k *Link) Thaw() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.passes == nil {
+		g.passes = make(chan struct{})
+	}
 	select {
-	case <-k.passes:
+	case <-g.passes:
 	default:
-		close(k.passes)
+		close(g.passes)
 	}
 }
 
 // wait returns false when the test has ended.
-func (k *Link) wait() bool {
-	k.mu.Lock()
-	passes := k.passes
-	k.mu.Unlock()
+func (k *Link) wait(g *gate) bool {
+	g.mu.Lock()
+	passes := g.passes
+	g.mu.Unlock()
 	select {
 	case <-passes:
 		return true
@@ -78,7 +101,7 @@ func (k *Link) accept() {
 			return
 		}
 		k.copies.Go(func() {
-			if !k.keep(in) || !k.wait() {
+			if !k.keep(in) || !k.wait(&k.there) {
 				return
 			}
 			out, err := net.Dial("tcp", k.to)
@@ -86,8 +109,8 @@ func (k *Link) accept() {
 				_ = in.Close()
 				return
 			}
-			k.copies.Go(func() { k.copy(out, in) })
-			k.copy(in, out)
+			k.copies.Go(func() { k.copy(out, in, &k.there) })
+			k.copy(in, out, &k.back)
 		})
 	}
 }
@@ -106,13 +129,13 @@ func (k *Link) keep(c net.Conn) bool {
 	}
 }
 
-func (k *Link) copy(to, from net.Conn) {
+func (k *Link) copy(to, from net.Conn, g *gate) {
 	defer to.Close()
 	defer from.Close()
 	b := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(b)
-		if !k.wait() {
+		if !k.wait(g) {
 			return
 		}
 		if _, failed := to.Write(b[:n]); failed != nil || err != nil {
