@@ -32,14 +32,15 @@ func frozenFor(t *testing.T) time.Duration {
 }
 
 // worker is a process that sends: its own connection, ledger and signs of life.
-func worker(t *testing.T, url, smtpAddr string, frozen time.Duration, fault event.Fault) *rig {
+// die ends the signs, as the end of the process or its being frozen does.
+func worker(t *testing.T, url, smtpAddr string, me event.Process, silence time.Duration, fault event.Fault) (w *rig, die func()) {
 	t.Helper()
-	nc, err := nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
+	nc, err := nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond), nats.ReconnectBufSize(-1), nats.Timeout(silence/4))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(frozen/24))
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(silence/4))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,19 +48,38 @@ func worker(t *testing.T, url, smtpAddr string, frozen time.Duration, fault even
 	if err != nil {
 		t.Fatal(err)
 	}
-	me := event.Process{ID: event.NewID(), Start: 1}
-	lives, err := streams.NewAlive(t.Context(), js, me, frozen/6)
+	lives, err := streams.NewAlive(t.Context(), js, me, silence)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var signs sync.WaitGroup
 	signs.Go(func() { _ = lives.Run(ctx) })
-	t.Cleanup(func() { cancel(); signs.Wait() })
+	die = func() { cancel(); signs.Wait() }
+	t.Cleanup(die)
 	return newRig(t, smtpAddr, "http://"+nowhere, func(c *Config) {
 		c.Ledger, c.Lives, c.Process, c.Fault = people, lives, me, fault
 		c.Providers.Email[0].Connections = 2 * frozenSends
-	})
+	}), die
+}
+
+// people is the ledger of a new server, with so many persons.
+func people(t *testing.T, persons int) (p *streams.People, url string) {
+	t.Helper()
+	js, url := natstest.Start(t)
+	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 256 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := streams.NewPeople(t.Context(), js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range persons {
+		if _, err := p.Claim(t.Context(), requestOf(n).UserID, event.Person{Generation: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p, url
 }
 
 const frozenSends = 200
@@ -123,32 +143,22 @@ func (a *activity) run(ctx context.Context, workers []*rig, q Request, first int
 // lasts, at each step of sends that are under way, makes no copy and loses nothing.
 func TestNATSIsFrozenAtEachStep(t *testing.T) {
 	for _, tc := range []struct {
-		point   string
-		answers bool // only what NATS says is lost
+		point, how string
+		away       func(*natstest.Link)
 	}{
-		{"begin", false}, {"notify.rendered", false}, {"notify.submitting", false}, {"notify.handed", false}, {"notify.accepted", false},
-		{"notify.rendered", true}, {"notify.handed", true},
+		{"begin", "frozen", (*natstest.Link).Freeze},
+		{"notify.rendered", "frozen", (*natstest.Link).Freeze},
+		{"notify.submitting", "frozen", (*natstest.Link).Freeze},
+		{"notify.handed", "frozen", (*natstest.Link).Freeze},
+		{"notify.accepted", "frozen", (*natstest.Link).Freeze},
+		{"notify.rendered", "silent", (*natstest.Link).FreezeAnswers},
+		{"notify.submitting", "lost", (*natstest.Link).Cut},
+		{"notify.handed", "lost", (*natstest.Link).Cut},
 	} {
-		name := tc.point
-		if tc.answers {
-			name += ", answers only"
-		}
-		t.Run(name, func(t *testing.T) {
+		t.Run(tc.point+" "+tc.how, func(t *testing.T) {
 			t.Parallel()
 			frozen := frozenFor(t)
-			js, url := natstest.Start(t)
-			if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 256 << 20}); err != nil {
-				t.Fatal(err)
-			}
-			people, err := streams.NewPeople(t.Context(), js)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for n := range frozenSends {
-				if _, err := people.Claim(t.Context(), requestOf(n).UserID, event.Person{Generation: 1}); err != nil {
-					t.Fatal(err)
-				}
-			}
+			people, url := people(t, frozenSends)
 			link := natstest.NewLink(t, strings.TrimPrefix(url, "nats://"))
 
 			// Every message is at the point, and goes on when the traffic has stopped.
@@ -162,11 +172,7 @@ func TestNATSIsFrozenAtEachStep(t *testing.T) {
 				case n < frozenSends:
 					<-stopped
 				case n == frozenSends:
-					if tc.answers {
-						link.FreezeAnswers()
-					} else {
-						link.Freeze()
-					}
+					tc.away(link)
 					time.AfterFunc(frozen, link.Thaw)
 					close(stopped)
 				}
@@ -174,7 +180,8 @@ func TestNATSIsFrozenAtEachStep(t *testing.T) {
 			srv := newSMTPServer(t, nil)
 			var workers []*rig
 			for range 2 {
-				workers = append(workers, worker(t, "nats://"+link.Addr(), srv.addr, frozen, reach))
+				w, _ := worker(t, "nats://"+link.Addr(), srv.addr, event.Process{ID: event.NewID(), Start: 1}, frozen/6, reach)
+				workers = append(workers, w)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 10*frozen+time.Minute)
 			defer cancel()

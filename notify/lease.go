@@ -54,6 +54,17 @@ func (s *Sender) leased(ctx context.Context, r Request, found event.Send) (time.
 	return 0, nil
 }
 
+// errLate is for an attempt of which too little is left for the provider's answer:
+// what is not waited for becomes a copy.
+var errLate = errors.New("too little time is left of this attempt to wait for an answer")
+
+// enough tells whether half of the attempt's time is left for the answer. What comes
+// before the border is quick, unless the ledger was away.
+func (a *attempt) enough(ctx context.Context) bool {
+	d, ok := ctx.Deadline()
+	return !ok || time.Until(d) >= d.Sub(a.began)/2
+}
+
 // still tells, right before the message is handed over, that the lease is this
 // process's own. When it was frozen, others may have taken it for gone, so that it
 // moves the entry: one that was about to take the message over finds that it has

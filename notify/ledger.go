@@ -29,6 +29,9 @@ func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if !a.enough(ctx) {
+		return event.Paused(errLate, leasePauseLeast)
+	}
 	if s.Lives != nil { // others must see this process live before they see its lease
 		if _, err := s.Lives.Show(ctx); err != nil {
 			return err
@@ -69,7 +72,13 @@ func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt)
 		s.metrics(r).Copies.WithLabelValues(r.Channel, p.name).Inc()
 	}
 	s.Fault.At("notify.submitting")
-	return s.still(ctx, r, a)
+	if err := s.still(ctx, r, a); err != nil {
+		return err
+	}
+	if !a.enough(ctx) {
+		return event.Paused(errLate, leasePauseLeast)
+	}
+	return nil
 }
 
 // free gives a message back that is not handed over because commit failed, after it

@@ -56,7 +56,8 @@ func (m *memory) UpdateSend(_ context.Context, userID, key string, change func(*
 }
 
 // script says how a server behaves: a reply for a verb, "drop" to close the
-// connection instead, "hang" to say nothing. DOT is the reply after the message.
+// connection instead, "hang" to say nothing, "wait" to answer as usual once the test
+// says so. DOT is the reply after the message.
 type script map[string]string
 
 // smtpServer speaks SMTP as scripted and keeps what was handed over whole.
@@ -68,7 +69,8 @@ type smtpServer struct {
 	verbs []string // of all connections
 	from  string   // of the last MAIL
 	dots  chan struct{}
-	then  script // from the second message of a connection on; nil: as before
+	then  script        // from the second message of a connection on; nil: as before
+	goOn  chan struct{} // ends a "wait"
 }
 
 func newSMTPServer(t *testing.T, s script) *smtpServer {
@@ -77,7 +79,7 @@ func newSMTPServer(t *testing.T, s script) *smtpServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &smtpServer{addr: l.Addr().String(), dots: make(chan struct{}, 16)}
+	srv := &smtpServer{addr: l.Addr().String(), dots: make(chan struct{}, 16), goOn: make(chan struct{})}
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done); l.Close() })
 	go func() {
@@ -108,6 +110,13 @@ func (s *smtpServer) talk(conn net.Conn, script script, done <-chan struct{}) {
 		case "hang":
 			<-done
 			return false
+		case "wait":
+			r = otherwise
+			select {
+			case <-s.goOn:
+			case <-done:
+				return false
+			}
 		}
 		_, err := fmt.Fprint(conn, r+"\r\n")
 		return err == nil && !strings.HasPrefix(r, "421")

@@ -42,7 +42,7 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 	if !ok {
 		return event.Send{}, event.Permanent(fmt.Errorf("there is no channel %q", r.Channel))
 	}
-	message := r.UserID + "/" + r.key()
+	message, began := r.UserID+"/"+r.key(), time.Now()
 	if !s.hands.take(message) {
 		return event.Send{}, event.Paused(errInHand, inHandPause)
 	}
@@ -85,7 +85,7 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 		}
 	}
 	m, pinned, err := s.render(r, found)
-	a := attempt{found: found, pinned: pinned}
+	a := attempt{began: began, found: found, pinned: pinned}
 	if err != nil {
 		return s.record(ctx, r, first, a, failureOf(ReasonRender, runtimeError(err)))
 	}
@@ -243,6 +243,7 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 // attempt is one try: what the ledger said before, what is pinned, and the token
 // by which the try is recognised.
 type attempt struct {
+	began         time.Time
 	found, pinned event.Send
 	token         string
 	written       bool // `submitting` may be in the ledger

@@ -46,6 +46,18 @@ func (k *Link) Freeze() {
 // the client never hears of it.
 func (k *Link) FreezeAnswers() { k.back.shut() }
 
+// Cut stops the traffic and loses what is on its way: connections break, and new ones
+// get no answer.
+func (k *Link) Cut() {
+	k.Freeze()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, c := range k.conns {
+		_ = c.Close()
+	}
+	k.conns = nil
+}
+
 // Thaw lets the traffic pass again, with all that waited.
 func (k *Link) Thaw() {
 	k.there.open()
