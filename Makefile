@@ -43,14 +43,15 @@ test: ## run every test (under ten minutes once the build cache is warm)
 race: ## run every test but those with Temporal's server under the race detector
 	$(GO) test -tags $(TAGS) -race -timeout 30m $$($(GO) list -tags $(TAGS) ./... | grep -v -e /app/embedded -e /app/e2e -e /cmd/usher)
 
-soak: ## for longer: kill tests five times over, chaos over 1,000 users, 100,000 pairs in any order, fuzzing for ten minutes, Temporal's server under the race detector
+soak: ## for longer: kills five times over, chaos over 1,000 users, NATS frozen for two minutes, 100,000 pairs and 300,000 stories in any order, fuzzing for ten minutes, Temporal's server under the race detector
 	$(GO) test -tags $(TAGS) -count=5 -timeout 60m -run TestKilled ./app/e2e
 	USHER_SOAK_CHAOS=1000 $(GO) test -tags $(TAGS) -timeout 60m -run TestChaos -v ./app/e2e
 	USHER_SOAK_FILES=20000 USHER_SOAK_KILLED_FILES=20 $(GO) test -timeout 60m -run 'Burst|KilledAtRandomPoints' ./ingest
+	USHER_SOAK_FREEZE=2m $(GO) test -timeout 60m -parallel 8 -run NATSIsFrozen ./notify
+	USHER_SOAK_PAIRS=100000 USHER_SOAK_STORIES=300000 $(GO) test -timeout 60m -run TestAnyOrder ./bridge
 	$(GO) test -run xxx -fuzz FuzzSplitter -fuzztime 200s ./table
 	for f in FuzzCheck FuzzParseEmail; do $(GO) test -run xxx -fuzz $$f -fuzztime 200s ./ingest || exit 1; done
 	$(GO) test -tags $(TAGS) -race -timeout 180m ./app/embedded ./app/e2e
-	USHER_SOAK_PAIRS=100000 USHER_SOAK_STORIES=300000 $(GO) test -timeout 60m -run TestAnyOrder ./bridge
 
 bench: ## figures as ratios from one run
 	$(GO) test -run xxx -bench Intake -benchtime 5x ./ingest
