@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"net/mail"
 	"os"
 	"strings"
@@ -233,6 +232,6 @@ func once(t *testing.T, srv *smtpServer, want int) {
 		copies += n - 1
 	}
 	if len(ids) != want || copies > 0 {
-		t.Error(fmt.Sprintf("%d of %d messages went out, and %d copies", len(ids), want, copies))
+		t.Errorf("%d of %d messages went out, and %d copies", len(ids), want, copies)
 	}
 }

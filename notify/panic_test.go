@@ -65,23 +65,23 @@ func TestAPanicGivesThePlaceBack(t *testing.T) {
 	var next func() (*conn, error)
 	p := newPool(func(context.Context) (*conn, error) { return next() }, 1, 10, time.Minute)
 	t.Cleanup(p.close)
-	get := func() (err error, panicked any) {
+	get := func() (panicked any, err error) {
 		defer func() { panicked = recover() }()
 		_, _, err = p.get(t.Context())
-		return err, nil
+		return nil, err
 	}
 	next = func() (*conn, error) { panic("dialling") }
-	if _, got := get(); got != "dialling" {
+	if got, _ := get(); got != "dialling" {
 		t.Fatal(got)
 	}
 	p.idle = []*conn{{end: time.NewTimer(time.Hour)}} // without a client, so RSET panics
-	if _, got := get(); got == nil {
+	if got, _ := get(); got == nil {
 		t.Fatal("no panic")
 	}
 	away := errors.New("away")
 	next = func() (*conn, error) { return nil, away }
 	for range 2 {
-		if err, got := get(); !errors.Is(err, away) || got != nil {
+		if got, err := get(); !errors.Is(err, away) || got != nil {
 			t.Fatal(err, got)
 		}
 	}
