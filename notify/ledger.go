@@ -155,6 +155,7 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 		entry, err = s.note(ctx, r, a, try, func(e *event.Send) {
 			if state != "" {
 				e.State, e.Provider, e.Reason, e.At = state, p.name, reason, try.At
+				e.Owner, e.Limit = event.Process{}, 0
 			}
 		})
 	}
@@ -189,6 +190,7 @@ func (s *Sender) hold(ctx context.Context, r Request, p *provider) (event.Send, 
 	entry, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
 		if e.State == event.SendSubmitting {
 			e.State, e.Reason, e.At = event.SendUnknown, ReasonUnknown, now()
+			e.Owner, e.Limit = event.Process{}, 0
 		}
 		if n := len(e.Tries); n > 0 && e.State == event.SendUnknown { // nothing comes next
 			e.Tries = slices.Clone(e.Tries)

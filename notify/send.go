@@ -33,10 +33,12 @@ var (
 //
 // Errors: event.Permanent when the message surely did not go out and will not,
 // or is held; event.RetryAfter when the provider asks for a pause; event.Paused
-// when no provider takes messages now, or another attempt that is alive has the
-// message, which is no try of it; any other error is transient. When ctx ends before the provider may have the message,
-// nothing is sent; when it ends later, the answer is waited for within
-// Config.Grace and then recorded as unknown.
+// when no provider takes messages now, another attempt that is alive has the message,
+// or too little of this one is left, which is no try of it; any other error is
+// transient. When ctx ends before the provider may have the message, nothing is
+// sent; when it ends later, the answer is waited for within Config.Grace and then
+// recorded as unknown. An answer is tried to be written into the ledger until
+// shortly before ctx's deadline.
 func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 	providers, ok := s.channels[r.Channel]
 	if !ok {

@@ -70,8 +70,6 @@ func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err err
 	sent, err := a.Sender.Send(ours, d)
 	if err != nil {
 		p.handOver(ours)
-	}
-	if err != nil {
 		span.SetAttributes(tracing.Reason(sent.Reason))
 		return result, boundary(err, sent.Reason)
 	}
