@@ -194,11 +194,13 @@ func TestReplySubjectsWriteWithinOneAccount(t *testing.T) {
 	}
 }
 
-// What watch and bridge need to keep the stream from filling up, they may.
+// What watch and bridge need to keep the stream from filling up, and a worker to show
+// that it lives, they may.
 func TestRolesMayMakeRoom(t *testing.T) {
 	url := start(t)
 	for name, allowed := range map[string][]string{
 		"watch":  {"$JS.API.CONSUMER.INFO.USERS.bridge-users", event.ProgressSubject("inbox", "i")},
+		"worker": {"$KV.DELIVERY.alive.x"}, // its sign of life
 		"bridge": {"$JS.API.CONSUMER.LIST.USERS", "$JS.API.STREAM.PURGE.USERS", "$JS.API.CONSUMER.CREATE.KV_PEOPLE.x", "$JS.API.CONSUMER.MSG.NEXT.KV_PEOPLE.x"},
 	} {
 		u := connect(t, url, name)
@@ -217,7 +219,7 @@ func TestRolesCannotDoWhatOthersDo(t *testing.T) {
 		"bridge":  {"users.v1.imported.inbox", "verifications.v1.crm.approved", "$JS.API.STREAM.PURGE.VERIFICATIONS", "$JS.API.STREAM.UPDATE.USERS", "audit.v1.x"},
 		"worker":  {"users.v1.imported.inbox", "verifications.v1.console.approved", "$JS.API.CONSUMER.MSG.NEXT.USERS.bridge-users"},
 		"console": {"users.v1.imported.inbox", "verifications.v1.crm.approved", "onboarding.v1.welcomed", "$KV.PEOPLE.u-1", "$JS.API.CONSUMER.MSG.NEXT.USERS.bridge-users", "$JS.API.CONSUMER.DELETE.USERS.bridge-users"},
-		"cli":     {"users.v1.imported.inbox", "verifications.v1.crm.approved", "onboarding.v1.welcomed", "$JS.API.STREAM.PURGE.USERS"},
+		"cli":     {"users.v1.imported.inbox", "verifications.v1.crm.approved", "onboarding.v1.welcomed", "$JS.API.STREAM.PURGE.USERS", "$KV.DELIVERY.alive.x"},
 	} {
 		u := connect(t, url, name)
 		for _, subject := range forbidden {
