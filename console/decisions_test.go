@@ -40,3 +40,18 @@ func TestTheReasonOfADecisionWithoutAnID(t *testing.T) {
 		return n == 0
 	})
 }
+
+// What a console reads with is gone when it ends.
+func TestAConsoleLeavesNothingBehind(t *testing.T) {
+	r := newRig(t)
+	r.run()()
+	for _, name := range []string{event.StreamUsers, event.StreamVerifications, event.StreamOnboarding, event.StreamDeadLetters} {
+		s, err := r.js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := s.CachedInfo().State.Consumers; n > 0 {
+			t.Errorf("%d consumers are left on %s", n, name)
+		}
+	}
+}

@@ -80,6 +80,9 @@ func TestOlderStreamsLearnTheirBirth(t *testing.T) {
 		}
 		created[r.cfg.Name] = s.CachedInfo().Created
 	}
+	for err := error(nil); err == nil; { // a stream that is full learns it too
+		_, err = js.Publish(t.Context(), "audit.v1.x", make([]byte, 100<<10))
+	}
 	if doubts, err := Durability(t.Context(), js); err != nil || len(doubts) != Count || !strings.Contains(doubts[0], "usher setup") {
 		t.Errorf("doubts before: %q, %v", doubts, err)
 	}

@@ -110,6 +110,7 @@ func (g *group) storeMine(ctx context.Context, key string, own *inHand, m *nats.
 	return own.err
 }
 
+// storeOne stores a message with those of others, or alone.
 func (g *group) storeOne(ctx context.Context, m *nats.Msg, alone func(context.Context) error) error {
 	b, leads := g.join(m, time.Now())
 	if b == nil {

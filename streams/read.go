@@ -39,8 +39,9 @@ var ErrEnough = errors.New("enough was read")
 // selected, the oldest first, until do returns ErrEnough or fails. all is how many
 // there were to begin with; some may be deleted before they are read.
 //
-// When its connection or the leader of the stream is lost meanwhile, it goes on from
-// where it was, and gives up after half a minute without progress. What it needs on
+// It fails at once when the server is away at the beginning. When the connection or
+// the leader of the stream is lost later, it goes on from where it was, and gives up
+// after half a minute without progress. What it needs on
 // the server is gone when it returns, or half a minute after its process died.
 func Read(ctx context.Context, js jetstream.JetStream, stream string, sel Selection, do func(m Message, all uint64) error) error {
 	r := &reader{js: js, stream: stream, sel: sel, do: do, next: sel.From}
