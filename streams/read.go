@@ -41,8 +41,8 @@ var ErrEnough = errors.New("enough was read")
 //
 // It fails at once when the server is away at the beginning. When the connection or
 // the leader of the stream is lost later, it goes on from where it was, and gives up
-// after half a minute without progress. What it needs on
-// the server is gone when it returns, or half a minute after its process died.
+// after half a minute without progress. What it needs on the server is gone when it
+// returns, or half a minute after its process died.
 func Read(ctx context.Context, js jetstream.JetStream, stream string, sel Selection, do func(m Message, all uint64) error) error {
 	r := &reader{js: js, stream: stream, sel: sel, do: do, next: sel.From}
 	err := r.run(ctx)
