@@ -22,6 +22,13 @@ func TestOnThreeCopies(t *testing.T) {
 	}
 	t.Run("an id in process", func(t *testing.T) { idInProcess(t, js) })
 	t.Run("claims of one person", func(t *testing.T) { claimsOfOnePerson(t, js) })
+	t.Run("a restore", func(t *testing.T) {
+		was := Birth(info(t, js, event.StreamAudit))
+		natstest.Restore(t, js, event.StreamAudit)
+		if i := info(t, js, event.StreamAudit); !Birth(i).Equal(was) || i.Created.Equal(was) || i.Config.Replicas != 3 {
+			t.Errorf("born %s and created %s with %d copies, born %s before", Birth(i), i.Created, i.Config.Replicas, was)
+		}
+	})
 	t.Run("a reading", func(t *testing.T) { readThroughAnElection(t, js, servers) }) // last: a server is missing then
 }
 
