@@ -7,8 +7,14 @@
 // which outlives both, is asked before anything is started. What a signal did is
 // not known here; the workflow tells it in facts.
 //
-// Run supervises two durable pull consumers. A bounded number of messages is in
-// hand at once and each is kept from being redelivered while it is. When
-// Temporal or JetStream is away, the messages in hand wait, no more are pulled,
-// and no delivery is used up. Several bridges may share the consumers.
+// Run supervises two durable pull consumers. Each asks for as many messages as it
+// has hands (pull), keeps them from being redelivered, and works them off beside
+// each other (consumer, work). When a server is away the messages in hand wait in
+// the consumer's breaker and few more are taken. Whose fault a failure is tell its
+// code (classify) and what becomes of other messages meanwhile (row). Several
+// bridges may share the consumers.
+//
+// A handler that panics costs its own message a try and nothing else. What is in
+// hand is noted in a file (hands), so that a bridge finds out a message over which
+// the ones before it died.
 package bridge

@@ -81,9 +81,11 @@ func failures() Board {
 				{orZero("sum by (activity_type) (rate(temporal_activity_execution_failed_total" + window + "))"), "{{activity_type}}"},
 				{orZero("sum by (failure_reason) (rate(temporal_workflow_task_execution_failed_total" + window + "))"), "workflow task {{failure_reason}}"},
 			}},
-			{Kind: TimeSeries, Title: "Breaker and components", Unit: "short", Width: 12, About: "State of each component: 2 ok, 1 degraded, 0 failed; and whether the bridge's breaker is open.", Queries: []Query{
+			{Kind: TimeSeries, Title: "Breaker and components", Unit: "short", Width: 12, About: "State of each component: 2 ok, 1 degraded, 0 failed; whether the bridge's breaker is open, and how often it closed again.", Queries: []Query{
 				{"min by (component) (usher_component_state)", "{{component}}"}, {"max(usher_bridge_breaker_open)", "breaker open"},
+				{"sum(increase(usher_bridge_breaker_closed_total" + window + "))", "breaker closed again"},
 			}},
+			{Kind: TimeSeries, Title: "Panics", Unit: "short", Width: 12, About: "Faults of usher's own that were stopped, in the shown interval. The log has the stack of each.", Queries: []Query{{`sum by (stage) (increase(usher_panics_total` + window + "))", "{{stage}}"}}},
 		}},
 		reconciliation(),
 	}}

@@ -121,6 +121,12 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 			Quiet: Scenario{Series: one(`usher_bridge_breaker_open`, "1 1 0 1 1 0 0 1 1"), At: "8m"},
 		},
 		{
+			Name: "UsherPanics", Severity: Ticket, Summary: "A part of usher failed of a fault of its own; the rest goes on.",
+			Expr:  `sum by (stage) (increase(usher_panics_total[15m])) > 0`,
+			Fires: Scenario{Series: one(`usher_panics_total{stage="bridge"}`, "0 0 1x10"), At: "5m", Labels: map[string]string{"stage": "bridge"}},
+			Quiet: Scenario{Series: one(`usher_panics_total{stage="bridge"}`, "3x20"), At: "15m"},
+		},
+		{
 			Name: "UsherFileStuck", Severity: Ticket, For: "5m", Summary: "A file has been in an inbox for ten minutes without being taken.",
 			Expr:  `max by (source) (usher_inbox_oldest_seconds) > 600`,
 			Fires: Scenario{Series: one(`usher_inbox_oldest_seconds{source="hr"}`, "0+60x20"), At: "18m", Labels: map[string]string{"source": "hr"}},
