@@ -49,6 +49,7 @@ soak: ## for longer: kills five times over, chaos over 1,000 users, NATS frozen 
 	USHER_SOAK_FILES=20000 USHER_SOAK_KILLED_FILES=20 $(GO) test -timeout 60m -run 'Burst|KilledAtRandomPoints' ./ingest
 	USHER_SOAK_FREEZE=2m $(GO) test -timeout 60m -parallel 8 -run NATSIsFrozen ./notify
 	USHER_SOAK_PAIRS=100000 USHER_SOAK_STORIES=300000 $(GO) test -timeout 60m -run TestAnyOrder ./bridge
+	USHER_SOAK_ANYTHING=500 $(GO) test -timeout 60m -run TestAnythingFromOutside ./bridge
 	$(GO) test -run xxx -fuzz FuzzSplitter -fuzztime 200s ./table
 	for f in FuzzCheck FuzzParseEmail; do $(GO) test -run xxx -fuzz $$f -fuzztime 200s ./ingest || exit 1; done
 	$(GO) test -tags $(TAGS) -race -timeout 180m ./app/embedded ./app/e2e

@@ -30,13 +30,12 @@ type breaker struct {
 	holders int           // messages in hand that found trouble, and did not get through since
 	since   time.Time     // when it opened
 	tries   int           // since it opened
-	openc   chan struct{} // closed while the breaker is open
 	closedc chan struct{} // closed while the breaker is closed
 	turn    chan struct{} // holds one token: whose turn it is to ask
 }
 
 func newBreaker(name string, log *slog.Logger, all *gauge) *breaker {
-	b := &breaker{name: name, log: log, all: all, openc: make(chan struct{}), closedc: make(chan struct{}), turn: make(chan struct{}, 1)}
+	b := &breaker{name: name, log: log, all: all, closedc: make(chan struct{}), turn: make(chan struct{}, 1)}
 	close(b.closedc)
 	b.turn <- struct{}{}
 	return b
@@ -62,7 +61,6 @@ func (b *breaker) opens(cause error) {
 		b.log.Warn("a server is away or full: no more messages are taken until it is back", "consumer", b.name, "error", cause)
 		b.since, b.tries = time.Now(), 0
 		b.closedc = make(chan struct{})
-		close(b.openc)
 		b.all.opened()
 	}
 	b.cause = cause
@@ -89,17 +87,9 @@ func (b *breaker) closes() {
 	if b.cause != nil {
 		b.log.Info("messages get through again and are taken as before", "consumer", b.name, "open_for", time.Since(b.since).Round(time.Millisecond))
 		b.cause = nil
-		b.openc = make(chan struct{})
 		close(b.closedc)
 		b.all.closed()
 	}
-}
-
-// opened is closed when the breaker opens, or is open.
-func (b *breaker) opened() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.openc
 }
 
 // closed is closed when the breaker closes, or is closed.

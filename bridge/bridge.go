@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -145,13 +146,19 @@ func (b *Bridge) settings(inbox string) event.Settings {
 	return b.Settings
 }
 
-// Ready returns nil, or why the bridge waits.
+// Ready returns nil, or why the bridge waits: in one line, and once where both
+// streams wait for the same.
 func (b *Bridge) Ready() error {
-	var why []error
+	var why []string
 	for _, c := range b.consumers {
-		why = append(why, c.breaker.reason())
+		if err := c.breaker.reason(); err != nil && !slices.Contains(why, err.Error()) {
+			why = append(why, err.Error())
+		}
 	}
-	return errors.Join(why...)
+	if len(why) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(why, "; "))
 }
 
 // message is one delivery, read as far as JetStream knows it.

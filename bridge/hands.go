@@ -295,7 +295,9 @@ func (h *hands) deaths(p place) toll {
 func (h *hands) accuse(p place) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.suspects[p] = h.suspects[p]
+	if _, yes := h.suspects[p]; !yes {
+		h.suspects[p] = toll{}
+	}
 }
 
 // acquit forgets what was said of p: its handler has returned, or it is done with.

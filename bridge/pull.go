@@ -45,17 +45,17 @@ func (d *delivery) nak(after time.Duration) error {
 	return d.say(`-NAK {"delay":` + strconv.FormatInt(int64(after), 10) + `}`)
 }
 
-// pull is one session's way of asking for messages: one request at a time, for as
-// many as there are free hands.
+// pull is one session's way of asking for messages: for as many as there are free
+// hands, and again when there are more. A request that asks for few costs as much
+// as one that asks for many, so the next one waits until it pays.
 type pull struct {
 	c       *consumer
 	nc      *nats.Conn
 	subject string // to ask at
 	inbox   string
 	arrived chan *nats.Msg
-	n       int       // of requests
-	left    int       // messages that the open request may still bring; 0 when none is open
-	heard   time.Time // of the open request
+	left    int       // messages that open requests may still bring; 0 when none is open
+	heard   time.Time // from the server, while a request is open
 }
 
 // session takes messages until ctx ends or the server ends it. Handlers run under
@@ -82,7 +82,7 @@ func (c *consumer) session(ctx, hands context.Context) error {
 	// server says something from time to time.
 	p := &pull{c: c, nc: nc, inbox: nc.NewInbox(), arrived: make(chan *nats.Msg, 4*c.Workers+64),
 		subject: "$JS.API.CONSUMER.MSG.NEXT." + c.stream + "." + c.name}
-	sub, err := nc.ChanSubscribe(p.inbox+".*", p.arrived)
+	sub, err := nc.ChanSubscribe(p.inbox, p.arrived)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (p *pull) serve(ctx context.Context, take func(*nats.Msg)) error {
 	pulse := time.NewTicker(pullPulse)
 	defer pulse.Stop()
 	for {
-		if n := p.c.wanted(); p.left == 0 && n > 0 {
+		if n := p.c.wanted() - p.left; n > 0 && (p.left == 0 || n >= p.c.Workers/4) {
 			if err := p.ask(n); err != nil {
 				return err
 			}
@@ -152,34 +152,28 @@ func (p *pull) ask(n int) error {
 	if err != nil {
 		return err
 	}
-	p.n++
-	p.left, p.heard = n, time.Now()
-	return p.nc.PublishRequest(p.subject, p.reply(), request)
+	p.left, p.heard = p.left+n, time.Now()
+	return p.nc.PublishRequest(p.subject, p.inbox, request)
 }
-
-func (p *pull) reply() string { return p.inbox + "." + strconv.Itoa(p.n) }
 
 // receive takes a message, or reads what the server says about a request: only
 // that has no reply subject.
 func (p *pull) receive(m *nats.Msg, take func(*nats.Msg)) error {
+	p.heard = time.Now()
 	if m.Reply != "" {
-		p.left, p.heard = max(p.left-1, 0), time.Now()
+		p.left = max(p.left-1, 0)
 		take(m)
 		return nil
 	}
-	if m.Subject != p.reply() {
-		return nil // about a request that is over
-	}
-	p.heard = time.Now()
-	switch status, says := m.Header.Get("Status"), m.Header.Get("Description"); {
+	status, says := m.Header.Get("Status"), m.Header.Get("Description")
+	switch unserved, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages")); {
 	case status == "100": // still there
 		return nil
-	case status == "408", strings.Contains(says, "Batch Completed"): // its time is over
-		p.left = 0
+	case err == nil && (status == "408" || strings.Contains(says, "Batch Completed")): // a request's time is over
+		p.left = max(p.left-unserved, 0)
 		return nil
-	default:
-		return fmt.Errorf("the server ended a request: %s %s", status, says)
 	}
+	return fmt.Errorf("the server ended a request: %s %s", status, says)
 }
 
 // wanted is how many messages more may be in hand.

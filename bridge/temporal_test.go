@@ -52,7 +52,8 @@ func newFrontend(t *testing.T, f *frontend) client.Client {
 	workflowservice.RegisterWorkflowServiceServer(s, f)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
-	c, err := client.NewLazyClient(client.Options{HostPort: l.Addr().String(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	c, err := client.Dial( // a lazy one races with itself at its first calls
+		client.Options{HostPort: l.Addr().String(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
 	if err != nil {
 		t.Fatal(err)
 	}
