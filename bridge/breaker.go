@@ -66,17 +66,24 @@ func (b *breaker) opens(cause error) {
 	b.cause = cause
 }
 
-// leave is told by a message that waits no more. When none is left that knows of
-// trouble, others are to find out; a bridge that stops has found out nothing.
-func (b *breaker) leave(stops bool) {
+// leave is told by a message that found trouble and waits no more.
+func (b *breaker) leave() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.holders--; b.holders == 0 && !stops {
+	b.holders--
+}
+
+// pass is told by a message that came to an end without showing that the servers
+// are well. When none is left that knows of trouble, others are to find out.
+func (b *breaker) pass() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.holders == 0 {
 		b.closes()
 	}
 }
 
-// close is told by a message that got through.
+// close is told by a message that got through, or that has what it waited for.
 func (b *breaker) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

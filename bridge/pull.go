@@ -86,6 +86,7 @@ func (c *consumer) session(ctx, hands context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = sub.Unsubscribe() }() // drained already, but after a panic
 	drained := make(chan struct{})
 	sub.SetClosedHandler(func(string) { close(drained) })
 	take := func(m *nats.Msg) { c.take(ctx, hands, created, &delivery{m, nc}) }
@@ -95,7 +96,7 @@ func (c *consumer) session(ctx, hands context.Context) error {
 		for wait := time.After(time.Second); drained != nil; {
 			select {
 			case m := <-p.arrived:
-				p.receive(m, take)
+				_ = p.receive(m, take) // what the server says is late
 			case <-drained:
 				drained = nil
 			case <-wait:
@@ -106,7 +107,7 @@ func (c *consumer) session(ctx, hands context.Context) error {
 	for {
 		select {
 		case m := <-p.arrived:
-			p.receive(m, take)
+			_ = p.receive(m, take)
 		default:
 			return err
 		}

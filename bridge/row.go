@@ -51,6 +51,7 @@ func (r *row) failed(p place, class string, cause error) error {
 
 // trouble is what one message had, over all of its deliveries to this process.
 type trouble struct {
+	tried  int // times that it was given back for a while
 	failed int // tries that failed by its own fault
 	broken int // panics
 

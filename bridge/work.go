@@ -48,7 +48,7 @@ type verdict struct {
 func (w *work) run(ctx, hands context.Context) {
 	defer func() {
 		if w.waits {
-			w.c.breaker.leave(ctx.Err() != nil)
+			w.c.breaker.leave()
 		}
 	}()
 	if t := w.c.hands.deaths(w.p); t.deadly() {
@@ -67,6 +67,8 @@ func (w *work) run(ctx, hands context.Context) {
 		if err == nil {
 			if w.waits { // what it waited for is there
 				w.c.breaker.close()
+			} else {
+				w.c.breaker.pass()
 			}
 			w.c.troubles.forget(w.p)
 			return
@@ -174,9 +176,9 @@ func (w *work) trouble(err error, attempt int) (after time.Duration, hold bool) 
 			return w.wait(alike)
 		}
 		w.c.Metrics.Retries.WithLabelValues(w.c.stage, "transient").Inc()
-		t := w.c.troubles.note(w.p, func(*trouble) {})
-		w.c.Log.Warn("message is tried again later", "consumer", w.c.name, "seq", w.m.Seq, "attempt", t.failed+t.broken, "error", err)
-		return backoff(t.failed + t.broken), false
+		t := w.c.troubles.note(w.p, func(t *trouble) { t.tried++ })
+		w.c.Log.Warn("message is tried again later", "consumer", w.c.name, "seq", w.m.Seq, "attempt", t.tried, "error", err)
+		return backoff(t.tried), false
 	}
 	proofs := w.c.row.proofs.Load()
 	others := false // got through since it failed last
