@@ -136,7 +136,9 @@ func TestWhatAServerAnswersBuriesNothing(t *testing.T) {
 			t.Parallel() // it waits, mostly
 			r := newRig(t)
 			temporal := &answering{code: code}
-			r.with = func(c *Config) { c.Workflows, c.MaxDeliver = NewTemporal(newFrontend(t, &temporal.frontend)), 3 }
+			r.with = func(c *Config) {
+				c.Workflows, c.MaxDeliver, c.AckWait = NewTemporal(newFrontend(t, &temporal.frontend)), 3, time.Minute
+			}
 			temporal.bad.Store(true)
 			temporal.frontend.start = temporal.answer
 			r.users(2)
@@ -337,6 +339,31 @@ func TestAServerThatFailsForOneHoldsNobodyUp(t *testing.T) {
 	}
 	sick.Store(false)
 	r.waitOutcomes(map[string]float64{"USERS started": 101})
+}
+
+// A part of a server that is away, as one of Temporal's shards may be, stops those
+// whose users live there, more of them than there are hands, and no others.
+func TestAPartOfAServerThatIsAwayStopsItsOwn(t *testing.T) {
+	r := newRig(t)
+	var sick atomic.Bool
+	sick.Store(true)
+	r.hook(func(in event.Onboarding) error {
+		if in.UserID[len(in.UserID)-1]%4 == 0 && sick.Load() { // of ten digits, three
+			return serviceerror.NewUnavailable("the shard has no owner")
+		}
+		return nil
+	})
+	r.users(100)
+	r.run()
+	r.within(time.Minute, func() error {
+		if got := r.outcomes()["USERS started"]; got != 70 {
+			return fmt.Errorf("%v of 70 started", got)
+		}
+		return nil
+	})
+	if got := r.messages(event.StreamDeadLetters, ""); len(got) > 0 {
+		t.Errorf("dead letters: %v", got)
+	}
 }
 
 // A message that the bridge panics on is tried alone, and kept in the end; the

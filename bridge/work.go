@@ -21,9 +21,9 @@ const (
 	// doubtedWait is how long it is given back for then.
 	doubtedWait = 5 * time.Minute
 
-	// longestHeld is how long a message waits in the breaker before others get their
-	// turn to find out whether all is well but for those that wait.
-	longestHeld = 2 * time.Minute
+	// longestHeld is how long a message waits in the breaker, in AckWaits, before
+	// others get their turn to find out whether all is well but for those that wait.
+	longestHeld = 4
 )
 
 // work is one message in hand.
@@ -60,8 +60,12 @@ func (w *work) run(ctx, hands context.Context) {
 			return
 		}
 		var err error
-		if !w.c.breaker.ask(ctx, func() { err = w.step(hands) }) {
-			w.c.giveBack(w.d, 0)
+		if !w.ask(ctx, func() { err = w.step(hands) }) {
+			after := longestWait
+			if ctx.Err() != nil {
+				after = 0
+			}
+			w.c.giveBack(w.d, after)
 			return
 		}
 		if err == nil {
@@ -91,6 +95,17 @@ func (w *work) run(ctx, hands context.Context) {
 			sleep(ctx, after)
 		}
 	}
+}
+
+// ask tries when the breaker lets it. It reports false when it is time to give the
+// message back: the bridge stops, or others are to have their turn.
+func (w *work) ask(ctx context.Context, try func()) bool {
+	if w.waits {
+		wait, cancel := context.WithDeadline(ctx, w.since.Add(longestHeld*w.c.AckWait))
+		defer cancel()
+		ctx = wait
+	}
+	return w.c.breaker.ask(ctx, try)
 }
 
 // step brings the message nearer to its end: its handler says what becomes of it,
@@ -173,7 +188,8 @@ func (w *work) trouble(err error, attempt int) (after time.Duration, hold bool) 
 		// What the bridge itself says about one user needs no server to be well: a message
 		// that waits for its user's workflow to end keeps no other from its turn.
 		if alike := w.c.row.failed(w.p, class(err), err); alike != nil && (k != transient || fromServer(err)) {
-			return w.wait(alike)
+			w.wait(alike)
+			return 0, true
 		}
 		w.c.Metrics.Retries.WithLabelValues(w.c.stage, "transient").Inc()
 		t := w.c.troubles.note(w.p, func(t *trouble) { t.tried++ })
@@ -190,7 +206,8 @@ func (w *work) trouble(err error, attempt int) (after time.Duration, hold bool) 
 	})
 	switch {
 	case !others:
-		return w.wait(err)
+		w.wait(err)
+		return 0, true
 	case t.doubted < mostDoubted:
 		return backoff(t.doubted), true
 	}
@@ -199,17 +216,13 @@ func (w *work) trouble(err error, attempt int) (after time.Duration, hold bool) 
 }
 
 // wait opens the breaker, in which the message then waits for its turn.
-func (w *work) wait(cause error) (after time.Duration, hold bool) {
-	if !w.waits {
-		w.waits, w.since = true, time.Now()
-		w.c.breaker.open(cause)
-	} else {
+func (w *work) wait(cause error) {
+	if w.waits {
 		w.c.breaker.still(cause)
+		return
 	}
-	if time.Since(w.since) > longestHeld {
-		return longestWait, false
-	}
-	return 0, true
+	w.waits, w.since = true, time.Now()
+	w.c.breaker.open(cause)
 }
 
 // bury keeps a dead letter, and only then terminates the message. While the dead
