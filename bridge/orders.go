@@ -117,7 +117,10 @@ func (b *Bridge) openAgain(ctx context.Context, p event.Person, v event.Verifica
 	}
 	outcome = started
 	err = b.startFromPeople(ctx, p, in)
-	if errors.Is(err, ErrRunning) && in.User != nil { // a decision has started one that waits for its user
+	switch {
+	case errors.Is(err, ErrRunning) && in.User == nil: // it waits for its user, or has one
+		return known, nil
+	case errors.Is(err, ErrRunning): // a decision has started one that waits for its user
 		outcome = signalled
 		err = b.signal(ctx, v.Identity, v.UserID, event.SignalUser, b.userEvent(ctx, p, arrival{v.Identity, in.At, *in.User}))
 	}

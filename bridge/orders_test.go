@@ -135,7 +135,17 @@ func TestReopenedWithoutItsRecord(t *testing.T) {
 		t.Errorf("the run was started with %+v", in)
 	}
 	r.user("r2", "u-1")
-	r.waitOutcomes(map[string]float64{"USERS started": 1, "VERIFICATIONS started": 1, "USERS signalled": 1})
+	want := map[string]float64{"USERS started": 1, "VERIFICATIONS started": 1, "USERS signalled": 1}
+	r.waitOutcomes(want)
+
+	// The order comes again when a decision has started another run for the user.
+	r.kill("u-1")
+	r.approve("v1", "u-1")
+	want["VERIFICATIONS signalled"]++
+	r.waitOutcomes(want)
+	r.order("o1", event.VerbReopened, "u-1")
+	want["VERIFICATIONS known"]++
+	r.waitOutcomes(want)
 }
 
 // Orders about somebody who is over are carried out by a run of their own, each
