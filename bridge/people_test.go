@@ -113,7 +113,7 @@ func TestAnOrderWhoseRunWasTerminatedIsCarriedOutAgain(t *testing.T) {
 }
 
 // An order that Temporal will never take becomes a dead letter and is given up, so
-// that it stands in nobody's way.
+// that it stands in no other's way.
 func TestAnOrderThatTemporalRefusesIsGivenUp(t *testing.T) {
 	r := newRig(t)
 	stop := r.run()
@@ -184,7 +184,7 @@ func (b *blind) Signal(ctx context.Context, id event.Identity, userID, signal st
 	return b.Workflows.Signal(ctx, id, userID, signal, arg)
 }
 
-// Several events about somebody without a run, at the same moment: each reaches
+// Several events about a user without a run, at the same moment: each reaches
 // the run that one of them starts, once, and the run has the newest record. A
 // regression of issue 14: from the second generation on Temporal took the starts
 // of the others for the one that it knew, and they were acked.
@@ -235,7 +235,7 @@ func TestEventsThatStartARunTogetherAllReachIt(t *testing.T) {
 	}
 }
 
-// Somebody terminates the run of a user in the first generation. What comes then
+// The run of a user in the first generation is terminated. What comes then
 // gets another run, with the user's data; a decision is not parked for a record
 // that has come already. A regression of issue 14.
 func TestATerminatedRunOfTheFirstGenerationIsStartedAgain(t *testing.T) {

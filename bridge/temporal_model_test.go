@@ -198,7 +198,7 @@ func (m *model) step() bool {
 
 func (m *model) change(verb func(*event.Person) error) {
 	if m.person == nil {
-		m.faults = append(m.faults, "a run changes somebody who is not in PEOPLE")
+		m.faults = append(m.faults, "a run changes a person who is not in PEOPLE")
 		return
 	}
 	was := *m.person

@@ -133,7 +133,7 @@ func (b *Bridge) tellStarted(ctx context.Context, p event.Person, id event.Ident
 	})
 }
 
-// ensure sees to it that somebody whose onboarding is open has a run. Temporal
+// ensure sees to it that a user whose onboarding is open has a run. Temporal
 // answers a start with success when it knows its name, though another input came
 // with it. So this one has a name of its own in each generation, and its input is
 // what PEOPLE says and nothing else; what an event says reaches the run as a

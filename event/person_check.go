@@ -19,7 +19,7 @@ func (p *Person) Check() error {
 		{final || p.Order == nil, "an order is carried out after the end"},
 		{p.Order == nil || p.Did(p.Order.Identity) || len(p.Orders) == MaxOrders, "what is carried out is remembered"},
 		{len(p.Orders) <= MaxOrders, "not more than MaxOrders are remembered"},
-		{!p.Forgotten || final, "nobody is forgotten before the end"},
+		{!p.Forgotten || final, "a person is forgotten only after the end"},
 		{!p.Forgotten || p.Record == 0 && p.Account == nil && len(p.Sends) == 0 && p.Opened == Opened{}, "of the forgotten, nothing is kept"},
 	} {
 		if !rule.holds {

@@ -73,7 +73,7 @@ func (p *Person) Overtaken(v Verification) bool {
 		v.Verb == VerbResend && len(p.Orders) == MaxOrders && p.Orders[0].Place.After(v.Place())
 }
 
-// Reopen begins the next generation of somebody whose onboarding is over. A
+// Reopen begins the next generation of a person whose onboarding is over. A
 // reopening that was said before a decision that counted is RefusedLate: it had
 // nothing to reopen, or a withdrawal was the last word; and the next generation
 // would take that decision for its own when it comes again. An order that is being
@@ -97,7 +97,7 @@ func (p *Person) Reopen(v Verification) error {
 	return nil
 }
 
-// TakeOrder takes an order about somebody whose onboarding is over, before its
+// TakeOrder takes an order about a person whose onboarding is over, before its
 // effect: from here on it is carried out, and no other one is taken until it was.
 // The same order again is no refusal.
 func (p *Person) TakeOrder(v Verification) error {
@@ -113,12 +113,12 @@ func (p *Person) TakeOrder(v Verification) error {
 	case !p.Stands():
 		return RefusedNothing
 	case v.Verb == VerbResend && p.Account != nil && !p.Account.Active:
-		return RefusedNothing // nobody is welcomed to an account that was taken back
+		return RefusedNothing // no one is welcomed to an account that was taken back
 	case p.Order != nil:
 		return RefusedOrder
 	}
 	p.Order = &Outstanding{Identity: v.Identity, Place: v.Place(), Verb: v.Verb, Channels: v.Channels, Sent: p.Welcomes()}
-	if CheckUserID(v.Actor) == nil { // like By, it may name nobody by an address
+	if CheckUserID(v.Actor) == nil { // an address or a full name is left out, as in By
 		p.Order.Actor = v.Actor
 	}
 	p.remember(Order{v.Identity, v.Place()})

@@ -161,7 +161,7 @@ type Finished struct {
 func (a *Activities) Finish(ctx context.Context, e Ending) (out Finished, err error) {
 	ctx, span := a.step(ctx, e.Story, activityFinish, e.UserID)
 	defer func() { span.Done(err) }()
-	p, _, err := a.end(ctx, e, nil)
+	p, _, err := a.write(ctx, e, nil)
 	turnedAway := p.Status == event.StatusWithdrawn || p.Status == event.StatusRejected
 	if turnedAway && p.Generation == e.Generation && p.Account != nil && p.Account.Active {
 		out.Stands = p.Account
@@ -171,7 +171,13 @@ func (a *Activities) Finish(ctx context.Context, e Ending) (out Finished, err er
 
 // end writes the end into PEOPLE and tells it, once the messages after which it
 // comes are all accepted; done tells whether they are.
-func (a *Activities) end(ctx context.Context, e Ending, after []string) (p event.Person, done bool, err error) {
+func (a *Activities) end(ctx context.Context, e Ending, after []string) (done bool, err error) {
+	_, done, err = a.write(ctx, e, after)
+	return done, err
+}
+
+// write is end, and returns what PEOPLE says then.
+func (a *Activities) write(ctx context.Context, e Ending, after []string) (p event.Person, done bool, err error) {
 	a.Fault.At("finish.before")
 	var latest time.Time // of the messages
 	p, err = a.change(ctx, e.UserID, func(p *event.Person) error {

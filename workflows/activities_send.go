@@ -83,7 +83,7 @@ func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err err
 	for i := range d.End.Facts {
 		d.End.Facts[i].At = sent.At
 	}
-	_, result.Ended, err = a.end(ctx, d.End.Ending, d.End.After)
+	result.Ended, err = a.end(ctx, d.End.Ending, d.End.After)
 	return result, err
 }
 

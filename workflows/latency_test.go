@@ -42,7 +42,7 @@ func TestTheEndComesAfterItsMessages(t *testing.T) {
 	w := &world{person: event.Person{Generation: 1, Sends: map[string]event.Send{"sms": {State: event.SendAccepted, At: last}}}}
 	reg := prometheus.NewRegistry()
 	a := &Activities{Facts: w, People: w, Metrics: metrics.NewWorker(reg, metrics.NewShared(reg))}
-	_, done, err := a.end(t.Context(), Ending{UserID: "u-1", Generation: 1, Facts: []event.Fact{{Kind: event.FactWelcomed, Status: event.StatusWelcomed, At: first}}}, []string{"sms"})
+	done, err := a.end(t.Context(), Ending{UserID: "u-1", Generation: 1, Facts: []event.Fact{{Kind: event.FactWelcomed, Status: event.StatusWelcomed, At: first}}}, []string{"sms"})
 	if err != nil || !done {
 		t.Fatal(done, err)
 	}

@@ -210,7 +210,7 @@ func TestWhatWasSaidBeforeTheGeneration(t *testing.T) {
 	})
 }
 
-// Somebody who is reopened still has the account of the generation before. It is
+// A user who is reopened still has the account of the generation before. It is
 // taken back when the user is withdrawn or rejected then.
 func TestTheAccountOfTheGenerationBefore(t *testing.T) {
 	again := func() (event.Onboarding, *event.Person) { // the inbox has no target any more
