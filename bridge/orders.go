@@ -184,10 +184,10 @@ func (b *Bridge) afterTheEnd(ctx context.Context, p event.Person, v event.Verifi
 // that run when it is not there: the event that ordered it may have become a dead
 // letter, or its run was ended from outside. A reopening waits until it has ended.
 func (b *Bridge) behind(ctx context.Context, p event.Person, v event.Verification) (string, error) {
+	noRun := errMoved
 	if p.Order.Verb == "" { // an earlier usher took it: only its own event can say what it was
-		return "", errWaits
-	}
-	if _, err := b.carryOut(ctx, p, p.Order.Verification(v.UserID)); classify(err) == permanent {
+		noRun = errWaits
+	} else if _, err := b.carryOut(ctx, p, p.Order.Verification(v.UserID)); classify(err) == permanent {
 		return "", errMoved // it was given up
 	} else if err != nil {
 		return "", err
@@ -197,7 +197,7 @@ func (b *Bridge) behind(ctx context.Context, p event.Person, v event.Verificatio
 	}
 	err := b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v)
 	if errors.Is(err, ErrNoRun) {
-		err = errMoved
+		err = noRun
 	}
 	return signalled, err
 }

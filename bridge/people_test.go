@@ -19,7 +19,7 @@ func (r *rig) kill(userID string) {
 	r.runs.byUser[userID].over, r.runs.byUser[userID].killed = true, true
 }
 
-// started are the events in whose names runs for orders were started.
+// ordersStarted are the events in whose names runs for orders were started.
 func (r *rig) ordersStarted() []string {
 	r.runs.mu.Lock()
 	defer r.runs.mu.Unlock()
@@ -76,6 +76,35 @@ func TestAnOrderThatPeopleHasTakenIsCarriedOut(t *testing.T) {
 	r.waitOutcomes(want)
 	if p := r.person("u-1"); p.Generation != 2 {
 		t.Errorf("PEOPLE has %+v", p)
+	}
+}
+
+// An order that an earlier usher took is a name only, so others wait for its own
+// event, which says what it was.
+func TestAnOrderThatAnEarlierUsherTook(t *testing.T) {
+	r := newRig(t)
+	stop := r.run()
+	r.over("u-1", event.StatusWelcomed)
+	stop()
+	r.goThrough("u-1", (*event.Person).TakeOrder, said("o1", event.VerbWithdrawn))
+	_, err := r.people.Update(t.Context(), "u-1", func(p *event.Person) error {
+		p.Order = &event.Outstanding{Identity: p.Order.Identity}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits := said("o2", event.VerbResend)
+	waits.UserID = "u-1"
+	r.run()
+	if _, err := r.bridge.onOrder(t.Context(), waits); !errors.Is(err, errWaits) || classify(err) != busy {
+		t.Errorf("got %v", err)
+	}
+	r.order("o2", event.VerbResend, "u-1")
+	r.order("o1", event.VerbWithdrawn, "u-1")
+	r.waitOutcomes(map[string]float64{"VERIFICATIONS started": 1, "VERIFICATIONS signalled": 1})
+	if d := cmp.Diff([]string{"o1"}, r.ordersStarted()); d != "" {
+		t.Errorf("runs for orders (-want +got)\n%s", d)
 	}
 }
 
