@@ -57,7 +57,7 @@ func TestSignalsThatMeetTheEndOfAWait(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			id := "u-" + event.NewID()
-			w := &interrupted{world: world{event.Person{Generation: 1, Status: event.StatusWaiting}}}
+			w := &interrupted{world: world{person: event.Person{Generation: 1, Status: event.StatusWaiting}}}
 			if tc.during != nil {
 				w.meanwhile = func() { tc.during(t, id) }
 			}

@@ -113,7 +113,7 @@ func TestRecordHistories(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
-			w := &faulty{world{event.Person{Status: event.StatusWaiting, Account: tc.account}}, tc.sends, tc.accounts}
+			w := &faulty{world{person: event.Person{Status: event.StatusWaiting, Account: tc.account}}, tc.sends, tc.accounts}
 			defer work(t, cl, w)()
 			id := "u-" + name
 			u := ann(id)

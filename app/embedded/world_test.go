@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,13 +20,21 @@ import (
 )
 
 // world takes what the activities do.
-type world struct{ person event.Person }
+type world struct {
+	mu     sync.Mutex // the messages of a welcome go out at the same time
+	person event.Person
+}
 
 func (*world) Fact(context.Context, event.Fact) (bool, error) { return true, nil }
 func (w *world) Update(_ context.Context, _ string, change func(*event.Person) error) (event.Person, error) {
-	return w.person, change(&w.person)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	err := change(&w.person)
+	return w.person, err
 }
 func (w *world) Send(_ context.Context, d workflows.Delivery) (event.Send, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	s := event.Send{State: event.SendAccepted}
 	w.person.Sends = maps.Clone(w.person.Sends)
 	if w.person.Sends == nil {
