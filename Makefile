@@ -33,9 +33,10 @@ build-slim: ## vet and build bin/slim/ without the servers, for each platform
 		$(GO) build -trimpath -tags noembed,$(TAGS) -ldflags '$(LDFLAGS)' -o bin/slim/usher-$$GOOS-$$GOARCH ./cmd/usher || exit 1; \
 	done
 
-generate: ## write dashboards, alert rules, docs/metrics.md and docs/architecture.md from the code
+generate: ## write dashboards, alert rules, docs/metrics.md, docs/architecture.md and deploy/nats/usher.conf from the code
 	$(GO) run ./deploy/monitoring/generate
 	$(GO) run ./docs/generate
+	$(GO) run ./deploy/nats/generate
 
 test: ## run every test (under ten minutes once the build cache is warm)
 	$(GO) test -tags $(TAGS) -timeout 30m ./...

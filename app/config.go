@@ -68,7 +68,7 @@ type Servers struct {
 	CatcherHTTPAddr  string        `name:"catcher-http-addr" help:"Where the catcher takes text messages and shows what came." default:"127.0.0.1:8025" placeholder:"ADDR"`
 	CatcherChaos     string        `help:"Faults that the catcher makes on purpose, as rules such as: smtp.rcpt 450 10%; sms 429 retry-after=2s 5%" placeholder:"RULES"`
 	CatcherChaosFile string        `help:"File with such rules, one a line." type:"path" placeholder:"FILE"`
-	MaxStore         int64         `help:"Room for all streams in bytes; 0 takes what the disk allows, 20 GiB at most." default:"0" placeholder:"BYTES"`
+	MaxStore         Bytes         `help:"Room for all streams, such as 6GB; 0 takes what the disk allows, 20 GiB at most." default:"0" placeholder:"SIZE"`
 	AcceptLost       []string      `help:"Streams that are lost for good, so that they are made anew; usher does not start while one is missing." placeholder:"STREAM"`
 	Retention        time.Duration `help:"How long Temporal keeps a finished workflow." default:"720h"`
 	Canary           time.Duration `help:"Send a canary user the whole way this often, such as 5m; 0 sends none."`

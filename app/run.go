@@ -204,7 +204,7 @@ func (p *process) startServers(ctx context.Context) error {
 		s, err := p.Embed(ctx, EmbedConfig{
 			Dir: p.Data, NATS: needNATS, Temporal: needTemporal,
 			NATSAddr: p.Config.NATSAddr, TemporalAddr: p.Config.TemporalAddr, TemporalUIAddr: p.Config.TemporalUIAddr,
-			CodecEndpoint: p.codecEndpoint(), MaxStore: p.Config.MaxStore, Retention: p.Retention, Log: p.Log,
+			CodecEndpoint: p.codecEndpoint(), MaxStore: int64(p.Config.MaxStore), Retention: p.Retention, Log: p.Log,
 		})
 		if err != nil {
 			return err
@@ -248,7 +248,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if p.js, err = newJetStream(p.nc); err != nil {
 		return err
 	}
-	size := p.Config.MaxStore
+	size := int64(p.Config.MaxStore)
 	if p.servers != nil && ownNATS {
 		size = p.servers.MaxStore()
 	} else if size == 0 {

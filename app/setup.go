@@ -12,7 +12,7 @@ import (
 // Setup makes the streams that are missing and checks the others, and returns
 // how many there are. Those in acceptLost may be gone although usher knows of them.
 // It needs an account that may; roles then get along without.
-func Setup(ctx context.Context, access NATSAccess, in Intake, size int64, replicas int, acceptLost []string, log *slog.Logger) (int, error) {
+func Setup(ctx context.Context, access NATSAccess, in Intake, size Bytes, replicas int, acceptLost []string, log *slog.Logger) (int, error) {
 	key, err := Config{Intake: in}.idKey(false)
 	if err != nil {
 		return 0, err
@@ -32,7 +32,7 @@ func Setup(ctx context.Context, access NATSAccess, in Intake, size int64, replic
 	if err != nil {
 		return 0, err
 	}
-	o := streams.Options{MaxBytes: size / 20 * 19, Replicas: replicas, KeyFingerprint: key.Fingerprint(), AcceptLost: acceptLost, Setup: true}
+	o := streams.Options{MaxBytes: int64(size) / 20 * 19, Replicas: replicas, KeyFingerprint: key.Fingerprint(), AcceptLost: acceptLost, Setup: true}
 	err = streams.Ensure(ctx, js, o)
 	if errors.Is(err, context.DeadlineExceeded) && nc.LastError() != nil { // what a server denies, it does not answer
 		err = fmt.Errorf("%w: %w", err, nc.LastError())

@@ -1,24 +1,26 @@
 package cmd
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 
 	"usher/app"
 )
 
 type setupCmd struct {
 	app.NATSAccess `embed:""`
-	MaxStore       int64    `help:"Room for all streams in bytes." default:"20000000000" placeholder:"BYTES"`
-	Replicas       int      `help:"Copies of each stream: 3 in a cluster." default:"1"`
-	AcceptLost     []string `help:"Streams that are lost for good, so that they are made anew; usher does not start while one is missing." placeholder:"STREAM"`
-	Key            idKey    `embed:""`
+	MaxStore       app.Bytes `help:"Room for all streams together, on each server that keeps them." default:"20GB" placeholder:"SIZE"`
+	Replicas       int       `help:"Copies of each stream: 3 in a cluster." default:"1"`
+	AcceptLost     []string  `help:"Streams that are lost for good, so that they are made anew; usher does not start while one is missing." placeholder:"STREAM"`
+	Key            idKey     `embed:""`
 }
 
 // Run executes `usher setup`: it makes the streams with an account that may, so
 // that the roles need not.
 func (c setupCmd) Run(s *session) error {
-	if c.NATSURL == "" {
-		return usageError("--nats-url is needed: `usher up` makes its own streams")
+	if c.NATSURL = cmp.Or(c.NATSURL, os.Getenv("NATS_URL")); c.NATSURL == "" {
+		return usageError("--nats-url or NATS_URL is needed: `usher up` makes its own streams")
 	}
 	made, err := app.Setup(s.ctx, c.NATSAccess, c.Key.intake(), c.MaxStore, c.Replicas, c.AcceptLost, s.logger(app.Base{LogLevel: "error"}))
 	if err != nil {

@@ -15,10 +15,13 @@ func TestSetup(t *testing.T) {
 		code int
 		want string
 	}{
-		{key, 2, "--nats-url"},
+		{key, 2, "--nats-url or NATS_URL"},
 		{[]string{"--nats-url", url}, 1, "--id-key"},
 		{append([]string{"--nats-url", url, "--replicas", "0"}, key...), 1, "--replicas"},
-		{append([]string{"--nats-url", url, "--max-store", "64000000"}, key...), 0, "9 streams"},
+		{append([]string{"--nats-url", url, "--max-store", "6XB"}, key...), 2, "give it as 6GB"},
+		{append([]string{"--nats-url", url, "--max-store", "64GB"}, key...), 1, "stream USERS wants 30400 MB of the 60800 MB that all streams get, on each of 1 servers"},
+		{append([]string{"--nats-url", url, "--max-store", "64GB"}, key...), 1, "--max-store"},
+		{append([]string{"--nats-url", url, "--max-store", "64MB"}, key...), 0, "9 streams"},
 		{append([]string{"--nats-url", url, "--max-store", "64000000"}, key...), 0, "9 streams"},
 		{[]string{"--nats-url", url, "--id-key", "another key of this test, long"}, 1, "USHER_ID_KEY"},
 		{append([]string{"--nats-url", "nats://10.1.2.3:4222"}, key...), 1, "--nats-insecure"},
@@ -30,6 +33,10 @@ func TestSetup(t *testing.T) {
 		if strings.Contains(out+errs, "a key of this test") {
 			t.Error("the key is printed")
 		}
+	}
+	t.Setenv("NATS_URL", url)
+	if code, out, errs := run(t, nil, append([]string{"setup", "--max-store", "64MB"}, key...)...); code != 0 || !strings.Contains(out, "9 streams") {
+		t.Errorf("with NATS_URL: %d\n%s%s", code, out, errs)
 	}
 }
 

@@ -92,6 +92,14 @@ func table(o Options) []row {
 	return rows
 }
 
+// Names are the names of all streams, those of the buckets among them.
+func Names() (out []string) {
+	for _, r := range table(Options{}) {
+		out = append(out, r.cfg.Name)
+	}
+	return out
+}
+
 func delivery() jetstream.StreamConfig {
 	c := bucket(event.BucketDelivery)
 	c.AllowMsgTTL = true // what receipts refer to is forgotten in time
@@ -144,7 +152,7 @@ func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 				s, err = js.Stream(ctx, name)
 			}
 			if err != nil {
-				return fmt.Errorf("stream %s: %w", name, err)
+				return refusedStream(r.cfg, o, err)
 			}
 			infos[name] = s.CachedInfo()
 		}

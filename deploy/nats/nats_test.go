@@ -1,12 +1,12 @@
-// Package nats holds no code: its test runs the server configuration beside it
-// and tries what the accounts must not be able to do. That the roles can do
-// their work under it is shown by the end-to-end tests.
 package nats
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,13 +18,18 @@ import (
 
 	"usher/event"
 	"usher/streams"
+	"usher/streams/natstest"
 )
 
 // start runs usher.conf on a free port with its store in a folder of the test.
 func start(t *testing.T) (url string) {
 	t.Helper()
-	for _, user := range []string{"ADMIN", "WATCH", "BRIDGE", "WORKER", "CONSOLE", "CLI", "CRM"} {
-		t.Setenv("USHER_NATS_"+user, "password-of-"+strings.ToLower(user))
+	users := []string{"admin", "crm"}
+	for _, r := range Roles() {
+		users = append(users, r.Name)
+	}
+	for _, user := range users {
+		t.Setenv("USHER_NATS_"+strings.ToUpper(user), "password-of-"+user)
 	}
 	o, err := server.ProcessConfigFile("usher.conf")
 	if err != nil {
@@ -61,7 +66,7 @@ type user struct {
 func connect(t *testing.T, url, name string) *user {
 	t.Helper()
 	u := &user{}
-	inbox := "_INBOX_" + name
+	inbox := Inbox(name)
 	if name == "crm" { // any client, with its defaults
 		inbox = "_INBOX"
 	}
@@ -194,21 +199,70 @@ func TestReplySubjectsWriteWithinOneAccount(t *testing.T) {
 	}
 }
 
-// What watch and bridge need to keep the stream from filling up, and a worker to show
-// that it lives, they may.
-func TestRolesMayMakeRoom(t *testing.T) {
-	url := start(t)
-	for name, allowed := range map[string][]string{
-		"watch":  {"$JS.API.CONSUMER.INFO.USERS.bridge-users", event.ProgressSubject("inbox", "i")},
-		"worker": {"$KV.DELIVERY.alive.x"}, // its sign of life
-		"bridge": {"$JS.API.CONSUMER.LIST.USERS", "$JS.API.STREAM.PURGE.USERS", "$JS.API.CONSUMER.CREATE.KV_PEOPLE.x", "$JS.API.CONSUMER.MSG.NEXT.KV_PEOPLE.x"},
-	} {
-		u := connect(t, url, name)
-		for _, subject := range allowed {
-			if u.refused(t, &nats.Msg{Subject: subject, Data: []byte("{}")}) {
-				t.Errorf("%s may not publish to %s", name, subject)
+func TestTheConfigurationIsMadeFromTheTable(t *testing.T) {
+	got, err := os.ReadFile("usher.conf")
+	if err != nil || !bytes.Equal(got, Conf()) {
+		t.Errorf("usher.conf differs from what the table makes (%v): run `make generate`", err)
+	}
+	for _, r := range Roles() {
+		for _, right := range slices.Concat(r.Publish, r.Deny, r.Listen) {
+			if right.Why == "" || len(right.Subjects) == 0 {
+				t.Errorf("%s: a right says what it is for: %+v", r.Name, right)
 			}
 		}
+	}
+}
+
+// Whole streams are removed by few messages, so those who may are few.
+func TestOnlyTheBridgePurges(t *testing.T) {
+	dangerous := []string{"PURGE.", "DELETE.", "UPDATE.", "CREATE.", "RESTORE.", "SNAPSHOT."}
+	for _, r := range Roles() {
+		for _, stream := range streams.Names() {
+			for _, verb := range dangerous {
+				subject := api + "STREAM." + verb + stream
+				_, may := r.May(subject)
+				if want := r.Name == "bridge" && verb == "PURGE." && (stream == event.StreamUsers || stream == event.StreamVerifications); may != want {
+					t.Errorf("%s may publish to %s: %v, want %v", r.Name, subject, may, want)
+				}
+			}
+		}
+	}
+}
+
+// A server that pushes a long list waits to hear how far its reader is, which the
+// reader must be allowed to say.
+func TestLongListsAreReadUnderTheAccountOfTheCommands(t *testing.T) {
+	proxy := natstest.Between(t, start(t))
+	admin, cli := connect(t, proxy.URL(), "admin"), connect(t, proxy.URL(), "cli")
+	const people = 2000
+	person := fmt.Appendf(nil, `{"source":"hr","remark":%q}`, strings.Repeat("x", 1000))
+	for i := range people {
+		if err := admin.nc.Publish(fmt.Sprintf("$KV.%s.u-%d", event.BucketPeople, i), person); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Once the last one is acknowledged, all are stored.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if _, err := admin.js.Publish(ctx, "$KV."+event.BucketPeople+".last", person); err != nil {
+		t.Fatal(err)
+	}
+	all, err := streams.NewPeople(t.Context(), cli.js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := all.Each(ctx, func(string, event.Person) error { n++; return nil }); err != nil || n != people+1 {
+		t.Errorf("%d of %d are read: %v", n, people, err)
+	}
+	if err := cli.nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if denied := proxy.Denied("cli"); len(denied) > 0 {
+		t.Errorf("denied: %q", denied)
+	}
+	if !slices.ContainsFunc(proxy.Published("cli"), func(s string) bool { return strings.HasPrefix(s, "$JS.FC.") }) {
+		t.Error("the server never asked how far the reader is, so nothing was tried")
 	}
 }
 
@@ -216,7 +270,7 @@ func TestRolesCannotDoWhatOthersDo(t *testing.T) {
 	url := start(t)
 	for name, forbidden := range map[string][]string{
 		"watch":   {"verifications.v1.crm.approved", "onboarding.v1.welcomed", "$KV.PEOPLE.u-1", "$JS.API.STREAM.PURGE.USERS", "$JS.API.STREAM.DELETE.USERS"},
-		"bridge":  {"users.v1.imported.inbox", "verifications.v1.crm.approved", "$JS.API.STREAM.PURGE.VERIFICATIONS", "$JS.API.STREAM.UPDATE.USERS", "audit.v1.x"},
+		"bridge":  {"users.v1.imported.inbox", "verifications.v1.crm.approved", "$JS.API.STREAM.PURGE.ONBOARDING", "$JS.API.STREAM.PURGE.KV_PEOPLE", "$JS.API.STREAM.UPDATE.USERS", "audit.v1.x"},
 		"worker":  {"users.v1.imported.inbox", "verifications.v1.console.approved", "$JS.API.CONSUMER.MSG.NEXT.USERS.bridge-users"},
 		"console": {"users.v1.imported.inbox", "verifications.v1.crm.approved", "onboarding.v1.welcomed", "$KV.PEOPLE.u-1", "$JS.API.CONSUMER.MSG.NEXT.USERS.bridge-users", "$JS.API.CONSUMER.DELETE.USERS.bridge-users"},
 		"cli":     {"users.v1.imported.inbox", "verifications.v1.crm.approved", "onboarding.v1.welcomed", "$JS.API.STREAM.PURGE.USERS", "$KV.DELIVERY.alive.x"},

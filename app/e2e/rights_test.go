@@ -1,0 +1,331 @@
+//go:build !noembed
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/app"
+	"usher/cmd"
+	rights "usher/deploy/nats"
+	"usher/event"
+	"usher/streams/natstest"
+)
+
+// apart is usher whose roles run in processes of their own, each with the shipped
+// account that may do just what it needs, behind a proxy that notes what each asks.
+type apart struct {
+	*usher
+	proxy   *natstest.Proxy
+	roles   []*exec.Cmd
+	hr      string // the inbox
+	ops     map[string]string
+	console string
+	data    map[string]string // folders of the roles
+}
+
+// startApart sets the servers up and starts the roles in an order in which nothing
+// is there yet.
+func startApart(t *testing.T) *apart {
+	t.Helper()
+	servers := newUsher(t)
+	url := guardedNATS(t)
+	a := &apart{usher: servers, proxy: natstest.Between(t, url), hr: filepath.Join(t.TempDir(), "hr"), ops: map[string]string{}, data: map[string]string{}, console: freePort(t)}
+	servers.config.Roles = app.Roles{}
+	servers.config.NATSURL, servers.config.NATSUser, servers.config.NATSPassword = url, "admin", "password-of-admin"
+	servers.config.IDKey = "the key of this test, long enough"
+	a.mustRun("admin", "setup", "--max-store", "200MB", "--id-key", servers.config.IDKey)
+	servers.start("")
+	for _, name := range []string{"worker", "bridge", "console", "watch"} {
+		c := servers.config
+		a.data[name], a.ops[name] = t.TempDir(), freePort(t)
+		c.Data, c.OpsAddr, c.NATSURL, c.TemporalAddress = a.data[name], a.ops[name], a.proxy.URL(), servers.addr.Temporal
+		c.NATSUser, c.NATSPassword = name, "password-of-"+name
+		c.PayloadKeyFile = sharedKey(t, servers.dir)
+		c.SMTPAddr, c.SMSURL = servers.addr.CatcherSMTP, "http://"+servers.addr.CatcherHTTP
+		c.ReconcileEvery, c.ConsoleAddr, c.Verifiers = time.Minute, a.console, map[string]string{"hr": "crm"}
+		switch name {
+		case "worker":
+			c.Roles, c.ReceiptsSMTPAddr, c.ReturnPath = app.Roles{Worker: true}, "127.0.0.1:0", "bounces@usher.example"
+			c.ReportTo, c.ReportAt, c.TimeZone = []string{"ops@example.org"}, "03:00", "Europe/Berlin"
+		case "bridge":
+			c.Roles = app.Roles{Bridge: true}
+		case "console":
+			c.Roles = app.Roles{Console: true}
+		case "watch":
+			c.Roles, c.Inbox, c.MostWaiting = app.Roles{Watch: true}, map[string]string{"hr": a.hr}, 1000
+		}
+		a.roles = append(a.roles, servers.startRole(c))
+	}
+	t.Cleanup(func() { a.stopRoles() })
+	if err := os.MkdirAll(a.hr, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	for _, ops := range a.ops {
+		a.waitReady(ops)
+	}
+	return a
+}
+
+func (a *apart) stopRoles() {
+	a.Helper()
+	for _, r := range a.roles {
+		if err := r.Process.Signal(syscall.SIGTERM); err != nil {
+			a.Error(err)
+		}
+		if err := r.Wait(); err != nil {
+			a.Errorf("a role ended with %v, want exit code 0", err)
+		}
+	}
+	a.roles = nil
+}
+
+// mustRun executes a command line under the account of a user, and returns what it
+// prints.
+func (a *apart) mustRun(user string, args ...string) string {
+	a.Helper()
+	code, out := a.run(user, args...)
+	if code != 0 {
+		a.Fatalf("usher %s as %s: exit code %d\n%s", strings.Join(args, " "), user, code, out)
+	}
+	return out
+}
+
+func (a *apart) run(user string, args ...string) (code int, out string) {
+	a.Helper()
+	var both bytes.Buffer
+	args = append(args, "--nats-url", a.proxy.URL(), "--nats-user", user, "--nats-password", "password-of-"+user)
+	code = cmd.Run(a.Context(), cmd.Main{Version: "test"}, args, strings.NewReader(""), &both, &both)
+	return code, both.String()
+}
+
+// imports drops a list into the inbox of the watch role, and waits until the bridge
+// has dealt with it.
+func (a *apart) imports(name string, first, n int) {
+	a.Helper()
+	if err := os.WriteFile(filepath.Join(a.hr, "."+name), []byte(list(first, n, "")), 0o640); err != nil {
+		a.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(a.hr, "."+name), filepath.Join(a.hr, name)); err != nil {
+		a.Fatal(err)
+	}
+	for _, id := range ids(first, n) {
+		a.until(id+" is known", func() bool {
+			p, err := a.status(id)
+			return err == nil && p.Source == "hr"
+		})
+	}
+}
+
+// ask sends a request to the console as its admin.
+func (a *apart) ask(method, path, body string) string {
+	a.Helper()
+	req, err := http.NewRequestWithContext(a.Context(), method, "http://"+a.console+path, strings.NewReader(body))
+	if err != nil {
+		a.Fatal(err)
+	}
+	req.SetBasicAuth("admin", a.config.ConsolePassword)
+	req.Header.Set("Idempotency-Key", event.NewID())
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		a.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= 400 && resp.StatusCode != http.StatusConflict {
+		a.Fatalf("%s %s: %s %v\n%s", method, path, resp.Status, err, b)
+	}
+	return string(b)
+}
+
+// nearlyFull leaves a stream as much room as makes it 85 % full, as an administrator
+// might have sized it.
+func (a *apart) nearlyFull(js jetstream.JetStream, stream string) {
+	a.Helper()
+	s, err := js.Stream(a.Context(), stream)
+	if err != nil {
+		a.Fatal(err)
+	}
+	c := s.CachedInfo().Config
+	c.MaxBytes = int64(float64(s.CachedInfo().State.Bytes) / 0.85)
+	if _, err := js.UpdateStream(a.Context(), c); err != nil {
+		a.Fatal(err)
+	}
+}
+
+func firstSeq(a *apart, js jetstream.JetStream, stream string) uint64 {
+	a.Helper()
+	s, err := js.Stream(a.Context(), stream)
+	if err != nil {
+		a.Fatal(err)
+	}
+	return s.CachedInfo().State.FirstSeq
+}
+
+var letterNumber = regexp.MustCompile(`(?m)^ *(\d+) `)
+
+// Every role and every command does its work from end to end under the accounts that
+// are shipped, with streams so full that they are purged; and what each asked of the
+// server is what the table of rights says, no less and no more.
+func TestRolesAskForWhatTheyMay(t *testing.T) {
+	a := startApart(t)
+	admin, err := a.client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+
+	// People are welcomed; one decision comes before its user, from a system that may
+	// not decide there, so a worker makes a dead letter of it.
+	a.publishRaw("verifications.v1.erp.approved", `{"user_id":"u-4"}`)
+	a.imports("a.csv", 1, 5)
+	a.mustRun("cli", "verify", "u-1", "u-2", "--approve")
+	a.until("the console knows u-3", func() bool { return strings.Contains(a.ask("GET", "/api/v1/users", ""), "u-3") })
+	a.ask("POST", "/api/v1/users/u-3/decision", `{"decision":"approved"}`)
+	a.ask("GET", "/api/v1/users/u-3", "")
+	if err := a.decide(event.VerbApproved, "u-4"); err != nil {
+		t.Fatal(err)
+	}
+	a.mustRun("cli", "withdraw", "u-5")
+	people := a.waitFinal(60*time.Second, ids(1, 5)...)
+	for id, p := range people {
+		if want := map[bool]event.Status{true: event.StatusWithdrawn, false: event.StatusWelcomed}[id == "u-5"]; p.Status != want {
+			t.Errorf("%s is %s, want %s", id, p.Status, want)
+		}
+	}
+	delete(people, "u-5")
+	a.eachOnce(people)
+	a.trigger("usher-end-of-day")
+	a.waitLetters("ops@example.org", 1)
+
+	// Orders, and what cannot be used.
+	a.mustRun("cli", "resend", "u-1", "--channel", "email")
+	if out := a.mustRun("cli", "resend", "--status", "welcomed", "--dry-run"); !strings.Contains(out, "4 users") {
+		t.Errorf("the people of a status: %s", out)
+	}
+	a.mustRun("cli", "reopen", "u-5")
+	a.until("u-5 waits again", func() bool { p, err := a.status("u-5"); return err == nil && p.Generation == 2 })
+	a.mustRun("cli", "verify", "u-5", "--reject", "--reason", "test")
+	a.waitFinal(60*time.Second, "u-5")
+	a.publishRaw("verifications.v1.crm.approved", "poison")
+	for _, subject := range []string{"verifications.v1.crm.approved", event.ImportedSubject("hr")} { // no client can take these
+		m := nats.NewMsg(subject)
+		m.Header.Set("Status", "409")
+		if _, err := admin.JetStream.PublishMsg(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	strange := nats.NewMsg(event.ImportedSubject("hr"))
+	strange.Header.Set("ce-id", "from-the-future")
+	strange.Header.Set("ce-specversion", "9.0")
+	strange.Data = []byte(`{"user_id":"u-50","email":"u50@example.org","import":{"id":"none","record":1}}`)
+	if _, err := admin.JetStream.PublishMsg(t.Context(), strange); err != nil {
+		t.Fatal(err)
+	}
+	var letters string
+	a.until("what cannot be used is a dead letter", func() bool {
+		letters = a.mustRun("cli", "deadletters", "ls")
+		return len(letterNumber.FindAllString(letters, -1)) == 5
+	})
+	a.checked(6)
+
+	// Commands.
+	number := letterNumber.FindStringSubmatch(letters)[1]
+	a.mustRun("cli", "deadletters", "show", number)
+	a.mustRun("admin", "deadletters", "replay", "--reason", "denied")
+	a.mustRun("admin", "deadletters", "drop", "--all")
+	for _, what := range []string{"", "u-1", "decision-u-4"} {
+		a.mustRun("cli", append([]string{"status"}, strings.Fields(what)...)...)
+	}
+	if code, out := a.run("cli", "status", "nothing-of-ours"); code != 1 || !strings.Contains(out, "is no file, import, user or event") {
+		t.Errorf("the status of nothing: %d %s", code, out)
+	}
+	a.mustRun("cli", "suppress", "add", "x@example.org", "--id-key", a.config.IDKey)
+	a.mustRun("cli", "suppress", "ls", "--id-key", a.config.IDKey)
+	a.mustRun("cli", "suppress", "rm", "x@example.org", "--id-key", a.config.IDKey)
+	a.mustRun("admin", "forget", "u-2", "--temporal-address", a.addr.Temporal)
+
+	// Streams that are nearly full lose what nobody needs.
+	for _, stream := range []string{event.StreamUsers, event.StreamVerifications} {
+		before := firstSeq(a, admin.JetStream, stream)
+		a.nearlyFull(admin.JetStream, stream)
+		a.until(stream+" is purged", func() bool { return firstSeq(a, admin.JetStream, stream) > before })
+	}
+	a.stopRoles()
+	a.compareWithRights()
+}
+
+// compareWithRights holds what was asked against the table, in both directions.
+func (a *apart) compareWithRights() {
+	a.Helper()
+	for _, role := range rights.Roles() {
+		published, listened := a.proxy.Published(role.Name), a.proxy.Subscribed(role.Name)
+		for _, s := range published {
+			if _, may := role.May(s); !may {
+				a.Errorf("%s asks for %s, and the table has no right for it", role.Name, s)
+			}
+		}
+		for _, s := range a.proxy.Denied(role.Name) {
+			a.Errorf("%s is denied: %s", role.Name, s)
+		}
+		for _, s := range role.Unused(published, listened) {
+			a.Errorf("%s may use %s and nothing asked for it: take it out of the table, or say why it stays", role.Name, s)
+		}
+		if testing.Verbose() {
+			a.Logf("%s asked for\n  %s", role.Name, strings.Join(append(published, listened...), "\n  "))
+		}
+	}
+}
+
+// guardedNATS runs the configuration that is shipped, with a password for each
+// role.
+func guardedNATS(t *testing.T) (url string) {
+	t.Helper()
+	users := []string{"admin", "crm"}
+	for _, r := range rights.Roles() {
+		users = append(users, r.Name)
+	}
+	for _, user := range users {
+		t.Setenv("USHER_NATS_"+strings.ToUpper(user), "password-of-"+user)
+	}
+	o, err := server.ProcessConfigFile("../../" + rights.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Port, o.StoreDir, o.JetStreamMaxStore, o.NoSigs, o.NoLog = server.RANDOM_PORT, t.TempDir(), 512<<20, true, true
+	s, err := server.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("nats-server is not ready")
+	}
+	return s.ClientURL()
+}
+
+// sharedKey is the key that all roles of the test encrypt with.
+func sharedKey(t *testing.T, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, "shared.key")
+	if err := os.WriteFile(path, []byte("one key for all roles of this test"), 0o600); err != nil {
+		t.Fatal(fmt.Errorf("the key: %w", err))
+	}
+	return path
+}

@@ -1,0 +1,223 @@
+package nats
+
+import (
+	"slices"
+	"strings"
+
+	"usher/event"
+)
+
+// Role is a user of the server and what it may do there.
+type Role struct {
+	Name    string
+	About   string // what it is for, in sentences
+	Publish []Right
+	Deny    []Right // of what Publish lets through
+	Listen  []Right // beside its own replies
+}
+
+// Right is a set of subjects and the reason for them.
+type Right struct {
+	Subjects []string
+	Why      string
+
+	// Unasked says why nothing that runs today asks for it; "" where something
+	// does, which the end-to-end test checks.
+	Unasked string
+}
+
+func right(why string, subjects ...string) Right { return Right{Subjects: subjects, Why: why} }
+
+// Inbox is the prefix of the subjects that a role gets its replies on.
+func Inbox(role string) string { return "_INBOX_" + role }
+
+const api = "$JS.API."
+
+// kv is the stream of a bucket.
+func kv(bucket string) string { return "KV_" + bucket }
+
+// looks is what every role does at its start: it checks how the streams are.
+var looks = right("It checks the streams at its start, and looks how full they are.", api+"STREAM.INFO.*")
+
+// readsWith are consumers of a role's own on streams.
+func readsWith(why string, streams ...string) []Right {
+	read, end := Right{Why: why}, Right{Why: "Some readers look how much there is; one that has trouble is taken away and begun anew.", Unasked: "Not each of them does."}
+	for _, s := range streams {
+		read.Subjects = append(read.Subjects, api+"CONSUMER.CREATE."+s+".>", api+"CONSUMER.MSG.NEXT."+s+".*")
+		end.Subjects = append(end.Subjects, api+"CONSUMER.INFO."+s+".*", api+"CONSUMER.DELETE."+s+".*")
+	}
+	return []Right{read, end}
+}
+
+// lists is readsWith for whole buckets, which the server pushes: after a while it
+// waits until it hears how far the reader is.
+func lists(why string, buckets ...string) []Right {
+	list, flow := Right{Why: why}, Right{Why: "A reader of a long list tells how far it is.", Unasked: "Lists of the end-to-end test are short."}
+	for _, b := range buckets {
+		list.Subjects = append(list.Subjects, api+"CONSUMER.CREATE."+kv(b)+".>", api+"CONSUMER.DELETE."+kv(b)+".*")
+		flow.Subjects = append(flow.Subjects, api+"CONSUMER.INFO."+kv(b)+".*", "$JS.FC."+kv(b)+".>")
+	}
+	return []Right{list, flow}
+}
+
+// records reads single records of buckets from the leader.
+func records(why string, buckets ...string) Right {
+	r := Right{Why: why}
+	for _, b := range buckets {
+		r.Subjects = append(r.Subjects, api+"STREAM.MSG.GET."+kv(b))
+	}
+	return r
+}
+
+func withoutTest(r Right, why string) Right {
+	r.Unasked = why
+	return r
+}
+
+// gaveUp are what the server says of messages that it will not deliver again, by
+// stream and consumer.
+func gaveUp(streamsAndConsumers ...string) (out []string) {
+	for of := range slices.Chunk(streamsAndConsumers, 2) {
+		for _, kind := range []string{"MAX_DELIVERIES", "MSG_TERMINATED"} {
+			out = append(out, "$JS.EVENT.ADVISORY.CONSUMER."+kind+"."+of[0]+"."+of[1])
+		}
+	}
+	return out
+}
+
+// notTheBridges keeps a role that reads a stream with consumers of its own away from
+// the bridge's: it would take messages out of the bridge's hands.
+func notTheBridges(streams ...string) Right {
+	r := Right{Why: "The bridge's consumers are not its to change, to take from or to delete."}
+	for _, s := range streams {
+		c := map[string]string{event.StreamUsers: event.ConsumerUsers, event.StreamVerifications: event.ConsumerVerifications}[s]
+		r.Subjects = append(r.Subjects, api+"CONSUMER.CREATE."+s+"."+c, api+"CONSUMER.CREATE."+s+"."+c+".>", api+"CONSUMER.MSG.NEXT."+s+"."+c, api+"CONSUMER.DELETE."+s+"."+c)
+	}
+	return r
+}
+
+// Roles are all users of usher's own account but the administrator.
+func Roles() []Role {
+	const users, verifications, onboarding, letters = event.StreamUsers, event.StreamVerifications, event.StreamOnboarding, event.StreamDeadLetters
+	return []Role{
+		{
+			Name: "watch", About: "Files become events.",
+			Publish: []Right{
+				right("What it is for: records, and how far a file is.", "users.v1.imported.*", "users.v1.checkpoint.>", "users.v1.progress.>"),
+				looks,
+				right("It reads the checkpoint of a file.", api+"DIRECT.GET."+users+".>"),
+				right("It slows down when the bridge is far behind.", api+"CONSUMER.INFO."+users+"."+event.ConsumerUsers),
+			},
+		},
+		{
+			Name: "bridge", About: "Events become workflows and signals.",
+			Publish: slices.Concat([]Right{
+				right("What it tells: facts, dead letters, who is known.", "onboarding.v1.>", "deadletters.v1.>", "$KV."+event.BucketPeople+".>"),
+				looks,
+				records("It reads who is known.", event.BucketPeople),
+				right("It takes events with its two consumers. A message that it gives up is read by its sequence.",
+					api+"CONSUMER.CREATE."+users+"."+event.ConsumerUsers+".>", api+"CONSUMER.CREATE."+verifications+"."+event.ConsumerVerifications+".>",
+					api+"CONSUMER.INFO."+users+"."+event.ConsumerUsers, api+"CONSUMER.INFO."+verifications+"."+event.ConsumerVerifications,
+					api+"CONSUMER.MSG.NEXT."+users+"."+event.ConsumerUsers, api+"CONSUMER.MSG.NEXT."+verifications+"."+event.ConsumerVerifications,
+					"$JS.ACK."+users+"."+event.ConsumerUsers+".>", "$JS.ACK."+verifications+"."+event.ConsumerVerifications+".>"),
+				{Subjects: []string{"$JS.ACK.*.*." + users + "." + event.ConsumerUsers + ".>", "$JS.ACK.*.*." + verifications + "." + event.ConsumerVerifications + ".>"},
+					Why: "Acks with domain and account.", Unasked: "Servers are moving to this form."},
+				right("Messages that a client cannot take, because of their headers, are read by their sequence, kept as dead letters, then deleted.",
+					api+"STREAM.MSG.GET."+users, api+"STREAM.MSG.GET."+verifications, api+"STREAM.MSG.DELETE."+users, api+"STREAM.MSG.DELETE."+verifications),
+				right("It reads single records of users, and how old the oldest open message is.", api+"DIRECT.GET."+users, api+"DIRECT.GET."+verifications),
+				right("It exports how much room there is.", api+"INFO"),
+				right("A stream that is nearly full loses its oldest messages that nobody needs; all consumers tell which those are.",
+					api+"STREAM.PURGE."+users, api+"STREAM.PURGE."+verifications, api+"CONSUMER.LIST."+users, api+"CONSUMER.LIST."+verifications),
+			}, readsWith("PEOPLE, decisions and facts tell what is still needed.", kv(event.BucketPeople), verifications, onboarding)),
+			Listen: []Right{right("Messages that its consumers gave up.", gaveUp(users, event.ConsumerUsers, verifications, event.ConsumerVerifications)...)},
+		},
+		{
+			Name: "worker", About: "Workflows, activation, messages, reports.",
+			Publish: slices.Concat([]Right{
+				right("What it tells and keeps: facts, dead letters, sends, reports, suppressed addresses.",
+					"onboarding.v1.>", "deadletters.v1.>", "$KV."+event.BucketPeople+".>", "$KV."+event.BucketReports+".>", "$KV."+event.BucketDelivery+".>"),
+				looks,
+				records("It reads what it keeps.", event.BucketPeople, event.BucketReports, event.BucketDelivery),
+				right("A decision whose user never came is read from its stream and kept as a dead letter.", api+"DIRECT.GET."+verifications),
+				right("Reports say how far the bridge is.", api+"CONSUMER.INFO."+users+"."+event.ConsumerUsers),
+			}, readsWith("Reports and the reconciliation read with consumers of their own.", users, onboarding, letters, kv(event.BucketPeople))),
+			Deny: []Right{notTheBridges(users)},
+		},
+		{
+			Name: "console", About: "Web pages and API.",
+			Publish: slices.Concat([]Right{
+				right("What it is for: decisions, and the record of who did what.", "verifications.v1.console.*", "audit.v1.>"),
+				right("Accounts and sessions.", "$KV."+event.BucketConsole+".>"),
+				looks,
+				records("It reads accounts and sessions.", event.BucketConsole),
+				withoutTest(records("A user's page has what was sent.", event.BucketPeople), "Tests of the console's pages ask for it."),
+			}, readsWith("The read model is filled with consumers of its own.", users, verifications, onboarding, letters)),
+			Deny: []Right{notTheBridges(users, verifications)},
+		},
+		{
+			Name: "cli", About: "Operators' commands: verify, withdraw, reopen, resend, status, suppress, canary, deadletters ls and show.",
+			Publish: slices.Concat([]Right{
+				right("Decisions and orders.", "verifications.v1.cli.*"),
+				right("The suppression list.", "$KV."+event.BucketDelivery+".suppressed.*"),
+				looks,
+				records("Single people and entries of the list.", event.BucketPeople, event.BucketDelivery),
+				right("One dead letter.", api+"DIRECT.GET."+letters),
+			},
+				readsWith("What a decision became, and what status tells, is read with consumers of its own; how far the bridge is, too.", users, verifications, onboarding, letters),
+				lists("The suppression list, and who has which status, is read as a whole.", event.BucketDelivery, event.BucketPeople),
+			),
+			Deny: []Right{notTheBridges(users, verifications)},
+		},
+	}
+}
+
+// May tells whether a role may publish to a subject, and which of its rights says
+// so.
+func (r Role) May(subject string) (Right, bool) {
+	if _, denied := covering(r.Deny, subject); denied {
+		return Right{}, false
+	}
+	return covering(r.Publish, subject)
+}
+
+func covering(rights []Right, subject string) (Right, bool) {
+	i := slices.IndexFunc(rights, func(r Right) bool {
+		return slices.ContainsFunc(r.Subjects, func(p string) bool { return Covers(p, subject) })
+	})
+	if i < 0 {
+		return Right{}, false
+	}
+	return rights[i], true
+}
+
+// Covers tells whether a pattern with NATS's wildcards covers a subject, which may
+// have some itself.
+func Covers(pattern, subject string) bool {
+	want, got := strings.Split(pattern, "."), strings.Split(subject, ".")
+	for i, w := range want {
+		switch {
+		case w == ">":
+			return len(got) > i
+		case i >= len(got), w != "*" && w != got[i], w == "*" && got[i] == ">":
+			return false
+		}
+	}
+	return len(want) == len(got)
+}
+
+// Unused are the subjects of a role's rights that cover nothing that was asked,
+// where something should ask for them.
+func (r Role) Unused(published, listened []string) (out []string) {
+	check := func(rights []Right, asked []string) {
+		for _, right := range rights {
+			for _, p := range right.Subjects {
+				if right.Unasked == "" && !slices.ContainsFunc(asked, func(s string) bool { return Covers(p, s) }) {
+					out = append(out, p)
+				}
+			}
+		}
+	}
+	check(r.Publish, published)
+	check(r.Listen, listened)
+	return out
+}
