@@ -108,6 +108,9 @@ func testsFile() testsDoc {
 		fires := r.Fires.test(r.Name+" fires", r.Name)
 		fires.Alerts[0].Expect = []expected{{labels, r.annotations()}}
 		doc.Tests = append(doc.Tests, fires, r.Quiet.test(r.Name+" stays quiet", r.Name))
+		if len(r.Over.Series) > 0 {
+			doc.Tests = append(doc.Tests, r.Over.test(r.Name+" ends", r.Name))
+		}
 	}
 	return doc
 }

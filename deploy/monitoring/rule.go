@@ -20,9 +20,9 @@ type Rule struct {
 	Expr     string
 	For      string // how long Expr must hold, "" for at once
 
-	// What proves it: series under which it fires, and under which it stays
-	// quiet though something happens.
-	Fires, Quiet Scenario
+	// What proves it: series under which it fires, under which it stays quiet though
+	// something happens, and, where that is in doubt, under which it has ended.
+	Fires, Quiet, Over Scenario
 }
 
 // Scenario is input for `promtool test rules`: series in its notation, sampled

@@ -216,10 +216,13 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 			Quiet: Scenario{Series: one(`temporal_request_resource_exhausted_total{cause="RpsLimit"}`, "0+1x20"), At: "15m"},
 		},
 		{
-			Name: "UsherBlind", Severity: Ticket, For: "10m", Summary: "The gauges about NATS or the disk stand still.",
-			Expr:  `sum(increase(usher_sampler_errors_total[10m])) > 5`,
-			Fires: Scenario{Series: one(`usher_sampler_errors_total`, "0+10x30"), At: "25m"},
-			Quiet: Scenario{Series: one(`usher_sampler_errors_total`, "0 2x30"), At: "25m"},
+			Name: "UsherBlind", Severity: Ticket, For: "2m", Summary: "The gauges about NATS or the disk stand still.",
+			// A look every five seconds: an election fails two of them. It ends two minutes
+			// after looking works again.
+			Expr:  `max by (instance) (increase(usher_sampler_errors_total[2m])) > 4`,
+			Fires: Scenario{Series: one(`usher_sampler_errors_total{instance="a"}`, "0x5 10+10x30"), At: "10m", Labels: map[string]string{"instance": "a"}},
+			Quiet: Scenario{Series: one(`usher_sampler_errors_total{instance="a"}`, "0 0 2x10 4x30"), At: "13m"},
+			Over:  Scenario{Series: one(`usher_sampler_errors_total{instance="a"}`, "0+10x10 100x20"), At: "13m"},
 		},
 
 		{
