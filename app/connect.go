@@ -20,20 +20,40 @@ import (
 	"usher/event"
 )
 
+// pings find a server that does not answer any more.
+type pings struct {
+	every time.Duration
+	lost  int // so many without an answer end the connection
+}
+
+var (
+	embeddedPings = pings{20 * time.Second, 3}
+	// A frozen node of a cluster holds its clients for 10 to 15 s. It costs each
+	// connection a dozen bytes every five seconds, and a client that was itself
+	// suspended for longer connects anew.
+	externalPings = pings{5 * time.Second, 2}
+)
+
+var errUnreachable = errors.New("no NATS server can be reached")
+
 // connectNATS joins the servers of url. The connection is kept up for as long
 // as the process lives; publishing fails while it is down, so that nothing
 // waits in a buffer that a crash would lose.
 //
 // Replies come to a prefix of the role's own, so that permissions can keep roles
 // from reading one another's.
-func connectNATS(ctx context.Context, url string, access NATSAccess, role string, log *slog.Logger) (*nats.Conn, error) {
+//
+// A server that is frozen keeps its connections open, so that only an unanswered
+// ping shows it: pings say how often and how many. An embedded one freezes together
+// with its client.
+func connectNATS(ctx context.Context, url string, access NATSAccess, role string, p pings, log *slog.Logger) (*nats.Conn, error) {
 	options, err := access.options(url)
 	if err != nil {
 		return nil, err
 	}
 	options = append(options,
 		nats.Name("usher "+role), nats.CustomInboxPrefix("_INBOX_"+role), nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond), nats.ReconnectBufSize(-1),
-		nats.Timeout(5*time.Second), nats.PingInterval(20*time.Second), nats.MaxPingsOutstanding(3),
+		nats.Timeout(5*time.Second), nats.PingInterval(p.every), nats.MaxPingsOutstanding(p.lost),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				log.Warn("the connection to NATS is lost", "error", err)
@@ -56,22 +76,23 @@ func connectNATS(ctx context.Context, url string, access NATSAccess, role string
 		select {
 		case <-time.After(500 * time.Millisecond):
 		case <-ctx.Done():
-			return nil, fmt.Errorf("NATS did not answer: %w", err)
+			return nil, fmt.Errorf("%w: %w", errUnreachable, err)
 		}
 	}
 }
 
 // retryUntil calls f until it succeeds, fails for good or ctx ends: servers may come
-// in any order.
+// in any order. A cause that changes is logged anew.
 func retryUntil(ctx context.Context, log *slog.Logger, what string, f func(context.Context) error) error {
-	for attempt := 0; ; attempt++ {
+	for said := ""; ; {
 		try, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := f(try)
 		cancel()
 		if err == nil || event.IsPermanent(err) {
 			return err
 		}
-		if attempt == 0 {
+		if ctx.Err() == nil && err.Error() != said {
+			said = err.Error()
 			log.Warn("not ready yet, trying until it is", "what", what, "error", err)
 		}
 		select {
@@ -103,12 +124,12 @@ func temporalOptions(address, namespace string, conventions bool) (client.Option
 
 // connectTemporal returns a client on which events keep their identity as
 // request ids and payloads are encrypted.
-func connectTemporal(o client.Options, codec converter.PayloadCodec, figures client.MetricsHandler, logger *slog.Logger) (client.Client, error) {
+func connectTemporal(o client.Options, codec converter.PayloadCodec, figures client.MetricsHandler, watch grpc.UnaryClientInterceptor, logger *slog.Logger) (client.Client, error) {
 	o.Logger = log.NewStructuredLogger(logger)
 	o.Identity = "usher"
 	o.MetricsHandler = figures
 	o.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
-	o.ConnectionOptions.DialOptions = append(o.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(bridge.RequestIDInterceptor))
+	o.ConnectionOptions.DialOptions = append(o.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(bridge.RequestIDInterceptor, watch))
 	o.DataConverter, o.FailureConverter = converters(codec)
 	return client.NewLazyClient(o)
 }
@@ -120,8 +141,8 @@ func converters(codec converter.PayloadCodec) (converter.DataConverter, converte
 }
 
 // closeNATS sends what is still in the buffers, then closes.
-func closeNATS(nc *nats.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+func closeNATS(ctx context.Context, nc *nats.Conn) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	_ = nc.FlushWithContext(ctx) // acks that get lost are asked for again
 	nc.Close()

@@ -13,11 +13,12 @@ import (
 type part struct {
 	name   string
 	run    func(context.Context) error
-	within time.Duration // for a clean stop
+	within time.Duration // after which the stop goes on without it
 }
 
-// lifecycle starts parts in order and stops them in reverse, each level within
-// its time. The first part that fails stops all of them.
+// lifecycle starts parts in order and stops them in reverse, a level at a time. All
+// levels share one deadline: each gets what is left of it, but for what later ones
+// surely need. The first part that fails stops all of them.
 type lifecycle struct {
 	log    *slog.Logger
 	levels []level
@@ -26,12 +27,14 @@ type lifecycle struct {
 
 type level struct {
 	cancel context.CancelFunc
-	parts  []running
+	parts  []*running
+	floor  time.Duration // that earlier levels leave to it
 }
 
 type running struct {
 	part
-	done chan error
+	done chan struct{} // closed after err is set
+	err  error
 }
 
 func newLifecycle(log *slog.Logger) *lifecycle {
@@ -40,56 +43,78 @@ func newLifecycle(log *slog.Logger) *lifecycle {
 
 // start runs parts that stop together, before the ones that were started earlier.
 // They outlive ctx: only stop ends them.
-func (l *lifecycle) start(ctx context.Context, parts ...part) {
+func (l *lifecycle) start(ctx context.Context, parts ...part) { l.startSure(ctx, 0, parts...) }
+
+// startSure is start for parts that get at least floor for their stop, however long
+// others hang: what they have in hand must not be cut off.
+func (l *lifecycle) startSure(ctx context.Context, floor time.Duration, parts ...part) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	lv := level{cancel: cancel}
+	lv := level{cancel: cancel, floor: floor}
 	for _, p := range parts {
-		r := running{p, make(chan error, 1)}
+		r := &running{part: p, done: make(chan struct{})}
 		go func() {
+			defer close(r.done)
 			err := p.run(ctx)
 			if err == nil && ctx.Err() == nil {
 				err = errors.New("it ended by itself")
 			}
 			if err != nil {
-				err = fmt.Errorf("%s: %w", p.name, err)
+				r.err = fmt.Errorf("%s: %w", p.name, err)
 				select {
-				case l.failed <- err:
+				case l.failed <- r.err:
 				default:
 				}
 			}
-			r.done <- err
 		}()
 		lv.parts = append(lv.parts, r)
 	}
 	l.levels = append(l.levels, lv)
 }
 
-// stop ends all levels, the last started first. A part that does not stop in
-// time is an error and is left behind.
-func (l *lifecycle) stop() error {
+// stop ends all levels within the time given, the last started first. A part that
+// does not stop in its time is left behind; it is an error when it has not ended
+// when everything else has.
+func (l *lifecycle) stop(within time.Duration) error {
+	end := time.Now().Add(within)
+	var sure time.Duration // for the levels that are still to come
+	for _, lv := range l.levels {
+		sure += lv.floor
+	}
+	for i := len(l.levels) - 1; i >= 0; i-- {
+		lv := l.levels[i]
+		sure -= lv.floor
+		lv.cancel()
+		began, limit := time.Now(), end.Add(-sure)
+		for _, r := range lv.parts {
+			own := began.Add(max(r.within, lv.floor))
+			r.wait(min(time.Until(own), time.Until(limit)))
+		}
+	}
 	var errs []error
 	for i := len(l.levels) - 1; i >= 0; i-- {
-		l.levels[i].cancel()
-		began := time.Now()
 		for _, r := range l.levels[i].parts {
-			errs = append(errs, r.wait(began.Add(r.within)))
+			errs = append(errs, r.ended())
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// wait returns what the part ended with. Another part may have been waited for
-// beyond the deadline, so an end that is there already comes first.
-func (r running) wait(deadline time.Time) error {
+// wait returns when the part has ended, or after a while.
+func (r *running) wait(limit time.Duration) {
+	t := time.NewTimer(limit)
+	defer t.Stop()
 	select {
-	case err := <-r.done:
-		return err
-	default:
+	case <-r.done:
+	case <-t.C:
 	}
+}
+
+// ended is what the part ended with, or that it has not.
+func (r *running) ended() error {
 	select {
-	case err := <-r.done:
-		return err
-	case <-time.After(time.Until(deadline)):
-		return fmt.Errorf("%s: did not stop within %s", r.name, r.within)
+	case <-r.done:
+		return r.err
+	default:
+		return fmt.Errorf("%s: did not stop in its time", r.name)
 	}
 }

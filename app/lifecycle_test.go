@@ -32,8 +32,8 @@ func TestLifecycleStops(t *testing.T) {
 		l.start(t.Context(), takes("first", 0, time.Second))
 		l.start(t.Context(), takes("slow", 8*time.Second, 9*time.Second), takes("quick", time.Second, 2*time.Second))
 		l.start(t.Context(), takes("stuck", time.Hour, time.Second))
-		err := l.stop()
-		if err == nil || strings.Contains(err.Error(), "quick") || !strings.Contains(err.Error(), "stuck: did not stop within 1s") {
+		err := l.stop(time.Minute)
+		if err == nil || strings.Contains(err.Error(), "quick") || !strings.Contains(err.Error(), "stuck: did not stop in its time") {
 			t.Errorf("got %v", err)
 		}
 		mu.Lock()
@@ -45,6 +45,54 @@ func TestLifecycleStops(t *testing.T) {
 	})
 }
 
+// However many parts hang, the stop ends in time, and those that have something in
+// hand get what they need of it.
+func TestLifecycleStopsInTimeThoughPartsHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		hangs := func(name string, within time.Duration) part {
+			return part{name, func(context.Context) error { <-release; return nil }, within}
+		}
+		var had time.Duration
+		handsOver := part{"worker", func(ctx context.Context) error {
+			<-ctx.Done()
+			began := time.Now()
+			select {
+			case <-time.After(handOver - time.Millisecond):
+			case <-release:
+			}
+			had = time.Since(began)
+			return nil
+		}, handOver}
+		late := part{"late", func(ctx context.Context) error {
+			<-ctx.Done()
+			time.Sleep(3 * time.Second) // longer than it is waited for, and done in the end
+			return nil
+		}, time.Second}
+		l := newLifecycle(slog.New(slog.DiscardHandler))
+		l.start(t.Context(), hangs("ops", 2*time.Second))
+		l.start(t.Context(), hangs("catcher", 3*time.Second))
+		l.startSure(t.Context(), handOver, handsOver, hangs("bridge", 7*time.Second))
+		l.start(t.Context(), late, hangs("watch", 5*time.Second))
+		l.start(t.Context(), hangs("canary", time.Second))
+		began := time.Now()
+		err := l.stop(levelsWithin)
+		if took := time.Since(began); took > levelsWithin {
+			t.Errorf("the stop took %s, want %s at most", took, levelsWithin)
+		}
+		if want := handOver - time.Millisecond; had != want {
+			t.Errorf("the worker had %s for what it had in hand, want %s", had, want)
+		}
+		for name, want := range map[string]bool{"ops": true, "catcher": true, "bridge": true, "watch": true, "canary": true, "worker": false, "late": false} {
+			if got := err != nil && strings.Contains(err.Error(), name+": did not stop"); got != want {
+				t.Errorf("%s is called hanging: %v, want %v", name, got, want)
+			}
+		}
+		close(release)
+		synctest.Wait()
+	})
+}
+
 func TestLifecycleReportsTheFirstFailure(t *testing.T) {
 	l := newLifecycle(slog.New(slog.DiscardHandler))
 	broken := errors.New("broken")
@@ -52,7 +100,7 @@ func TestLifecycleReportsTheFirstFailure(t *testing.T) {
 	if err := <-l.failed; !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "a: ") {
 		t.Errorf("got %v", err)
 	}
-	if err := l.stop(); !errors.Is(err, broken) {
+	if err := l.stop(time.Minute); !errors.Is(err, broken) {
 		t.Errorf("the stop hides the failure: %v", err)
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,9 +25,10 @@ type ops struct {
 	metrics  *metrics.Process
 	profiles bool
 
-	mu     sync.Mutex
-	checks []check
-	up     bool
+	mu      sync.Mutex
+	checks  []check
+	waiting map[string]error // for what the start waits
+	up      bool
 }
 
 // check is one component's readiness: nil, or why it waits. A component that is
@@ -71,6 +74,20 @@ func (o *ops) put(c check) {
 	o.metrics.Components.WithLabelValues(c.name).Set(stateOK)
 }
 
+// waits says that the start waits for something, or with nil that it does not.
+func (o *ops) waits(what string, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err == nil {
+		delete(o.waiting, what)
+		return
+	}
+	if o.waiting == nil {
+		o.waiting = map[string]error{}
+	}
+	o.waiting[what] = err
+}
+
 // started marks the end of the start: until then nothing is ready.
 func (o *ops) started() {
 	o.mu.Lock()
@@ -112,9 +129,12 @@ func (o *ops) components() []check {
 func (o *ops) readyz(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	up := o.up
+	worst, body := stateOK, ""
+	for _, what := range slices.Sorted(maps.Keys(o.waiting)) {
+		body += fmt.Sprintf("%s: waiting: %v\n", what, o.waiting[what])
+	}
 	o.mu.Unlock()
 	_, verbose := r.URL.Query()["verbose"]
-	worst, body := stateOK, ""
 	for _, c := range o.components() {
 		state, err := c.state()
 		worst = min(worst, state)

@@ -10,12 +10,6 @@ func (p *process) watchProcess(ctx context.Context) error {
 	t := time.NewTicker(10 * time.Second)
 	defer t.Stop()
 	for {
-		if p.temporal != nil {
-			look, cancel := context.WithTimeout(ctx, 5*time.Second)
-			_, err := p.temporal.CheckHealth(look, nil)
-			cancel()
-			p.temporalAway.Store(err != nil && ctx.Err() == nil)
-		}
 		if free, size, err := diskRoom(p.Data); err == nil {
 			p.figures.DiskFree.Set(float64(free))
 			p.figures.DiskSize.Set(float64(size))

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -76,20 +77,20 @@ type process struct {
 	ops      *ops
 	life     *lifecycle
 
-	servers      Embedded
-	nc           *nats.Conn
-	js           jetstream.JetStream
-	temporal     client.Client
-	temporalAway atomic.Bool // at the last look
-	people       *streams.People
-	reports      *streams.Reports // of the worker
-	me           event.Process    // of the worker: the name by which it owns what it hands over
-	lives        *streams.Alive   // of the worker
-	pub          *streams.Publisher
-	catcher      *catcher.Catcher
-	codec        *codec       // nil in roles that were given no key
-	console      net.Listener // bound before the servers, whose pages name it
-	key          event.Key
+	servers  Embedded
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	temporal client.Client
+	stopping atomic.Bool
+	people   *streams.People
+	reports  *streams.Reports // of the worker
+	me       event.Process    // of the worker: the name by which it owns what it hands over
+	lives    *streams.Alive   // of the worker
+	pub      *streams.Publisher
+	catcher  *catcher.Catcher
+	codec    *codec       // nil in roles that were given no key
+	console  net.Listener // bound before the servers, whose pages name it
+	key      event.Key
 }
 
 // Run is a process from its first line to its last: servers, connections, then
@@ -154,29 +155,47 @@ func Run(ctx context.Context, c Config, env Env) (err error) {
 	}
 }
 
-// stopWithin is the time for a stop, with half a second to spare of the ten that
-// are promised.
-const stopWithin = 9500 * time.Millisecond
+// A stop ends within ten seconds, which is promised. What is in hand comes first.
+const (
+	stopWithin   = 9600 * time.Millisecond // the rest is for spans
+	levelsWithin = 9 * time.Second         // for the parts of usher; connections and servers get what they leave
+
+	// handOver is what a message that is being handed over gets: the sender's grace
+	// of 8 s and the writing down of what was answered.
+	handOver = 8500 * time.Millisecond
+)
 
 // close stops what was started, the last first, and ends within ten seconds
-// even when a message is still being handed over.
+// even when parts hang and a message is still being handed over.
 func (p *process) close() error {
 	began := time.Now()
-	errs := []error{p.life.stop()}
+	p.stopping.Store(true)
+	errs := []error{p.life.stop(levelsWithin)}
 	if p.console != nil {
 		_ = p.console.Close() // closed already, unless the start failed
 	}
-	if p.temporal != nil {
-		p.temporal.Close()
-	}
-	if p.nc != nil {
-		closeNATS(p.nc)
-	}
-	if p.servers != nil {
-		// Their files are safe at any moment, so they get what is left.
-		ctx, cancel := context.WithTimeout(context.Background(), max(stopWithin-time.Since(began), 500*time.Millisecond))
-		defer cancel()
-		errs = append(errs, p.servers.Stop(ctx))
+	// Their files are safe at any moment, so servers get what is left.
+	ctx, cancel := context.WithDeadline(context.Background(), began.Add(stopWithin))
+	defer cancel()
+	rest := make(chan error, 1)
+	go func() {
+		if p.temporal != nil {
+			p.temporal.Close()
+		}
+		if p.nc != nil {
+			closeNATS(ctx, p.nc)
+		}
+		if p.servers != nil {
+			rest <- p.servers.Stop(ctx)
+			return
+		}
+		rest <- nil
+	}()
+	select {
+	case err := <-rest:
+		errs = append(errs, err)
+	case <-ctx.Done():
+		errs = append(errs, errors.New("servers: did not stop in time"))
 	}
 	return errors.Join(errs...)
 }
@@ -204,7 +223,7 @@ func (p *process) startServers(ctx context.Context) error {
 		s, err := p.Embed(ctx, EmbedConfig{
 			Dir: p.Data, NATS: needNATS, Temporal: needTemporal,
 			NATSAddr: p.Config.NATSAddr, TemporalAddr: p.Config.TemporalAddr, TemporalUIAddr: p.Config.TemporalUIAddr,
-			CodecEndpoint: p.codecEndpoint(), MaxStore: int64(p.Config.MaxStore), Retention: p.Retention, Log: p.Log,
+			CodecEndpoint: p.codecEndpoint(), MaxStore: int64(p.Config.MaxStore), Retention: p.Retention, Log: slog.New(calm{p.Log.Handler(), &p.stopping}),
 		})
 		if err != nil {
 			return err
@@ -239,15 +258,22 @@ func (p *process) connect(ctx context.Context) (err error) {
 			url = nats.DefaultURL
 		}
 	}
-	if p.nc, err = connectNATS(ctx, url, p.NATSAccess, p.roleName(), p.Log); err != nil {
+	pings := externalPings
+	if ownNATS {
+		pings = embeddedPings
+	}
+	if p.nc, err = connectNATS(ctx, url, p.NATSAccess, p.roleName(), pings, p.Log); err != nil {
 		return err
 	}
 	if p.addr.NATS == "" {
 		p.addr.NATS = p.nc.ConnectedAddr()
 	}
-	if p.js, err = newJetStream(p.nc); err != nil {
+	js, err := newJetStream(p.nc)
+	if err != nil {
 		return err
 	}
+	observed, health := watch(js, p.Roles.needed())
+	p.js = observed
 	size := int64(p.Config.MaxStore)
 	if p.servers != nil && ownNATS {
 		size = p.servers.MaxStore()
@@ -262,7 +288,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if p.key != nil {
 		o.KeyFingerprint = p.key.Fingerprint()
 	}
-	if err := retryUntil(ctx, p.Log, "streams", func(ctx context.Context) error { return streams.Ensure(ctx, p.js, o) }); err != nil {
+	if err := p.waitFor(ctx, "streams", func(ctx context.Context) error { return explain(p.nc, streams.Ensure(ctx, p.js, o)) }); err != nil {
 		return err
 	}
 	if p.people, err = streams.NewPeople(ctx, p.js); err != nil {
@@ -283,6 +309,10 @@ func (p *process) connect(ctx context.Context) (err error) {
 		}
 		return nil
 	})
+	if len(health) > 0 {
+		p.ops.add("jetstream", health.ready)
+		p.life.start(ctx, part{"pulse of JetStream", health.run, time.Second})
+	}
 	if err := p.openCodec(); err != nil || !p.Roles.Bridge && !p.Roles.Worker {
 		return err
 	}
@@ -298,19 +328,42 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return err
 	}
 	p.ops.add("payload-keys", p.codec.ready)
-	if p.temporal, err = connectTemporal(options, p.codec, newSDKMetrics(p.registry), p.Log); err != nil {
+	pulse := &pulse{}
+	sdkLog := slog.New(calm{p.Log.Handler(), &p.stopping})
+	if p.temporal, err = connectTemporal(options, p.codec, newSDKMetrics(p.registry), pulse.observe(options.Namespace), sdkLog); err != nil {
 		return fmt.Errorf("the client of Temporal: %w", err)
 	}
-	p.ops.add("temporal", func() error {
-		if p.temporalAway.Load() {
-			return errors.New("it does not answer")
+	pulse.probe = namespaceOf(p.temporal, options.Namespace)
+	p.ops.add("temporal", pulse.ready)
+	err = p.waitFor(ctx, "temporal", func(ctx context.Context) error { // a worker that is started without a namespace ends
+		if _, err := p.temporal.CheckHealth(ctx, nil); err != nil {
+			return err
 		}
-		return nil
+		return pulse.probe(ctx)
 	})
-	return retryUntil(ctx, p.Log, "Temporal", func(ctx context.Context) error {
-		_, err := p.temporal.CheckHealth(ctx, nil)
+	p.life.start(ctx, part{"pulse of Temporal", pulses{pulse}.run, time.Second})
+	return err
+}
+
+// waitFor is retryUntil for what a start needs; /readyz says that it is waited for.
+func (p *process) waitFor(ctx context.Context, what string, f func(context.Context) error) error {
+	defer p.ops.waits(what, nil)
+	return retryUntil(ctx, p.Log, what, func(ctx context.Context) error {
+		err := f(ctx)
+		p.ops.waits(what, err)
 		return err
 	})
+}
+
+// explain says what to do about streams that this process may not make.
+func explain(nc *nats.Conn, err error) error {
+	if err == nil || !errors.Is(err, context.DeadlineExceeded) || nc.LastError() == nil { // what a server denies, it does not answer
+		return err
+	}
+	if denied := nc.LastError(); errors.Is(denied, nats.ErrPermissionViolation) && strings.Contains(denied.Error(), "STREAM.CREATE") {
+		return fmt.Errorf("the streams are not there, and this account may not make them: run usher setup with one that may (%w)", denied)
+	}
+	return fmt.Errorf("%w: %w", err, nc.LastError())
 }
 
 // warnOfLoss says in words when what the servers of others acknowledge may be

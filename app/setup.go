@@ -23,21 +23,20 @@ func Setup(ctx context.Context, access NATSAccess, in Intake, size Bytes, replic
 	if acceptLost, err = lostStreams(acceptLost); err != nil {
 		return 0, err
 	}
-	nc, err := connectNATS(ctx, access.NATSURL, access, "admin", log)
+	nc, err := connectNATS(ctx, access.NATSURL, access, "admin", externalPings, log)
 	if err != nil {
 		return 0, err
 	}
-	defer closeNATS(nc)
+	defer closeNATS(context.WithoutCancel(ctx), nc)
 	js, err := newJetStream(nc)
 	if err != nil {
 		return 0, err
 	}
 	o := streams.Options{MaxBytes: int64(size) / 20 * 19, Replicas: replicas, KeyFingerprint: key.Fingerprint(), AcceptLost: acceptLost, Setup: true}
-	err = streams.Ensure(ctx, js, o)
-	if errors.Is(err, context.DeadlineExceeded) && nc.LastError() != nil { // what a server denies, it does not answer
-		err = fmt.Errorf("%w: %w", err, nc.LastError())
-	}
-	if err != nil {
+	if err := streams.Ensure(ctx, js, o); err != nil {
+		if denied := nc.LastError(); errors.Is(err, context.DeadlineExceeded) && denied != nil { // what a server denies, it does not answer
+			err = fmt.Errorf("%w: %w", err, denied)
+		}
 		return 0, err
 	}
 	return streams.Count, nil

@@ -96,7 +96,11 @@ func (p *process) startConsumers(ctx context.Context) error {
 		}
 		parts = append(parts, part{"bridge", b.Run, 7 * time.Second}, part{"sampler", sampler.Run, time.Second}, part{"room", room.Run, time.Second})
 	}
-	p.life.start(ctx, parts...)
+	floor := time.Duration(0)
+	if p.Roles.Worker {
+		floor = handOver
+	}
+	p.life.startSure(ctx, floor, parts...)
 	return nil
 }
 

@@ -110,7 +110,7 @@ func TestEveryPanelShowsData(t *testing.T) {
 		`sum(rate(usher_sampler_errors_total[1m]))`:                                0,
 		`sum(usher_canary_runs_total{result="failed"})`:                            0,
 		`count(usher_canary_seconds_count > 2)`:                                    1,
-		`count(usher_component_state == 2)`:                                        6,
+		`count(usher_component_state == 2)`:                                        7,
 	} {
 		v, err := store.Query(t.Context(), expr, 10*time.Second, time.Minute)
 		if err != nil || len(v) != 1 || v[0].F != want {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -99,5 +100,35 @@ func TestStopAtRest(t *testing.T) {
 	u.waitIdle(3)
 	if took := u.stop(); took > 10*time.Second {
 		t.Errorf("the stop took %s", took)
+	}
+}
+
+// A stop in the middle of work is what an operator asked for: no line of the log
+// calls it an outage, or trouble of any other kind.
+func TestAStopIsNotLoggedAsAnOutage(t *testing.T) {
+	const users = 1500
+	u := newUsher(t)
+	u.start("")
+	u.drop("a.csv", list(1, users, ""))
+	if err := u.decide(event.VerbApproved, ids(1, users)...); err != nil {
+		t.Fatal(err)
+	}
+	u.until("some are welcomed and others are not", func() bool {
+		mails, _ := u.caught()
+		return len(mails) > 5
+	})
+	before, err := os.ReadFile(u.log.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the stop took %s", u.stop())
+	after, err := os.ReadFile(u.log.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(after[len(before):])) {
+		if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") {
+			t.Errorf("the stop is logged as trouble: %s", line)
+		}
 	}
 }

@@ -23,6 +23,9 @@ type Proxy struct {
 	mu     sync.Mutex
 	thawed *sync.Cond
 	frozen bool
+	at     string // freeze when a client publishes to a subject that begins so
+	lose   bool   // instead, drop that message's answer: the next message to a client
+	losing bool
 	closed bool
 	conns  []net.Conn
 	users  map[string]*asked
@@ -53,6 +56,22 @@ func (p *Proxy) Freeze(frozen bool) {
 	defer p.mu.Unlock()
 	p.frozen = frozen
 	p.thawed.Broadcast()
+}
+
+// FreezeAt freezes all traffic once a client has published to a subject that begins
+// with prefix; the message itself does not pass.
+func (p *Proxy) FreezeAt(prefix string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at, p.lose = prefix, false
+}
+
+// LoseAnswer drops the message to a client that follows the first one published to a
+// subject that begins with prefix: mostly its answer.
+func (p *Proxy) LoseAnswer(prefix string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at, p.lose = prefix, true
 }
 
 // Published are the subjects that a user has published or sent requests to, in
@@ -146,11 +165,18 @@ func (c *conversation) carry(from, to net.Conn) {
 	in, out := bufio.NewReaderSize(from, 64<<10), bufio.NewWriterSize(to, 64<<10)
 	for {
 		line, err := in.ReadString('\n')
+		body, lost := c.note(line)
 		c.proxy.wait()
+		if lost {
+			if _, err := io.CopyN(io.Discard, in, body); err != nil {
+				return
+			}
+			continue
+		}
 		if _, err := out.WriteString(line); err != nil || line == "" {
 			return
 		}
-		if body := c.note(line); body > 0 {
+		if body > 0 {
 			if _, err := io.CopyN(out, in, body); err != nil {
 				return
 			}
@@ -164,8 +190,8 @@ func (c *conversation) carry(from, to net.Conn) {
 }
 
 // note reads one line of the protocol and returns how many bytes of a message follow
-// it.
-func (c *conversation) note(line string) (body int64) {
+// it, and whether the message is to be lost.
+func (c *conversation) note(line string) (body int64, lost bool) {
 	op, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 	fields := strings.Fields(rest)
 	c.mu.Lock()
@@ -185,15 +211,21 @@ func (c *conversation) note(line string) (body int64) {
 		_ = json.Unmarshal([]byte(rest), &said) // the server answers what cannot be read
 		c.user = said.User
 	case "PUB", "HPUB", "MSG", "HMSG":
-		if op[len(op)-3:] == "PUB" {
+		switch p := c.proxy; {
+		case op[len(op)-3:] == "MSG":
+			lost, p.losing = p.losing, false
+		case p.at != "" && strings.HasPrefix(fields[0], p.at):
+			p.losing, p.frozen, p.at = p.lose, !p.lose, ""
+			fallthrough
+		default:
 			a.published[fields[0]] = true
 		}
 		size, _ := strconv.ParseInt(fields[len(fields)-1], 10, 64)
-		return size + 2 // the end of a line
+		return size + 2, lost // the end of a line
 	case "SUB":
 		a.subscribed[fields[0]] = true
 	case "-ERR":
 		a.denied[strings.Trim(rest, "'")] = true
 	}
-	return 0
+	return 0, false
 }
