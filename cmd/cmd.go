@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -98,7 +100,7 @@ func Run(ctx context.Context, m Main, args []string, stdin io.Reader, stdout, st
 		}
 		return exitUsage
 	}
-	err = k.Run(s)
+	err = explain(k.Command(), k.Run(s))
 	var usage usageError
 	switch {
 	case err == nil:
@@ -109,6 +111,23 @@ func Run(ctx context.Context, m Main, args []string, stdin io.Reader, stdout, st
 	}
 	fmt.Fprintf(stderr, "usher: %v\n", err)
 	return exitFailed
+}
+
+// explain says what an outage of NATS means for a command: whether it may have
+// written something, and that it may be repeated.
+func explain(command string, err error) error {
+	words := strings.Fields(command)
+	switch words[0] {
+	case "up", "watch", "bridge", "worker", "console", "demo": // they wait for it
+		return err
+	case "status":
+		return app.Explain("nothing was written", app.SafeAgain, err)
+	case "deadletters", "suppress":
+		if slices.Contains([]string{"ls", "show"}, words[1]) {
+			return app.Explain("nothing was written", app.SafeAgain, err)
+		}
+	}
+	return app.Explain("what the command writes may have been stored", app.SafeAgain, err)
 }
 
 // usageError is a command line that parses and makes no sense.

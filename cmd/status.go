@@ -43,6 +43,9 @@ func (c statusCmd) Run(s *session) error {
 	if c.What == "" {
 		return c.overview(s, cl)
 	}
+	if done, err := c.progress(s, cl); done || err != nil {
+		return err
+	}
 	if event.CheckUserID(c.What) == nil {
 		p, ok, err := cl.People.Get(s.ctx, c.What)
 		if err != nil {
@@ -255,7 +258,14 @@ func (c statusCmd) overview(s *session, cl *app.Client) error {
 	}
 	var b strings.Builder
 	if !c.JSON {
-		for _, p := range ingest.InWork("", c.inboxes()...) {
+		work, err := imports(s.ctx, cl, func(p event.Progress) bool { return !p.Over() })
+		if err != nil {
+			return err
+		}
+		if here := ingest.InWork("", c.inboxes()...); len(here) > 0 { // the watcher is on this machine: it knows best
+			work = here
+		}
+		for _, p := range work {
 			fmt.Fprintf(&b, "%s\n", progressLine(p))
 		}
 	}

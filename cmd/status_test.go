@@ -227,3 +227,46 @@ func TestStatusReadsFactsOfOneUser(t *testing.T) {
 		t.Errorf("status e-1: %d\n%s%s", code, out, errs)
 	}
 }
+
+// Away from the watcher's folder, what it told on NATS says where an import stands.
+func TestStatusOfAnImportAwayFromItsWatcher(t *testing.T) {
+	js, url := natstest.Start(t)
+	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	tell := func(p event.Progress) {
+		t.Helper()
+		b, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := js.Publish(t.Context(), event.ProgressSubject(p.Source, p.Import), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now()
+	tell(event.Progress{Import: "i1", File: "big.csv", Source: "hr", State: event.ImportArchived, Rows: 7, Record: 7, At: now.Add(-time.Hour)})
+	tell(event.Progress{Import: "i2", File: "big.csv", Source: "hr", State: event.ImportPublishing, Rows: 100, Record: 25, Percent: 25, At: now})
+	tell(event.Progress{Import: "i3", File: "old.csv", Source: "hr", State: event.ImportArchived, Rows: 1, Record: 1, At: now.Add(-time.Hour)})
+	tell(event.Progress{Import: "i4", File: "old.csv", Source: "hr", State: event.ImportRefused, Reason: "no column is known", At: now})
+	for what, want := range map[string]string{
+		"big.csv": "big.csv: publishing 25 %, 25 of 100 rows", "i1": "big.csv: archived", "some/where/old.csv": "old.csv: refused: no column is known", "": "big.csv: publishing",
+	} {
+		code, out, errs := run(t, nil, append([]string{"status", "--nats-url", url}, strings.Fields(what)...)...)
+		if code != 0 || !strings.Contains(out, want) || strings.Count(out, ".csv") != 1 {
+			t.Errorf("status %s: %d\n%s%s", what, code, out, errs)
+		}
+	}
+	if code, _, errs := run(t, nil, "status", "none.csv", "--nats-url", url); code != 1 || !strings.Contains(errs, "is no file, import") {
+		t.Errorf("of none: %d %s", code, errs)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tell(event.Progress{Import: "i2", File: "big.csv", Source: "hr", State: event.ImportArchived, Rows: 100, Record: 100, At: time.Now()})
+	}()
+	if code, out, errs := run(t, nil, "status", "i2", "--wait", "--nats-url", url); code != 0 || !strings.Contains(out, "archived, 100 of 100 rows") {
+		t.Errorf("waiting: %d\n%s%s", code, out, errs)
+	}
+	<-done
+}

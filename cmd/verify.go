@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/user"
 	"strings"
@@ -76,8 +77,12 @@ func (w where) decide(s *session, users []string, verb string, body event.Verifi
 	ids := make([]string, len(users))
 	for i := range users {
 		ids[i] = event.NewID()
-		if err := c.Publisher.Verification(s.ctx, event.SourceCLI, verb, ids[i], bodies[i]); err != nil {
-			return fmt.Errorf("%s: %w", users[i], err)
+		if err := publish(s.ctx, c, verb, ids[i], bodies[i], wait); err != nil {
+			err = fmt.Errorf("%s: %w", users[i], err)
+			if verb == event.VerbResend { // a second order is a second message
+				return app.Explain("the order may have been stored", "do not repeat it before `usher status "+ids[i]+"` says that it is not", err)
+			}
+			return app.Explain("the event may have been stored", app.SafeAgain, err)
 		}
 	}
 	limit, end := context.WithTimeout(ctx, wait)
@@ -91,6 +96,23 @@ func (w where) decide(s *session, users []string, verb string, body event.Verifi
 		fmt.Fprintf(s.stdout, "%s: %s\n", u, tell(f))
 	}
 	return nil
+}
+
+// publish stores a verification event, and while NATS does not answer it tries again
+// for as long as the command waits: under the same id, it is the same event.
+func publish(ctx context.Context, c *app.Client, verb, id string, body event.VerificationBody, wait time.Duration) error {
+	for end := time.Now().Add(wait); ; {
+		err := c.Publisher.Verification(ctx, event.SourceCLI, verb, id, body)
+		var away *app.Away
+		if err == nil || time.Now().After(end) || !errors.As(app.Explain("", "", err), &away) {
+			return err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // tell is a fact that answers a decision, as a sentence.

@@ -213,6 +213,9 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	a.trigger("usher-end-of-day")
 	a.waitLetters("ops@example.org", 1)
 
+	// What its watcher told is known away from its folder.
+	a.until("the import is over", func() bool { return strings.Contains(a.mustRun("cli", "status", "a.csv"), "a.csv: archived") })
+
 	// Orders, and what cannot be used.
 	a.mustRun("cli", "resend", "u-1", "--channel", "email")
 	if out := a.mustRun("cli", "resend", "--status", "welcomed", "--dry-run"); !strings.Contains(out, "4 users") {
@@ -223,19 +226,19 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	a.mustRun("cli", "verify", "u-5", "--reject", "--reason", "test")
 	a.waitFinal(60*time.Second, "u-5")
 	a.publishRaw("verifications.v1.crm.approved", "poison")
-	for _, subject := range []string{"verifications.v1.crm.approved", event.ImportedSubject("hr")} { // no client can take these
-		m := nats.NewMsg(subject)
-		m.Header.Set("Status", "409")
-		if _, err := admin.JetStream.PublishMsg(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-	}
 	strange := nats.NewMsg(event.ImportedSubject("hr"))
 	strange.Header.Set("ce-id", "from-the-future")
 	strange.Header.Set("ce-specversion", "9.0")
 	strange.Data = []byte(`{"user_id":"u-50","email":"u50@example.org","import":{"id":"none","record":1}}`)
 	if _, err := admin.JetStream.PublishMsg(t.Context(), strange); err != nil {
 		t.Fatal(err)
+	}
+	for _, subject := range []string{"verifications.v1.crm.approved", event.ImportedSubject("hr")} { // no client can take these
+		m := nats.NewMsg(subject)
+		m.Header.Set("Status", "409")
+		if _, err := admin.JetStream.PublishMsg(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var letters string
 	a.until("what cannot be used is a dead letter", func() bool {
