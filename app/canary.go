@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,16 +19,16 @@ import (
 
 // Canary is one user of its own who goes the whole way, from a dropped file to a
 // message in a sink, to prove that the way is open. No figure about people
-// counts it. What it leaves in the streams is deleted when it arrives, and when it
-// does not, by the next one.
+// counts it. What it leaves in the streams goes within an hour; its record in PEOPLE
+// when it arrives, and when it does not, by the next one.
 type Canary struct {
 	Client       *Client
 	Inbox        string // folder of the inbox `canary`, which every watcher serves
 	Email, Phone string // of the sink; Phone may be empty
 	Progress     func(step string, took time.Duration)
 
-	// MayTake is how long a canary may take; one that was dropped earlier is over,
-	// and what it left is cleaned up. Default 1 h.
+	// MayTake is how long a canary may take; one whose record was written before that
+	// is withdrawn, and taken out when it is over. Default 1 h.
 	MayTake time.Duration
 }
 
@@ -76,7 +77,7 @@ func (c Canary) Run(ctx context.Context) (took time.Duration, err error) {
 		return fail(err)
 	}
 	defer func() { msgs.Stop(); streams.Leave(ctx, js, event.StreamOnboarding, facts) }()
-	id := canaryPrefix + event.NewID()
+	id := event.NewCanaryID()
 	file := fmt.Sprintf("user_id,name,email,phone,locale\n%s,Canary,%s,%s,en\n", id, c.Email, c.Phone)
 	if err := dropCanary(c.Inbox, id, file); err != nil {
 		return fail(err)
@@ -88,7 +89,6 @@ func (c Canary) Run(ctx context.Context) (took time.Duration, err error) {
 		step = next
 	}
 	done("start")
-	var seen []uint64
 	for {
 		m, err := msgs.Next(jetstream.NextContext(ctx))
 		if err != nil {
@@ -97,9 +97,6 @@ func (c Canary) Run(ctx context.Context) (took time.Duration, err error) {
 		var f event.Fact
 		if json.Unmarshal(m.Data(), &f) != nil || f.UserID != id {
 			continue
-		}
-		if meta, err := m.Metadata(); err == nil {
-			seen = append(seen, meta.Sequence.Stream)
 		}
 		switch {
 		case f.Kind == event.FactStarted:
@@ -111,8 +108,11 @@ func (c Canary) Run(ctx context.Context) (took time.Duration, err error) {
 			done("welcome")
 		case f.Status == event.StatusWelcomed:
 			took = time.Since(began)
+			done("clean")
+			if err := (streams.Canaries{JetStream: js}).Forget(ctx, id); err != nil {
+				return took, &CanaryError{step, fmt.Errorf("it was welcomed, and its record cannot be taken out: %w", err)}
+			}
 			done("")
-			c.clean(ctx, id, seen)
 			return took, nil
 		case f.Status.Final():
 			return fail(fmt.Errorf("it ended %s", f.Status))
@@ -130,15 +130,27 @@ func dropCanary(inbox, name, content string) error {
 	return os.Rename(tmp, filepath.Join(inbox, name+".csv"))
 }
 
-// clean deletes what the run left behind, as far as it can; the next canary goes
-// on.
-func (c Canary) clean(ctx context.Context, id string, facts []uint64) {
-	ctx, cancel := context.WithTimeout(ctx, sweepWithin)
-	defer cancel()
-	all, err := c.leavings(ctx)
-	if l := all[id]; err == nil && l != nil {
-		_ = c.remove(ctx, map[string]*leavings{id: l}, facts)
+// sweep takes out the records of earlier canaries that are over, and withdraws those
+// that are not: a record that goes while its run goes on would come back.
+func (c Canary) sweep(ctx context.Context) error {
+	before := time.Now().Add(-cmp.Or(c.MayTake, time.Hour))
+	files, _ := filepath.Glob(filepath.Join(c.Inbox, event.SourceCanary+".*.csv")) // the pattern is good
+	for _, f := range files {                                                      // no watcher took it
+		if i, err := os.Stat(f); err == nil && i.ModTime().Before(before) {
+			_ = os.Remove(f)
+		}
 	}
+	records := streams.Canaries{JetStream: c.Client.JetStream}
+	old, err := records.Old(ctx, before)
+	for id, p := range old {
+		if p.Status.Final() {
+			err = errors.Join(err, records.Forget(ctx, id))
+			continue
+		}
+		body := event.VerificationBody{UserID: id, Reason: "the canary did not arrive"}
+		err = errors.Join(err, c.Client.Publisher.Verification(ctx, event.SourceCLI, event.VerbWithdrawn, "end-"+id, body)) // one event, however often it is said
+	}
+	return err
 }
 
 // canaryLimit is how long a canary may take that is sent so often.

@@ -54,7 +54,7 @@ func (p *pulse) ready() error {
 	if p.name != "" {
 		prefix = p.name + ": "
 	}
-	return fmt.Errorf("%ssince %s: %w", prefix, p.since.UTC().Format(time.RFC3339), p.err)
+	return fmt.Errorf("%s%w (since %s)", prefix, p.err, p.since.UTC().Format(time.RFC3339))
 }
 
 // quiet tells whether no round trip has worked for so long that it is time to ask.

@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -97,7 +99,7 @@ func TestReadyzSeesAFrozenServer(t *testing.T) {
 	r.becomes(time.Second, "ok\n")
 	proxy.Freeze(true)
 	r.becomes(probeEvery+probeWithin+5*time.Second, "degraded\njetstream: degraded: ")
-	if _, body := r.says(); !strings.Contains(body, ": since 20") || !strings.Contains(body, "no answer within 4s") || !nc.IsConnected() {
+	if _, body := r.says(); !strings.Contains(body, "USERS: no answer within 4s (since 20") || !nc.IsConnected() {
 		t.Errorf("it says %q, connected: %v", body, nc.IsConnected())
 	}
 	proxy.Freeze(false)
@@ -189,7 +191,7 @@ func TestReadyzSeesThatTheQuorumIsLost(t *testing.T) {
 		n.WaitForShutdown()
 	}
 	// What a stage finds out counts, without waiting for a probe.
-	if _, err := observed.Publish(t.Context(), event.FactSubject(event.FactStarted), []byte("{}")); err == nil {
+	if _, err := observed.Publish(t.Context(), event.FactSubject(event.FactStarted, "u-1"), []byte("{}")); err == nil {
 		t.Fatal("one of three servers stores a message")
 	}
 	r.becomes(time.Second, "degraded\njetstream: degraded: ")
@@ -259,8 +261,8 @@ func TestReadyzTellsAMissingNamespace(t *testing.T) {
 	defer c.Close()
 	p.probe = namespaceOf(c, "prod")
 	r := newReady(t, "temporal", pulses{p})
-	r.becomes(10*time.Second, "degraded\ntemporal: degraded: since 20")
-	if _, body := r.says(); !strings.Contains(body, "temporal operator namespace create --namespace prod") {
+	r.becomes(10*time.Second, "degraded\ntemporal: degraded: Temporal has no namespace prod")
+	if _, body := r.says(); !strings.Contains(body, "(since 20") || !strings.Contains(body, "temporal operator namespace create --namespace prod") {
 		t.Errorf("it says %q", body)
 	}
 	f.namespace.Store(true)
@@ -278,5 +280,40 @@ func TestReadyzSaysWhatTheStartWaitsFor(t *testing.T) {
 	o.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 	if w.Code != http.StatusServiceUnavailable || !strings.HasPrefix(w.Body.String(), "starting\ntemporal: waiting: Temporal has no namespace prod: make it with temporal operator") {
 		t.Errorf("%d %q", w.Code, w.Body)
+	}
+}
+
+// A file that somebody holds locked, or that is gone, is no read model.
+func TestReadyzSeesADatabaseThatCannotBeUsed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "console.db")
+	owner, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	owner.SetMaxOpenConns(1)
+	if _, err := owner.Exec("CREATE TABLE t (x)"); err != nil {
+		t.Fatal(err)
+	}
+	db, err := pulseOfDB(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.close()
+	ask := func() error { db.ask(t.Context()); return db.ready() }
+	if err := ask(); err != nil {
+		t.Errorf("a good file: %v", err)
+	}
+	if _, err := owner.Exec("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); err == nil || !strings.Contains(err.Error(), "locked") {
+		t.Errorf("a locked file: %v", err)
+	}
+	if _, err := owner.Exec("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); err != nil {
+		t.Errorf("a file that is free again: %v", err)
 	}
 }

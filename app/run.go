@@ -288,7 +288,13 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if p.key != nil {
 		o.KeyFingerprint = p.key.Fingerprint()
 	}
-	if err := p.waitFor(ctx, "streams", func(ctx context.Context) error { return explain(p.nc, streams.Ensure(ctx, p.js, o)) }); err != nil {
+	if err := p.waitFor(ctx, "streams", func(ctx context.Context) error {
+		err := streams.Ensure(ctx, p.js, o)
+		if err == nil && ownNATS {
+			err = streams.AllowCanaryExpiry(ctx, p.js)
+		}
+		return explain(p.nc, err)
+	}); err != nil {
 		return err
 	}
 	if p.people, err = streams.NewPeople(ctx, p.js); err != nil {

@@ -33,7 +33,11 @@ func Setup(ctx context.Context, access NATSAccess, in Intake, size Bytes, replic
 		return 0, err
 	}
 	o := streams.Options{MaxBytes: int64(size) / 20 * 19, Replicas: replicas, KeyFingerprint: key.Fingerprint(), AcceptLost: acceptLost, Setup: true}
-	if err := streams.Ensure(ctx, js, o); err != nil {
+	err = streams.Ensure(ctx, js, o)
+	if err == nil {
+		err = streams.AllowCanaryExpiry(ctx, js)
+	}
+	if err != nil {
 		if denied := nc.LastError(); errors.Is(err, context.DeadlineExceeded) && denied != nil { // what a server denies, it does not answer
 			err = fmt.Errorf("%w: %w", err, denied)
 		}

@@ -117,7 +117,15 @@ func (p *process) startProducers(ctx context.Context) error {
 			return err
 		}
 		p.ops.add("console", c.Ready)
-		parts = append(parts, part{"console", c.Run, 2 * time.Second})
+		db, err := pulseOfDB(p.path("console.db"))
+		if err != nil {
+			return err
+		}
+		p.ops.add("console-db", db.ready)
+		parts = append(parts, part{"console", c.Run, 2 * time.Second}, part{"pulse of console.db", func(ctx context.Context) error {
+			defer db.close()
+			return pulses{db.pulse}.run(ctx)
+		}, time.Second})
 	}
 	if p.Roles.Watch {
 		c, err := p.ingestConfig()

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"usher/app"
 	"usher/event"
 	"usher/streams"
@@ -51,13 +49,13 @@ func (c statusCmd) progress(s *session, cl *app.Client) (bool, error) {
 // imports are what watchers told last of each import that matches.
 func imports(ctx context.Context, cl *app.Client, match func(event.Progress) bool) (out []event.Progress, err error) {
 	last := map[string]event.Progress{} // by import
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{event.ProgressSubject("*", "*")}}
-	err = streams.Read(ctx, cl.JetStream, event.StreamUsers, cfg, func(m jetstream.Msg, _ *jetstream.MsgMetadata, _ uint64) (bool, error) {
+	sel := streams.Selection{Subjects: []string{event.ProgressSubject("*", "*")}, Latest: true}
+	err = streams.Read(ctx, cl.JetStream, event.StreamUsers, sel, func(m streams.Message, _ uint64) error {
 		var p event.Progress
-		if json.Unmarshal(m.Data(), &p) == nil && p.Source != event.SourceCanary {
+		if json.Unmarshal(m.Data, &p) == nil && p.Source != event.SourceCanary {
 			last[p.Import] = p
 		}
-		return false, nil
+		return nil
 	})
 	for _, p := range slices.SortedFunc(maps.Values(last), func(a, b event.Progress) int { return a.StartedAt.Compare(b.StartedAt) }) {
 		if match(p) {

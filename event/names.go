@@ -42,6 +42,13 @@ func Birth(metadata map[string]string, created time.Time) time.Time {
 // about people counts them.
 const SourceCanary = "canary"
 
+// CanaryKept is how long streams keep what is about a canary user.
+const CanaryKept = time.Hour
+
+// NewCanaryID is a user id for a canary user. No other has one that begins so, and a
+// server can tell by the subject of its record that it is one.
+func NewCanaryID() string { return SourceCanary + "." + NewID() }
+
 // Names on Temporal.
 const (
 	WorkflowOnboard = "Onboard"

@@ -90,6 +90,9 @@ func (l *lane) send(b batch) (last *nats.Msg, err error) {
 	nc, id := l.js.Conn(), []string{ksuid.New().String()}
 	for i, m := range b.events {
 		m.Header["Nats-Batch-Id"], m.Header["Nats-Batch-Sequence"] = id, []string{strconv.Itoa(i + 1)}
+		if b.checkpoint.Source == event.SourceCanary {
+			m.Header.Set("Nats-TTL", event.CanaryKept.String())
+		}
 		if err := nc.PublishMsg(m); err != nil {
 			return nil, fmt.Errorf("publish: %w", err)
 		}
@@ -98,6 +101,9 @@ func (l *lane) send(b batch) (last *nats.Msg, err error) {
 	last.Reply, last.Data = l.inbox.Subject, data
 	last.Header.Set("Nats-Rollup", "sub")
 	last.Header.Set("Nats-TTL", "never")
+	if b.checkpoint.Source == event.SourceCanary {
+		last.Header.Set("Nats-TTL", event.CanaryKept.String())
+	}
 	last.Header["Nats-Batch-Id"] = id
 	last.Header.Set("Nats-Batch-Sequence", strconv.Itoa(len(b.events)+1))
 	last.Header.Set("Nats-Batch-Commit", "1")

@@ -310,7 +310,7 @@ var (
 )
 
 // CanarySteps are the steps of a canary user.
-var CanarySteps = []string{"drop", "start", "decide", "welcome"}
+var CanarySteps = []string{"drop", "start", "decide", "welcome", "clean"}
 
 // The process and what it stands on.
 var (

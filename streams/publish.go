@@ -45,6 +45,7 @@ func (p *Publisher) Fact(ctx context.Context, f event.Fact) (stored bool, err er
 		ID: f.ID, Type: event.TypeFact + "." + f.Kind, Source: "/usher", Subject: f.UserID, Time: f.At, MsgID: f.ID, TraceParent: tracing.Context(ctx),
 	}
 	m := &nats.Msg{Subject: event.FactSubject(f.Kind, f.UserID), Header: env.Header(), Data: data}
+	expires(m, f.Inbox == event.SourceCanary)
 	together := true
 	there, err := p.facts.store(ctx, f.ID, m, func(ctx context.Context) (err error) {
 		together = false
@@ -68,9 +69,9 @@ func (p *Publisher) Verification(ctx context.Context, source, verb, id string, b
 	env := event.Envelope{
 		ID: id, Type: event.TypeVerification + "." + verb, Source: "/usher/" + source, Subject: body.UserID, Time: time.Now(), MsgID: id, TraceParent: tracing.Context(ctx),
 	}
-	_, err = p.publish(ctx, event.StreamVerifications, &nats.Msg{
-		Subject: event.VerificationSubject(source, verb), Header: env.Header(), Data: data,
-	})
+	m := &nats.Msg{Subject: event.VerificationSubject(source, verb), Header: env.Header(), Data: data}
+	expires(m, source == event.SourceCanary)
+	_, err = p.publish(ctx, event.StreamVerifications, m)
 	return err
 }
 
@@ -107,11 +108,16 @@ func (p *Publisher) Bury(ctx context.Context, d event.DeadLetter) (stored bool, 
 }
 
 func (p *Publisher) publish(ctx context.Context, stream string, msg *nats.Msg) (stored bool, err error) {
-	ack, err := p.js.PublishMsg(brief{ctx}, msg, jetstream.WithExpectStream(stream))
+	store := func() (*jetstream.PubAck, error) {
+		return withoutExpiry(msg, func(m *nats.Msg) (*jetstream.PubAck, error) {
+			return p.js.PublishMsg(brief{ctx}, m, jetstream.WithExpectStream(stream))
+		})
+	}
+	ack, err := store()
 	for asked := time.Now(); isInProcess(err) && time.Since(asked) < mostInProcess; {
 		select {
 		case <-time.After(askAgain/2 + rand.N(askAgain)):
-			ack, err = p.js.PublishMsg(brief{ctx}, msg, jetstream.WithExpectStream(stream))
+			ack, err = store()
 		case <-ctx.Done():
 			return false, fmt.Errorf("publish to %s: %w", stream, errors.Join(ctx.Err(), err))
 		}

@@ -61,11 +61,11 @@ func table(o Options) []row {
 		{2, jetstream.StreamConfig{
 			Name: event.StreamVerifications, Subjects: []string{"verifications.v1.>"},
 			Discard: jetstream.DiscardNew, MaxMsgSize: maxEvent, MaxAge: 90 * day,
-			AllowDirect: true, Duplicates: 10 * time.Minute,
+			AllowDirect: true, AllowMsgTTL: true, Duplicates: 10 * time.Minute,
 		}},
 		{4, jetstream.StreamConfig{
 			Name: event.StreamOnboarding, Subjects: []string{"onboarding.v1.>"},
-			Discard: jetstream.DiscardOld, MaxAge: 400 * day, AllowDirect: true, AllowAtomicPublish: true,
+			Discard: jetstream.DiscardOld, MaxAge: 400 * day, AllowDirect: true, AllowMsgTTL: true, AllowAtomicPublish: true,
 		}},
 		{1, jetstream.StreamConfig{
 			Name: event.StreamDeadLetters, Subjects: []string{"deadletters.v1.>"},
@@ -75,7 +75,7 @@ func table(o Options) []row {
 			Name: event.StreamAudit, Subjects: []string{"audit.v1.>"},
 			Discard: jetstream.DiscardNew, MaxAge: 400 * day, AllowDirect: true,
 		}},
-		{1, bucket(event.BucketPeople)},
+		{1, people()},
 		{1, bucket(event.BucketConsole)},
 		{0, reports()},
 		{0, delivery()},
@@ -98,6 +98,12 @@ func Names() (out []string) {
 		out = append(out, r.cfg.Name)
 	}
 	return out
+}
+
+func people() jetstream.StreamConfig {
+	c := bucket(event.BucketPeople)
+	c.AllowMsgTTL = true // for canaries
+	return c
 }
 
 func delivery() jetstream.StreamConfig {
@@ -211,7 +217,7 @@ func check(want, got jetstream.StreamConfig) error {
 		return wrong("allow_atomic", true, false)
 	case want.AllowRollup && !got.AllowRollup:
 		return wrong("allow_rollup_hdrs", true, false)
-	case want.AllowMsgTTL && !got.AllowMsgTTL:
+	case want.AllowMsgTTL && !got.AllowMsgTTL && !canaryExpiry[want.Name]:
 		return wrong("allow_msg_ttl", true, false)
 	case !want.AllowDirect && got.AllowDirect:
 		return wrong("allow_direct", false, true)

@@ -24,6 +24,7 @@ import (
 	"usher/cmd"
 	rights "usher/deploy/nats"
 	"usher/event"
+	"usher/streams"
 	"usher/streams/natstest"
 )
 
@@ -263,6 +264,11 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	a.mustRun("cli", "suppress", "rm", "x@example.org", "--id-key", a.config.IDKey)
 	a.mustRun("admin", "forget", "u-2", "--temporal-address", a.addr.Temporal)
 
+	a.mustRun("cli", "canary", "--inbox", filepath.Join(a.data["watch"], event.SourceCanary), "--email", "sink@example.org")
+	if left, going := canariesLeft(t, admin.JetStream); len(left) > 0 || going < 8 {
+		t.Errorf("%d messages of a canary go by themselves, and it leaves for good:\n  %s", going, strings.Join(left, "\n  "))
+	}
+
 	// Streams that are nearly full lose what nobody needs.
 	for _, stream := range []string{event.StreamUsers, event.StreamVerifications} {
 		before := firstSeq(a, admin.JetStream, stream)
@@ -271,6 +277,28 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	}
 	a.stopRoles()
 	a.compareWithRights()
+}
+
+// canariesLeft are the messages about canary users that do not go by themselves, and
+// how many do: record and checkpoint, decision, facts, the mark in PEOPLE.
+func canariesLeft(t *testing.T, js jetstream.JetStream) (left []string, going int) {
+	t.Helper()
+	for _, stream := range streams.Names() {
+		err := streams.Read(t.Context(), js, stream, streams.Selection{}, func(m streams.Message, _ uint64) error {
+			about := strings.Contains(m.Subject, event.SourceCanary) || strings.Contains(string(m.Data), event.SourceCanary+".")
+			switch ttl := m.Header.Get("Nats-TTL"); {
+			case about && (ttl == "" || ttl == "never"):
+				left = append(left, fmt.Sprintf("%s %d: %s", stream, m.Seq, m.Subject))
+			case about:
+				going++
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return left, going
 }
 
 // compareWithRights holds what was asked against the table, in both directions.

@@ -158,6 +158,7 @@ func Roles() []Role {
 			Name: "cli", About: "Operators' commands: verify, withdraw, reopen, resend, status, suppress, canary, deadletters ls and show.",
 			Publish: slices.Concat([]Right{
 				right("Decisions and orders.", "verifications.v1.cli.*"),
+				right("A canary user decides about itself, and takes its own record out.", "verifications.v1.canary.approved", "$KV."+event.BucketPeople+"."+event.SourceCanary+".*"),
 				right("The suppression list.", "$KV."+event.BucketDelivery+".suppressed.*"),
 				looks,
 				records("Single people and entries of the list.", event.BucketPeople, event.BucketDelivery),
