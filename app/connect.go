@@ -82,17 +82,19 @@ func connectNATS(ctx context.Context, url string, access NATSAccess, role string
 }
 
 // retryUntil calls f until it succeeds, fails for good or ctx ends: servers may come
-// in any order. A cause that changes is logged anew.
+// in any order. A cause that changes is logged, at most every ten seconds: some name a
+// port.
 func retryUntil(ctx context.Context, log *slog.Logger, what string, f func(context.Context) error) error {
-	for said := ""; ; {
+	said, at := "", time.Time{}
+	for {
 		try, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := f(try)
 		cancel()
 		if err == nil || event.IsPermanent(err) {
 			return err
 		}
-		if ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
+		if ctx.Err() == nil && err.Error() != said && time.Since(at) > 10*time.Second {
+			said, at = err.Error(), time.Now()
 			log.Warn("not ready yet, trying until it is", "what", what, "error", err)
 		}
 		select {

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
@@ -45,10 +46,9 @@ func temporalTrouble(err error, namespace string) error {
 	switch {
 	case errors.As(err, &none), errors.As(err, &missing) && strings.HasPrefix(missing.Message, "Namespace "):
 		return errNoNamespace{namespace}
-	case errors.As(err, &unavailable), errors.As(err, &late), errors.As(err, &denied), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &unavailable), errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("it does not answer: %w", err)
-	}
-	if s, ok := status.FromError(err); ok && strings.HasPrefix(s.Code().String(), "Unauth") {
+	case errors.As(err, &denied), status.Code(err) == codes.Unauthenticated:
 		return fmt.Errorf("it refuses the credentials: %w", err)
 	}
 	return nil

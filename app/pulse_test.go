@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
@@ -133,41 +132,9 @@ func TestFrozenServerIsLeft(t *testing.T) {
 	}
 }
 
-// cluster is three servers in this process.
-func cluster(t *testing.T) (nodes []*server.Server) {
-	t.Helper()
-	var routes []string
-	for range 3 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		routes = append(routes, "nats://"+l.Addr().String())
-		l.Close()
-	}
-	for i, route := range routes {
-		_, port, _ := net.SplitHostPort(strings.TrimPrefix(route, "nats://"))
-		o := &server.Options{
-			ServerName: fmt.Sprintf("n%d", i), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 1 << 30,
-			Cluster: server.ClusterOpts{Name: "three", Host: "127.0.0.1", NoAdvertise: true}, Routes: server.RoutesFromStr(strings.Join(routes, ",")),
-		}
-		if _, err := fmt.Sscan(port, &o.Cluster.Port); err != nil {
-			t.Fatal(err)
-		}
-		s, err := server.NewServer(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Start()
-		nodes = append(nodes, s)
-		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	}
-	return nodes
-}
-
 // Without a majority nothing can be stored, though the connection stands.
 func TestReadyzSeesThatTheQuorumIsLost(t *testing.T) {
-	nodes := cluster(t)
+	_, nodes := natstest.StartCluster(t)
 	nc, err := connectNATS(t.Context(), nodes[0].ClientURL(), NATSAccess{}, "bridge", externalPings, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -237,6 +204,25 @@ func (f *frontend) DescribeNamespace(_ context.Context, r *workflowservice.Descr
 		return nil, serviceerror.ToStatus(serviceerror.NewNamespaceNotFound(r.GetNamespace())).Err()
 	}
 	return &workflowservice.DescribeNamespaceResponse{}, nil
+}
+
+// Errors of Temporal that are about one call say nothing of the way to it.
+func TestTroubleOfTemporal(t *testing.T) {
+	for err, want := range map[error]string{
+		serviceerror.NewNotFound("workflow not found"):              "",
+		serviceerror.NewInvalidArgument("bad"):                      "",
+		serviceerror.NewNamespaceNotFound("prod"):                   "no namespace prod",
+		serviceerror.NewNotFound("Namespace prod is not found."):    "no namespace prod",
+		serviceerror.NewUnavailable("away"):                         "does not answer",
+		serviceerror.NewDeadlineExceeded("late"):                    "does not answer",
+		serviceerror.NewPermissionDenied("no", "key"):               "refuses the credentials",
+		status.Error(codes.Unauthenticated, "the token is too old"): "refuses the credentials",
+	} {
+		got := temporalTrouble(err, "prod")
+		if want == "" && got != nil || want != "" && (got == nil || !strings.Contains(got.Error(), want)) {
+			t.Errorf("%v: %v, want %q", err, got, want)
+		}
+	}
 }
 
 // A namespace that is missing is told with the command that makes it, by an idle

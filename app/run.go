@@ -340,13 +340,13 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return fmt.Errorf("the client of Temporal: %w", err)
 	}
 	pulse.probe = namespaceOf(p.temporal, options.Namespace)
-	p.ops.add("temporal", pulse.ready)
 	err = p.waitFor(ctx, "temporal", func(ctx context.Context) error { // a worker that is started without a namespace ends
 		if _, err := p.temporal.CheckHealth(ctx, nil); err != nil {
 			return err
 		}
 		return pulse.probe(ctx)
 	})
+	p.ops.add("temporal", pulse.ready)
 	p.life.start(ctx, part{"pulse of Temporal", pulses{pulse}.run, time.Second})
 	return err
 }
