@@ -39,25 +39,15 @@ func kv(bucket string) string { return "KV_" + bucket }
 // looks is what every role does at its start: it checks how the streams are.
 var looks = right("It checks the streams at its start, and looks how full they are.", api+"STREAM.INFO.*")
 
-// readsWith are consumers of a role's own on streams.
+// readsWith are consumers of a role's own on streams, which a reader takes away when
+// it ends.
 func readsWith(why string, streams ...string) []Right {
-	read, end := Right{Why: why}, Right{Why: "Some readers look how much there is; one that has trouble is taken away and begun anew.", Unasked: "Not each of them does."}
+	read, look := Right{Why: why}, Right{Why: "One that follows a stream looks how far it is.", Unasked: "Others do not."}
 	for _, s := range streams {
-		read.Subjects = append(read.Subjects, api+"CONSUMER.CREATE."+s+".>", api+"CONSUMER.MSG.NEXT."+s+".*")
-		end.Subjects = append(end.Subjects, api+"CONSUMER.INFO."+s+".*", api+"CONSUMER.DELETE."+s+".*")
+		read.Subjects = append(read.Subjects, api+"CONSUMER.CREATE."+s+".>", api+"CONSUMER.MSG.NEXT."+s+".*", api+"CONSUMER.DELETE."+s+".*")
+		look.Subjects = append(look.Subjects, api+"CONSUMER.INFO."+s+".*")
 	}
-	return []Right{read, end}
-}
-
-// lists is readsWith for whole buckets, which the server pushes: after a while it
-// waits until it hears how far the reader is.
-func lists(why string, buckets ...string) []Right {
-	list, flow := Right{Why: why}, Right{Why: "A reader of a long list tells how far it is.", Unasked: "Lists of the end-to-end test are short."}
-	for _, b := range buckets {
-		list.Subjects = append(list.Subjects, api+"CONSUMER.CREATE."+kv(b)+".>", api+"CONSUMER.DELETE."+kv(b)+".*")
-		flow.Subjects = append(flow.Subjects, api+"CONSUMER.INFO."+kv(b)+".*", "$JS.FC."+kv(b)+".>")
-	}
-	return []Right{list, flow}
+	return []Right{read, look}
 }
 
 // records reads single records of buckets from the leader.
@@ -163,10 +153,8 @@ func Roles() []Role {
 				looks,
 				records("Single people and entries of the list.", event.BucketPeople, event.BucketDelivery),
 				right("One dead letter.", api+"DIRECT.GET."+letters),
-			},
-				readsWith("What a decision became, and what status tells, is read with consumers of its own; how far the bridge is, too.", users, verifications, onboarding, letters),
-				lists("The suppression list, and who has which status, is read as a whole.", event.BucketDelivery, event.BucketPeople),
-			),
+			}, readsWith("What a decision became, what status tells, the suppression list and who has which status are read with consumers of its own.",
+				users, verifications, onboarding, letters, kv(event.BucketDelivery), kv(event.BucketPeople))),
 			Deny: []Right{notTheBridges(users, verifications)},
 		},
 	}
