@@ -49,6 +49,9 @@ const CanaryKept = time.Hour
 // server can tell by the subject of its record that it is one.
 func NewCanaryID() string { return SourceCanary + "." + NewID() }
 
+// IsCanary tells whether a user is a canary.
+func IsCanary(userID string) bool { return strings.HasPrefix(userID, SourceCanary+".") }
+
 // Names on Temporal.
 const (
 	WorkflowOnboard = "Onboard"

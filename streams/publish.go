@@ -45,7 +45,7 @@ func (p *Publisher) Fact(ctx context.Context, f event.Fact) (stored bool, err er
 		ID: f.ID, Type: event.TypeFact + "." + f.Kind, Source: "/usher", Subject: f.UserID, Time: f.At, MsgID: f.ID, TraceParent: tracing.Context(ctx),
 	}
 	m := &nats.Msg{Subject: event.FactSubject(f.Kind, f.UserID), Header: env.Header(), Data: data}
-	expires(m, f.Inbox == event.SourceCanary)
+	expires(m, f.Inbox == event.SourceCanary || event.IsCanary(f.UserID))
 	together := true
 	there, err := p.facts.store(ctx, f.ID, m, func(ctx context.Context) (err error) {
 		together = false
@@ -70,7 +70,7 @@ func (p *Publisher) Verification(ctx context.Context, source, verb, id string, b
 		ID: id, Type: event.TypeVerification + "." + verb, Source: "/usher/" + source, Subject: body.UserID, Time: time.Now(), MsgID: id, TraceParent: tracing.Context(ctx),
 	}
 	m := &nats.Msg{Subject: event.VerificationSubject(source, verb), Header: env.Header(), Data: data}
-	expires(m, source == event.SourceCanary)
+	expires(m, source == event.SourceCanary || event.IsCanary(body.UserID))
 	_, err = p.publish(ctx, event.StreamVerifications, m)
 	return err
 }
