@@ -77,6 +77,10 @@ func (w *work) run(ctx, hands context.Context) {
 			w.c.troubles.forget(w.p)
 			return
 		}
+		if ctx.Err() != nil { // usher stops: how a call ended then says nothing of a server
+			w.c.giveBack(w.d, 0)
+			return
+		}
 		after, hold := w.trouble(err, attempt)
 		if !hold {
 			w.c.giveBack(w.d, after)
