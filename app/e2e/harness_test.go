@@ -33,6 +33,15 @@ import (
 
 // TestMain is the child's main when the environment holds a configuration.
 func TestMain(m *testing.M) {
+	if os.Getenv("USHER_E2E_LEASH") != "" {
+		go leash()
+	}
+	if conf := os.Getenv("USHER_E2E_NATS"); conf != "" {
+		os.Exit(natsNode(conf))
+	}
+	if spec := os.Getenv("USHER_E2E_TEMPORAL"); spec != "" {
+		os.Exit(temporalChild(spec))
+	}
 	if cfg := os.Getenv("USHER_E2E_CHILD"); cfg != "" {
 		os.Exit(child(cfg))
 	}
