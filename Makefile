@@ -44,9 +44,10 @@ test: ## run every test (under ten minutes once the build cache is warm)
 race: ## run every test but those with Temporal's server under the race detector
 	$(GO) test -tags $(TAGS) -race -timeout 30m $$($(GO) list -tags $(TAGS) ./... | grep -v -e /app/embedded -e /app/e2e -e /cmd/usher)
 
-soak: ## for longer: kills five times over, chaos over 1,000 users, NATS frozen for two minutes, 100,000 pairs and 300,000 stories in any order, fuzzing for ten minutes, Temporal's server under the race detector
+soak: ## for longer: kills five times over, chaos over 1,000 users, three NATS nodes in trouble, NATS frozen for two minutes, 100,000 pairs and 300,000 stories in any order, fuzzing for ten minutes, Temporal's server under the race detector
 	$(GO) test -tags $(TAGS) -count=5 -timeout 60m -run TestKilled ./app/e2e
 	USHER_SOAK_CHAOS=1000 $(GO) test -tags $(TAGS) -timeout 60m -run TestChaos -v ./app/e2e
+	USHER_SOAK_CLUSTER=1 $(GO) test -tags $(TAGS) -timeout 30m -run 'TestCluster$$' -v ./app/e2e
 	USHER_SOAK_FILES=20000 USHER_SOAK_KILLED_FILES=20 $(GO) test -timeout 60m -run 'Burst|KilledAtRandomPoints' ./ingest
 	USHER_SOAK_FREEZE=2m $(GO) test -timeout 60m -parallel 8 -run NATSIsFrozen ./notify
 	USHER_SOAK_PAIRS=100000 USHER_SOAK_STORIES=300000 $(GO) test -timeout 60m -run TestAnyOrder ./bridge

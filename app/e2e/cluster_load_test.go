@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,80 +43,40 @@ type load struct {
 	mu      sync.Mutex
 	events  []promises.Event
 	users   []string
-	rows    int // in lists
+	at      map[string]string // what the scripts that have not ended are at, by user
+	rows    int               // in lists
 	files   int
 	again   map[string]int           // tries that failed, by way and error
 	slowest map[string]time.Duration // from the first try to the answer, by way
 }
 
-// act is one step of a user's script. It waits until PEOPLE says that it is its
-// turn.
-type act struct {
-	via, verb string
-	when      func(event.Person, bool) bool
+// kinds of users, by their number: what is said about them in turn, by whom, and
+// what must be true before. Each script leads to a final status.
+var scripts = [][]string{
+	{"console rejected"},
+	{"crm approved"}, // before the user comes
+	{"crm approved, once the timeline has updated"},
+	{"crm approved", "cli rejected"},
+	{"crm approved", "cli resend, once welcomed"},
+	{"crm approved", "cli withdrawn, once welcomed"},
+	{"cli rejected", "cli reopened, once rejected", "crm approved, once waiting"},
+	{"cli withdrawn", "crm approved"},
+	{"cli approved", "cli withdrawn, once welcomed", "cli reopened, once withdrawn", "console approved, once waiting"},
+	{"console approved"},
+	{"console approved"},
+	{"cli approved"},
+	{"cli approved"},
+	{"crm approved"},
+	{"crm approved"},
+	{"crm approved"},
 }
 
-func whenOver(status ...event.Status) func(event.Person, bool) bool {
-	return func(p event.Person, _ bool) bool {
-		for _, s := range status {
-			if p.Status == s && p.Order == nil {
-				return true
-			}
-		}
-		return false
-	}
-}
-
-func corrected(p event.Person, known bool) bool {
-	return known && (p.Record != p.Opened.Seq || p.Status.Final())
-}
-
-// Ways of a decision to usher.
+// Users of these kinds are in a list of their own, which comes after the others of
+// their batch.
 const (
-	viaCRM     = "crm"
-	viaCLI     = "cli"
-	viaConsole = "console"
+	early = 1 // so that the decision is there before them
+	fixed = 2 // once more, with another address
 )
-
-// kinds of users, by their number. Each script ends with a final status.
-const kinds = 16
-
-const (
-	early = 1 // the decision comes before the user
-	fixed = 2 // a second list corrects the address before the decision
-)
-
-func script(n int) []act {
-	welcomed := whenOver(event.StatusWelcomed)
-	switch n % kinds {
-	case 0:
-		return []act{{viaConsole, event.VerbRejected, nil}}
-	case early:
-		return []act{{viaCRM, event.VerbApproved, nil}}
-	case fixed:
-		return []act{{viaCRM, event.VerbApproved, corrected}}
-	case 3:
-		return []act{{viaCRM, event.VerbApproved, nil}, {viaCLI, event.VerbRejected, nil}}
-	case 4:
-		return []act{{viaCRM, event.VerbApproved, nil}, {viaCLI, event.VerbResend, welcomed}}
-	case 5:
-		return []act{{viaCRM, event.VerbApproved, nil}, {viaCLI, event.VerbWithdrawn, welcomed}}
-	case 6:
-		return []act{{viaCLI, event.VerbRejected, nil}, {viaCLI, event.VerbReopened, whenOver(event.StatusRejected)}, {viaCRM, event.VerbApproved, whenOver(event.StatusWaiting)}}
-	case 7:
-		return []act{{viaCLI, event.VerbWithdrawn, nil}, {viaCRM, event.VerbApproved, nil}}
-	case 8:
-		return []act{
-			{viaCLI, event.VerbApproved, nil}, {viaCLI, event.VerbWithdrawn, welcomed}, {viaCLI, event.VerbReopened, whenOver(event.StatusWithdrawn)},
-			{viaConsole, event.VerbApproved, func(p event.Person, _ bool) bool { return p.Generation == 2 }},
-		}
-	case 9, 10:
-		return []act{{viaConsole, event.VerbApproved, nil}}
-	case 11, 12:
-		return []act{{viaCLI, event.VerbApproved, nil}}
-	}
-	return []act{{viaCRM, event.VerbApproved, nil}}
-}
 
 // batch is how many users a list has.
 const batch = 10
@@ -134,7 +95,7 @@ func (l *load) run(ctx context.Context) {
 		source, late, fixes = []string{event.SourceInbox, sourceHR}[first/batch%2], nil, nil
 		var rows []string
 		for n := first; n < first+batch; n++ {
-			switch n % kinds {
+			switch n % len(scripts) {
 			case early:
 				late = append(late, row(n, "u"))
 			case fixed:
@@ -163,7 +124,10 @@ func (l *load) run(ctx context.Context) {
 	l.list(source, "fixes", fixes)
 }
 
-const sourceHR = "hr"
+const (
+	sourceHR  = "hr"
+	sourceCRM = "crm"
+)
 
 // row is a user as a list has them.
 func row(n int, name string) string {
@@ -198,25 +162,68 @@ func (l *load) play(ctx context.Context, n int) {
 	l.mu.Lock()
 	l.users = append(l.users, user)
 	l.mu.Unlock()
-	for k, a := range script(n) {
-		if a.when != nil && !l.until(ctx, "read PEOPLE", func(ctx context.Context) error {
-			p, known, err := l.people.Get(ctx, user)
-			if err == nil && !a.when(p, known) {
-				err = errNotYet
-			}
-			return err
-		}) {
+	for k, act := range scripts[n%len(scripts)] {
+		l.now(user, act)
+		what, once, _ := strings.Cut(act, ", once ")
+		if once != "" && !l.until(ctx, "reading", func(ctx context.Context) error { return l.holds(ctx, user, once) }) {
 			return
 		}
-		e := promises.Event{Identity: event.Identity{Source: a.via, ID: fmt.Sprintf("%s-%s-%d", a.verb, user, k)}, UserID: user, Verb: a.verb}
-		say := map[string]func(context.Context, *promises.Event) error{viaCRM: l.byCRM, viaCLI: l.byCLI, viaConsole: l.byConsole}[a.via]
-		if !l.until(ctx, a.via, func(ctx context.Context) error { return say(ctx, &e) }) {
+		source, verb, _ := strings.Cut(what, " ")
+		e := promises.Event{Identity: event.Identity{Source: source, ID: fmt.Sprintf("%s-%s-%d", verb, user, k)}, UserID: user, Verb: verb}
+		say := map[string]func(context.Context, *promises.Event) error{sourceCRM: l.byCRM, event.SourceCLI: l.byCLI, event.SourceConsole: l.byConsole}[source]
+		if !l.until(ctx, source, func(ctx context.Context) error { return say(ctx, &e) }) {
 			return
 		}
 		l.mu.Lock()
 		l.events = append(l.events, e)
 		l.mu.Unlock()
 	}
+	l.now(user, "")
+}
+
+// holds is nil when PEOPLE has the user in a status and nothing is outstanding, or
+// the console's timeline has a fact.
+func (l *load) holds(ctx context.Context, user, what string) error {
+	if kind, ok := strings.CutPrefix(what, "the timeline has "); ok {
+		p, err := l.person(ctx, user)
+		if err == nil && !slices.ContainsFunc(p.Timeline, func(f event.Fact) bool { return f.Kind == kind }) {
+			err = errNotYet
+		}
+		return err
+	}
+	p, _, err := l.people.Get(ctx, user)
+	if err == nil && (string(p.Status) != what || p.Order != nil) {
+		err = errNotYet
+	}
+	return err
+}
+
+// now says what a user's script is at, "" when it has ended.
+func (l *load) now(user, act string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.at[user] = act; act == "" {
+		delete(l.at, user)
+	}
+}
+
+// person is a user as the console's API tells of them.
+type person struct {
+	Status     event.Status
+	Generation int
+	Timeline   []event.Fact
+	Messages   []event.Message
+}
+
+func (l *load) person(ctx context.Context, user string) (p person, err error) {
+	code, err := l.ask(ctx, http.MethodGet, "/api/v1/users/"+user, "", "", &p)
+	switch {
+	case err == nil && code == http.StatusNotFound:
+		err = errNotYet
+	case err == nil && code != http.StatusOK:
+		err = fmt.Errorf("the console answers %d", code)
+	}
+	return p, err
 }
 
 // errNotYet says that there was an answer, and that it is too early.
@@ -229,12 +236,13 @@ func (l *load) until(ctx context.Context, what string, do func(context.Context) 
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
 		err := do(try)
 		cancel()
-		waited := !errors.Is(err, errNotYet)
 		l.mu.Lock()
 		switch {
-		case err == nil && waited:
+		case err == nil:
 			l.slowest[what] = max(l.slowest[what], time.Since(began))
-		case waited && ctx.Err() == nil:
+		case errors.Is(err, errNotYet):
+			began = time.Now()
+		case ctx.Err() == nil:
 			l.again[what+": "+kind(err.Error())]++
 		}
 		l.mu.Unlock()

@@ -136,7 +136,7 @@ func startNodes(t *testing.T) *nodes {
 	}
 	c.eventually(time.Minute, "the cluster has formed", func() error { return c.healthy(c.all...) })
 	c.nc, err = nats.Connect(c.url(), nats.UserInfo("admin", password+"admin"), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond),
-		nats.PingInterval(time.Second), nats.MaxPingsOutstanding(2)) // so that it leaves a frozen node
+		nats.PingInterval(time.Second), nats.MaxPingsOutstanding(2), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // so that it leaves a frozen node
 	if err != nil {
 		t.Fatal(err)
 	}

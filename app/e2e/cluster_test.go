@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,10 +19,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.temporal.io/sdk/client"
 
 	"usher/app"
 	"usher/event"
 	"usher/event/promises"
+	"usher/report"
 	"usher/streams"
 )
 
@@ -45,8 +46,9 @@ func TestCluster(t *testing.T) {
 	go func() { defer close(loaded); l.run(ctx) }()
 	t.Cleanup(func() { cancel(); <-loaded })
 	c.spoil(l)
-	c.step("nothing, for comparison", func() { c.arrives(20, time.Now()) })
-
+	if whole {
+		c.step("nothing, for comparison", func() { c.arrives(50, time.Now()) })
+	}
 	kill := func(n *node) {
 		c.step("kill -9 of "+c.named(n), func() {
 			c.nodes.kill(n)
@@ -88,9 +90,20 @@ func TestCluster(t *testing.T) {
 	}
 	close(l.stop)
 	c.ending = true
-	c.step("the end of the load", func() { <-loaded; c.rest(l) })
-	c.kept(c.world(l, true))
+	c.step("the end of the load", func() {
+		select {
+		case <-loaded:
+		case <-time.After(2 * time.Minute):
+			t.Errorf("some scripts do not come to their end: %v", l.at)
+			cancel()
+			<-loaded
+		}
+		c.rest(l)
+	})
+	w := c.world(l, true)
+	c.kept(w)
 	c.filed(l)
+	c.reconciled(len(w.Records) - deserved[event.ReasonConflict])
 	c.stop()
 	c.report(l)
 }
@@ -99,22 +112,14 @@ func TestCluster(t *testing.T) {
 type cluster struct {
 	*testing.T
 	*nodes
-	sink    *sink
-	roles   []*role
-	logs    map[string]*os.File // of the servers
-	inboxes map[string]string
-	steps   []step
-	ending  bool // no messages are to be expected any more
-	logEnds map[*role]int64
-	example map[string]string // a line of each kind that was logged
-}
-
-// step is what was measured during one step of the test.
-type step struct {
-	name     string
-	from, to time.Time
-	stall    time.Duration
-	trouble  map[string]int
+	sink     *sink
+	temporal string // its address
+	roles    []*role
+	logs     map[string]*os.File // of the servers
+	inboxes  map[string]string
+	ending   bool // no messages are to be expected any more
+	logEnds  map[*role]int64
+	example  map[string]string // a line of each kind that was logged
 }
 
 func startCluster(t *testing.T) *cluster {
@@ -133,12 +138,13 @@ func startCluster(t *testing.T) *cluster {
 	if err != nil || n != streams.Count {
 		t.Fatalf("usher setup: %d streams, %v", n, err)
 	}
-	temporal, log := startTemporal(t)
+	var log *os.File
+	c.temporal, log = startTemporal(t)
 	c.logs["temporal"] = log
 	keys := t.TempDir()
 	config := app.Config{
 		Base:     app.Base{LogLevel: "info", LogFormat: "text"},
-		External: app.External{NATSAccess: admin, TemporalAddress: temporal, TemporalNamespace: "default", PayloadKeyFile: sharedKey(t, keys), Replicas: 3},
+		External: app.External{NATSAccess: admin, TemporalAddress: c.temporal, TemporalNamespace: "default", PayloadKeyFile: sharedKey(t, keys), Replicas: 3},
 		Intake:   app.Intake{IDKey: idKey, Inbox: map[string]string{sourceHR: t.TempDir()}},
 		Delivery: app.Delivery{SMTPAddr: c.sink.mailAddr, SMTPTLS: "none", MailFrom: "Welcome <welcome@usher.example>", SMSURL: c.sink.textURL, SMSAccount: "ACusher", SMSFrom: "+15005550006", OnUnknown: "resend", MaxPause: 5 * time.Second},
 		Reports:  app.Reports{ReconcileEvery: time.Minute},
@@ -173,11 +179,11 @@ func (c *cluster) load() *load {
 	c.Helper()
 	l := &load{
 		T: c.T, urls: c.url(), console: c.roles[0].config.ConsoleAddr, inboxes: c.inboxes, people: c.people(), pace: 400 * time.Millisecond,
-		stop: make(chan struct{}), again: map[string]int{}, slowest: map[string]time.Duration{},
+		stop: make(chan struct{}), at: map[string]string{}, again: map[string]int{}, slowest: map[string]time.Duration{},
 	}
 	var err error
 	l.crm, err = nats.Connect(c.url(), nats.UserInfo("crm", password+"crm"), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond),
-		nats.PingInterval(time.Second), nats.MaxPingsOutstanding(2))
+		nats.PingInterval(time.Second), nats.MaxPingsOutstanding(2), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -202,7 +208,7 @@ func (c *cluster) spoil(l *load) {
 		return err
 	})
 	l.list(sourceHR, "spoiled", []string{row(0, "other"), "u-bad,Nobody,,,en\n"})
-	if _, err := l.crm.RequestWithContext(c.Context(), event.VerificationSubject(viaCRM, event.VerbApproved), []byte("poison")); err != nil {
+	if _, err := l.crm.RequestWithContext(c.Context(), event.VerificationSubject(sourceCRM, event.VerbApproved), []byte("poison")); err != nil {
 		c.Fatal(err)
 	}
 }
@@ -250,23 +256,32 @@ func (c *cluster) say() string {
 }
 
 // step does something to the cluster, waits until that has what it had before and
-// messages go out, and measures.
+// messages go out, and tells what was measured: how long the whole took, the longest
+// time without a message, what /readyz said but ok, and what was logged, by kind.
 func (c *cluster) step(name string, do func()) {
 	c.Helper()
-	s := step{name: name, from: time.Now(), trouble: map[string]int{}}
+	from, trouble := time.Now(), map[string]int{}
 	do()
 	c.whole()
-	if len(c.steps) > 0 && !c.ending {
+	if !c.ending {
 		c.arrives(1, time.Now())
 	}
-	s.to = time.Now()
+	to, stall := time.Now(), time.Duration(0)
 	if !c.ending {
-		s.stall = c.sink.stall(s.from, s.to)
+		stall = c.sink.stall(from, to)
 	}
 	for _, r := range c.roles {
-		c.logEnds[r] = r.trouble(c.logEnds[r], s.trouble, c.example)
+		c.logEnds[r] = r.trouble(c.logEnds[r], trouble, c.example)
 	}
-	c.steps = append(c.steps, s)
+	c.Logf("%s: %.1f s, of which %.1f s without a message", name, to.Sub(from).Seconds(), stall.Seconds())
+	for _, r := range c.roles {
+		if said := r.saidBetween(from, to); said != "ok" {
+			c.Logf("    /readyz of %s: %s", r.name, said)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(trouble)) {
+		c.Logf("    %5d × %s", trouble[key], key)
+	}
 }
 
 // rest waits until nothing is on its way any more. What never comes to rest is
@@ -332,18 +347,16 @@ func (c *cluster) consoleHasRead(l *load) error {
 
 // page is a user as the console's API tells of them.
 func (c *cluster) page(l *load, user string) (p promises.Page, err error) {
-	var u struct {
-		Status     event.Status
-		Generation int
-		Timeline   []event.Fact
-	}
 	ctx, cancel := context.WithTimeout(c.Context(), 5*time.Second)
 	defer cancel()
-	code, err := l.ask(ctx, http.MethodGet, "/api/v1/users/"+user, "", "", &u)
-	if err != nil || code != http.StatusOK {
-		return p, fmt.Errorf("the console answers %d: %w", code, err)
+	u, err := l.person(ctx, user)
+	if err != nil {
+		return p, err
 	}
-	p = promises.Page{Status: u.Status, Generation: u.Generation}
+	p = promises.Page{Status: u.Status, Generation: u.Generation, Messages: map[string]event.SendState{}}
+	for _, m := range u.Messages {
+		p.Messages[event.SendKey(m.Generation, m.Purpose, m.Channel, m.Ordinal)] = m.State
+	}
 	for _, f := range u.Timeline {
 		p.Facts = append(p.Facts, f.ID)
 	}
@@ -461,6 +474,43 @@ func (c *cluster) filed(l *load) {
 	}
 }
 
+// reconciled checks that usher's own reconciliation accounts for so many records,
+// and misses none.
+func (c *cluster) reconciled(records int) {
+	c.Helper()
+	t, err := client.Dial(client.Options{HostPort: c.temporal, Logger: silent{}})
+	if err != nil {
+		c.Fatal(err)
+	}
+	defer t.Close()
+	kv, err := c.js.KeyValue(c.Context(), event.BucketReports)
+	if err != nil {
+		c.Fatal(err)
+	}
+	began := time.Now()
+	err = await(c.T, time.Minute, func() error {
+		err := t.ScheduleClient().GetHandle(c.Context(), "usher-reconcile").Trigger(c.Context(), client.ScheduleTriggerOptions{})
+		if err != nil {
+			return err
+		}
+		e, err := kv.Get(c.Context(), "reconciliation")
+		if err != nil {
+			return err
+		}
+		var s report.State
+		if err := json.Unmarshal(e.Value(), &s); err != nil {
+			return err
+		}
+		if s.Records != records || s.Lost() != 0 || e.Created().Before(began) {
+			return fmt.Errorf("it accounts for %d of %d records, and says that %d are lost", s.Records, records, s.Lost())
+		}
+		return nil
+	})
+	if err != nil {
+		c.Errorf("the reconciliation: %v", err)
+	}
+}
+
 // stop ends the roles, each of which has ten seconds for it, and tells of those
 // that died before.
 func (c *cluster) stop() {
@@ -484,17 +534,6 @@ func (c *cluster) stop() {
 // report tells what was measured.
 func (c *cluster) report(l *load) {
 	c.Logf("%d users in %d lists, %d decisions and orders, %d messages", len(l.users), l.files, len(l.events), len(c.sink.all()))
-	for _, s := range c.steps {
-		c.Logf("%s: %.1f s, of which %.1f s without a message", s.name, s.to.Sub(s.from).Seconds(), s.stall.Seconds())
-		for _, r := range c.roles {
-			if said := r.saidBetween(s.from, s.to); said != "ok" {
-				c.Logf("    /readyz of %s: %s", r.name, said)
-			}
-		}
-		for _, key := range slices.Sorted(maps.Keys(s.trouble)) {
-			c.Logf("    %5d × %s", s.trouble[key], key)
-		}
-	}
 	for _, key := range slices.Sorted(maps.Keys(l.again)) {
 		c.Logf("the load tried again %d × %s", l.again[key], key)
 	}

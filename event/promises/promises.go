@@ -62,7 +62,8 @@ type Letter struct {
 type Page struct {
 	Status     event.Status
 	Generation int
-	Facts      []string // ids of the timeline
+	Facts      []string                   // ids of the timeline
+	Messages   map[string]event.SendState // by SendKey
 }
 
 // Promise is one thing that usher promises.
@@ -375,7 +376,7 @@ func (w World) last(user string) (last event.Fact, ok bool) {
 
 // agreement: status and generation are the same wherever one looks, each message
 // of the ledger is told by a fact and the other way round, and the console shows
-// every fact.
+// every fact and every message.
 func agreement(w World) (out []string) {
 	ids, sent := map[string][]string{}, map[string][]string{} // by user
 	for _, f := range w.Facts {
@@ -396,7 +397,9 @@ func agreement(w World) (out []string) {
 			out = append(out, fmt.Sprintf("%s is %s in generation %d, by the facts %s in %d", user, p.Status, p.Generation, last.Status, last.Generation))
 		}
 		var taken []string
+		ledger := map[string]event.SendState{}
 		for _, m := range p.Messages() {
+			ledger[name(m)] = m.State
 			if m.Taken() {
 				taken = append(taken, name(m))
 			}
@@ -417,6 +420,9 @@ func agreement(w World) (out []string) {
 		slices.Sort(ids[user])
 		if !slices.Equal(page.Facts, ids[user]) {
 			out = append(out, fmt.Sprintf("%s has %d facts, the console shows %d", user, len(ids[user]), len(page.Facts)))
+		}
+		if !maps.Equal(page.Messages, ledger) {
+			out = append(out, fmt.Sprintf("by the ledger the messages of %s are %v, the console shows %v", user, ledger, page.Messages))
 		}
 	}
 	return out

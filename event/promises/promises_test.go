@@ -77,7 +77,10 @@ func good() World {
 		Pages:    map[string]Page{},
 	}
 	for user, p := range w.People {
-		page := Page{Status: p.Status, Generation: p.Generation}
+		page := Page{Status: p.Status, Generation: p.Generation, Messages: map[string]event.SendState{}}
+		for key, s := range p.Sends {
+			page.Messages[key] = s.State
+		}
 		seen := map[string]bool{}
 		for _, f := range w.Facts {
 			if f.UserID == user && !seen[f.ID] {
@@ -148,6 +151,7 @@ func TestEveryPromiseCanBeBroken(t *testing.T) {
 		"a message without its fact":    {func(w *World) { w.Facts[6].Kind = event.FactUpdated }, "by the ledger [1.welcome.email.1 1.welcome.sms.1] were sent to ann, by the facts [1.welcome.email.1]"},
 		"a console that is behind":      {func(w *World) { p := w.Pages["ann"]; p.Status = event.StatusActive; w.Pages["ann"] = p }, "the console shows active in 1"},
 		"a timeline that lacks a fact":  {func(w *World) { p := w.Pages["ann"]; p.Facts = p.Facts[1:]; w.Pages["ann"] = p }, "the console shows 7"},
+		"a page without the messages":   {func(w *World) { p := w.Pages["bob"]; p.Messages = nil; w.Pages["bob"] = p }, "the console shows map[]"},
 		"a dead letter by an outage": {func(w *World) {
 			w.Letters = append(w.Letters, Letter{event.StreamUsers, 99, "", event.ReasonExhausted})
 		}, "1 with the reason exhausted, 0 were deserved"},
