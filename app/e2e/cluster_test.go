@@ -103,7 +103,7 @@ func TestCluster(t *testing.T) {
 	w := c.world(l, true)
 	c.kept(w)
 	c.filed(l)
-	c.reconciled(len(w.Records) - deserved[event.ReasonConflict])
+	c.reconciled(len(w.Records))
 	c.stop()
 	c.report(l)
 }
