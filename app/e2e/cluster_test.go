@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"go.temporal.io/sdk/client"
 
 	"usher/app"
@@ -134,7 +133,7 @@ func startCluster(t *testing.T) *cluster {
 	admin := app.NATSAccess{NATSURL: c.url(), NATSUser: "admin", NATSPassword: password + "admin"}
 	setup, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	n, err := app.Setup(setup, admin, app.Intake{IDKey: idKey}, 2<<30, 3, slog.New(slog.DiscardHandler))
+	n, err := app.Setup(setup, admin, app.Intake{IDKey: idKey}, 2<<30, 3, nil, slog.New(slog.DiscardHandler))
 	if err != nil || n != streams.Count {
 		t.Fatalf("usher setup: %d streams, %v", n, err)
 	}
@@ -370,24 +369,24 @@ func (c *cluster) world(l *load, pages bool) promises.World {
 	l.mu.Lock()
 	w.Events = slices.Clone(l.events)
 	l.mu.Unlock()
-	c.read(event.StreamUsers, event.ImportedSubject("*"), func(m jetstream.Msg, seq uint64) error {
-		source, err := event.ParseImportedSubject(m.Subject())
+	c.read(event.StreamUsers, event.ImportedSubject("*"), func(m streams.Message) error {
+		source, err := event.ParseImportedSubject(m.Subject)
 		if err != nil {
 			return err
 		}
-		env, err := event.ParseEnvelope(m.Headers(), m.Data())
+		env, err := event.ParseEnvelope(m.Header, m.Data)
 		if err != nil {
 			return err
 		}
 		u, err := event.ParseUser(env.Data)
 		w.Records = append(w.Records, promises.Record{
-			Identity: event.Identify(source, env.ID, env.MsgID, event.Position{}), Seq: seq, UserID: u.UserID, Inbox: source, Email: u.Email, Phone: u.Phone,
+			Identity: event.Identify(source, env.ID, env.MsgID, event.Position{}), Seq: m.Seq, UserID: u.UserID, Inbox: source, Email: u.Email, Phone: u.Phone,
 		})
 		return err
 	})
-	c.read(event.StreamOnboarding, event.FactSubject("*"), func(m jetstream.Msg, _ uint64) error {
+	c.read(event.StreamOnboarding, "onboarding.v1.>", func(m streams.Message) error {
 		var f event.Fact
-		err := json.Unmarshal(m.Data(), &f)
+		err := json.Unmarshal(m.Data, &f)
 		w.Facts = append(w.Facts, f)
 		return err
 	})
@@ -413,13 +412,11 @@ func (c *cluster) world(l *load, pages bool) promises.World {
 	return w
 }
 
-func (c *cluster) read(stream, subject string, do func(m jetstream.Msg, seq uint64) error) {
+func (c *cluster) read(stream, subject string, do func(streams.Message) error) {
 	c.Helper()
-	err := streams.Read(c.Context(), c.js, stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}}, func(m jetstream.Msg, at *jetstream.MsgMetadata, _ uint64) (bool, error) {
-		return false, do(m, at.Sequence.Stream)
-	})
+	err := streams.Read(c.Context(), c.js, stream, streams.Selection{Subjects: []string{subject}}, func(m streams.Message, _ uint64) error { return do(m) })
 	if err != nil {
-		c.Fatalf("read %s: %v", stream, err)
+		c.Fatal(err)
 	}
 }
 
