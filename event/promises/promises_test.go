@@ -49,7 +49,7 @@ func good() World {
 			},
 			"bob": {
 				Source: "inbox", Generation: 2, Status: event.StatusWelcomed, Opened: event.Opened{Identity: order}, Record: 2,
-				Decided: &event.Decided{Identity: crm("yes-bob"), Verb: event.VerbApproved}, Orders: []event.Order{{Identity: order, Stored: at}},
+				Decided: &event.Decided{Identity: crm("yes-bob"), Verb: event.VerbApproved}, Orders: []event.Order{{Identity: order, Place: event.Place{Stored: at}}},
 				Sends: map[string]event.Send{"2.welcome.email.1": sent("bob@usher", 1), "2.welcome.sms.1": sent("bob-sms@usher", 0)},
 			},
 		},
@@ -117,13 +117,15 @@ func TestEveryPromiseCanBeBroken(t *testing.T) {
 		change func(*World)
 		want   string
 	}{
-		"a record stored twice":             {func(w *World) { w.Records = append(w.Records, w.Records[0]); w.Records[3].Seq = 7 }, "in USERS at 1 and at 7"},
-		"a record without its person":       {func(w *World) { delete(w.People, "ann") }, "ann of record 1 is not in PEOPLE"},
-		"a record without a fact":           {func(w *World) { w.Facts = w.Facts[1:] }, "no fact says what became of record 1"},
-		"a record with two outcomes":        {func(w *World) { w.Letters = append(w.Letters, Letter{event.StreamUsers, 1, "", event.ReasonExhausted}) }, "is a dead letter and has an effect"},
-		"a person taken by another inbox":   {func(w *World) { w.person("ann", func(p *event.Person) { p.Source = "hr" }) }, "came from inbox too and belongs to hr"},
-		"a correction that was told twice":  {func(w *World) { w.Facts[2].Effect = event.EffectUnchanged }, "has the effects [updated unchanged]"},
-		"an order that is outstanding":      {func(w *World) { w.person("bob", func(p *event.Person) { p.Order = &p.Opened.Identity }) }, "never carried out"},
+		"a record stored twice":            {func(w *World) { w.Records = append(w.Records, w.Records[0]); w.Records[3].Seq = 7 }, "in USERS at 1 and at 7"},
+		"a record without its person":      {func(w *World) { delete(w.People, "ann") }, "ann of record 1 is not in PEOPLE"},
+		"a record without a fact":          {func(w *World) { w.Facts = w.Facts[1:] }, "no fact says what became of record 1"},
+		"a record with two outcomes":       {func(w *World) { w.Letters = append(w.Letters, Letter{event.StreamUsers, 1, "", event.ReasonExhausted}) }, "is a dead letter and has an effect"},
+		"a person taken by another inbox":  {func(w *World) { w.person("ann", func(p *event.Person) { p.Source = "hr" }) }, "came from inbox too and belongs to hr"},
+		"a correction that was told twice": {func(w *World) { w.Facts[2].Effect = event.EffectUnchanged }, "has the effects [updated unchanged]"},
+		"an order that is outstanding": {func(w *World) {
+			w.person("bob", func(p *event.Person) { p.Order = &event.Outstanding{Identity: p.Opened.Identity} })
+		}, "never carried out"},
 		"a person left half-way":            {func(w *World) { w.Facts = w.Facts[:len(w.Facts)-1] }, "bob is left half-way, active"},
 		"a message twice":                   {func(w *World) { w.Arrived = append(w.Arrived, w.Arrived[0]) }, "arrived 2 times, the ledger says accepted with 0 copies"},
 		"a message twice on a bare channel": {func(w *World) { w.Arrived = append(w.Arrived, w.Arrived[1]) }, "ann has 2 messages by sms, the ledger explains 1 to 1"},
