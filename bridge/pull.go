@@ -87,20 +87,26 @@ func (c *consumer) session(ctx, hands context.Context) error {
 		return err
 	}
 	defer func() { _ = sub.Unsubscribe() }() // drained already, but after a panic
-	drained := make(chan struct{})
-	sub.SetClosedHandler(func(string) { close(drained) })
+	drained := make(chan struct{}, 1)        // the client may say so long after this session has ended
+	sub.SetClosedHandler(func(string) {
+		select {
+		case drained <- struct{}{}:
+		default:
+		}
+	})
 	take := func(m *nats.Msg) { c.take(ctx, hands, created, &delivery{m, nc}) }
 	err = p.serve(ctx, take)
 	// What is on its way comes in, so that its time does not run out.
 	if sub.Drain() == nil {
-		for wait := time.After(time.Second); drained != nil; {
+		wait := time.After(time.Second)
+		for over := false; !over; {
 			select {
 			case m := <-p.arrived:
 				_ = p.receive(m, take) // what the server says is late
 			case <-drained:
-				drained = nil
+				over = true
 			case <-wait:
-				drained = nil
+				over = true
 			}
 		}
 	}
