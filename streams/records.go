@@ -2,26 +2,29 @@ package streams
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
 )
 
-// Records reads single messages of USERS.
+// Records reads single messages of USERS, of the leader: a copy that is behind
+// does not have the newest ones yet, and what is not there counts as gone.
 type Records struct {
-	stream jetstream.Stream
+	js jetstream.JetStream
 }
 
 // NewRecords opens the stream, which Ensure has made.
 func NewRecords(ctx context.Context, js jetstream.JetStream) (*Records, error) {
-	s, err := js.Stream(ctx, event.StreamUsers)
-	if err != nil {
+	if _, err := js.Stream(ctx, event.StreamUsers); err != nil {
 		return nil, fmt.Errorf("stream %s: %w", event.StreamUsers, err)
 	}
-	return &Records{s}, nil
+	return &Records{js}, nil
 }
 
 // Record reads the user of the message seq. ok is false when the message is gone,
@@ -30,7 +33,7 @@ func (r *Records) Record(ctx context.Context, seq uint64, userID string) (u even
 	if seq == 0 {
 		return u, false, nil
 	}
-	m, err := r.stream.GetMsg(brief{ctx}, seq)
+	m, err := fromLeader(ctx, r.js, event.StreamUsers, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return u, false, nil
 	}
@@ -45,4 +48,39 @@ func (r *Records) Record(ctx context.Context, seq uint64, userID string) (u even
 		return event.User{}, false, nil
 	}
 	return u, true, nil
+}
+
+// fromLeader reads a message from the leader of its stream. The client's GetMsg
+// asks any copy when the stream allows it. Its error is jetstream.ErrMsgNotFound
+// when the message is not there.
+func fromLeader(ctx context.Context, js jetstream.JetStream, stream string, seq uint64) (m Message, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	answer, err := js.Conn().RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
+	if err != nil {
+		return m, err
+	}
+	var a struct {
+		Error   *jetstream.APIError
+		Message struct {
+			Subject    string
+			Seq        uint64
+			Hdrs, Data []byte
+			Time       time.Time
+		}
+	}
+	if err := json.Unmarshal(answer.Data, &a); err != nil {
+		return m, err
+	}
+	switch {
+	case a.Error != nil && a.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return m, jetstream.ErrMsgNotFound
+	case a.Error != nil:
+		return m, a.Error
+	}
+	m = Message{Subject: a.Message.Subject, Data: a.Message.Data, Seq: a.Message.Seq, Stored: a.Message.Time}
+	if len(a.Message.Hdrs) > 0 {
+		m.Header, err = nats.DecodeHeadersMsg(a.Message.Hdrs)
+	}
+	return m, err
 }
