@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -55,7 +54,7 @@ type load struct {
 var scripts = [][]string{
 	{"console rejected"},
 	{"crm approved"}, // before the user comes
-	{"crm approved, once the timeline has updated"},
+	{"crm approved, once both records are answered"},
 	{"crm approved", "cli rejected"},
 	{"crm approved", "cli resend, once welcomed"},
 	{"crm approved", "cli withdrawn, once welcomed"},
@@ -182,11 +181,17 @@ func (l *load) play(ctx context.Context, n int) {
 }
 
 // holds is nil when PEOPLE has the user in a status and nothing is outstanding, or
-// the console's timeline has a fact.
+// when the console's timeline tells what became of two records.
 func (l *load) holds(ctx context.Context, user, what string) error {
-	if kind, ok := strings.CutPrefix(what, "the timeline has "); ok {
+	if what == "both records are answered" {
 		p, err := l.person(ctx, user)
-		if err == nil && !slices.ContainsFunc(p.Timeline, func(f event.Fact) bool { return f.Kind == kind }) {
+		records := map[string]bool{}
+		for _, f := range p.Timeline {
+			if f.Answers == event.AnswersUser {
+				records[f.EventID] = true
+			}
+		}
+		if err == nil && len(records) < 2 {
 			err = errNotYet
 		}
 		return err
