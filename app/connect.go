@@ -46,7 +46,7 @@ var errUnreachable = errors.New("no NATS server can be reached")
 // A server that is frozen keeps its connections open, so that only an unanswered
 // ping shows it: pings say how often and how many. An embedded one freezes together
 // with its client.
-func connectNATS(ctx context.Context, url string, access NATSAccess, role string, p pings, log *slog.Logger) (*nats.Conn, error) {
+func connectNATS(ctx context.Context, url string, access NATSAccess, role string, p pings, log *slog.Logger, more ...nats.Option) (*nats.Conn, error) {
 	options, err := access.options(url)
 	if err != nil {
 		return nil, err
@@ -62,6 +62,7 @@ func connectNATS(ctx context.Context, url string, access NATSAccess, role string
 		nats.ReconnectHandler(func(*nats.Conn) { log.Warn("the connection to NATS is back") }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS reports an error", "error", err) }),
 	)
+	options = append(options, more...)
 	for attempt := 0; ; attempt++ {
 		nc, err := nats.Connect(url, options...)
 		if err == nil {

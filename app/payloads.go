@@ -27,7 +27,7 @@ func (p *process) bindConsole(context.Context) (err error) {
 	if !p.Roles.Console {
 		return nil
 	}
-	if p.console, err = listen("--console-addr", p.ConsoleAddr); err != nil {
+	if p.console, err = p.Network.listen("--console-addr", p.ConsoleAddr); err != nil {
 		return err
 	}
 	p.addr.Console = p.console.Addr().String()

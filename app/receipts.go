@@ -57,7 +57,7 @@ func (p *process) openDelivery(ctx context.Context, m *metrics.Worker) (list *st
 // receiptParts listen for receipts, where the settings say so.
 func (p *process) receiptParts(r *notify.Receipts) (parts []part, err error) {
 	if p.ReceiptsHTTPAddr != "" {
-		l, err := listen("--receipts-http-addr", p.ReceiptsHTTPAddr)
+		l, err := p.Network.listen("--receipts-http-addr", p.ReceiptsHTTPAddr)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func (p *process) receiptParts(r *notify.Receipts) (parts []part, err error) {
 		parts = append(parts, serving("receipts-http", l, h.Serve))
 	}
 	if p.ReceiptsSMTPAddr != "" {
-		l, err := listen("--receipts-smtp-addr", p.ReceiptsSMTPAddr)
+		l, err := p.Network.listen("--receipts-smtp-addr", p.ReceiptsSMTPAddr)
 		if err != nil {
 			return nil, err
 		}

@@ -60,8 +60,9 @@ type Env struct {
 	Out     io.Writer // what people read; the log goes elsewhere
 	Log     *slog.Logger
 	// Ready is called once when everything runs.
-	Ready func(Addresses)
-	Fault event.Fault
+	Ready   func(Addresses)
+	Fault   event.Fault
+	Network Network
 }
 
 // process is everything that Run has opened.
@@ -201,7 +202,7 @@ func (p *process) close() error {
 }
 
 func (p *process) startOps(ctx context.Context) error {
-	l, err := listen("--ops-addr", p.OpsAddr)
+	l, err := p.Network.listen("--ops-addr", p.OpsAddr)
 	if err != nil {
 		return err
 	}
@@ -262,7 +263,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if ownNATS {
 		pings = embeddedPings
 	}
-	if p.nc, err = connectNATS(ctx, url, p.NATSAccess, p.roleName(), pings, p.Log); err != nil {
+	if p.nc, err = connectNATS(ctx, url, p.NATSAccess, p.roleName(), pings, p.Log, p.Network.nats()...); err != nil {
 		return err
 	}
 	if p.addr.NATS == "" {
@@ -333,6 +334,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	p.Network.temporal(&options)
 	p.ops.add("payload-keys", p.codec.ready)
 	pulse := &pulse{}
 	sdkLog := slog.New(calm{p.Log.Handler(), &p.stopping})

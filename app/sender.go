@@ -33,6 +33,10 @@ func (p *process) notifyConfig(m *metrics.Worker, list *streams.Delivery, receip
 	for i, c := range providers.Email {
 		gauge := p.figures.CertificateExpiry.WithLabelValues
 		providers.Email[i].CertificateEnds = func(at time.Time) { gauge(c.Name).Set(float64(at.Unix())) }
+		providers.Email[i].Dial = p.Network.Dial
+	}
+	for i := range providers.SMS {
+		providers.SMS[i].Dial = p.Network.Dial
 	}
 	templates, err := p.Content.fs()
 	if err != nil {

@@ -110,7 +110,7 @@ func (p *process) ingestConfig() (c ingest.Config, err error) {
 	}
 	return ingest.Config{
 		Inboxes: inboxes, Archive: p.path("archive"), Refused: p.path("refused"), Key: p.key, JetStream: p.js,
-		Keep: p.KeepFiles, Behind: p.MostWaiting,
+		Keep: p.KeepFiles, Behind: p.MostWaiting, Events: p.Network.Files,
 		Metrics: metrics.NewIngest(p.registry, p.shared, ingest.RowCodes, sources...), Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 	}, nil
 }

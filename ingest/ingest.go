@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
@@ -41,6 +42,10 @@ type Config struct {
 	Behind int           // records that may wait for the bridge before intake pauses; 0 is no limit
 	Dead   time.Duration // after which a watcher that does not sign its inbox is taken for dead; default 15 s
 
+	// Events makes what tells of new files, the system's when it is nil. Its error
+	// means that inboxes are looked at from time to time.
+	Events func() (*fsnotify.Watcher, error)
+
 	Metrics *metrics.Ingest
 	Tracer  tracing.Tracer // zero: nothing is traced
 	Log     *slog.Logger
@@ -63,7 +68,7 @@ type Watcher struct {
 // New makes the folders. Its error says which one cannot be used, or what c lacks.
 // An inbox that is away is no error: it is waited for.
 func New(c Config) (*Watcher, error) {
-	if err := event.Whole(c, "Rescan", "Quiet", "Empty", "Settle", "Batch", "Held", "Keep", "Behind", "Dead", "Tracer", "Fault"); err != nil {
+	if err := event.Whole(c, "Rescan", "Quiet", "Empty", "Settle", "Batch", "Held", "Keep", "Behind", "Dead", "Events", "Tracer", "Fault"); err != nil {
 		return nil, err
 	}
 	c.Rescan = orDefault(c.Rescan, 2*time.Second)
@@ -83,6 +88,9 @@ func New(c Config) (*Watcher, error) {
 		if err := os.MkdirAll(in.Dir, 0o750); err != nil {
 			c.Log.Error("the inbox cannot be made", "source", in.Source, "error", files.Reason(err))
 		}
+	}
+	if c.Events == nil {
+		c.Events = fsnotify.NewWatcher
 	}
 	w := &Watcher{Config: c, guard: c.Metrics.Guard("ingest", c.Log), waiting: map[string]error{}}
 	w.publisher = &publisher{js: c.JetStream, metrics: c.Metrics, fault: c.Fault}
@@ -118,6 +126,7 @@ func (w *Watcher) inbox(in Inbox) inbox.Config {
 			w.finish(ctx, in, f, id, over)
 		},
 		Waits:   func(err error) { w.wait(in.Source, err) },
+		Events:  w.Events,
 		Metrics: w.Metrics, Guard: w.guard, Log: w.Log, Fault: w.Fault,
 	}
 }

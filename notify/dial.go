@@ -15,10 +15,20 @@ import (
 	"usher/tracing"
 )
 
+// Dial connects to a provider, as (*net.Dialer).DialContext does.
+type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// or is d, or what the system has, with a limit.
+func (d Dial) or(limit time.Duration) Dial {
+	if d != nil {
+		return d
+	}
+	return (&net.Dialer{Timeout: limit}).DialContext
+}
+
 // open connects, greets the server, encrypts and signs in.
 func (t *smtpTransport) open(ctx context.Context) (*conn, error) {
-	dialer := net.Dialer{Timeout: t.StepTimeout}
-	network, err := dialer.DialContext(ctx, "tcp", t.Addr)
+	network, err := t.Dial.or(t.StepTimeout)(ctx, "tcp", t.Addr)
 	if err != nil {
 		return nil, &failure{reason: ReasonTransient, blames: true, closed: true, err: errors.New("the SMTP server cannot be reached")}
 	}

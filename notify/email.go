@@ -50,6 +50,8 @@ type SMTPConfig struct {
 	// CertificateEnds is told when the server's certificate ends, at each
 	// connection; nil: nobody asks.
 	CertificateEnds func(time.Time) `yaml:"-"`
+
+	Dial Dial `yaml:"-"` // instead of the system's
 }
 
 // Limits of steps before the moment from which on a provider may have the

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -52,6 +51,8 @@ type HTTPConfig struct {
 
 	StepTimeout   time.Duration `yaml:"step_timeout"`   // of connecting, and of the TLS handshake, default 1 min
 	AnswerTimeout time.Duration `yaml:"answer_timeout"` // until the answer, default 1 min
+
+	Dial Dial `yaml:"-"` // instead of the system's
 }
 
 // httpData is what templates of a request may use.
@@ -92,7 +93,7 @@ func newHTTP(c HTTPConfig, grace time.Duration) (*httpTransport, error) {
 	t.client = &http.Client{
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true,
-			DialContext: dialGuarded((&net.Dialer{Timeout: c.StepTimeout}).DialContext), TLSHandshakeTimeout: c.StepTimeout, ResponseHeaderTimeout: c.AnswerTimeout,
+			DialContext: dialGuarded(c.Dial.or(c.StepTimeout)), TLSHandshakeTimeout: c.StepTimeout, ResponseHeaderTimeout: c.AnswerTimeout,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

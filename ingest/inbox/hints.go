@@ -122,7 +122,7 @@ func watchCause(err error) string {
 // lost: then the queue is emptied by watching anew. It proves with a file of its
 // own that events come at all.
 func (w *watcher) watchOnce(ctx context.Context, f *Folder, h *hints) error {
-	fw, err := fsnotify.NewWatcher()
+	fw, err := w.Events()
 	if errors.Is(err, unix.EMFILE) {
 		return fmt.Errorf("%w: raise the limit of open files, or fs.inotify.max_user_instances", unix.EMFILE)
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
+
 	"usher/event"
 	"usher/ingest/files"
 	"usher/metrics"
@@ -24,6 +26,10 @@ type Config struct {
 	Empty  time.Duration // after which a file without a byte is taken as it is
 	Settle time.Duration // how long a file written in place must not change
 	Dead   time.Duration // after which a watcher that does not sign its inbox is taken for dead
+
+	// Events makes what tells of new files. Its error means that the folder is looked
+	// at from time to time.
+	Events func() (*fsnotify.Watcher, error)
 
 	// Begin is called when this watcher has become the one that works in the folder,
 	// before the first claim is imported.
