@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/crypto/argon2"
 )
@@ -206,13 +207,18 @@ func stampOf(account string) string {
 
 // newSessions keeps sessions in KV, so that they outlive the process and hold in
 // every console.
-func newSessions(kv jetstream.KeyValue) *scs.SessionManager {
-	m := scs.New()
+//
+// stop ends a goroutine of the library's own store, which is not used.
+func newSessions(kv jetstream.KeyValue) (m *scs.SessionManager, stop func()) {
+	m = scs.New()
+	if memory, ok := m.Store.(*memstore.MemStore); ok {
+		stop = memory.StopCleanup
+	}
 	m.Store = sessionStore{kv}
 	m.HashTokenInStore = true
 	m.Lifetime, m.IdleTimeout = 12*time.Hour, time.Hour
 	m.Cookie.Name, m.Cookie.HttpOnly, m.Cookie.Persist = "usher_session", true, false
-	return m
+	return m, stop
 }
 
 // sessionStore is scs.Store on KV.

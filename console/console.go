@@ -58,6 +58,7 @@ type Console struct {
 	waiters  *waiters
 	accounts *accounts
 	sessions *scs.SessionManager
+	forget   func() // ends what sessions started
 }
 
 // New opens the account and the read model. It refuses a Config that lacks what
@@ -83,7 +84,7 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	k.waiters = newWaiters(k.model.emptyLog)
 	k.guard = c.Metrics.Guard("console", c.Log)
 	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, k.guard, c.Log)
-	k.sessions = newSessions(kv)
+	k.sessions, k.forget = newSessions(kv)
 	return k, nil
 }
 
@@ -99,6 +100,7 @@ func (k *Console) Ready() error {
 
 // Run fills the read model and serves until ctx ends.
 func (k *Console) Run(ctx context.Context) error {
+	defer k.forget()
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, len(k.feeds)+1)

@@ -1,0 +1,66 @@
+package sim
+
+import (
+	"flag"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server/ats"
+)
+
+var (
+	seedFlag    = flag.Uint64("seed", 0, "the seed to run")
+	withoutFlag = flag.Bool("without", false, "run it without faults")
+)
+
+func TestMain(m *testing.M) {
+	// What is begun outside of bubbles may be used by all of them.
+	ats.Register()
+	_, _ = net.LookupHost("localhost") // for its side effect only
+	os.Exit(m.Run())
+}
+
+// inMemory is a folder whose files cost nothing to sync, where there is one: what
+// a seed finds does not depend on it.
+func inMemory() string {
+	const shm = "/dev/shm"
+	if s, err := os.Stat(shm); err == nil && s.IsDir() {
+		return shm
+	}
+	return ""
+}
+
+// lived lives a seed in a bubble.
+func lived(t *testing.T, seed uint64, without bool) outcome {
+	t.Helper()
+	dir, err := os.MkdirTemp(inMemory(), "usher-sim-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	var out outcome
+	synctest.Test(t, func(*testing.T) { out = run(seed, dir, without) })
+	// Libraries keep timers and channels in pools, and those of one bubble must not be
+	// met in another: a pool is empty after two collections.
+	runtime.GC()
+	runtime.GC()
+	return out
+}
+
+// TestSeed lives one seed and tells all about it.
+func TestSeed(t *testing.T) {
+	began := time.Now()
+	out := lived(t, *seedFlag, *withoutFlag)
+	t.Logf("seed %d: %s there, %s here, steps %v\nfaults:\n  %s", *seedFlag, out.took, time.Since(began), out.steps, strings.Join(out.faults, "\n  "))
+	if len(out.failed) > 0 || testing.Verbose() {
+		t.Logf("trace:\n%s", strings.Join(out.trace, "\n"))
+	}
+	for _, f := range out.failed {
+		t.Errorf("seed %d: %s", *seedFlag, f)
+	}
+}
