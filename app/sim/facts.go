@@ -77,10 +77,11 @@ func (f *facts) close() {
 	}
 }
 
-// wait blocks until a fact comes that ok takes, and reports false after a while.
-func (f *facts) wait(within time.Duration, ok func(event.Fact) bool) bool {
-	limit := time.NewTimer(within)
-	defer limit.Stop()
+// wait blocks until a fact comes that ok takes, and reports false when no time is
+// left.
+func (f *facts) wait(left func() time.Duration, ok func(event.Fact) bool) bool {
+	look := time.NewTicker(5 * time.Second)
+	defer look.Stop()
 	seen := 0
 	for {
 		f.mu.Lock()
@@ -93,8 +94,10 @@ func (f *facts) wait(within time.Duration, ok func(event.Fact) bool) bool {
 		}
 		select {
 		case <-change:
-		case <-limit.C:
-			return false
+		case <-look.C:
+			if left() <= 0 {
+				return false
+			}
 		}
 	}
 }

@@ -60,7 +60,7 @@ func newPlan(seed uint64) *plan {
 	p := &plan{seed: seed, rand: rand.New(rand.NewPCG(seed, 15)), steps: map[string]int{}}
 	p.answer = pick(r, time.Millisecond, 20*time.Millisecond, 200*time.Millisecond, 2*time.Second, 12*time.Second)
 	if r.IntN(3) == 0 {
-		p.troubleFrom, p.troubleFor = time.Duration(r.IntN(60))*time.Second, pick(r, 5*time.Second, time.Minute, 10*time.Minute)
+		p.troubleFrom, p.troubleFor = time.Duration(r.IntN(60))*time.Second, pick(r, 5*time.Second, time.Minute, 4*time.Minute)
 	}
 	for range 3 {
 		p.faults = append(p.faults, draw(r))
@@ -80,6 +80,9 @@ var ranges = map[string]int{
 	"StartWorkflowExecution": 30, "SignalWorkflowExecution": 40, "SignalWithStartWorkflowExecution": 10, "RespondWorkflowTaskCompleted": 120,
 	"RespondActivityTaskCompleted": 50, "RecordActivityTaskHeartbeat": 10, "DescribeWorkflowExecution": 8,
 }
+
+// ofBridges are the calls that bridges make, which may have a proxy of their own.
+var ofBridges = map[string]bool{"StartWorkflowExecution": true, "SignalWorkflowExecution": true, "SignalWithStartWorkflowExecution": true, "DescribeWorkflowExecution": true}
 
 func draw(r *rand.Rand) *fault {
 	f := &fault{mute: r.IntN(2) == 0}
@@ -125,8 +128,9 @@ func draw(r *rand.Rand) *fault {
 		f.what = "lose" // the answer, or the call
 		call()
 	case 10:
-		f.what, f.long = "deny", pick(r, 10*time.Second, 8*time.Minute)
+		f.what, f.long = "deny", pick(r, 10*time.Second, time.Minute, 8*time.Minute)
 		call()
+		f.at, f.nth = "SignalWorkflowExecution", 1+f.nth%ranges["SignalWorkflowExecution"] // which bridges alone ask for
 	default:
 		f.what, f.long = "restart nats", pick(r, 100*time.Millisecond, 5*time.Second)
 		at(side, where(side))
@@ -242,7 +246,7 @@ func (w *world) between(ctx context.Context, q any, info *grpc.UnaryServerInfo, 
 	w.plan.mu.Lock()
 	denied := time.Now().Before(w.plan.denied)
 	w.plan.mu.Unlock()
-	if denied && !strings.HasPrefix(method, "Poll") {
+	if denied && ofBridges[method] {
 		return nil, status.Error(codes.Unauthenticated, "the token has expired")
 	}
 	return handle(ctx, q)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -46,6 +47,7 @@ func TestSeeds(t *testing.T) {
 			t.Logf("going on from seed %d", first)
 		}
 	}
+	bin := seeds(t)
 	began := time.Now()
 	var mu sync.Mutex
 	var bad []verdict
@@ -59,7 +61,7 @@ func TestSeeds(t *testing.T) {
 	for range max(1, runtime.NumCPU()) {
 		crew.Go(func() {
 			for from := range starts {
-				runChunk(from, min(from+chunk, first+n), func(v verdict) {
+				runChunk(bin, from, min(from+chunk, first+n), func(v verdict) {
 					mu.Lock()
 					defer mu.Unlock()
 					count++
@@ -115,14 +117,14 @@ func number(t *testing.T, name string, otherwise int) int {
 
 // runChunk lives the seeds from first to before last. A process that dies has
 // failed its seed, and another goes on with the next.
-func runChunk(first, last uint64, tell func(verdict), over <-chan struct{}) {
+func runChunk(bin string, first, last uint64, tell func(verdict), over <-chan struct{}) {
 	for first < last {
 		select {
 		case <-over:
 			return
 		default:
 		}
-		cmd := exec.Command(os.Args[0], "-test.run=^TestChild$", "-test.timeout=0")
+		cmd := exec.Command(bin, "-test.run=^TestChild$", "-test.timeout=0")
 		cmd.Env = append(os.Environ(), fmt.Sprintf("USHER_SIM_CHILD=%d-%d", first, last), "GOMAXPROCS=1")
 		var errs bytes.Buffer
 		out, err := cmd.StdoutPipe()
@@ -215,4 +217,21 @@ func unknown(failed []string) (out []string) {
 		}
 	}
 	return out
+}
+
+// locksAreIdle is set in the binary that lives seeds.
+var locksAreIdle bool
+
+// seeds is the binary that lives seeds: this one, or one that is built for it.
+func seeds(t *testing.T) string {
+	t.Helper()
+	if locksAreIdle {
+		return os.Args[0]
+	}
+	bin := filepath.Join(t.TempDir(), "seeds")
+	out, err := exec.Command("go", "test", "-c", "-tags", "disable_grpc_modules,simlocks", "-ldflags", "-checklinkname=0", "-o", bin, ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("the binary that lives seeds cannot be built: %v\n%s", err, out)
+	}
+	return bin
 }

@@ -217,8 +217,17 @@ func (w *world) send(m *nats.Msg) {
 
 func (w *world) ctx() context.Context { return context.Background() }
 
-// patience is how long a story waits for something that must come.
-const patience = 20 * time.Minute
+// patience is how long a seed may take there. Nothing that a fault holds up takes
+// half of it.
+const patience = 25 * time.Minute
+
+// left is what is left of it. After a failure there is nothing to wait for.
+func (w *world) left() time.Duration {
+	if w.trace.hasFailed() {
+		return 0
+	}
+	return time.Until(w.trace.began.Add(patience))
+}
 
 func (t *teller) pause(most int) {
 	time.Sleep(time.Duration(t.rand.IntN(most*1000+1)) * time.Millisecond)
@@ -245,8 +254,8 @@ func (t *teller) sayAddress(source, verb, email string) {
 
 // until waits for a fact about the person.
 func (t *teller) until(kind string) {
-	if !t.w.facts.wait(patience, func(f event.Fact) bool { return f.UserID == t.id && f.Kind == kind }) {
-		t.w.trace.fail(fmt.Sprintf("everybody comes to an end: %s waits for %s for ever", t.name(), kind))
+	if !t.w.facts.wait(t.w.left, func(f event.Fact) bool { return f.UserID == t.id && f.Kind == kind }) && !t.w.trace.hasFailed() {
+		t.w.trace.fail(fmt.Sprintf("end: everybody comes to an end: %s waits for %s for ever", t.name(), kind))
 	}
 }
 
@@ -281,11 +290,14 @@ func (t *teller) terminate() {
 
 // waitUntil looks each half second.
 func (w *world) waitUntil(ok func() bool) bool {
-	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(500 * time.Millisecond) {
+	for w.left() > 0 {
 		if ok() {
 			return true
 		}
+		time.Sleep(500 * time.Millisecond)
 	}
-	w.trace.fail("nothing is left in hand: it takes longer than " + patience.String())
+	if !w.trace.hasFailed() {
+		w.trace.fail("hand: something is left in hand after " + patience.String())
+	}
 	return false
 }

@@ -296,6 +296,12 @@ func (t *trace) fail(what string) {
 	t.failed = append(t.failed, what)
 }
 
+func (t *trace) hasFailed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.failed) > 0
+}
+
 func (t *trace) handler(who string) slog.Handler { return traced{t, who, ""} }
 
 // traced is a log whose lines go into the trace.
