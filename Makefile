@@ -4,10 +4,11 @@ TAGS    := disable_grpc_modules
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 DATA    ?= usher-data
+SEEDS   ?= 1000
 SLIM    := linux/amd64 linux/arm64 darwin/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo demo-chaos build build-slim generate test race soak bench lint vet
+.PHONY: help run demo demo-chaos build build-slim generate test race soak sim faults bench lint vet
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,9 +43,9 @@ test: ## run every test (under ten minutes once the build cache is warm)
 	$(GO) test -tags $(TAGS) -timeout 30m ./...
 
 race: ## run every test but those with Temporal's server under the race detector
-	$(GO) test -tags $(TAGS) -race -timeout 30m $$($(GO) list -tags $(TAGS) ./... | grep -v -e /app/embedded -e /app/e2e -e /cmd/usher)
+	$(GO) test -tags $(TAGS) -race -timeout 30m $$($(GO) list -tags $(TAGS) ./... | grep -v -e '/app/sim$$' -e /app/embedded -e /app/e2e -e /cmd/usher)
 
-soak: ## for longer: kills five times over, chaos over 1,000 users, three NATS nodes in trouble, NATS frozen for two minutes, 100,000 pairs and 300,000 stories in any order, fuzzing for ten minutes, Temporal's server under the race detector
+soak: ## for longer: kills five times over, chaos over 1,000 users, three NATS nodes in trouble, NATS frozen for two minutes, 100,000 pairs and 300,000 stories in any order, 10,000 seeds, fuzzing for ten minutes, Temporal's server under the race detector
 	$(GO) test -tags $(TAGS) -count=5 -timeout 60m -run TestKilled ./app/e2e
 	USHER_SOAK_CHAOS=1000 $(GO) test -tags $(TAGS) -timeout 60m -run TestChaos -v ./app/e2e
 	USHER_SOAK_CLUSTER=1 $(GO) test -tags $(TAGS) -timeout 30m -run 'TestCluster$$' -v ./app/e2e
@@ -52,9 +53,16 @@ soak: ## for longer: kills five times over, chaos over 1,000 users, three NATS n
 	USHER_SOAK_FREEZE=2m $(GO) test -timeout 60m -parallel 8 -run NATSIsFrozen ./notify
 	USHER_SOAK_PAIRS=100000 USHER_SOAK_STORIES=300000 $(GO) test -timeout 60m -run TestAnyOrder ./bridge
 	USHER_SOAK_ANYTHING=500 $(GO) test -timeout 60m -run TestAnythingFromOutside ./bridge
+	$(MAKE) sim SEEDS=10000
 	$(GO) test -run xxx -fuzz FuzzSplitter -fuzztime 200s ./table
 	for f in FuzzCheck FuzzParseEmail; do $(GO) test -run xxx -fuzz $$f -fuzztime 200s ./ingest || exit 1; done
 	$(GO) test -tags $(TAGS) -race -timeout 180m ./app/embedded ./app/e2e
+
+sim: ## live SEEDS seeds of the simulation (1000); interrupted, it goes on where it was
+	USHER_SIM_SEEDS=$(SEEDS) USHER_SIM_STATE=$(CURDIR)/.sim-next $(GO) test -tags $(TAGS) -timeout 12h -run 'TestSeeds$$' -v ./app/sim
+
+faults: ## put each fault of app/sim/faults back: seeds of the simulation must find it
+	@app/sim/faults/check.sh
 
 bench: ## figures as ratios from one run
 	$(GO) test -run xxx -bench Intake -benchtime 5x ./ingest

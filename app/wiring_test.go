@@ -44,6 +44,7 @@ var leftEmpty = map[string]string{
 	"ingest.Config.Batch":      "its default is the most that JetStream takes; tests have more batches of fewer records",
 	"ingest.Config.Held":       "its default is what operators get; tests spill sooner",
 	"ingest.Config.Dead":       "its default is what operators get; tests wait less",
+	"ingest.Config.Events":     "the system tells of new files, but not in a simulation",
 	"streams.Sampler.Every":    "its default is what operators get; tests wait less",
 	"streams.Room.Every":       "its default is what operators get; tests wait less",
 }

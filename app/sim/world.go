@@ -154,6 +154,7 @@ func (w *world) close() {
 	w.temporal.Stop()
 	w.grpc.Stop()
 	w.sink.close()
+	time.Sleep(time.Minute) // a provider may think about an answer that nobody waits for
 	w.stopNATS()
 	w.serving.Wait()
 }
