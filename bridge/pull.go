@@ -87,13 +87,8 @@ func (c *consumer) session(ctx, hands context.Context) error {
 		return err
 	}
 	defer func() { _ = sub.Unsubscribe() }() // drained already, but after a panic
-	drained := make(chan struct{}, 1)        // the client may say so long after this session has ended
-	sub.SetClosedHandler(func(string) {
-		select {
-		case drained <- struct{}{}:
-		default:
-		}
-	})
+	drained := make(chan struct{})           // closed once; the client may say it long after this session has ended
+	sub.SetClosedHandler(func(string) { close(drained) })
 	take := func(m *nats.Msg) { c.take(ctx, hands, created, &delivery{m, nc}) }
 	err = p.serve(ctx, take)
 	// What is on its way comes in, so that its time does not run out.
