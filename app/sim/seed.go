@@ -16,13 +16,13 @@ type outcome struct {
 
 // run lives one seed in a folder of its own. It must be called in a bubble of
 // testing/synctest.
-func run(seed uint64, dir string, without bool) (out outcome) {
+func run(seed uint64, dir string, without bool, t *trace) (out outcome) {
 	time.Sleep(time.Until(time.Date(2031, 5, 4, 9, 0, 0, 0, time.UTC))) // later than any file's time
 	p := newPlan(seed)
 	if without {
 		p.faults, p.troubleFor = nil, 0
 	}
-	w, err := open(dir, p)
+	w, err := open(dir, p, t)
 	if err != nil {
 		out.failed = []string{"the stage: " + err.Error()}
 		return out

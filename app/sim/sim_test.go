@@ -2,6 +2,7 @@ package sim
 
 import (
 	"flag"
+	"fmt"
 	"net"
 	"os"
 	"runtime"
@@ -44,7 +45,12 @@ func lived(t *testing.T, seed uint64, without bool) outcome {
 	}
 	defer os.RemoveAll(dir)
 	var out outcome
-	synctest.Test(t, func(*testing.T) { out = run(seed, dir, without) })
+	seen := &trace{}
+	stuck := time.AfterFunc(hangs-10*time.Second, func() { // out of the bubble, where time passes
+		fmt.Fprintf(os.Stderr, "seed %d does not come to an end:\n%s\n", seed, strings.Join(seen.all(), "\n"))
+	})
+	defer stuck.Stop()
+	synctest.Test(t, func(*testing.T) { out = run(seed, dir, without, seen) })
 	// Libraries keep timers and channels in pools, and those of one bubble must not be
 	// met in another: a pool is empty after two collections.
 	runtime.GC()

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,8 +57,16 @@ type world struct {
 }
 
 // open starts the servers, and connects who looks on.
-func open(dir string, p *plan) (*world, error) {
-	w := &world{dir: dir, plan: p, trace: &trace{began: time.Now()}, processes: map[string]*process{}}
+func open(dir string, p *plan, t *trace) (*world, error) {
+	t.began = time.Now()
+	w := &world{dir: dir, plan: p, trace: t, processes: map[string]*process{}}
+	r := rand.New(rand.NewPCG(p.seed, 16))
+	var turn sync.Mutex
+	w.net.Latency = func() time.Duration {
+		turn.Lock()
+		defer turn.Unlock()
+		return time.Duration(50+r.IntN(200)) * time.Microsecond
+	}
 	if err := w.startNATS(); err != nil {
 		return nil, err
 	}
@@ -295,6 +305,13 @@ func (t *trace) fail(what string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failed = append(t.failed, what)
+}
+
+// all are the lines so far.
+func (t *trace) all() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.lines)
 }
 
 func (t *trace) hasFailed() bool {

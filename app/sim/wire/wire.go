@@ -14,6 +14,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,10 @@ import (
 
 // Net is a network. The zero Net is ready.
 type Net struct {
+	// Latency is how long what is written is on its way; nil: no time. It may be
+	// called by many goroutines at once. What is written first arrives first.
+	Latency func() time.Duration
+
 	mu        sync.Mutex
 	listeners map[string]*listener
 	held      map[string]chan struct{} // servers that are held
@@ -269,10 +274,17 @@ type pipe struct {
 	addr     string
 	mu       sync.Mutex
 	cond     *sync.Cond
-	buf      []byte
+	buf      []parcel
 	closed   bool
+	arrival  *time.Timer // of the first parcel
 	deadline time.Time
 	timer    *time.Timer
+}
+
+// parcel is what was written at once.
+type parcel struct {
+	b  []byte
+	at time.Time // when it arrives
 }
 
 func newPipe(h *Host, addr string) *pipe {
@@ -297,6 +309,9 @@ func (p *pipe) close(lose bool) {
 	if p.timer != nil {
 		p.timer.Stop()
 	}
+	if p.arrival != nil {
+		p.arrival.Stop()
+	}
 	p.cond.Broadcast()
 }
 
@@ -308,9 +323,16 @@ func (p *pipe) read(b []byte) (int, error) {
 		case !p.deadline.IsZero() && !time.Now().Before(p.deadline):
 			return 0, os.ErrDeadlineExceeded
 		case len(p.buf) > 0 && (p.closed || !p.host.holding() && !p.host.net.holding(p.addr)):
-			n := copy(b, p.buf)
-			if p.buf = p.buf[n:]; len(p.buf) == 0 {
-				p.buf = nil
+			if wait := time.Until(p.buf[0].at); wait > 0 && !p.closed {
+				if p.arrival != nil {
+					p.arrival.Stop()
+				}
+				p.arrival = time.AfterFunc(wait, p.wake)
+				break
+			}
+			n := copy(b, p.buf[0].b)
+			if p.buf[0].b = p.buf[0].b[n:]; len(p.buf[0].b) == 0 {
+				p.buf = p.buf[1:]
 			}
 			return n, nil
 		case p.closed:
@@ -326,7 +348,14 @@ func (p *pipe) write(b []byte) (int, error) {
 	if p.closed {
 		return 0, io.ErrClosedPipe
 	}
-	p.buf = append(p.buf, b...)
+	at := time.Now()
+	if f := p.host.net.Latency; f != nil {
+		at = at.Add(f())
+	}
+	if n := len(p.buf); n > 0 && p.buf[n-1].at.After(at) {
+		at = p.buf[n-1].at
+	}
+	p.buf = append(p.buf, parcel{slices.Clone(b), at})
 	p.cond.Broadcast()
 	return len(b), nil
 }
