@@ -134,6 +134,9 @@ func (o *onboarding) send(ctx workflow.Context) {
 	for _, c := range start {
 		c.ordinal++
 		c.result = o.fact(ctx, event.FactSent)
+		if o.told != "" { // asked for in the moment of the end, which no fact tells again
+			c.result.Status = o.told
+		}
 		c.result.Channel = c.name
 		if c.purpose != event.PurposeWelcome {
 			c.result.Purpose = c.purpose
