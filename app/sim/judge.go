@@ -214,7 +214,7 @@ func (e *evidence) eachRecord() (out []string) {
 		}
 	}
 	for _, p := range e.cast {
-		if last := e.lastRecord(e.ids[p.name()]); p.strict && last.id != "" && len(e.answers[last.id]) == 0 && !e.dead(last.id) {
+		if last := e.lastRecord(e.ids[p.name()], p.strict); last.id != "" && len(e.answers[last.id]) == 0 && !e.dead(last.id) {
 			out = append(out, fmt.Sprintf("record %d of %s, who waited, has no outcome", last.seq, p.name()))
 		}
 	}
@@ -231,9 +231,10 @@ func (e *evidence) everOver(id string) (at time.Time) {
 	return at
 }
 
-func (e *evidence) lastRecord(id string) (last record) {
+// lastRecord is the last one about somebody that was stored before.
+func (e *evidence) lastRecord(id string, before time.Time) (last record) {
 	for _, r := range e.records {
-		if r.user.UserID == id && r.seq > last.seq {
+		if r.user.UserID == id && r.stored.Before(before) && r.seq > last.seq {
 			last = r
 		}
 	}
@@ -337,7 +338,7 @@ func (e *evidence) newestWins() (out []string) {
 				}
 			}
 		}
-		if last := e.lastRecord(id); p.strict && last.seq > newest.seq && !last.user.SameData(newest.user) {
+		if last := e.lastRecord(id, p.strict); last.seq > newest.seq && !last.user.SameData(newest.user) {
 			out = append(out, fmt.Sprintf("record %d of %s came while it waited, and record %d counts", last.seq, id, newest.seq))
 		}
 		if newest.seq == 0 {

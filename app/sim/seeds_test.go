@@ -24,7 +24,7 @@ import (
 const chunk = 20
 
 // hangs is how long a seed may take here; the slowest take some seconds.
-const hangs = 40 * time.Second
+const hangs = 2 * time.Minute
 
 // verdict is what became of a seed.
 type verdict struct {

@@ -22,7 +22,7 @@ type person struct {
 	email  string
 	phone  string
 	story  func(*teller)
-	strict bool // the last record that was dropped is the one that counts
+	strict time.Time // the last record that was stored before is the one that counts; zero: nobody knows
 }
 
 func (p *person) name() string { return fmt.Sprintf("User %d", p.nr) }
@@ -56,7 +56,7 @@ var stories = []struct {
 		t.correct()
 		t.correct()
 		t.settled()
-		t.strict = true
+		t.strict = time.Now()
 		t.say("crm", event.VerbApproved)
 	}},
 	{"corrected while decided", 1, func(t *teller) {
@@ -98,7 +98,7 @@ var stories = []struct {
 		t.until(event.FactReopened)
 		t.correct()
 		t.settled()
-		t.strict = true
+		t.strict = time.Now()
 		t.say("crm", event.VerbApproved)
 	}},
 	{"reopened while sent again", 1, func(t *teller) {
@@ -124,7 +124,7 @@ var stories = []struct {
 		t.terminate()
 		t.correct()
 		t.settled()
-		t.strict = true
+		t.strict = time.Now()
 		t.say("crm", event.VerbApproved)
 	}},
 	{"withdrawn", 1, func(t *teller) { t.pause(10); t.say("cli", event.VerbWithdrawn) }},
