@@ -31,6 +31,7 @@ var rules = []struct {
 	{"newest", "Of the corrections that count, the newest one wins: its address gets the message.", (*evidence).newestWins},
 	{"once", "A message goes out at most once, or the ledger counts its copies; it counts none when no answer can have been lost.", (*evidence).eachOnce},
 	{"agree", "PEOPLE, the facts and the page agree about everybody.", (*evidence).allAgree},
+	{"import", "The last word about each import is how it ended.", (*evidence).importsEnd},
 	{"letters", "No message becomes a dead letter that is fine.", (*evidence).noLetters},
 	{"tasks", "No workflow task fails but for a signal that came in the last moment.", (*evidence).noFailedTasks},
 }
@@ -39,12 +40,13 @@ var rules = []struct {
 type evidence struct {
 	w       *world
 	cast    []*person
-	ids     map[string]string       // user ids, by name
-	records []record                // of USERS
-	said    []said                  // of VERIFICATIONS
-	people  map[string]event.Person // PEOPLE
-	facts   map[string][]event.Fact // by user id
-	answers map[string][]event.Fact // by the event that they answer
+	ids     map[string]string         // user ids, by name
+	imports map[string]event.Progress // the last word, by import
+	records []record                  // of USERS
+	said    []said                    // of VERIFICATIONS
+	people  map[string]event.Person   // PEOPLE
+	facts   map[string][]event.Fact   // by user id
+	answers map[string][]event.Fact   // by the event that they answer
 	letters []letter
 	page    map[string]pageRow
 	mails   []taken
@@ -84,9 +86,14 @@ func (w *world) judge(cast []*person) {
 }
 
 func (w *world) collect(cast []*person) (*evidence, error) {
-	e := &evidence{w: w, cast: cast, ids: map[string]string{}, people: map[string]event.Person{}, facts: map[string][]event.Fact{}, answers: map[string][]event.Fact{}, page: map[string]pageRow{}}
+	e := &evidence{w: w, cast: cast, imports: map[string]event.Progress{}, ids: map[string]string{}, people: map[string]event.Person{}, facts: map[string][]event.Fact{}, answers: map[string][]event.Fact{}, page: map[string]pageRow{}}
 	ctx := w.ctx()
 	err := w.each(ctx, event.StreamUsers, func(m *jetstream.RawStreamMsg) {
+		var last event.Progress
+		if strings.HasPrefix(m.Subject, "users.v1.progress.") && json.Unmarshal(m.Data, &last) == nil {
+			e.imports[last.Import] = last
+			return
+		}
 		source, err := event.ParseImportedSubject(m.Subject)
 		if err != nil {
 			return
@@ -426,6 +433,15 @@ func (e *evidence) allAgree() (out []string) {
 		}
 		if p.Order != nil {
 			out = append(out, fmt.Sprintf("PEOPLE says that %s of %s is still being carried out", p.Order, id))
+		}
+	}
+	return out
+}
+
+func (e *evidence) importsEnd() (out []string) {
+	for id, p := range e.imports {
+		if !p.Over() {
+			out = append(out, fmt.Sprintf("the last word about %s (%s) is that it is %s", id, p.File, p.State))
 		}
 	}
 	return out

@@ -164,7 +164,7 @@ func (w *world) close() {
 	w.temporal.Stop()
 	w.grpc.Stop()
 	w.sink.close()
-	time.Sleep(time.Minute) // a provider may think about an answer that nobody waits for
+	time.Sleep(20 * time.Minute) // the longest limit of anybody who still waits for an answer
 	w.stopNATS()
 	w.serving.Wait()
 }
