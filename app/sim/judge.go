@@ -345,8 +345,8 @@ func (e *evidence) newestWins() (out []string) {
 				}
 			}
 		}
-		if last := e.lastRecord(id, p.strict); last.seq > newest.seq && !last.user.SameData(newest.user) {
-			out = append(out, fmt.Sprintf("record %d of %s came while it waited, and record %d counts", last.seq, id, newest.seq))
+		if last := e.lastRecord(id, p.strict); last.seq > 0 { // whatever it was answered with: PEOPLE may have had it first
+			newest = last
 		}
 		if newest.seq == 0 {
 			continue
