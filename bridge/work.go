@@ -61,11 +61,7 @@ func (w *work) run(ctx, hands context.Context) {
 		}
 		var err error
 		if !w.ask(ctx, func() { err = w.step(hands) }) {
-			after := longestWait
-			if ctx.Err() != nil {
-				after = 0
-			}
-			w.c.giveBack(w.d, after)
+			w.c.giveBack(w.d, w.rest(ctx))
 			return
 		}
 		if err == nil {
@@ -110,6 +106,19 @@ func (w *work) ask(ctx context.Context, try func()) bool {
 		ctx = wait
 	}
 	return w.c.breaker.ask(ctx, try)
+}
+
+// rest is for how long a message is given back that has waited in vain. One that
+// saw others get through between its failures stays away longer, for redeliveries
+// come before what is new and would take every hand.
+func (w *work) rest(ctx context.Context) time.Duration {
+	switch {
+	case ctx.Err() != nil:
+		return 0
+	case w.c.troubles.note(w.p, func(*trouble) {}).doubted > 0:
+		return doubtedWait
+	}
+	return min(longestWait, longestHeld*w.c.AckWait)
 }
 
 // step brings the message nearer to its end: its handler says what becomes of it,
