@@ -45,7 +45,7 @@ func TestArchitecturePointsToWhatIsThere(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		if !regexp.MustCompile(`(?m)(^func (\(\w+ \*?\w+\) )?|^type |^var |^const |^\t)"?` + m[2] + `\b`).Match(file) && !strings.Contains(m[1], "deploy/") {
+		if !regexp.MustCompile(`(?m)(^func (\(\w+ \*?\w+\) )?|^type |^var |^const |^\t)"?`+m[2]+`\b`).Match(file) && !strings.Contains(m[1], "deploy/") {
 			t.Errorf("%s declares no %s", m[1], m[2])
 		}
 	}
