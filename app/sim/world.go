@@ -50,6 +50,7 @@ type world struct {
 	mu        sync.Mutex
 	processes map[string]*process // those that live, by name
 	ending    sync.WaitGroup      // lives that were ended
+	over      bool                // nothing begins any more
 
 	js    jetstream.JetStream // of the one who looks on
 	conn  *nats.Conn
@@ -153,6 +154,7 @@ func (w *world) stopNATS() {
 // close ends everything and waits for it.
 func (w *world) close() {
 	w.mu.Lock()
+	w.over = true
 	for name, p := range w.processes {
 		delete(w.processes, name)
 		w.ending.Go(p.stop)
@@ -245,7 +247,7 @@ func (w *world) config(name string) app.Config {
 		Web:      app.Web{ConsoleAddr: "127.0.0.1:0", ConsolePassword: "a password for this simulation"},
 		Limits:   app.DefaultLimits(), Roles: rolesOf(name),
 	}
-	c.ParkedFor, c.ExpireAfter = 5*time.Minute, 0
+	c.ParkedFor, c.ExpireAfter = 15*time.Minute, 0 // longer than any outage
 	return c
 }
 
@@ -269,8 +271,13 @@ func (w *world) kill(name string, h *wire.Host, after time.Duration) {
 	p.kill()
 	w.ending.Go(func() {
 		time.Sleep(after)
-		w.trace.say(name, "starts again")
-		w.start(name)
+		w.mu.Lock()
+		over := w.over
+		w.mu.Unlock()
+		if !over {
+			w.trace.say(name, "starts again")
+			w.start(name)
+		}
 	})
 }
 
