@@ -141,16 +141,17 @@ func (b *Bridge) tellStarted(ctx context.Context, p event.Person, id event.Ident
 // that the generation is over.
 func (b *Bridge) ensure(ctx context.Context, p event.Person, userID string) error {
 	in, err := b.fromPeople(ctx, p, userID)
-	if err == nil && p.Generation > 1 {
+	switch { // before the start: when its answer is lost, the next event finds a run and starts none
+	case err != nil:
+	case p.Generation > 1:
 		err = b.tellReopened(ctx, p, userID, in.User)
+	case in.User != nil:
+		err = b.tellStarted(ctx, p, p.Opened.Identity, *in.User)
 	}
 	if err != nil {
 		return err
 	}
-	if err := b.startFromPeople(ctx, p, in); err != nil || p.Generation > 1 || in.User == nil {
-		return err
-	}
-	return b.tellStarted(ctx, p, p.Opened.Identity, *in.User)
+	return b.startFromPeople(ctx, p, in)
 }
 
 // startFromPeople is ensure with the input. It looks once more right before, because

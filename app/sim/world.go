@@ -251,13 +251,6 @@ func (w *world) config(name string) app.Config {
 	return c
 }
 
-// life is the process of that name that lives now.
-func (w *world) life(name string) *process {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.processes[name]
-}
-
 // kill ends a life, and begins the next one after a while.
 func (w *world) kill(name string, h *wire.Host, after time.Duration) {
 	w.mu.Lock()
