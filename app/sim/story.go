@@ -163,11 +163,11 @@ func (w *world) perform(people []*person) {
 		}
 		files[name] += p.row(p.email)
 	}
-	var all sync.WaitGroup
+	var all, drops sync.WaitGroup
 	for name, content := range files {
 		inbox, file, _ := strings.Cut(name, "/")
 		at, again := time.Duration(r.IntN(4000))*time.Millisecond, r.IntN(2) == 0
-		all.Go(func() {
+		drops.Go(func() {
 			time.Sleep(at)
 			w.must(w.drop(inbox, file, content))
 			if again { // the same bytes, and the same people with a row more
@@ -177,6 +177,7 @@ func (w *world) perform(people []*person) {
 			}
 		})
 	}
+	all.Go(func() { drops.Wait(); close(w.dropped) })
 	for _, p := range people {
 		t := &teller{p, w, rand.New(rand.NewPCG(w.plan.seed, uint64(100+p.nr)))}
 		all.Go(func() { p.story(t) })
@@ -277,6 +278,7 @@ func (t *teller) imported() {
 
 // settled waits until what was dropped has reached its runs.
 func (t *teller) settled() {
+	<-t.w.dropped // a list of everybody would bring an old address again
 	t.imported()
 	t.w.waitUntil(func() bool { return t.w.inHand(event.StreamUsers, event.ConsumerUsers) == 0 })
 	time.Sleep(3 * time.Second) // a signal that is on its way

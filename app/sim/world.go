@@ -51,6 +51,7 @@ type world struct {
 	processes map[string]*process // those that live, by name
 	ending    sync.WaitGroup      // lives that were ended
 	over      bool                // nothing begins any more
+	dropped   chan struct{}       // closed when the lists of everybody are in their inboxes
 
 	js    jetstream.JetStream // of the one who looks on
 	conn  *nats.Conn
@@ -60,7 +61,7 @@ type world struct {
 // open starts the servers, and connects who looks on.
 func open(dir string, p *plan, t *trace) (*world, error) {
 	t.began = time.Now()
-	w := &world{dir: dir, plan: p, trace: t, processes: map[string]*process{}}
+	w := &world{dir: dir, plan: p, trace: t, processes: map[string]*process{}, dropped: make(chan struct{})}
 	r := rand.New(rand.NewPCG(p.seed, 16))
 	var turn sync.Mutex
 	w.net.Latency = func() time.Duration {
