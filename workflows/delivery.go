@@ -189,10 +189,10 @@ func (o *onboarding) lastMessage(ctx workflow.Context, start []*channel) (*Endin
 			return nil, nil
 		}
 	}
-	status := o.status
+	status, shown, shownN := o.status, o.shown, o.shownN
 	o.status = event.StatusWelcomed
 	end := o.ending(ctx)
-	o.status = status
+	o.status, o.shown, o.shownN = status, shown, shownN // nothing is told yet
 	return &end, missing
 }
 
@@ -220,6 +220,9 @@ func (o *onboarding) collect(ctx workflow.Context) {
 			c.reached = true
 			if sent.Ended {
 				o.told, o.recorded = c.end.Status, len(c.end.Orders)
+				if c.end.N > o.shownN { // else a message that was asked for meanwhile came after it
+					o.shown, o.shownN = c.end.Status, c.end.N
+				}
 			}
 		case temporal.IsCanceledError(err) || o.status == event.StatusWithdrawn:
 		case wasPaused(err):

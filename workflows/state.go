@@ -44,6 +44,8 @@ type onboarding struct {
 	n        int          // of the last fact that moved the status
 	pending  []event.Fact // not published yet
 	told     event.Status // the end that PEOPLE knows, "" before
+	shown    event.Status // by the fact with the highest n
+	shownN   int          // that n
 	recorded int          // orders that PEOPLE knows
 
 	trace, decisionTrace string // W3C trace contexts of the start and of the decision
@@ -72,6 +74,7 @@ func newOnboarding(in event.Onboarding) *onboarding {
 			o.seen[id] = o.revision >= 3
 		}
 		o.arrived, o.status, o.told, o.n, o.decided, sent = true, was.Status, was.Status, was.N, was.Decided, was.Sent
+		o.shown, o.shownN = was.Status, was.N
 		o.decisionTrace = was.Trace
 		if o.revision >= 2 {
 			o.recorded = -1 // PEOPLE names the order as being carried out until an end is written
@@ -252,6 +255,7 @@ func (o *onboarding) fact(ctx workflow.Context, kind string) event.Fact {
 	if !slices.Contains(still, kind) {
 		o.n++
 		f.N = o.n
+		o.shown, o.shownN = o.status, o.n
 	}
 	return f
 }

@@ -240,7 +240,7 @@ func (o *onboarding) ending(ctx workflow.Context) Ending {
 		UserID: o.userID, Generation: o.generation, Status: o.status, Opened: o.opened.Stored, Decided: o.decided, Story: o.story(), Orders: o.orders,
 		Order: o.order,
 	}
-	if kind := endKind(o.status); kind != "" && o.told != o.status {
+	if kind := endKind(o.status); kind != "" && (o.told != o.status || o.shown != o.status) {
 		f := o.fact(ctx, kind)
 		f.Reason = o.reason
 		if o.told == "" {
