@@ -135,7 +135,7 @@ func (o *onboarding) send(ctx workflow.Context) {
 		c.ordinal++
 		c.result = o.fact(ctx, event.FactSent)
 		if o.told != "" { // asked for in the moment of the end, which no fact tells again
-			c.result.Status = o.told
+			c.result.Status, o.shown = o.told, o.told
 		}
 		c.result.Channel = c.name
 		if c.purpose != event.PurposeWelcome {
