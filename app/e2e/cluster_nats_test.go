@@ -202,7 +202,7 @@ func (c *nodes) signal(n *node, s syscall.Signal) {
 	}
 }
 
-// healthy asks nodes whether they have caught up with the others in everything.
+// healthy is nil when each of the nodes says that it has caught up with the others.
 func (c *nodes) healthy(all ...*node) error {
 	for _, n := range all {
 		var h server.HealthStatus
@@ -299,7 +299,7 @@ func (c *nodes) led(n *node) (out []string) {
 	return out
 }
 
-// ledBy waits until everything is led by others than those that are away.
+// ledByOthers waits until a node that is away leads nothing any more.
 func (c *nodes) ledByOthers(than *node) {
 	c.Helper()
 	c.eventually(90*time.Second, "others than "+than.name+" lead", func() error {
