@@ -30,7 +30,7 @@ build-slim: ## vet and build bin/slim/ without the servers, for each platform
 	@for p in $(SLIM); do \
 		export CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/}; \
 		echo "slim $$p"; \
-		$(GO) vet -tags noembed,$(TAGS) ./cmd/... ./app ./table ./ingest ./bridge ./workflows ./notify ./console ./catcher ./streams ./metrics ./event && \
+		$(GO) vet -tags noembed,$(TAGS) ./cmd/... ./app ./table ./ingest ./bridge ./workflows ./notify ./console ./catcher ./streams ./report ./forget ./metrics ./event && \
 		$(GO) build -trimpath -tags noembed,$(TAGS) -ldflags '$(LDFLAGS)' -o bin/slim/usher-$$GOOS-$$GOARCH ./cmd/usher || exit 1; \
 	done
 

@@ -53,16 +53,15 @@ func TestEveryRequestGoesToTheNamespaceOfTheConventions(t *testing.T) {
 	defer s.Stop()
 	t.Setenv("TEMPORAL_NAMESPACE", "prod")
 
-	f := Forgetting{Data: t.TempDir(), TemporalAddress: l.Addr().String(), TemporalNamespace: "default"} // as the flag has it
-	c, namespace, err := f.temporal()
+	f, end, err := (&Client{}).Forgetting(t.TempDir(), l.Addr().String(), "default") // as the flag has it
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	if err := f.deleteRuns(t.Context(), c, namespace, "u-1", []string{"a-run"}); err != nil {
+	defer end()
+	if err := f.Runs.Remove(t.Context(), "u-1", []string{"a-run"}); err != nil {
 		t.Error(err)
 	}
-	if err := (books{temporal: c}).Running(t.Context(), func(string) {}); err != nil {
+	if err := (books{temporal: f.Runs.Client}).Running(t.Context(), func(string) {}); err != nil {
 		t.Error(err)
 	}
 	if len(a.namespaces) != 4 || slices.ContainsFunc(a.namespaces, func(n string) bool { return n != "prod" }) {

@@ -24,6 +24,7 @@ func TestForbiddenImports(t *testing.T) {
 		{"usher/table", "rows of any file know nothing of what becomes of them", []string{"usher/event", "usher/metrics", "usher/tracing", "usher/ingest", "github.com/nats-io", "go.temporal.io", "github.com/prometheus"}},
 		{"usher/ingest/inbox", "a complete file knows nothing of what is in it", []string{"usher/table", "github.com/nats-io"}},
 		{"usher/ingest/files", "files know nothing of inboxes", []string{"usher/event", "usher/metrics", "usher/ingest/inbox"}},
+		{"usher/forget", "one person taken out of everything, and nothing else", []string{"usher/ingest", "usher/bridge", "usher/workflows", "usher/notify", "usher/console", "usher/app"}},
 		{"usher/console", "the console asks nobody but the streams", []string{"go.temporal.io"}},
 	}
 	for _, s := range stages {

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"usher/app"
 	"usher/event"
+	"usher/forget"
 )
 
 type forgetCmd struct {
@@ -35,11 +35,15 @@ func (f forgetCmd) Run(s *session) error {
 		return err
 	}
 	defer c.Close()
+	forgetting, close, err := c.Forgetting(f.Data, f.TemporalAddress, f.TemporalNamespace)
+	if err != nil {
+		return err
+	}
+	defer close()
+	forgetting.DryRun = f.DryRun
 	for _, u := range f.Users {
 		ctx, cancel := context.WithTimeout(s.ctx, f.Timeout)
-		done, err := app.Forgetting{
-			Client: c, Data: f.Data, TemporalAddress: f.TemporalAddress, TemporalNamespace: f.TemporalNamespace, DryRun: f.DryRun,
-		}.Run(ctx, u)
+		done, err := forgetting.Run(ctx, u)
 		cancel()
 		if err != nil {
 			return fmt.Errorf("%s: %w", u, err)
@@ -55,7 +59,7 @@ func (f forgetCmd) Run(s *session) error {
 	return nil
 }
 
-func (f forgetCmd) tell(user string, done app.Forgotten) string {
+func (f forgetCmd) tell(user string, done forget.Forgotten) string {
 	var b strings.Builder
 	verb := "forgotten"
 	if f.DryRun {

@@ -25,11 +25,12 @@ type Delivery struct {
 // up after five days at most (RFC 5321, 4.5.4.1), and somebody may look later.
 const referenceTTL = 30 * day
 
-// Classes of keys.
+// Classes of keys: addresses that get no messages, what receipts refer to, and
+// receipts that came before that, each behind its prefix.
 const (
 	keySuppressed = "suppressed."
-	keyReference  = "reference."
-	keyEarly      = "early."
+	ReferenceKey  = "reference."
+	EarlyKey      = "early."
 )
 
 // NewDelivery opens the bucket, which Ensure has made.
@@ -82,27 +83,27 @@ func (d *Delivery) SuppressedAll(ctx context.Context, each func(address string, 
 
 // Refer notes that receipts with this id are about r. The same again is a success.
 func (d *Delivery) Refer(ctx context.Context, id string, r event.Reference) error {
-	_, err := d.create(ctx, keyReference+hashed(id), r, jetstream.KeyTTL(referenceTTL))
+	_, err := d.create(ctx, ReferenceKey+hashed(id), r, jetstream.KeyTTL(referenceTTL))
 	return err
 }
 
 // Referred finds what a receipt's id is about.
 func (d *Delivery) Referred(ctx context.Context, id string) (r event.Reference, ok bool, err error) {
-	ok, err = d.get(ctx, keyReference+hashed(id), &r)
+	ok, err = d.get(ctx, ReferenceKey+hashed(id), &r)
 	return r, ok, err
 }
 
 // KeepEarly keeps a receipt whose message is not known, by id and state; kept is
 // false when it is there already.
 func (d *Delivery) KeepEarly(ctx context.Context, r event.Receipt) (kept bool, err error) {
-	return d.create(ctx, keyEarly+hashed(r.ID)+"."+string(r.State), r, jetstream.KeyTTL(referenceTTL))
+	return d.create(ctx, EarlyKey+hashed(r.ID)+"."+string(r.State), r, jetstream.KeyTTL(referenceTTL))
 }
 
 // Early returns the receipts with this id that were kept.
 func (d *Delivery) Early(ctx context.Context, id string) (rs []event.Receipt, err error) {
 	for _, state := range []event.SendState{event.SendDelivered, event.SendBounced} {
 		var r event.Receipt
-		ok, err := d.get(ctx, keyEarly+hashed(id)+"."+string(state), &r)
+		ok, err := d.get(ctx, EarlyKey+hashed(id)+"."+string(state), &r)
 		if err != nil {
 			return nil, err
 		}

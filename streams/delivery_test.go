@@ -94,7 +94,7 @@ func TestReferencesOfReceipts(t *testing.T) {
 	if others, err := d.Early(t.Context(), "another"); err != nil || len(others) > 0 {
 		t.Error(others, err)
 	}
-	e, err := d.kv.Get(t.Context(), keyReference+hashed(id))
+	e, err := d.kv.Get(t.Context(), ReferenceKey+hashed(id))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func Inspect(ctx context.Context, f *os.File, tmp string) (File, error) {
 	if err != nil {
 		return t, err
 	}
-	t.Packed = packing(head)
+	t.Packed = Packing(head)
 	sum, check := sha256.New(), &utf8Check{}
 	to := io.Writer(sum)
 	if t.Packed == "" {
@@ -130,7 +130,7 @@ func (t *File) lookInside(ctx context.Context, f *os.File, check *utf8Check) ([]
 	if err != nil {
 		return nil, err
 	}
-	switch packing(head) {
+	switch Packing(head) {
 	case Zip:
 		t.Format = FormatXLSX // or nothing that usher reads, which openWorkbook tells
 		return head, nil
@@ -211,7 +211,7 @@ func (t File) unpackTo(ctx context.Context, f *os.File) (*os.File, int64, error)
 // findEncoding follows a ladder from certain to guessed: byte order mark, the
 // zeros of UTF-16, valid UTF-8, and what Windows uses in western Europe.
 func (t *File) findEncoding(head []byte, check *utf8Check) error {
-	if bytes.HasPrefix(head, magicOLE) {
+	if OldExcel(head) {
 		return Unusable("E_FORMAT", "this is an old Excel file (.xls), or one with a password; save it as .xlsx without a password, or as CSV (UTF-8), and drop that")
 	}
 	t.Encoding, t.bom = byteOrderMark(head)

@@ -37,9 +37,9 @@ var (
 	magicOLE  = []byte{0xd0, 0xcf, 0x11, 0xe0}
 )
 
-// packing tells by its first bytes what a file is packed in, "" when in nothing
-// that usher unpacks.
-func packing(head []byte) string {
+// Packing tells by its first bytes what a file is packed in: Gzip, Zstd or Zip, ""
+// when in nothing that usher unpacks. An Excel file is a Zip.
+func Packing(head []byte) string {
 	switch {
 	case bytes.HasPrefix(head, magicGzip):
 		return Gzip
@@ -50,6 +50,10 @@ func packing(head []byte) string {
 	}
 	return ""
 }
+
+// OldExcel tells by its first bytes an old Excel file (.xls), or one with a
+// password.
+func OldExcel(head []byte) bool { return bytes.HasPrefix(head, magicOLE) }
 
 // unpacked is the content of a packed file. Errors of the file itself are
 // passed on as they are; those of what is in it are *fileErrors.

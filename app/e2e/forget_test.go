@@ -82,7 +82,11 @@ func TestForget(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	forgetting := app.Forgetting{Client: c, Data: u.dir, TemporalNamespace: "default"}
+	forgetting, end, err := c.Forgetting(u.dir, "", "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
 	dry := forgetting
 	dry.DryRun = true
 	would, err := dry.Run(ctx, "z-1")

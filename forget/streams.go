@@ -1,4 +1,4 @@
-package streams
+package forget
 
 import (
 	"context"
@@ -11,10 +11,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
+	"usher/streams"
 )
 
-// Traces are what the streams hold about one person.
-type Traces struct {
+// traces are what the streams hold about one person.
+type traces struct {
 	Marks
 	Seqs map[string][]uint64 // messages by stream; without any of USERS no address is known
 	Keys []string            // entries of KV DELIVERY
@@ -26,21 +27,21 @@ type Traces struct {
 	Others []string
 }
 
-// Eraser finds and removes what the streams hold about one person. It reads whole
+// eraser finds and removes what the streams hold about one person. It reads whole
 // streams, so it is for an operator's command.
-type Eraser struct{ js jetstream.JetStream }
+type eraser struct{ js jetstream.JetStream }
 
-// NewEraser reads and deletes through js.
-func NewEraser(js jetstream.JetStream) *Eraser { return &Eraser{js} }
+// newEraser reads and deletes through js.
+func newEraser(js jetstream.JetStream) *eraser { return &eraser{js} }
 
-// Find looks a person up by user id. known tells whether an id has a record.
+// find looks a person up by user id. known tells whether an id has a record.
 //
 // A decision may name by its address a person whose record has an id of its own,
 // or before the record came. It then waits under an id derived of the address,
 // which the fact that answers it tells; the person is known by that id too.
-func (e *Eraser) Find(ctx context.Context, userID string, known func(context.Context, string) (bool, error)) (Traces, error) {
-	t := Traces{Marks: Marks{IDs: []string{userID}}, Seqs: map[string][]uint64{}, Mentions: map[string]int{}}
-	err := e.each(ctx, event.StreamUsers, "users.v1.imported.>", func(m Message, at event.Position) {
+func (e *eraser) find(ctx context.Context, userID string, known func(context.Context, string) (bool, error)) (traces, error) {
+	t := traces{Marks: Marks{IDs: []string{userID}}, Seqs: map[string][]uint64{}, Mentions: map[string]int{}}
+	err := e.each(ctx, event.StreamUsers, "users.v1.imported.>", func(m streams.Message, at event.Position) {
 		var u event.User
 		if env, err := event.ParseEnvelope(m.Header, m.Data); err != nil || json.Unmarshal(env.Data, &u) != nil || u.UserID != userID {
 			return
@@ -49,7 +50,7 @@ func (e *Eraser) Find(ctx context.Context, userID string, known func(context.Con
 		t.Seqs[event.StreamUsers] = append(t.Seqs[event.StreamUsers], at.Seq)
 	})
 	var byAddress []event.Identity
-	err = errors.Join(err, e.each(ctx, event.StreamVerifications, "", func(m Message, at event.Position) {
+	err = errors.Join(err, e.each(ctx, event.StreamVerifications, "", func(m streams.Message, at event.Position) {
 		if !t.sort(event.StreamVerifications, m, at) {
 			return
 		}
@@ -66,7 +67,7 @@ func (e *Eraser) Find(ctx context.Context, userID string, known func(context.Con
 		err = errors.Join(err, e.derived(ctx, &t, byAddress, known))
 	}
 	for _, stream := range []string{event.StreamOnboarding, event.StreamDeadLetters} {
-		err = errors.Join(err, e.each(ctx, stream, "", func(m Message, at event.Position) {
+		err = errors.Join(err, e.each(ctx, stream, "", func(m streams.Message, at event.Position) {
 			t.sort(stream, m, at)
 		}))
 	}
@@ -75,7 +76,7 @@ func (e *Eraser) Find(ctx context.Context, userID string, known func(context.Con
 
 // sort notes a message that is about the person, by its body or by what its sender
 // called it, and counts one that only mentions the person.
-func (t *Traces) sort(stream string, m Message, at event.Position) bool {
+func (t *traces) sort(stream string, m streams.Message, at event.Position) bool {
 	env, err := event.ParseEnvelope(m.Header, m.Data)
 	body := m.Data
 	if err == nil {
@@ -93,9 +94,9 @@ func (t *Traces) sort(stream string, m Message, at event.Position) bool {
 }
 
 // derived finds the other ids of the person, by the facts that answer decisions.
-func (e *Eraser) derived(ctx context.Context, t *Traces, decisions []event.Identity, known func(context.Context, string) (bool, error)) error {
+func (e *eraser) derived(ctx context.Context, t *traces, decisions []event.Identity, known func(context.Context, string) (bool, error)) error {
 	var ids []string
-	err := e.each(ctx, event.StreamOnboarding, "", func(m Message, _ event.Position) {
+	err := e.each(ctx, event.StreamOnboarding, "", func(m streams.Message, _ event.Position) {
 		var f event.Fact
 		if env, err := event.ParseEnvelope(m.Header, m.Data); err != nil || json.Unmarshal(env.Data, &f) != nil {
 			return
@@ -123,20 +124,20 @@ func (e *Eraser) derived(ctx context.Context, t *Traces, decisions []event.Ident
 
 // delivery finds what receipts about the person refer to, and receipts that came
 // before that. The suppression of an address is not the person's entry.
-func (e *Eraser) delivery(ctx context.Context, t *Traces) error {
+func (e *eraser) delivery(ctx context.Context, t *traces) error {
 	before := "$KV." + event.BucketDelivery + "."
 	messages := map[string]bool{}
 	early := map[string][]string{} // by message
-	err := e.each(ctx, "KV_"+event.BucketDelivery, "", func(m Message, _ event.Position) {
+	err := e.each(ctx, "KV_"+event.BucketDelivery, "", func(m streams.Message, _ event.Position) {
 		key := strings.TrimPrefix(m.Subject, before)
-		if id, ok := strings.CutPrefix(key, keyReference); ok {
+		if id, ok := strings.CutPrefix(key, streams.ReferenceKey); ok {
 			var r event.Reference
 			if json.Unmarshal(m.Data, &r) == nil && slices.Contains(t.IDs, r.UserID) {
 				messages[id] = true
 				t.Keys = append(t.Keys, key)
 			}
 		}
-		if id, ok := strings.CutPrefix(key, keyEarly); ok {
+		if id, ok := strings.CutPrefix(key, streams.EarlyKey); ok {
 			id, _, _ = strings.Cut(id, ".")
 			early[id] = append(early[id], key)
 		}
@@ -147,10 +148,10 @@ func (e *Eraser) delivery(ctx context.Context, t *Traces) error {
 	return err
 }
 
-// Erase removes the entries of KV DELIVERY, and overwrites and deletes the
+// erase removes the entries of KV DELIVERY, and overwrites and deletes the
 // messages; what is gone already is a success. The records go last: when it fails
 // before, they still tell the person's addresses.
-func (e *Eraser) Erase(ctx context.Context, t Traces) error {
+func (e *eraser) erase(ctx context.Context, t traces) error {
 	if len(t.Keys) > 0 {
 		s, err := e.js.Stream(ctx, "KV_"+event.BucketDelivery)
 		if err != nil {
@@ -186,17 +187,17 @@ func isGone(err error) bool {
 }
 
 // each calls do with the messages that are there now.
-func (e *Eraser) each(ctx context.Context, stream, subject string, do func(m Message, at event.Position)) error {
+func (e *eraser) each(ctx context.Context, stream, subject string, do func(m streams.Message, at event.Position)) error {
 	s, err := e.js.Stream(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", stream, err)
 	}
-	sel := Selection{Latest: strings.HasPrefix(stream, "KV_")}
+	sel := streams.Selection{Latest: strings.HasPrefix(stream, "KV_")}
 	if subject != "" {
 		sel.Subjects = []string{subject}
 	}
-	return Read(ctx, e.js, stream, sel, func(m Message, _ uint64) error {
-		do(m, event.Position{Stream: stream, Created: Birth(s.CachedInfo()), Seq: m.Seq, Stored: m.Stored})
+	return streams.Read(ctx, e.js, stream, sel, func(m streams.Message, _ uint64) error {
+		do(m, event.Position{Stream: stream, Created: streams.Birth(s.CachedInfo()), Seq: m.Seq, Stored: m.Stored})
 		return nil
 	})
 }

@@ -1,4 +1,4 @@
-package app
+package forget
 
 import (
 	"archive/zip"
@@ -24,7 +24,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 
-	"usher/streams"
+	"usher/table"
 )
 
 // NamingFile is an archived or refused file that names a person, or may.
@@ -34,8 +34,8 @@ type NamingFile struct {
 }
 
 // files are the archived and refused files that name the person, and those of
-// which nobody can tell because they cannot be searched.
-func (f Forgetting) files(ctx context.Context, marks *streams.Marks) ([]NamingFile, error) {
+// which that cannot be told because they cannot be searched.
+func (f Forgetting) files(ctx context.Context, marks *Marks) ([]NamingFile, error) {
 	var out []NamingFile
 	for _, folder := range []string{"archive", "refused"} {
 		err := filepath.WalkDir(filepath.Join(f.Data, folder), func(path string, d fs.DirEntry, err error) error {
@@ -60,7 +60,7 @@ func (f Forgetting) files(ctx context.Context, marks *streams.Marks) ([]NamingFi
 
 // naming says why a file is to be looked at: what of the person stands in it, or
 // why that cannot be told; "" when the person is not in it.
-func naming(ctx context.Context, file string, marks *streams.Marks) (string, error) {
+func naming(ctx context.Context, file string, marks *Marks) (string, error) {
 	_, name, _ := strings.Cut(filepath.Base(file), "-") // behind the import
 	for ext := "."; ext != ""; name = strings.TrimSuffix(name, ext) {
 		if what := marks.InText(name); what != "" {
@@ -98,7 +98,7 @@ const (
 // search looks through one file for a person.
 type search struct {
 	ctx   context.Context
-	marks *streams.Marks
+	marks *Marks
 	left  int64
 }
 
@@ -113,21 +113,21 @@ func (s *search) look(r io.Reader, depth int) (what string, err error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", plainly(err)
 	}
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+	switch table.Packing(head) {
+	case table.Gzip:
 		z, err := gzip.NewReader(b)
 		if err != nil {
 			return "", plainly(err)
 		}
 		return s.look(z, depth+1)
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case table.Zstd:
 		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(mostHeld))
 		if err != nil {
 			return "", plainly(err)
 		}
 		defer z.Close()
 		return s.look(z, depth+1)
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+	case table.Zip:
 		if f, ok := r.(*os.File); ok {
 			i, err := f.Stat()
 			if err != nil {
@@ -143,7 +143,8 @@ func (s *search) look(r io.Reader, depth int) (what string, err error) {
 			return "", errors.New("the file inside is too big")
 		}
 		return s.zip(bytes.NewReader(held), int64(len(held)), depth+1)
-	case bytes.HasPrefix(head, []byte{0xd0, 0xcf, 0x11, 0xe0}):
+	}
+	if table.OldExcel(head) {
 		return "", errors.New("it is an old Excel file or one with a password")
 	}
 	return s.text(b, decoding(head))

@@ -1,4 +1,4 @@
-package app
+package forget
 
 import (
 	"archive/zip"
@@ -13,14 +13,12 @@ import (
 	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
-
-	"usher/streams"
 )
 
 // A file is listed when the person stands in it, however it is written and packed,
 // and when nobody can tell.
 func TestNaming(t *testing.T) {
-	marks := &streams.Marks{
+	marks := &Marks{
 		IDs: []string{"z-1"}, Emails: []string{"zoe@xn--bcher-kva.example"}, Phones: []string{"+493098765432"}, Names: []string{"zoë quillfeather"},
 	}
 	const list = "user_id,name,email\nz-1,Zoe,\n"
