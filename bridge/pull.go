@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -87,8 +88,9 @@ func (c *consumer) session(ctx, hands context.Context) error {
 		return err
 	}
 	defer func() { _ = sub.Unsubscribe() }() // drained already, but after a panic
-	drained := make(chan struct{})           // closed once; the client may say it long after this session has ended
-	sub.SetClosedHandler(func(string) { close(drained) })
+	var closing sync.Once
+	drained := make(chan struct{})
+	sub.SetClosedHandler(func(string) { closing.Do(func() { close(drained) }) }) // the client may say it twice, and long after this session
 	take := func(m *nats.Msg) { c.take(ctx, hands, created, &delivery{m, nc}) }
 	err = p.serve(ctx, take)
 	// What is on its way comes in, so that its time does not run out.
