@@ -129,8 +129,13 @@ func TestAPanicIsAnOutageOfTheInbox(t *testing.T) {
 	defer stop()
 	c := Config{
 		Source: "inbox", Dir: dir, Rescan: 20 * time.Millisecond, Quiet: time.Millisecond, Empty: time.Second, Settle: time.Millisecond, Dead: time.Second,
-		Begin:   func(*Folder) error { return nil },
-		Import:  func(_ context.Context, _ *Folder, id string, _ func() bool) { imported <- id },
+		Begin: func(*Folder) error { return nil },
+		Import: func(_ context.Context, _ *Folder, id string, _ func() bool) {
+			select {
+			case imported <- id:
+			default: // the claim stays, so it is given again
+			}
+		},
 		Waits:   func(error) {},
 		Metrics: metrics.NewIngest(reg, shared, nil, "inbox"), Log: slog.New(slog.DiscardHandler),
 		Guard: func(p *event.PanicError) { told <- p },
