@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"usher/event"
@@ -137,6 +138,7 @@ func TestAPanicIsAnOutageOfTheInbox(t *testing.T) {
 			}
 		},
 		Waits:   func(error) {},
+		Events:  fsnotify.NewWatcher,
 		Metrics: metrics.NewIngest(reg, shared, nil, "inbox"), Log: slog.New(slog.DiscardHandler),
 		Guard: func(p *event.PanicError) { told <- p },
 		Fault: func(point string) {
