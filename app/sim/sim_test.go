@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -58,8 +60,20 @@ func lived(t *testing.T, seed uint64, without bool) outcome {
 	return out
 }
 
-// TestSeed lives one seed and tells all about it.
+// TestSeed lives one seed and tells all about it, in the binary that lives seeds.
 func TestSeed(t *testing.T) {
+	if !locksAreIdle {
+		args := []string{"-test.run=^TestSeed$", "-seed=" + strconv.FormatUint(*seedFlag, 10), "-without=" + strconv.FormatBool(*withoutFlag), "-test.timeout=" + hangs.String()}
+		if testing.Verbose() {
+			args = append(args, "-test.v")
+		}
+		out, err := exec.CommandContext(t.Context(), seeds(t), args...).CombinedOutput()
+		t.Logf("%s", out)
+		if err != nil {
+			t.Error(err)
+		}
+		return
+	}
 	began := time.Now()
 	out := lived(t, *seedFlag, *withoutFlag)
 	t.Logf("seed %d: %s there, %s here, steps %v\nfaults:\n  %s", *seedFlag, out.took, time.Since(began), out.steps, strings.Join(out.faults, "\n  "))
