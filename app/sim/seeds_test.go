@@ -32,11 +32,11 @@ type verdict struct {
 	failed []string
 }
 
-// TestSeeds lives USHER_SIM_SEEDS seeds, 200 by default, from USHER_SIM_FIRST on.
+// TestSeeds lives USHER_SIM_SEEDS seeds, 40 by default, from USHER_SIM_FIRST on.
 // With USHER_SIM_STATE it goes on from the seed that this file names, and keeps it
 // up to date. With USHER_SIM_STOP it ends at the first seed that fails.
 func TestSeeds(t *testing.T) {
-	n, first := uint64(number(t, "USHER_SIM_SEEDS", 200)), uint64(number(t, "USHER_SIM_FIRST", 1))
+	n, first := uint64(number(t, "USHER_SIM_SEEDS", 40)), uint64(number(t, "USHER_SIM_FIRST", 1))
 	if testing.Short() && os.Getenv("USHER_SIM_SEEDS") == "" {
 		n = 20
 	}
