@@ -65,7 +65,7 @@ func (r *runs) Start(_ context.Context, id event.Identity, in event.Onboarding) 
 	if r.away != nil {
 		return r.away
 	}
-	if r.hold != "" && id.ID == r.hold {
+	if r.hold != "" && in.Event.ID == r.hold {
 		return serviceerror.NewResourceExhausted(0, "later")
 	}
 	if x := r.byUser[in.UserID]; x != nil {

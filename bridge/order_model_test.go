@@ -306,11 +306,26 @@ func (s *story) judge(seen map[string]int) {
 		}
 		switch {
 		case isDead || s.lost[p.id]:
+		case p.verb == "" && first < 0 && s.person.Opened.Identity == p.id:
+			s.fault("%s has opened the onboarding, and was answered with %v only", p.id, effects[p.id])
 		case p.verb == "" && slices.Contains(p.outcomes, known): // the onboarding was over
 		case p.verb == "" && !s.reached[p.id]:
 			s.fault("%s was acked with %v and reached no run", p.id, p.outcomes)
+		case p.verb == "" && first < 0:
+			s.fault("%s was acked with %v and answered with %v only", p.id, p.outcomes, effects[p.id])
 		case p.verb != "" && first < 0:
 			s.fault("%s was acked with %v and answered with %v only", p.id, p.outcomes, effects[p.id])
+		}
+		// What had its effect has no other, however often it comes again. An order that
+		// found nothing to do may find something when it comes again after the end.
+		for generation, told := range s.told(p.id) {
+			had := slices.IndexFunc(told, func(e event.Effect) bool { return e == event.EffectApplied || e == event.EffectUpdated })
+			if p.verb != "" {
+				told = told[max(0, had):]
+			}
+			if had >= 0 && len(told) > 1 && !s.lost[p.id] {
+				s.fault("%s was answered %v in generation %d", p.id, told, generation)
+			}
 		}
 		applied := 0
 		for _, f := range s.facts {
@@ -320,6 +335,13 @@ func (s *story) judge(seen map[string]int) {
 		}
 		if applied > 1 && !s.lost[p.id] {
 			s.fault("%s was applied %d times", p.id, applied)
+		}
+	}
+	for _, id := range s.parked {
+		if !slices.ContainsFunc(s.facts, func(f event.Fact) bool {
+			return f.Kind == event.FactParked && f.EventID == id.ID && f.EventSource == id.Source
+		}) {
+			s.fault("%s has parked a run, and no fact says so", id)
 		}
 	}
 	for _, d := range s.dead {
@@ -343,6 +365,19 @@ func (s *story) judge(seen map[string]int) {
 	if o := s.last; o != nil && o.open && o.gen != p.Generation {
 		s.fault("a run of generation %d is open", o.gen)
 	}
+}
+
+// told are the answers to an event in each generation, each one once. That it is
+// known says nothing new.
+func (s *story) told(id event.Identity) map[int][]event.Effect {
+	told := map[int][]event.Effect{}
+	for _, f := range s.facts {
+		about := f.EventID == id.ID && f.EventSource == id.Source && f.Effect != "" && f.Effect != event.EffectDuplicate
+		if about && !slices.Contains(told[f.Generation], f.Effect) {
+			told[f.Generation] = append(told[f.Generation], f.Effect)
+		}
+	}
+	return told
 }
 
 // theEnd brings one more record and decision, which must end what is open: whatever

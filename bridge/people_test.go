@@ -279,7 +279,7 @@ func TestATerminatedRunOfTheFirstGenerationIsStartedAgain(t *testing.T) {
 	}{
 		{"VERIFICATIONS signalled", func() { r.approve("v1", "u-1") }},
 		{"VERIFICATIONS signalled", func() { r.approve("v2", "u-1") }},
-		{"USERS started", func() { r.user("r2", "u-1") }},
+		{"USERS signalled", func() { r.user("r2", "u-1") }},
 		{"VERIFICATIONS signalled", func() { r.order("o1", event.VerbWithdrawn, "u-1") }},
 	} {
 		r.kill("u-1")

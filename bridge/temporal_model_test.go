@@ -26,6 +26,7 @@ type model struct {
 	sends   map[string]string       // by ledger key: what asked for it
 	welcome []event.User            // what was sent, in order
 	ended   int                     // runs that were ended from outside
+	parked  []event.Identity        // what started a run that waits for its user
 }
 
 // onboard is a run: what the workflow does with what it is given, in the fewest
@@ -44,6 +45,7 @@ type onboard struct {
 	user    event.User
 	record  event.Place
 	moved   bool
+	another bool // than the opener began the run
 	status  event.Status
 	decided *event.Decided
 	n       int
@@ -63,8 +65,13 @@ func (m *model) begin(name string, in event.Onboarding) {
 	if in.User != nil {
 		o.arrived, o.user, o.record, o.status = true, *in.User, in.At, event.StatusWaiting
 		o.seen[in.Event] = true
-		o.seen[in.Opened.Identity] = in.Event == event.Identity{} || in.Generation > 1
 		m.reached[in.Event] = true
+		if in.Generation > 1 || in.Event == (event.Identity{}) {
+			o.seen[in.Opened.Identity] = true
+			m.reached[in.Opened.Identity] = true // with the data of PEOPLE, which are these or newer ones
+		} else if in.Event != in.Opened.Identity {
+			o.another = true
+		}
 	}
 	m.last = o
 	if was := in.Order; was != nil {
@@ -74,6 +81,9 @@ func (m *model) begin(name string, in event.Onboarding) {
 		m.reached[was.Identity] = true
 		for _, id := range was.Done {
 			o.seen[id] = true
+		}
+		if d := was.Decided; d != nil {
+			o.seen[d.Identity], o.seen[d.Before] = true, true
 		}
 		m.verification(o, was.Verification)
 	}
@@ -119,6 +129,7 @@ func (m *model) park(in event.Onboarding, v event.Verification) error {
 	}
 	if o := m.last; o == nil || !o.open {
 		m.begin(name, in)
+		m.parked = append(m.parked, v.Identity)
 	}
 	return m.signal(name, v.Identity, v)
 }
@@ -178,6 +189,12 @@ func (m *model) step() bool {
 	case final && !o.written:
 		o.written = true
 		end := event.Ended{Generation: o.gen, Status: o.status, Decided: o.decided, N: o.n, Orders: o.orders}
+		if o.another {
+			end.Opener = event.OpenerUnseen
+			if o.seen[o.opened.Identity] {
+				end.Opener = event.OpenerAnswered
+			}
+		}
 		if o.moved {
 			end.Record = o.record
 		}
@@ -252,6 +269,9 @@ func (m *model) record(o *onboard, e event.UserEvent) {
 		o.arrived, o.user, o.record, o.status = true, e.User, place, event.StatusWaiting
 		if o.moved = o.gen > 0 || e.Identity != e.Opened.Identity; o.gen == 0 {
 			o.gen, o.opened = e.Generation, e.Opened
+		}
+		if o.gen == 1 && e.Identity != e.Opened.Identity {
+			o.another = true
 		}
 		m.answer(o, event.AnswersUser, event.EffectApplied, e.Identity)
 		held := o.held

@@ -39,7 +39,7 @@ func (b *Bridge) onUser(ctx context.Context, m message) (outcome string, err err
 			return "", refuse(denied, event.ReasonConflict, fmt.Errorf("the user_id belongs to the inbox %s, this record came from %s", person.Source, source))
 		}
 		if person.Status.Final() {
-			return known, nil
+			return known, b.tellOpened(ctx, person, id, user)
 		}
 		b.Fault.At("bridge.claimed")
 		outcome, err := b.bring(ctx, person, arrival{id, m.Place(), user})
@@ -61,49 +61,37 @@ type arrival struct {
 	user           event.User
 }
 
-// bring gives a user to the workflow: the event that claimed the person starts
-// it, any other signals it, and each does what the other should have done when
-// that has not happened.
+// bring gives a user to the workflow. The event that claimed the person starts it.
+// Any other signals it, and when it is not there, starts it from PEOPLE before: a
+// start in its own name would leave open, when its answer is lost, whether this
+// event began the run or was given to it.
 func (b *Bridge) bring(ctx context.Context, person event.Person, a arrival) (string, error) {
 	signal := func() (string, error) {
 		return signalled, b.signal(ctx, a.Identity, a.user.UserID, event.SignalUser, b.userEvent(ctx, person, a))
 	}
-	opens := person.Opened.Identity == a.Identity
-	if !opens {
-		if outcome, err := signal(); !errors.Is(err, ErrNoRun) {
-			return outcome, err
+	if person.Opened.Identity == a.Identity {
+		outcome, err := b.begin(ctx, person, a)
+		if errors.Is(err, ErrRunning) { // another event was faster
+			return signal()
 		}
-		// A run that has closed wrote its end before, so this look is not too early.
-		now, _, err := b.People.Get(ctx, a.user.UserID)
-		if err != nil {
-			return "", err
-		}
-		if now.Status.Final() || now.Generation != person.Generation {
-			return "", ErrOver
-		}
-		person = now
+		return outcome, err
 	}
-	first := opens && person.Record == person.Opened.Seq // also when it stands in the stream twice
-	if person.Generation > 1 || !first && person.RecordPlace().After(a.at) {
-		if err := b.ensure(ctx, person, a.user.UserID); err != nil && !errors.Is(err, ErrRunning) {
-			return "", err
-		}
-		return signal()
+	if outcome, err := signal(); !errors.Is(err, ErrNoRun) {
+		return outcome, err
 	}
-	if !opens { // the run will have data that PEOPLE does not know
-		_, err := b.People.Update(ctx, a.user.UserID, func(p *event.Person) error { return p.KeepRecord(person.Generation, a.at) })
-		if refused(err) {
-			return "", ErrOver
-		}
-		if err != nil {
-			return "", err
-		}
+	// A run that has closed wrote its end before, so this look is not too early.
+	now, _, err := b.People.Get(ctx, a.user.UserID)
+	if err != nil {
+		return "", err
 	}
-	outcome, err := b.start(ctx, person, a)
-	if errors.Is(err, ErrRunning) { // something else just did
-		return signal()
+	if now.Status.Final() || now.Generation != person.Generation {
+		return "", ErrOver
 	}
-	return outcome, err
+	person = now
+	if err := b.ensure(ctx, person, a.user.UserID); err != nil && !errors.Is(err, ErrRunning) {
+		return "", err
+	}
+	return signal()
 }
 
 // refused tells that PEOPLE stayed as it is.
@@ -112,17 +100,45 @@ func refused(err error) bool {
 	return errors.As(err, &r)
 }
 
-// start starts the run of a first generation with a record that comes for it.
-func (b *Bridge) start(ctx context.Context, person event.Person, a arrival) (string, error) {
+// begin starts the run of a first generation with the record that opened it, or
+// with the newer one that PEOPLE has: the run of that was ended from outside.
+func (b *Bridge) begin(ctx context.Context, p event.Person, a arrival) (string, error) {
 	begin := time.Now()
-	in := b.opening(ctx, person, a.user.UserID)
-	in.User, in.Record, in.At, in.Event = &a.user, a.at.Seq, a.at, a.Identity
+	in := b.opening(ctx, p, a.user.UserID)
+	if p.Record != a.at.Seq && p.RecordPlace().After(a.at) {
+		var err error
+		if in, err = b.fromPeople(ctx, p, a.user.UserID); err != nil {
+			return "", err
+		}
+	}
+	if in.User == nil {
+		in.User, in.Record, in.At = &a.user, a.at.Seq, a.at
+	}
+	in.Event = a.Identity
 	if err := b.Workflows.Start(ctx, a.Identity, in); err != nil {
 		return "", err
 	}
 	b.Metrics.StageSeconds.WithLabelValues("start").Observe(time.Since(begin).Seconds())
 	b.Fault.At("bridge.started")
-	return started, b.tellStarted(ctx, person, a.Identity, a.user)
+	return started, b.tellStarted(ctx, p, a.Identity, a.user)
+}
+
+// tellOpened answers the record that opened a first generation which is over: the
+// fact may be missing that it began the run, because it could not be stored before.
+// Told twice it is one fact. When another record was faster, this one was too late,
+// unless the run has seen and answered it.
+func (b *Bridge) tellOpened(ctx context.Context, p event.Person, id event.Identity, u event.User) error {
+	switch {
+	case p.Generation != 1 || p.Opened.Identity != id || p.Forgotten:
+		return nil
+	case p.Opener == event.OpenerBegan:
+		return b.tellStarted(ctx, p, id, u)
+	case p.Opener == event.OpenerAnswered:
+		return nil
+	}
+	f := b.answer(p, event.Verification{Identity: id, UserID: u.UserID}, event.FactLate, event.EffectLate)
+	f.Answers, f.Import = event.AnswersUser, u.Import.ID
+	return b.tell(ctx, f)
 }
 
 func (b *Bridge) tellStarted(ctx context.Context, p event.Person, id event.Identity, u event.User) error {
@@ -135,23 +151,27 @@ func (b *Bridge) tellStarted(ctx context.Context, p event.Person, id event.Ident
 
 // ensure sees to it that a user whose onboarding is open has a run. Temporal
 // answers a start with success when it knows its name, though another input came
-// with it. So this one has a name of its own in each generation, and its input is
-// what PEOPLE says and nothing else; what an event says reaches the run as a
-// signal. ErrRunning says that a run is there which was started otherwise, ErrOver
-// that the generation is over.
+// with it. So this one has the name of the event that opened the generation, and
+// its input is what PEOPLE says and nothing else; what an event says reaches the run
+// as a signal. ErrRunning says that a run is there which was started otherwise,
+// ErrOver that the generation is over.
+//
+// A reopening is told before the start, since PEOPLE has taken it. Of a record that
+// would be false when another one was faster. It is told after the start, and again
+// when that record comes again: then the start has its name.
 func (b *Bridge) ensure(ctx context.Context, p event.Person, userID string) error {
 	in, err := b.fromPeople(ctx, p, userID)
-	switch { // before the start: when its answer is lost, the next event finds a run and starts none
-	case err != nil:
-	case p.Generation > 1:
+	if err == nil && p.Generation > 1 {
 		err = b.tellReopened(ctx, p, userID, in.User)
-	case in.User != nil:
-		err = b.tellStarted(ctx, p, p.Opened.Identity, *in.User)
 	}
 	if err != nil {
 		return err
 	}
-	return b.startFromPeople(ctx, p, in)
+	err = b.startFromPeople(ctx, p, in)
+	if err == nil && p.Generation == 1 && in.User != nil {
+		err = b.tellStarted(ctx, p, p.Opened.Identity, *in.User)
+	}
+	return err
 }
 
 // startFromPeople is ensure with the input. It looks once more right before, because
@@ -162,7 +182,6 @@ func (b *Bridge) startFromPeople(ctx context.Context, p event.Person, in event.O
 	name := p.Opened.Identity
 	start := b.Workflows.Again // the last run has completed, unless it was the first generation's
 	if p.Generation == 1 {
-		name.ID += " from PEOPLE" // the event itself starts one with what it brings
 		start = b.Workflows.Start
 	}
 	if now, _, err := b.People.Get(ctx, in.UserID); err != nil {

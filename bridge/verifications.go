@@ -79,22 +79,28 @@ func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome 
 }
 
 func (b *Bridge) park(ctx context.Context, v event.Verification) (string, error) {
+	// Told before, since when it comes again it is given to the run as one that was
+	// there. Of generation 0, the fact hides nothing when the user is there after all.
+	err := b.tell(ctx, event.Fact{
+		Kind: event.FactParked, UserID: v.UserID, At: time.Now().UTC(), Status: event.StatusParked,
+		Answers: event.AnswersVerification, EventID: v.ID, EventSource: v.Source,
+	})
+	if err != nil {
+		return "", err
+	}
 	opened := event.Opened{Identity: v.Identity, Seq: v.Seq, Stored: v.Stored}
-	err := b.Workflows.Park(ctx, event.Onboarding{UserID: v.UserID, Opened: opened, Settings: b.Settings, Revision: event.Revision, Trace: v.Trace}, v)
+	err = b.Workflows.Park(ctx, event.Onboarding{UserID: v.UserID, Opened: opened, Settings: b.Settings, Revision: event.Revision, Trace: v.Trace}, v)
 	if err != nil {
 		return "", err
 	}
 	b.Fault.At("bridge.parked")
-	err = b.tell(ctx, event.Fact{
-		Kind: event.FactParked, UserID: v.UserID, At: time.Now().UTC(), Status: event.StatusParked,
-		Answers: event.AnswersVerification, EventID: v.ID, EventSource: v.Source,
-	})
-	return parked, err
+	return parked, nil
 }
 
-// tellLate answers a verification whose generation is over, from PEOPLE.
+// tellLate answers a verification whose generation is over, from PEOPLE. What had
+// its effect and comes again is a duplicate, also when a withdrawal came after it.
 func (b *Bridge) tellLate(ctx context.Context, p event.Person, v event.Verification) error {
-	if p.Decided != nil && p.Decided.Identity == v.Identity {
+	if p.Known(v.Identity) {
 		return b.tellEffect(ctx, p, v, event.FactDuplicate, event.EffectDuplicate)
 	}
 	return b.tellEffect(ctx, p, v, event.FactLate, event.EffectLate)

@@ -20,6 +20,7 @@ type Person struct {
 
 	Record   uint64       `json:"record,omitempty"`   // sequence in USERS of the record whose data count
 	RecordAt time.Time    `json:"record_at,omitzero"` // when it was stored; zero: with the event that opened the first generation, or not known
+	Opener   Opener       `json:"opener,omitempty"`   // what the first generation's run made of the record that opened it, once it is final
 	N        int          `json:"n,omitempty"`        // of the last fact that moved the status, once it is final
 	Account  *Account     `json:"account,omitempty"`  // what an activation made outside
 	Orders   []Order      `json:"orders,omitempty"`   // those that took effect, the latest MaxOrders, the oldest first
@@ -103,6 +104,17 @@ type Opened struct {
 // Place is where the event stands in its stream.
 func (o Opened) Place() Place { return Place{o.Seq, o.Stored, o.Since} }
 
+// Opener is what the run of a first generation made of the record that opened it.
+// Mostly that one began it; another may be faster, since records come in any order.
+type Opener string
+
+// What became of the record that opened a generation.
+const (
+	OpenerBegan    Opener = ""         // it began the run, as far as is known: its fact is told by the bridge
+	OpenerAnswered Opener = "answered" // another one was faster, and the run has answered this one
+	OpenerUnseen   Opener = "unseen"   // another one was faster, and the run ended without having seen this one
+)
+
 // Decided says which event decided about the generation.
 type Decided struct {
 	Identity
@@ -111,9 +123,16 @@ type Decided struct {
 	At   time.Time `json:"at"` // stored in JetStream
 	Seq  uint64    `json:"seq,omitempty"`
 
-	// Of an earlier decision about the generation, when it was said after this one:
-	// a withdrawal counts whenever it comes.
-	Later Place `json:"later,omitzero"`
+	// A withdrawal counts whenever it comes, so there may be an earlier decision that
+	// had its effect before this one: which, and where it stands when it was said after
+	// this one. There is no third.
+	Before Identity `json:"before,omitzero"`
+	Later  Place    `json:"later,omitzero"`
+}
+
+// Counted tells whether the event is one of the decisions that had their effect.
+func (d *Decided) Counted(id Identity) bool {
+	return d != nil && id != Identity{} && (d.Identity == id || d.Before == id)
 }
 
 // Latest is where the latest of the decisions stands that counted. That of a run
@@ -132,6 +151,9 @@ func (d *Decided) Latest() Place {
 // Instead is v as the decision that counts instead of d.
 func (d *Decided) Instead(v Verification) *Decided {
 	now := &Decided{Identity: v.Identity, Verb: v.Verb, By: v.By(), At: v.Stored, Seq: v.Seq}
+	if d != nil {
+		now.Before = d.Identity
+	}
 	if was := d.Latest(); v.Source == SourceTemporal || was.After(v.Place()) {
 		now.Later = was
 	}

@@ -64,6 +64,12 @@ func (p *Person) Did(id Identity) bool {
 	return slices.ContainsFunc(p.Orders, func(o Order) bool { return o.Identity == id })
 }
 
+// Known tells whether the event is one of those that had their effect, as far as
+// PEOPLE remembers them.
+func (p *Person) Known(id Identity) bool {
+	return p.Did(id) || p.Opened.Identity == id || p.Decided.Counted(id)
+}
+
 // Overtaken tells whether an order that PEOPLE does not remember comes too late:
 // it was said about an earlier generation, or, of a message to send again, it is
 // older than all that are remembered and may have had its effect long ago. What
@@ -91,7 +97,7 @@ func (p *Person) Reopen(v Verification) error {
 	}
 	p.RecordAt = p.RecordPlace().Stored // the first generation told it
 	p.Generation++
-	p.Status, p.Decided, p.N, p.Forgotten = StatusWaiting, nil, 0, false
+	p.Status, p.Decided, p.N, p.Opener, p.Forgotten = StatusWaiting, nil, 0, OpenerBegan, false
 	p.Opened = Opened{Identity: v.Identity, Seq: v.Seq, Stored: v.Stored, Since: v.Since}
 	p.remember(Order{v.Identity, v.Place()})
 	return nil
@@ -163,6 +169,7 @@ type Ended struct {
 	Decided    *Decided
 	N          int       // of the last fact
 	Record     Place     // of the data that count, when they are others than at the start
+	Opener     Opener    // of a first generation
 	Orders     []Order   // that took effect
 	Order      *Identity // that the run was started for
 }
@@ -183,6 +190,9 @@ func (p *Person) End(e Ended) error {
 	}
 	p.Status, p.Decided, p.N = e.Status, e.Decided, e.N
 	_ = p.KeepRecord(e.Generation, e.Record) // a newer one stays
+	if e.Opener != OpenerBegan {             // the run of an order does not know
+		p.Opener = e.Opener
+	}
 	for _, o := range e.Orders {
 		p.remember(o)
 	}

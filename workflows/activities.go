@@ -86,6 +86,7 @@ type Ending struct {
 	N          int             `json:"n,omitempty"`      // of the last fact
 	Record     uint64          `json:"record,omitempty"` // in USERS, when it is another than at the start
 	At         event.Place     `json:"at,omitzero"`      // of that record
+	Opener     event.Opener    `json:"opener,omitempty"`
 	Orders     []event.Order   `json:"orders,omitempty"` // that took effect
 	Order      *event.Identity `json:"order,omitempty"`  // that the run was started for
 	Facts      []event.Fact    `json:"facts,omitempty"`
@@ -193,7 +194,7 @@ func (a *Activities) write(ctx context.Context, e Ending, after []string) (p eve
 			return nil
 		}
 		return p.End(event.Ended{
-			Generation: e.Generation, Status: e.Status, Decided: e.Decided, N: e.N, Record: place(e.At, e.Record), Orders: e.Orders, Order: e.Order,
+			Generation: e.Generation, Status: e.Status, Decided: e.Decided, N: e.N, Record: place(e.At, e.Record), Opener: e.Opener, Orders: e.Orders, Order: e.Order,
 		})
 	})
 	if err != nil || !done {

@@ -321,6 +321,12 @@ func TestSentAgain(t *testing.T) {
 			story:    []string{"failed welcomed"}, asides: []string{"resend welcomed"},
 			status: event.StatusWelcomed, orders: 1,
 		},
+		"the approval comes again": { // it had its effect; a regression of issue 14
+			in: one, person: onePerson,
+			steps: []step{{0, event.SignalVerification, decision("v1", event.VerbApproved)}, {0, event.SignalVerification, decision("v2", event.VerbApproved)}},
+			story: []string{"sent welcomed"}, asides: []string{"resend welcomed", "duplicate welcomed", "late welcomed"},
+			status: event.StatusWelcomed, sent: []string{"email Ann again"}, orders: 1,
+		},
 		"the same order twice": {
 			in: one, person: onePerson,
 			steps: []step{{0, event.SignalVerification, order("s1", event.VerbResend, event.ChannelEmail)}},

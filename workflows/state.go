@@ -20,6 +20,7 @@ type onboarding struct {
 	user       event.User
 	record     event.Place // of these data, in USERS
 	moved      bool        // PEOPLE does not know record yet
+	overtaken  bool        // another record than the one that opened the first generation began the run
 	settings   event.Settings
 	verifiers  event.Verifiers
 	revision   int
@@ -66,12 +67,16 @@ func newOnboarding(in event.Onboarding) *onboarding {
 		o.seen[in.Opened.Identity], o.seen[in.Event] = true, true
 		if o.revision >= 3 && in.Generation == 1 && in.Event != (event.Identity{}) && in.Event != in.Opened.Identity {
 			delete(o.seen, in.Opened.Identity) // another record was faster, so that one's data never came
+			o.overtaken = true
 		}
 	}
 	if was := in.Order; was != nil {
 		o.order = &was.Identity
 		for _, id := range was.Done {
 			o.seen[id] = o.revision >= 3
+		}
+		if d := was.Decided; d != nil && o.revision >= 3 {
+			o.seen[d.Identity], o.seen[d.Before] = true, true
 		}
 		o.arrived, o.status, o.told, o.n, o.decided, sent = true, was.Status, was.Status, was.N, was.Decided, was.Sent
 		o.shown, o.shownN = was.Status, was.N
@@ -133,6 +138,7 @@ func (o *onboarding) arrive(ctx workflow.Context, e event.UserEvent) {
 	} else {
 		o.moved = true
 	}
+	o.overtaken = o.generation == 1 && e.Identity != e.Opened.Identity
 	o.status = event.StatusWaiting
 	o.answer(ctx, event.AnswersUser, event.FactStarted, event.EffectApplied, e.Identity)
 	held := o.held

@@ -237,7 +237,7 @@ func (o *onboarding) unfinished() bool {
 // decision did.
 func (o *onboarding) ending(ctx workflow.Context) Ending {
 	end := Ending{
-		UserID: o.userID, Generation: o.generation, Status: o.status, Opened: o.opened.Stored, Decided: o.decided, Story: o.story(), Orders: o.orders,
+		UserID: o.userID, Generation: o.generation, Status: o.status, Opened: o.opened.Stored, Decided: o.decided, Story: o.story(), Opener: o.opener(), Orders: o.orders,
 		Order: o.order,
 	}
 	if kind := endKind(o.status); kind != "" && (o.told != o.status || o.shown != o.status) {
@@ -253,6 +253,17 @@ func (o *onboarding) ending(ctx workflow.Context) Ending {
 		end.Record, end.At = o.record.Seq, o.record
 	}
 	return end
+}
+
+// opener is what the run made of the record that opened the generation.
+func (o *onboarding) opener() event.Opener {
+	switch {
+	case !o.overtaken:
+		return event.OpenerBegan
+	case o.seen[o.opened.Identity]:
+		return event.OpenerAnswered
+	}
+	return event.OpenerUnseen
 }
 
 // endKind is the fact that tells of an end which no decision told.
