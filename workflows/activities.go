@@ -90,6 +90,7 @@ type Ending struct {
 	Orders     []event.Order   `json:"orders,omitempty"` // that took effect
 	Order      *event.Identity `json:"order,omitempty"`  // that the run was started for
 	Facts      []event.Fact    `json:"facts,omitempty"`
+	Unsure     []event.Fact    `json:"unsure,omitempty"` // of messages: told when the ledger says that they went out
 	Story      Story           `json:"story,omitzero"`
 }
 
@@ -206,7 +207,22 @@ func (a *Activities) write(ctx context.Context, e Ending, after []string) (p eve
 			e.Facts[i].At = latest
 		}
 	}
-	return p, true, a.Publish(ctx, e.Facts)
+	return p, true, a.Publish(ctx, append(wentOut(p, e.Unsure), e.Facts...))
+}
+
+// wentOut are the facts of those messages that a provider has taken, by the ledger.
+// A step that is cancelled between two tries, or whose time is over, may have handed
+// its message over and not told so.
+func wentOut(p event.Person, unsure []event.Fact) []event.Fact {
+	var out []event.Fact
+	for _, f := range unsure {
+		s := p.Sends[event.SendKey(f.Generation, cmp.Or(f.Purpose, event.PurposeWelcome), f.Channel, max(f.Ordinal, 1))]
+		if s.Taken() {
+			f.At, f.Provider, f.Copies = s.At, s.Provider, s.Copies
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // DeadLetter keeps verifications that cannot be used.

@@ -215,6 +215,9 @@ func (o *onboarding) collect(ctx workflow.Context) {
 		var sent Sent
 		err := c.future.Get(ctx, &sent)
 		c.future = nil
+		if err != nil && !wasPaused(err) { // it may have gone out, and only the fact be missing: the ledger knows
+			o.unsure = append(o.unsure, c.result)
+		}
 		switch {
 		case err == nil:
 			c.reached = true

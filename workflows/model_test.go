@@ -184,8 +184,13 @@ func play(t *testing.T, r *rand.Rand, m model, script []happening) event.Status 
 			}
 		}
 	}
+	w.untold = r.IntN(8)
 	for _, h := range script {
 		at := in.Opened.Stored.Add(time.Duration(h.hour) * time.Hour)
+		after := time.Duration(0)
+		if h.what == event.VerbWithdrawn { // also while messages are tried
+			after = time.Duration(r.IntN(10)) * time.Second
+		}
 		signal, arg := event.SignalVerification, any(event.Verification{Identity: event.Identity{Source: event.SourceCLI, ID: h.id}, UserID: "u-1", Verb: h.what, Stored: at})
 		switch h.what {
 		case event.VerbWithdrawn:
@@ -203,7 +208,7 @@ func play(t *testing.T, r *rand.Rand, m model, script []happening) event.Status 
 				w.person = event.NewPerson("inbox", event.Opened{Identity: e.Identity, Seq: e.Record, Stored: e.Opened.Stored})
 			}
 			env.SignalWorkflow(signal, arg)
-		}, time.Duration(h.hour)*time.Hour)
+		}, time.Duration(h.hour)*time.Hour+after)
 	}
 	env.ExecuteWorkflow(event.WorkflowOnboard, in)
 
@@ -219,6 +224,7 @@ func play(t *testing.T, r *rand.Rand, m model, script []happening) event.Status 
 		t.Errorf("ended %q, the model says %v: %+v\n%v", got, want, m, script)
 	}
 	checkFacts(t, w.facts)
+	w.told(t)
 	for i, s := range w.sent {
 		if slices.Contains(w.sent[:i], s) {
 			t.Errorf("%q was sent twice", s)

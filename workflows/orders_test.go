@@ -131,6 +131,15 @@ func TestWithdrawn(t *testing.T) {
 			story:    []string{"approved approved", "activated active", "sent active", "withdrawn withdrawn", "deactivated withdrawn"},
 			status:   event.StatusWithdrawn, sent: []string{"sms Ann"}, orders: 1,
 		},
+		"after its messages went out, which could not be told": { // a regression of issue 14
+			in: known(), untold: 12,
+			steps: []step{
+				{time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)},
+				{time.Hour + 10*time.Second, event.SignalWithdraw, withdraw},
+			},
+			story:  []string{"approved approved", "activated active", "sent active", "sent active", "withdrawn withdrawn", "deactivated withdrawn"},
+			status: event.StatusWithdrawn, sent: []string{"email Ann", "sms Ann"}, orders: 1,
+		},
 		"while the account is made": {
 			in: with(known(), toSCIM),
 			steps: []step{

@@ -44,6 +44,7 @@ type onboarding struct {
 
 	n        int          // of the last fact that moved the status
 	pending  []event.Fact // not published yet
+	unsure   []event.Fact // of messages whose step ended without saying that they went out
 	told     event.Status // the end that PEOPLE knows, "" before
 	shown    event.Status // by the fact with the highest n
 	shownN   int          // that n

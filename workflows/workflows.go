@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -216,7 +217,7 @@ func (o *onboarding) finish(ctx workflow.Context) error {
 		o.pending = append(taken, o.pending...)
 		return err
 	}
-	o.told, o.recorded = o.status, len(end.Orders)
+	o.told, o.recorded, o.unsure = o.status, len(end.Orders), nil
 	if out.Stands != nil && o.revision >= 3 {
 		o.made, o.madeAt = true, out.Stands.Target
 	}
@@ -238,7 +239,7 @@ func (o *onboarding) unfinished() bool {
 func (o *onboarding) ending(ctx workflow.Context) Ending {
 	end := Ending{
 		UserID: o.userID, Generation: o.generation, Status: o.status, Opened: o.opened.Stored, Decided: o.decided, Story: o.story(), Opener: o.opener(), Orders: o.orders,
-		Order: o.order,
+		Order: o.order, Unsure: slices.Clone(o.unsure),
 	}
 	if kind := endKind(o.status); kind != "" && (o.told != o.status || o.shown != o.status) {
 		f := o.fact(ctx, kind)

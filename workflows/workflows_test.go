@@ -31,6 +31,7 @@ type world struct {
 	sendErrs map[string][]error // by channel, one a try
 	calls    []string           // at the account's target
 	callErrs []error            // one a call
+	untold   int                // tries to tell that a message went out which still fail
 }
 
 func (w *world) call(act string) error {
@@ -58,7 +59,10 @@ func (w *world) Deactivate(_ context.Context, _, key, _ string, made event.Accou
 func (w *world) Fact(_ context.Context, f event.Fact) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f = f.WithID()
+	if f = f.WithID(); f.Kind == event.FactSent && w.untold > 0 {
+		w.untold--
+		return false, errors.New("no leader")
+	}
 	known := slices.ContainsFunc(w.facts, func(g event.Fact) bool { return g.ID == f.ID })
 	if !known {
 		w.facts = append(w.facts, f)
@@ -81,6 +85,10 @@ func (w *world) Send(_ context.Context, d Delivery) (event.Send, error) {
 			return event.Send{Reason: "recipient"}, errs[0]
 		}
 	}
+	key := event.SendKey(d.Generation, d.Purpose, d.Channel, d.Ordinal)
+	if done := w.person.Sends[key]; done.Taken() {
+		return done, nil
+	}
 	what := d.Channel + " " + d.User.Name
 	if d.Purpose != event.PurposeWelcome {
 		what += " " + d.Purpose
@@ -93,7 +101,7 @@ func (w *world) Send(_ context.Context, d Delivery) (event.Send, error) {
 	if w.person.Sends == nil {
 		w.person.Sends = map[string]event.Send{}
 	}
-	w.person.Sends[event.SendKey(d.Generation, d.Purpose, d.Channel, d.Ordinal)] = done
+	w.person.Sends[key] = done
 	return done, nil
 }
 
@@ -129,6 +137,28 @@ func (w *world) status() event.Status {
 		}
 	}
 	return top.Status
+}
+
+// told compares the messages of the ledger that were taken with those that facts
+// tell, by key.
+func (w *world) told(t *testing.T) {
+	t.Helper()
+	var taken, told []string
+	for key, s := range w.person.Sends {
+		if s.Taken() {
+			taken = append(taken, key)
+		}
+	}
+	for _, f := range w.facts {
+		if f.Kind == event.FactSent {
+			told = append(told, event.SendKey(f.Generation, cmp.Or(f.Purpose, event.PurposeWelcome), f.Channel, max(f.Ordinal, 1)))
+		}
+	}
+	slices.Sort(taken)
+	slices.Sort(told)
+	if !slices.Equal(taken, told) {
+		t.Errorf("by the ledger %v were sent, by the facts %v", taken, told)
+	}
 }
 
 func setup(t *testing.T) (*testsuite.TestWorkflowEnvironment, *world) {
@@ -225,6 +255,7 @@ type story struct {
 	cancel   time.Duration      // when somebody cancels the run
 	sendErrs map[string][]error // by channel, one a try
 	callErrs []error            // of the account's target, one a call
+	untold   int                // tries to tell that a message went out which fail
 	story    []string           // facts that moved the status
 	asides   []string           // those that moved nothing
 	status   event.Status
@@ -467,7 +498,7 @@ func (tc story) run(t *testing.T) {
 	if tc.sendErrs != nil {
 		w.sendErrs = tc.sendErrs
 	}
-	w.callErrs = tc.callErrs
+	w.callErrs, w.untold = tc.callErrs, tc.untold
 	for _, s := range tc.steps {
 		env.RegisterDelayedCallback(func() { env.SignalWorkflow(s.signal, s.arg) }, s.after)
 	}
@@ -497,6 +528,7 @@ func (tc story) run(t *testing.T) {
 	if tc.in.Generation > 0 && w.person.Status != tc.status {
 		t.Errorf("PEOPLE says %s, want %s", w.person.Status, tc.status)
 	}
+	w.told(t)
 	slices.Sort(w.sent)
 	slices.Sort(tc.sent)
 	if d := gocmp.Diff(tc.sent, w.sent); d != "" {
