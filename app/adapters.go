@@ -64,7 +64,8 @@ func (a accounts) is(target string) error {
 }
 
 // orphanage makes dead letters of verifications that no workflow can use. The
-// original message is read back from its stream; when that is gone, what the
+// original message is read back from the leader of its stream, since a copy that is
+// behind may not have it yet; when that is gone, what the
 // workflow knows takes its place.
 type orphanage struct {
 	js  jetstream.JetStream
@@ -83,13 +84,9 @@ func (o orphanage) Orphan(ctx context.Context, v event.Verification, reason stri
 		Stream: event.StreamVerifications, Consumer: "onboard", Sequence: v.Seq, EventID: v.ID, Subject: event.VerificationSubject(v.Source, v.Verb),
 		Stored: v.Stored, Reason: reason, Cause: cause,
 	}
-	s, err := o.js.Stream(ctx, event.StreamVerifications)
-	if err != nil {
-		return err
-	}
-	m, err := s.GetMsg(ctx, v.Seq)
+	m, err := streams.Get(ctx, o.js, event.StreamVerifications, v.Seq)
 	switch {
-	case err == nil && m.Subject == d.Subject && m.Time.Equal(v.Stored):
+	case err == nil && m.Subject == d.Subject && m.Stored.Equal(v.Stored):
 		d.Header, d.Data = m.Header, m.Data
 	case err == nil, errors.Is(err, jetstream.ErrMsgNotFound):
 		if d.Data, err = json.Marshal(event.VerificationBody{UserID: v.UserID, Reason: v.Reason, Actor: v.Actor}); err != nil {

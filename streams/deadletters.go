@@ -63,18 +63,14 @@ func readLetter(m Message) Letter {
 
 // Get reads one. Its error wraps ErrNoLetter when it is not kept any more.
 func (d *Letters) Get(ctx context.Context, seq uint64) (Letter, error) {
-	s, err := d.js.Stream(ctx, event.StreamDeadLetters)
-	if err != nil {
-		return Letter{}, err
-	}
-	m, err := s.GetMsg(ctx, seq)
+	m, err := Get(ctx, d.js, event.StreamDeadLetters, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return Letter{}, fmt.Errorf("%w: %d", ErrNoLetter, seq)
 	}
 	if err != nil {
 		return Letter{}, err
 	}
-	return readLetter(Message{m.Subject, m.Header, m.Data, m.Sequence, m.Time}), nil
+	return readLetter(m), nil
 }
 
 // Each calls do with the dead letters that are there now, the oldest first, and

@@ -33,7 +33,7 @@ func (r *Records) Record(ctx context.Context, seq uint64, userID string) (u even
 	if seq == 0 {
 		return u, false, nil
 	}
-	m, err := fromLeader(ctx, r.js, event.StreamUsers, seq)
+	m, err := Get(ctx, r.js, event.StreamUsers, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return u, false, nil
 	}
@@ -50,13 +50,33 @@ func (r *Records) Record(ctx context.Context, seq uint64, userID string) (u even
 	return u, true, nil
 }
 
-// fromLeader reads a message from the leader of its stream. The client's GetMsg
-// asks any copy when the stream allows it. Its error is jetstream.ErrMsgNotFound
-// when the message is not there.
-func fromLeader(ctx context.Context, js jetstream.JetStream, stream string, seq uint64) (m Message, err error) {
+// Get reads a message from the leader of its stream. The client's GetMsg asks any
+// copy when the stream allows it. Its error is jetstream.ErrMsgNotFound when the
+// message is not there.
+func Get(ctx context.Context, js jetstream.JetStream, stream string, seq uint64) (Message, error) {
+	return fromLeader(ctx, js, stream, wanted{Seq: seq})
+}
+
+// next is Get of the first message from seq on that has the subject, which may hold
+// wildcards.
+func next(ctx context.Context, js jetstream.JetStream, stream string, seq uint64, subject string) (Message, error) {
+	return fromLeader(ctx, js, stream, wanted{Seq: seq, Next: subject})
+}
+
+// wanted says which message the server is asked for.
+type wanted struct {
+	Seq  uint64 `json:"seq"`
+	Next string `json:"next_by_subj,omitempty"`
+}
+
+func fromLeader(ctx context.Context, js jetstream.JetStream, stream string, which wanted) (m Message, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	answer, err := js.Conn().RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
+	request, err := json.Marshal(which)
+	if err != nil {
+		return m, err
+	}
+	answer, err := js.Conn().RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, request)
 	if err != nil {
 		return m, err
 	}

@@ -115,20 +115,23 @@ func (r *Room) look(ctx context.Context, p purgeable) error {
 	if err != nil {
 		return err
 	}
-	first, err := nextMessage(ctx, s, 1, p.subject)
-	if err != nil || first == nil {
+	first, err := next(ctx, r.JetStream, p.stream, 1, p.subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	// As much as is needed, by the share of the messages.
 	share := (full - purgeTo) / full
-	below = min(below, first.Sequence+uint64(share*float64(i.State.LastSeq-first.Sequence))+1)
-	if below > first.Sequence {
-		if below, err = p.needed(ctx, s, first.Sequence, below); err != nil {
+	below = min(below, first.Seq+uint64(share*float64(i.State.LastSeq-first.Seq))+1)
+	if below > first.Seq {
+		if below, err = p.needed(ctx, s, first.Seq, below); err != nil {
 			return err
 		}
 	}
-	if below <= first.Sequence {
-		r.sayStuck(p.stream, first.Sequence)
+	if below <= first.Seq {
+		r.sayStuck(p.stream, first.Seq)
 		return nil
 	}
 	if err := s.Purge(ctx, jetstream.WithPurgeSubject(p.subject), jetstream.WithPurgeSequence(below)); err != nil {
@@ -178,14 +181,4 @@ func consumersFloor(ctx context.Context, s jetstream.Stream, bridge string) (uin
 		return 0, nil
 	}
 	return below, nil
-}
-
-// nextMessage is the first message with the subject from seq on; nil when there is
-// none.
-func nextMessage(ctx context.Context, s jetstream.Stream, seq uint64, subject string) (*jetstream.RawStreamMsg, error) {
-	m, err := s.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(subject))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, nil
-	}
-	return m, err
 }

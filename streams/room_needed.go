@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"time"
@@ -45,20 +46,20 @@ func (r *Room) openRecords(ctx context.Context, users jetstream.Stream, first, b
 		return below, err
 	}
 	for seq := first; seq < below; {
-		m, err := nextMessage(ctx, users, seq, imported)
+		m, err := next(ctx, r.JetStream, event.StreamUsers, seq, imported)
+		if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && m.Seq >= below {
+			return below, nil
+		}
 		if err != nil {
 			return 0, err
-		}
-		if m == nil || m.Sequence >= below {
-			return below, nil
 		}
 		env, err := event.ParseEnvelope(m.Header, m.Data)
 		if err == nil {
 			if u, err := event.ParseUser(env.Data); err == nil && searched[u.UserID] {
-				return m.Sequence, nil
+				return m.Seq, nil
 			}
 		} // what cannot be read is a dead letter
-		seq = m.Sequence + 1
+		seq = m.Seq + 1
 	}
 	return below, nil
 }

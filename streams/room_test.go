@@ -40,7 +40,7 @@ func newRig(t *testing.T, stream string, message func(n uint64) *nats.Msg) *room
 	}
 	purged := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "purged"}, []string{"stream"})
 	r := &roomRig{T: t, js: js, people: people, room: &Room{
-		JetStream: js, Purged: purged, Log: slog.New(slog.DiscardHandler),
+		JetStream: behind{js}, Purged: purged, Log: slog.New(slog.DiscardHandler),
 		UserID: func(email string) string { id, _, _ := strings.Cut(email, "@"); return id },
 	}}
 	for _, p := range r.room.purgeables() {
@@ -152,11 +152,11 @@ func (r *roomRig) look() {
 // one of u-N is N, in USERS N+1.
 func (r *roomRig) first() uint64 {
 	r.Helper()
-	m, err := nextMessage(r.Context(), r.stream, 1, r.what.subject)
-	if err != nil || m == nil {
-		r.Fatal(m, err)
+	m, err := next(r.Context(), r.js, r.what.stream, 1, r.what.subject)
+	if err != nil {
+		r.Fatal(err)
 	}
-	return m.Sequence
+	return m.Seq
 }
 
 func opened(by string, seq uint64) event.Opened {

@@ -127,10 +127,10 @@ func (s *Sampler) consumer(ctx context.Context, stream jetstream.Stream, name, d
 	open := i.NumPending + uint64(i.NumAckPending)
 	lag := 0.0
 	if open > 0 {
-		m, err := stream.GetMsg(ctx, i.AckFloor.Stream+1, jetstream.WithGetMsgSubject(i.Config.FilterSubject))
+		m, err := next(ctx, s.JetStream, name, i.AckFloor.Stream+1, i.Config.FilterSubject)
 		switch {
 		case err == nil:
-			lag = max(0, time.Since(m.Time).Seconds())
+			lag = max(0, time.Since(m.Stored).Seconds())
 		case !errors.Is(err, jetstream.ErrMsgNotFound): // acked meanwhile
 			return err
 		}
