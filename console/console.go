@@ -57,6 +57,7 @@ type Console struct {
 	feeds    []*feed
 	waiters  *waiters
 	accounts *accounts
+	auditor  *auditor
 	sessions *scs.SessionManager
 	forget   func() // ends what sessions started
 }
@@ -74,7 +75,7 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketConsole, err)
 	}
-	k := &Console{Config: c, accounts: newAccounts(kv)}
+	k := &Console{Config: c, accounts: newAccounts(kv), auditor: newAuditor(c.JetStream, c.Metrics.AuditFailures, c.Log)}
 	if err := k.accounts.ensure(ctx, c.Password, c.PrintPassword); err != nil {
 		return nil, fmt.Errorf("the console's account: %w", err)
 	}
@@ -103,11 +104,12 @@ func (k *Console) Run(ctx context.Context) error {
 	defer k.forget()
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan error, len(k.feeds)+1)
+	done := make(chan error, len(k.feeds)+2)
 	for _, f := range k.feeds {
 		go func() { done <- f.run(inner) }()
 	}
 	go func() { done <- k.measure(inner) }()
+	go func() { done <- k.auditor.run(inner) }()
 
 	s := &http.Server{Handler: k.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute}
 	served := make(chan error, 1)
@@ -125,7 +127,7 @@ func (k *Console) Run(ctx context.Context) error {
 		errs = append(errs, err)
 	}
 	cancel()
-	for range len(k.feeds) + 1 {
+	for range len(k.feeds) + 2 {
 		errs = append(errs, <-done)
 	}
 	return errors.Join(append(errs, k.model.close())...)

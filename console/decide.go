@@ -126,17 +126,3 @@ func eventIDOf(key string, says ...string) string {
 	copy(id[len(id)-16:], h.Sum(nil))
 	return id.String()
 }
-
-// audit records who did what. What cannot be recorded is logged, and does not
-// undo what was done.
-func (k *Console) audit(ctx context.Context, action, actor string, what map[string]string) {
-	what["actor"], what["action"], what["at"] = actor, action, time.Now().UTC().Format(time.RFC3339Nano)
-	data, err := json.Marshal(what)
-	if err == nil {
-		_, err = k.JetStream.Publish(context.WithoutCancel(ctx), "audit.v1."+action, data, jetstream.WithExpectStream(event.StreamAudit))
-	}
-	if err != nil {
-		k.Metrics.AuditFailures.Inc()
-		k.Log.Error("the audit record was not stored", "action", action, "error", err)
-	}
-}
