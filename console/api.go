@@ -76,7 +76,7 @@ func problem(text string) map[string]string { return map[string]string{"error": 
 
 func (k *Console) refuse(w http.ResponseWriter, err error) {
 	code, text := status(err)
-	if code >= 500 {
+	if code >= 500 && k.repeats.first("a request failed", err) {
 		k.Log.Error("a request failed", "error", err)
 	}
 	answer(w, code, problem(text))

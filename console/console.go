@@ -58,6 +58,7 @@ type Console struct {
 	waiters  *waiters
 	accounts *accounts
 	auditor  *auditor
+	repeats  repeats
 	sessions *scs.SessionManager
 	forget   func() // ends what sessions started
 }
@@ -130,6 +131,7 @@ func (k *Console) Run(ctx context.Context) error {
 	for range len(k.feeds) + 2 {
 		errs = append(errs, <-done)
 	}
+	k.tellRepeats(true)
 	return errors.Join(append(errs, k.model.close())...)
 }
 
@@ -139,6 +141,7 @@ func (k *Console) measure(ctx context.Context) error {
 	defer t.Stop()
 	for {
 		_ = k.guard.Do("measuring", func() error {
+			k.tellRepeats(false)
 			k.forgetLetters(ctx)
 			if f, err := k.model.figures(ctx); err == nil {
 				k.setGauges(f)
@@ -182,7 +185,7 @@ func (k *Console) forgetLetters(ctx context.Context) {
 	if err == nil {
 		err = k.model.forgetLetters(ctx, i.State.FirstSeq, i.State.Deleted)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && k.repeats.first("the list of dead letters may be out of date", err) {
 		k.Log.Warn("the list of dead letters may be out of date", "error", err)
 	}
 }

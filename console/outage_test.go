@@ -2,7 +2,9 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -89,5 +91,24 @@ func TestAnAuditRecordThatIsLostIsCounted(t *testing.T) {
 	}
 	if n := strings.Count(r.log.String(), "the audit record was not stored"); n != 2 {
 		t.Errorf("%d are said:\n%s", n, r.log.String())
+	}
+}
+
+// In an outage each request fails alike. It is said once, and then how often. A
+// regression of issue 14.
+func TestARepeatedFailureIsSaidOnce(t *testing.T) {
+	r := newRig(t)
+	stop := r.run()
+	for range 648 {
+		r.console.refuse(httptest.NewRecorder(), errors.New("no response from stream"))
+	}
+	r.console.refuse(httptest.NewRecorder(), errors.New("another"))
+	stop()
+	log := r.log.String()
+	if n := strings.Count(log, `msg="a request failed"`); n != 2 {
+		t.Errorf("%d lines for two failures:\n%s", n, log)
+	}
+	if !strings.Contains(log, "times=647") {
+		t.Errorf("nothing says how often it failed:\n%s", log)
 	}
 }

@@ -24,7 +24,9 @@ func (k *Console) withSession(next http.Handler) http.Handler {
 				err = k.sessions.Destroy(r.Context())
 			}
 			if err != nil {
-				k.Log.Error("a request failed", "error", err)
+				if k.repeats.first("a request failed", err) {
+					k.Log.Error("a request failed", "error", err)
+				}
 				http.Error(w, "something went wrong; the log says what", http.StatusInternalServerError)
 				return
 			}

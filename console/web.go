@@ -161,7 +161,9 @@ func (k *Console) messages(ctx context.Context, userID string) (m []event.Messag
 	defer cancel()
 	p, _, err := k.Ledger.Get(ctx, userID)
 	if err != nil {
-		k.Log.Warn("the ledger cannot be read", "error", err)
+		if k.repeats.first("the ledger cannot be read", err) {
+			k.Log.Warn("the ledger cannot be read", "error", err)
+		}
 		return nil, "What became of the messages cannot be read now; try again in a moment."
 	}
 	return p.Messages(), ""
@@ -213,7 +215,7 @@ func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name st
 	d["Previews"] = k.Previews != nil
 	if d["User0"] != "" {
 		f, err := k.model.figures(r.Context())
-		if err != nil {
+		if err != nil && k.repeats.first("the counts cannot be read", err) {
 			k.Log.Error("the counts cannot be read", "error", err)
 		}
 		d["Waiting"], d["LetterCount"] = f.people[event.StatusWaiting], f.letters
@@ -232,7 +234,7 @@ func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name st
 // fail answers with a safe sentence; details are in the log only.
 func (k *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	code, text := status(err)
-	if code >= 500 {
+	if code >= 500 && k.repeats.first("a request failed", err) {
 		k.Log.Error("a request failed", "error", err)
 	}
 	k.show(w, r, code, "error", map[string]any{"Title": "Error", "Error": text})
