@@ -150,6 +150,19 @@ func (b *Bridge) tellReopened(ctx context.Context, p event.Person, userID string
 func (b *Bridge) afterTheEnd(ctx context.Context, p event.Person, v event.Verification) (string, error) {
 	look := p
 	switch err := look.TakeOrder(v); {
+	case errors.Is(err, event.RefusedNothing) && p.Stands(): // the account was taken back: by a run that has more to write, or long ago
+		err := b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v)
+		if !errors.Is(err, ErrNoRun) {
+			return signalled, err
+		}
+		now, _, err := b.People.Get(ctx, v.UserID)
+		switch {
+		case err != nil:
+			return "", err
+		case now.Generation != p.Generation || now.N != p.N || now.Order != nil || !sameOrders(now, p):
+			return "", errMoved
+		}
+		return known, b.tellLate(ctx, p, v)
 	case errors.Is(err, event.RefusedNothing), errors.Is(err, event.RefusedLate):
 		return known, b.tellLate(ctx, p, v)
 	case err != nil:

@@ -167,11 +167,7 @@ func (b *Bridge) ensure(ctx context.Context, p event.Person, userID string) erro
 	if err != nil {
 		return err
 	}
-	err = b.startFromPeople(ctx, p, in)
-	if err == nil && p.Generation == 1 && in.User != nil {
-		err = b.tellStarted(ctx, p, p.Opened.Identity, *in.User)
-	}
-	return err
+	return b.startFromPeople(ctx, p, in)
 }
 
 // startFromPeople is ensure with the input. It looks once more right before, because
@@ -191,6 +187,11 @@ func (b *Bridge) startFromPeople(ctx context.Context, p event.Person, in event.O
 	}
 	if err := start(ctx, name, in); err != nil {
 		return err
+	}
+	if p.Generation == 1 && in.User != nil { // before another name takes the place of the one that tells who began it
+		if err := b.tellStarted(ctx, p, p.Opened.Identity, *in.User); err != nil {
+			return err
+		}
 	}
 	run, open, err := b.Workflows.Open(ctx, in.UserID)
 	if err != nil || open {
