@@ -145,6 +145,13 @@ func (p *plan) begin() {
 	p.on = true
 }
 
+// end lets no more faults happen: what is at rest is looked at by the stage itself.
+func (p *plan) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.on = false
+}
+
 // due counts a step and returns the faults that happen at it.
 func (p *plan) due(step string) (out []*fault) {
 	p.mu.Lock()

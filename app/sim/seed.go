@@ -55,6 +55,7 @@ func run(seed uint64, dir string, without bool, t *trace) (out outcome) {
 	people := w.cast()
 	w.perform(people)
 	if w.rest() {
+		p.end()
 		w.start("console")
 		time.Sleep(10 * time.Second) // it reads everything
 		w.judge(people)
