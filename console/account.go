@@ -10,12 +10,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/crypto/argon2"
 )
@@ -206,19 +206,20 @@ func stampOf(account string) string {
 }
 
 // newSessions keeps sessions in KV, so that they outlive the process and hold in
-// every console.
-//
-// stop ends a goroutine of the library's own store, which is not used.
-func newSessions(kv jetstream.KeyValue) (m *scs.SessionManager, stop func()) {
-	m = scs.New()
-	if memory, ok := m.Store.(*memstore.MemStore); ok {
-		stop = memory.StopCleanup
+// every console. scs.New would make a store in memory first, whose goroutine cannot
+// be ended without a race.
+func (k *Console) newSessions(kv jetstream.KeyValue) *scs.SessionManager {
+	return &scs.SessionManager{
+		Store: sessionStore{kv}, Codec: scs.GobCodec{}, HashTokenInStore: true,
+		Lifetime: 12 * time.Hour, IdleTimeout: time.Hour,
+		Cookie: scs.SessionCookie{Name: "usher_session", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode},
+		ErrorFunc: func(w http.ResponseWriter, _ *http.Request, err error) {
+			if k.repeats.first("a session cannot be read or stored", err) {
+				k.Log.Error("a session cannot be read or stored", "error", err)
+			}
+			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		},
 	}
-	m.Store = sessionStore{kv}
-	m.HashTokenInStore = true
-	m.Lifetime, m.IdleTimeout = 12*time.Hour, time.Hour
-	m.Cookie.Name, m.Cookie.HttpOnly, m.Cookie.Persist = "usher_session", true, false
-	return m, stop
 }
 
 // sessionStore is scs.Store on KV.

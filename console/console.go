@@ -60,7 +60,6 @@ type Console struct {
 	auditor  *auditor
 	repeats  repeats
 	sessions *scs.SessionManager
-	forget   func() // ends what sessions started
 }
 
 // New opens the account and the read model. It refuses a Config that lacks what
@@ -86,7 +85,7 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	k.waiters = newWaiters(k.model.emptyLog)
 	k.guard = c.Metrics.Guard("console", c.Log)
 	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, k.guard, c.Log)
-	k.sessions, k.forget = newSessions(kv)
+	k.sessions = k.newSessions(kv)
 	return k, nil
 }
 
@@ -102,7 +101,6 @@ func (k *Console) Ready() error {
 
 // Run fills the read model and serves until ctx ends.
 func (k *Console) Run(ctx context.Context) error {
-	defer k.forget()
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, len(k.feeds)+2)
