@@ -74,10 +74,15 @@ func (f *feed) follow(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c, err := f.js.OrderedConsumer(ctx, f.stream, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: seq + 1})
+	// A stop in this moment would leave a consumer behind whose name is not known.
+	making, made := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	c, err := f.js.OrderedConsumer(making, f.stream, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: seq + 1})
+	made()
 	if err != nil {
 		return err
 	}
+	stop := func() {}
+	defer func() { stop(); f.leave(ctx, c) }()
 	i, err := c.Info(ctx)
 	if err != nil {
 		return err
@@ -95,10 +100,7 @@ func (f *feed) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		cc.Stop()
-		f.leave(ctx, c)
-	}()
+	stop = cc.Stop
 	check := time.NewTicker(recheck)
 	defer check.Stop()
 	for {
