@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"usher/event"
 )
 
 // A part runs until its context ends, leaves no goroutine behind and returns nil
@@ -20,6 +22,7 @@ type part struct {
 // levels share one deadline: each gets what is left of it, but for what later ones
 // surely need. The first part that fails stops all of them.
 type lifecycle struct {
+	guard  event.Guard // told of panics; the zero one says nothing
 	log    *slog.Logger
 	levels []level
 	failed chan error
@@ -54,7 +57,7 @@ func (l *lifecycle) startSure(ctx context.Context, floor time.Duration, parts ..
 		r := &running{part: p, done: make(chan struct{})}
 		go func() {
 			defer close(r.done)
-			err := p.run(ctx)
+			err := l.guard.Do(p.name, func() error { return p.run(ctx) }) // one that panics has failed, and the others stop in order
 			if err == nil && ctx.Err() == nil {
 				err = errors.New("it ended by itself")
 			}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"usher/event"
 )
 
 // Levels stop in reverse; a part that stopped long before a slower one of its
@@ -103,4 +105,23 @@ func TestLifecycleReportsTheFirstFailure(t *testing.T) {
 	if err := l.stop(time.Minute); !errors.Is(err, broken) {
 		t.Errorf("the stop hides the failure: %v", err)
 	}
+}
+
+// A part that panics has failed: it is told, the others stop, and the process ends
+// with a sentence instead of a crash.
+func TestAPartThatPanicsHasFailed(t *testing.T) {
+	l := newLifecycle(slog.New(slog.DiscardHandler))
+	told := make(chan *event.PanicError, 1)
+	l.guard = func(p *event.PanicError) { told <- p }
+	stopped := make(chan struct{})
+	l.start(t.Context(), part{"steady", func(ctx context.Context) error { <-ctx.Done(); close(stopped); return nil }, time.Second})
+	l.start(t.Context(), part{"broken", func(context.Context) error { panic("ann@example.org") }, time.Second})
+	if p := <-told; p.Where != "broken" {
+		t.Errorf("told of %+v", p)
+	}
+	if err := <-l.failed; err == nil || err.Error() != "broken: usher failed in broken (string)" {
+		t.Errorf("the process ends with %v", err)
+	}
+	_ = l.stop(time.Second) // says the same
+	<-stopped
 }

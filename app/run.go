@@ -111,6 +111,7 @@ func Run(ctx context.Context, c Config, env Env) (err error) {
 	p := &process{Config: c, Env: env, registry: prometheus.NewRegistry(), life: newLifecycle(env.Log)}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.shared = metrics.NewShared(p.registry)
+	p.life.guard = p.shared.Guard("app", env.Log)
 	p.figures = metrics.NewProcess(p.registry, env.Version, runtime.Version())
 	p.addr.PID = os.Getpid()
 
