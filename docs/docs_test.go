@@ -77,7 +77,7 @@ func TestSchemaAndParserAgree(t *testing.T) {
 	verification, user := schema(t, "verification.v1.json"), schema(t, "user.imported.v1.json")
 	for _, body := range []string{
 		`{"user_id":"u-1"}`, `{"email":"a@example.org"}`, `{}`, `{"user_id":""}`, `{"user_id":"a b"}`, `{"user_id":"a..b"}`, `{"user_id":".a"}`,
-		`{"user_id":7}`, `{"user_id":"u-1","reason":7}`, `{"user_id":"` + strings.Repeat("x", 129) + `"}`,
+		`{"user_id":7}`, `{"user_id":7.0}`, `{"user_id":7.5}`, `{"user_id":-7}`, `{"user_id":[7]}`, `{"user_id":"u-1","reason":7}`, `{"user_id":"` + strings.Repeat("x", 129) + `"}`,
 	} {
 		_, err := event.ParseVerificationBody([]byte(body))
 		if s := valid(t, verification, []byte(body)); (s == nil) != (err == nil) {

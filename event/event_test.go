@@ -129,6 +129,35 @@ func TestParseErrorsNameNoValue(t *testing.T) {
 	}
 }
 
+func TestNumbersAsUserIDs(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"user_id":1001}`:                       "1001",
+		`{"user_id":"1001","reason":"x"}`:        "1001",
+		`{"user_id":1001.0}`:                     "1001",
+		`{"user_id":123456789012345678901}`:      "123456789012345678901",
+		`{"user_id":null,"email":"a@b.example"}`: "",
+	} {
+		if b, err := ParseVerificationBody([]byte(body)); err != nil || b.UserID != want {
+			t.Errorf("%s: got %q, %v, want %q", body, b.UserID, err, want)
+		}
+	}
+}
+
+func TestParseErrorsNameTheField(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"user_id":1001.5}`:                 "user_id must be text and is of the type number",
+		`{"user_id":-1}`:                     "user_id must be text and is of the type number",
+		`{"user_id":["u-1"]}`:                "user_id must be text and is of the type array",
+		`{"user_id":"u-1","reason":{}}`:      "reason must be text and is of the type object",
+		`{"user_id":"u-1","channels":"sms"}`: "channels must be a list and is of the type string",
+		`["u-1"]`:                            "the verification must be an object and is of the type array",
+	} {
+		if _, err := ParseVerificationBody([]byte(body)); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", body, err, want)
+		}
+	}
+}
+
 func TestVerificationSubject(t *testing.T) {
 	source, verb, err := ParseVerificationSubject("verifications.v1.crm.approved")
 	if source != "crm" || verb != "approved" || err != nil {

@@ -48,7 +48,7 @@ func (u User) SameData(v User) bool {
 func ParseUser(data []byte) (User, error) {
 	var u User
 	if err := json.Unmarshal(data, &u); err != nil {
-		return u, fmt.Errorf("%w: a field of the user has the wrong type", ErrMalformed)
+		return u, wrongType(err, "the user")
 	}
 	if err := CheckUserID(u.UserID); err != nil {
 		return u, fmt.Errorf("%w: user_id: %w", ErrMalformed, err)

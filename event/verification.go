@@ -2,7 +2,9 @@ package event
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -63,9 +65,14 @@ type VerificationBody struct {
 // ErrMalformed and name no value of the body.
 func ParseVerificationBody(data []byte) (VerificationBody, error) {
 	var b VerificationBody
-	if err := json.Unmarshal(data, &b); err != nil {
-		return b, fmt.Errorf("%w: a field of the verification has the wrong type", ErrMalformed)
+	wire := struct {
+		*VerificationBody
+		UserID textOrNumber `json:"user_id"` // in place of the body's
+	}{VerificationBody: &b}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return b, wrongType(err, "the verification")
 	}
+	b.UserID = string(wire.UserID)
 	if b.UserID == "" && b.Email == "" {
 		return b, fmt.Errorf("%w: neither user_id nor email says who is meant", ErrMalformed)
 	}
@@ -82,6 +89,43 @@ func ParseVerificationBody(data []byte) (VerificationBody, error) {
 	b.Reason = cut(b.Reason, MaxReason)
 	b.Actor = cut(b.Actor, MaxUserID)
 	return b, nil
+}
+
+// textOrNumber is an id as senders write it: text, or a whole number, which many
+// systems have as their key. The number's digits are the text; some encoders put a
+// .0 behind them.
+type textOrNumber string
+
+func (t *textOrNumber) UnmarshalJSON(b []byte) error {
+	digits, fraction, _ := strings.Cut(string(b), ".")
+	if digits != "" && strings.Trim(digits, "0123456789") == "" && strings.Trim(fraction, "0") == "" {
+		*t = textOrNumber(digits)
+		return nil
+	}
+	return json.Unmarshal(b, (*string)(t))
+}
+
+// wrongType names the field of a body that has the wrong type, and no value. The
+// error wraps ErrMalformed.
+func wrongType(err error, what string) error {
+	var mismatch *json.UnmarshalTypeError
+	if !errors.As(err, &mismatch) {
+		return fmt.Errorf("%w: %s is not JSON", ErrMalformed, what)
+	}
+	kind, _, _ := strings.Cut(mismatch.Value, " ") // a number comes with its value
+	if mismatch.Field == "" {
+		return fmt.Errorf("%w: %s must be an object and is of the type %s", ErrMalformed, what, kind)
+	}
+	wanted := "text"
+	switch mismatch.Type.Kind() {
+	case reflect.Slice:
+		wanted = "a list"
+	case reflect.Map, reflect.Struct:
+		wanted = "an object"
+	case reflect.Int, reflect.Int64, reflect.Uint64:
+		wanted = "a whole number"
+	}
+	return fmt.Errorf("%w: %s must be %s and is of the type %s", ErrMalformed, mismatch.Field, wanted, kind)
 }
 
 func cut(s string, n int) string {
