@@ -60,7 +60,7 @@ func (t *smtpTransport) greet(network net.Conn) (*smtp.Client, error) {
 	c.CommandTimeout, c.SubmissionTimeout = t.StepTimeout, t.AnswerTimeout
 	// Also after STARTTLS: the handshake comes with the first command, and its
 	// failure must not look like one of that command.
-	if err := c.Hello(t.Helo); err != nil {
+	if err := c.Hello(t.helo(network.LocalAddr())); err != nil {
 		return nil, t.connectFailure(err)
 	}
 	if t.Username != "" {

@@ -30,7 +30,7 @@ type SMTPConfig struct {
 	Addr         string    `yaml:"smtp"`     // HOST:PORT
 	TLS          string    `yaml:"tls"`      // starttls (default), tls, or none; never less than it says
 	CAFile       string    `yaml:"ca_file"`  // PEM, of a certification authority that systems do not know
-	Helo         string    `yaml:"helo"`     // how usher calls itself; default this machine's full name
+	Helo         string    `yaml:"helo"`     // how usher calls itself; default this machine's full name, else its address
 	Username     string    `yaml:"username"` // "" means no authentication
 	Password     string    `yaml:"password"`
 	PasswordFile string    `yaml:"password_file"`
@@ -81,7 +81,7 @@ type smtpTransport struct {
 }
 
 func newSMTP(c SMTPConfig, grace time.Duration) (*smtpTransport, error) {
-	c.TLS, c.Helo = cmp.Or(c.TLS, "starttls"), cmp.Or(c.Helo, fullHostname())
+	c.TLS = cmp.Or(c.TLS, "starttls")
 	c.Connections, c.PerConnection, c.Idle = cmp.Or(c.Connections, 10), cmp.Or(c.PerConnection, 100), cmp.Or(c.Idle, 10*time.Second)
 	c.StepTimeout, c.AnswerTimeout = cmp.Or(c.StepTimeout, stepTimeout), cmp.Or(c.AnswerTimeout, answerTimeout)
 	from, err := mail.ParseAddress(c.From)
@@ -145,15 +145,6 @@ func (c SMTPConfig) tls(host string) (*tls.Config, error) {
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// fullHostname is what many servers want after EHLO, and localhost on a machine
-// that has no such name.
-func fullHostname() string {
-	if h, err := os.Hostname(); err == nil && strings.Contains(h, ".") {
-		return h
-	}
-	return "localhost"
 }
 
 func (t *smtpTransport) provider() string { return t.Name }

@@ -77,6 +77,8 @@ maillog_file = /dev/stdout
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 myhostname = mx.example.org
+smtpd_helo_required = yes
+smtpd_helo_restrictions = reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname
 mydestination =
 alias_maps =
 local_recipient_maps =
@@ -214,7 +216,7 @@ func postfixRig(t *testing.T, p *postfix) *rig {
 	t.Helper()
 	return newRig(t, p.addr, "http://"+nowhere, func(c *Config) {
 		m := &c.Providers.Email[0]
-		m.TLS, m.CAFile, m.Connections, m.Helo = "starttls", p.roots, 2, "client.example.net"
+		m.TLS, m.CAFile, m.Connections = "starttls", p.roots, 2
 	})
 }
 

@@ -54,7 +54,7 @@ func (t *smtpTransport) describe(m message) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "connect to %s, TLS: %s\nEHLO %s\n", t.Addr, t.TLS, t.Helo)
+	fmt.Fprintf(&b, "connect to %s, TLS: %s\nEHLO %s\n", t.Addr, t.TLS, cmp.Or(t.Helo, fullHostname(), "[the address of this end]"))
 	if t.Username != "" {
 		fmt.Fprintf(&b, "AUTH as %s with the password %s\n", t.Username, mask)
 	}
