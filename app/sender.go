@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"usher/console"
+	"usher/event"
 	"usher/metrics"
 	"usher/notify"
 	"usher/streams"
@@ -29,6 +30,14 @@ func (p *process) notifyConfig(m *metrics.Worker, list *streams.Delivery, receip
 	providers, err := p.Delivery.providers(p.addr)
 	if err != nil {
 		return c, err
+	}
+	if len(providers.Email) == 0 && (len(p.Deciders) > 0 || len(p.ReportTo) > 0) {
+		return c, errors.New("--deciders and --report-to need a provider of e-mail: give --smtp-addr, or --providers with email")
+	}
+	for channel, n := range map[string]int{event.ChannelEmail: len(providers.Email), event.ChannelSMS: len(providers.SMS)} {
+		if n == 0 {
+			p.Log.Info("nothing is sent on a channel: no provider is configured for it", "channel", channel)
+		}
 	}
 	for i, c := range providers.Email {
 		gauge := p.figures.CertificateExpiry.WithLabelValues
@@ -102,7 +111,7 @@ func (d Delivery) named() (mail, text bool, err error) {
 }
 
 // providers are those of the file; for a channel that the file does not have, the
-// one that the flags describe, or the catcher.
+// one that the flags describe, or the catcher. A channel may have none, not both.
 func (d Delivery) providers(a Addresses) (notify.Providers, error) {
 	var p notify.Providers
 	var err error
@@ -118,33 +127,51 @@ func (d Delivery) providers(a Addresses) (notify.Providers, error) {
 		return p, errors.New("--providers and --sms-url both say who takes the text messages: give one of them")
 	}
 	if len(p.Email) == 0 {
-		mail := notify.SMTPConfig{Name: "smtp", Addr: d.SMTPAddr, TLS: d.SMTPTLS, Username: d.SMTPUsername, From: d.MailFrom}
-		if mail.Password, err = secret("smtp-password", d.SMTPPassword, d.SMTPPasswordFile); err != nil {
+		if p.Email, err = d.mailServer(a.CatcherSMTP); err != nil {
 			return p, err
 		}
-		if mail.Addr == "" {
-			if a.CatcherSMTP == "" {
-				return p, errors.New("--smtp-addr, or --providers with email, is needed: without it nobody can be welcomed by e-mail")
-			}
-			mail.Addr, mail.TLS = a.CatcherSMTP, "none"
-		}
-		p.Email = []notify.SMTPConfig{mail}
 	}
 	if len(p.SMS) == 0 {
-		token, err := secret("sms-token", d.SMSToken, d.SMSTokenFile)
-		if err != nil {
+		if p.SMS, err = d.textService(a.CatcherHTTP); err != nil {
 			return p, err
 		}
-		url := d.SMSURL
-		if url == "" {
-			if a.CatcherHTTP == "" {
-				return p, errors.New("--sms-url, or --providers with sms, is needed: without it nobody can be welcomed by text message")
-			}
-			url = "http://" + a.CatcherHTTP
-		}
-		p.SMS = []notify.HTTPConfig{notify.Twilio(url, d.SMSAccount, token, d.SMSFrom)}
+	}
+	if len(p.Email)+len(p.SMS) == 0 {
+		return p, errors.New("--smtp-addr, --sms-url or --providers is needed: without one nobody can be welcomed")
 	}
 	return p, nil
+}
+
+// mailServer is the one that the flags describe, or the catcher, or none.
+func (d Delivery) mailServer(catcher string) ([]notify.SMTPConfig, error) {
+	mail := notify.SMTPConfig{Name: "smtp", Addr: d.SMTPAddr, TLS: d.SMTPTLS, Username: d.SMTPUsername, From: d.MailFrom}
+	var err error
+	if mail.Password, err = secret("smtp-password", d.SMTPPassword, d.SMTPPasswordFile); err != nil {
+		return nil, err
+	}
+	switch {
+	case mail.Addr == "" && catcher == "":
+		return nil, nil
+	case mail.Addr == "":
+		mail.Addr, mail.TLS = catcher, "none"
+	}
+	return []notify.SMTPConfig{mail}, nil
+}
+
+// textService is the one that the flags describe, or the catcher, or none.
+func (d Delivery) textService(catcher string) ([]notify.HTTPConfig, error) {
+	token, err := secret("sms-token", d.SMSToken, d.SMSTokenFile)
+	if err != nil {
+		return nil, err
+	}
+	url := d.SMSURL
+	switch {
+	case url == "" && catcher == "":
+		return nil, nil
+	case url == "":
+		url = "http://" + catcher
+	}
+	return []notify.HTTPConfig{notify.Twilio(url, d.SMSAccount, token, d.SMSFrom)}, nil
 }
 
 // previews are the messages as the console shows them.

@@ -47,6 +47,12 @@ func (t Trial) Run(ctx context.Context, out io.Writer) error {
 	if strings.Contains(t.To, "@") {
 		r.Channel, r.Email, r.Phone = event.ChannelEmail, t.To, ""
 	}
+	if r.Channel == event.ChannelEmail && len(providers.Email) == 0 {
+		return errors.New("no provider takes e-mail here: give --smtp-addr, or --providers with email")
+	}
+	if r.Channel == event.ChannelSMS && len(providers.SMS) == 0 {
+		return errors.New("no provider takes text messages here: give --sms-url, or --providers with sms")
+	}
 	if t.Provider != "" {
 		if err := only(&providers, r.Channel, t.Provider); err != nil {
 			return err

@@ -127,6 +127,17 @@ func TestTemplatesOfADeployment(t *testing.T) {
 	}
 }
 
+// Mail alone is a whole set-up, and can be tried.
+func TestMailAlone(t *testing.T) {
+	mailOnly := map[string]string{"usher.yaml": "smtp-addr: 127.0.0.1:1\n"}
+	if code, out, errs := run(t, mailOnly, "notify", "test", "--dry-run", "--to", "a@example.org"); code != 0 || !strings.Contains(out, "RCPT TO") {
+		t.Errorf("mail alone: %s%s", out, errs)
+	}
+	if code, _, errs := run(t, mailOnly, "notify", "test", "--dry-run", "--to", "+15551234567"); code != 1 || !strings.Contains(errs, "--sms-url") {
+		t.Errorf("no text messages: %s", errs)
+	}
+}
+
 func TestListsInTheSettingsFile(t *testing.T) {
 	files := map[string]string{"usher.yaml": "allow-recipients: ['@test.example', '+1555*']\nsmtp-addr: 127.0.0.1:1\nsms-url: http://127.0.0.1:1\n"}
 	for to, want := range map[string]string{"a@test.example": "RCPT TO", "+15551234567": "POST http", "ann@example.org": "not_allowed", "+4930123456": "not_allowed"} {

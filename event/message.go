@@ -109,6 +109,10 @@ func (m Message) Timeline() string {
 // ReasonExpired is the reason of what was tried for as long as it may be.
 const ReasonExpired = "expired"
 
+// ReasonNoProvider is the reason of what is not sent because nothing sends on its
+// channel here.
+const ReasonNoProvider = "no_provider"
+
 // DeliveryReasons is the one vocabulary of why a message was not accepted, or
 // bounced: in the ledger, in facts, as a metric label, on pages. docs/delivery.md
 // says what to do about each.
@@ -127,6 +131,7 @@ var DeliveryReasons = []struct{ Name, Meaning string }{
 	{"suppressed", "the address is on the suppression list"},
 	{"undelivered", "the provider took it and could not deliver it"},
 	{ReasonExpired, "it was tried for as long as it may be"},
+	{ReasonNoProvider, "this system has no provider for that channel"},
 }
 
 // Explain says what a reason means.

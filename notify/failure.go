@@ -31,12 +31,13 @@ const (
 	ReasonSuppressed  = "suppressed"        // the suppression list has it
 	ReasonUndelivered = "undelivered"       // of receipts: taken, and not delivered
 	ReasonExpired     = event.ReasonExpired // tried for as long as it may be
+	ReasonNoProvider  = event.ReasonNoProvider
 )
 
 // Reasons lists the bounded set.
 var Reasons = []string{
 	ReasonRecipient, ReasonBlocked, ReasonMailboxFull, ReasonContent, ReasonSender,
-	ReasonConfig, ReasonRateLimited, ReasonTransient, ReasonUnknown, ReasonRender, ReasonNotAllowed, ReasonSuppressed, ReasonUndelivered, ReasonExpired,
+	ReasonConfig, ReasonRateLimited, ReasonTransient, ReasonUnknown, ReasonRender, ReasonNotAllowed, ReasonSuppressed, ReasonUndelivered, ReasonExpired, ReasonNoProvider,
 }
 
 type class int
@@ -68,6 +69,7 @@ var classes = map[string]struct {
 	ReasonSuppressed:  {class: permanent},
 	ReasonUndelivered: {class: permanent},
 	ReasonExpired:     {class: permanent},
+	ReasonNoProvider:  {class: permanent},
 }
 
 // failure is why a provider did not take a message. err holds a code or a

@@ -21,7 +21,8 @@ import (
 )
 
 // Providers are who takes the messages of each channel, the preferred one first.
-// The next one is asked only when those before surely did not take the message.
+// The next one is asked only when those before surely did not take the message. A
+// channel may have none: then nothing is sent on it.
 type Providers struct {
 	Email []SMTPConfig `yaml:"email"`
 	SMS   []HTTPConfig `yaml:"sms"`
@@ -75,11 +76,8 @@ func (p Providers) check() error {
 		name("sms", c.Name, text)
 		text = append(text, c.Name)
 	}
-	if len(p.Email) == 0 {
-		errs = append(errs, errors.New("email: no provider is given"))
-	}
-	if len(p.SMS) == 0 {
-		errs = append(errs, errors.New("sms: no provider is given"))
+	if len(p.Email)+len(p.SMS) == 0 {
+		errs = append(errs, errors.New("no provider is given, neither for email nor for sms"))
 	}
 	return errors.Join(errs...)
 }

@@ -260,7 +260,7 @@ sms:
 		"bad rate":          {"email:\n  - name: m\n    rate: 10" + smsOK, `line 3: the rate "10"`},
 		"no name":           {"email: [{smtp: 'h:25', from: a@b.org}]" + smsOK, "needs a name"},
 		"same name":         {"email: [{name: m, smtp: 'h:25', from: a@b.org}, {name: m, smtp: 'h:25', from: a@b.org}]" + smsOK, "two providers are called m"},
-		"no SMS":            {mailOK, "sms: no provider"},
+		"no provider":       {"email: []", "no provider is given"},
 		"no port":           {"email: [{name: m, smtp: h, from: a@b.org}]" + smsOK, "HOST:PORT"},
 		"clear password":    {"email: [{name: m, smtp: 'h:25', from: a@b.org, tls: none, username: u, password: p}]" + smsOK, "in clear"},
 		"two passwords":     {"email: [{name: m, smtp: 'h:25', from: a@b.org, password: p, password_file: f}]" + smsOK, "give one of them"},

@@ -44,6 +44,9 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 	if !ok {
 		return event.Send{}, event.Permanent(fmt.Errorf("there is no channel %q", r.Channel))
 	}
+	if len(providers) == 0 {
+		return event.Send{Reason: ReasonNoProvider}, event.Permanent(fmt.Errorf("no provider is configured for %s", r.Channel))
+	}
 	message, began := r.UserID+"/"+r.key(), time.Now()
 	if !s.hands.take(message) {
 		return event.Send{}, event.Paused(errInHand, inHandPause)

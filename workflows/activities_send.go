@@ -51,6 +51,10 @@ type LastMessage struct {
 // Sent is the result of SendEmail and SendSMS.
 type Sent struct {
 	Ended bool `json:"ended,omitempty"` // it was the last, and wrote the end
+
+	// Absent says that this system sends nothing on this channel: no provider of it is
+	// configured, so there is no message and no failure.
+	Absent bool `json:"absent,omitempty"`
 }
 
 // Send sends one message and reports it. It is registered under a name of its
@@ -68,6 +72,9 @@ func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err err
 	defer cancel()
 	d.Backoff, d.Keep, d.Answer = backoff(activity.GetInfo(ctx).RetryPolicy), p.keep, p.carried()
 	sent, err := a.Sender.Send(ours, d)
+	if sent.Reason == event.ReasonNoProvider {
+		return Sent{Absent: true}, nil
+	}
 	if err != nil {
 		p.handOver(ours)
 		span.SetAttributes(tracing.Reason(sent.Reason))

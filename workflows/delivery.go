@@ -18,6 +18,7 @@ type channel struct {
 
 	ordinal int  // of the latest message; 0: none yet
 	reached bool // a message was accepted
+	absent  bool // the system sends nothing on it
 
 	future workflow.Future // nil when nothing is on its way
 	result event.Fact      // told by the activity when the message is accepted
@@ -57,21 +58,36 @@ func (o *onboarding) deliver(ctx workflow.Context) error {
 	if err := o.dispatch(ctx); err != nil || o.status == event.StatusWithdrawn {
 		return err
 	}
-	reached := 0
+	o.status = o.welcome(ctx)
+	return nil
+}
+
+// welcome is what came of the welcome. A channel on which the system sends nothing
+// does not count, unless the user has no other: then it says why.
+func (o *onboarding) welcome(ctx workflow.Context) event.Status {
+	tried, reached := 0, 0
 	for _, c := range o.welcomes() {
+		if !c.absent {
+			tried++
+		}
 		if c.reached {
 			reached++
 		}
 	}
-	switch reached {
-	case len(o.welcomes()):
-		o.status = event.StatusWelcomed
-	case 0:
-		o.status = event.StatusUnreached
-	default:
-		o.status = event.StatusPartlyWelcomed
+	if tried == 0 && reached == 0 {
+		for _, c := range o.welcomes() {
+			f := c.result
+			f.Kind, f.Reason, f.At = event.FactFailed, event.ReasonNoProvider, workflow.Now(ctx).UTC()
+			o.pending = append(o.pending, f)
+		}
 	}
-	return nil
+	switch {
+	case reached == 0:
+		return event.StatusUnreached
+	case reached >= tried:
+		return event.StatusWelcomed
+	}
+	return event.StatusPartlyWelcomed
 }
 
 // turnAway tells a rejected user so, by e-mail.
@@ -219,8 +235,10 @@ func (o *onboarding) collect(ctx workflow.Context) {
 			o.unsure = append(o.unsure, c.result)
 		}
 		switch {
+		case err == nil && sent.Absent:
+			c.absent = true
 		case err == nil:
-			c.reached = true
+			c.reached, c.absent = true, false
 			if sent.Ended {
 				o.told, o.recorded = c.end.Status, len(c.end.Orders)
 				if c.end.N > o.shownN { // else a message that was asked for meanwhile came after it

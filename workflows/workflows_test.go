@@ -81,7 +81,10 @@ func (w *world) Send(_ context.Context, d Delivery) (event.Send, error) {
 	defer w.mu.Unlock()
 	if errs := w.sendErrs[d.Channel]; len(errs) > 0 {
 		w.sendErrs[d.Channel] = errs[1:]
-		if errs[0] != nil {
+		switch {
+		case errors.Is(errs[0], errNoProvider):
+			return event.Send{Reason: event.ReasonNoProvider}, errs[0]
+		case errs[0] != nil:
 			return event.Send{Reason: "recipient"}, errs[0]
 		}
 	}
@@ -104,6 +107,8 @@ func (w *world) Send(_ context.Context, d Delivery) (event.Send, error) {
 	w.person.Sends[key] = done
 	return done, nil
 }
+
+var errNoProvider = event.Permanent(errors.New("no provider is configured"))
 
 func (w *world) Orphan(_ context.Context, v event.Verification, _ string) error {
 	w.orphans = append(w.orphans, v)
@@ -455,6 +460,32 @@ func TestStories(t *testing.T) {
 			},
 			story:  []string{"approved approved", "activated active", "failed active", "failed active", "finished unreached"},
 			status: event.StatusUnreached,
+		},
+		"a system without text messages": {
+			in:       known(),
+			steps:    []step{{time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)}},
+			sendErrs: map[string][]error{event.ChannelSMS: {errNoProvider}},
+			story:    []string{"approved approved", "activated active", "sent active", "welcomed welcomed"},
+			status:   event.StatusWelcomed, sent: []string{"email Ann"},
+		},
+		"a system that sends nothing which reaches this user": {
+			in:       known(),
+			steps:    []step{{time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)}},
+			sendErrs: map[string][]error{event.ChannelSMS: {errNoProvider}, event.ChannelEmail: {errNoProvider}},
+			story:    []string{"approved approved", "activated active", "failed active", "failed active", "finished unreached"},
+			status:   event.StatusUnreached,
+			check: func(t *testing.T, w *world) {
+				if i := slices.IndexFunc(w.facts, func(f event.Fact) bool { return f.Kind == event.FactFailed }); w.facts[i].Reason != event.ReasonNoProvider {
+					t.Errorf("the failure says %q", w.facts[i].Reason)
+				}
+			},
+		},
+		"one channel is none here and the other fails": {
+			in:       known(),
+			steps:    []step{{time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)}},
+			sendErrs: map[string][]error{event.ChannelSMS: {errNoProvider}, event.ChannelEmail: {event.Permanent(errors.New("x"))}},
+			story:    []string{"approved approved", "activated active", "failed active", "finished unreached"},
+			status:   event.StatusUnreached,
 		},
 		"a provider that is paused for days takes no user's time": {
 			in:       known(),
