@@ -102,7 +102,7 @@ func New(c Config) (Target, error) {
 		return nil, err
 	}
 	c.Metrics.Account(t.Name(), Reasons)
-	return observed{t, c.Metrics, c.Log}, nil
+	return observed{t, c.Metrics, c.Log, &evidence{}}, nil
 }
 
 func loopback(host string) bool {
@@ -124,11 +124,13 @@ type observed struct {
 	Target
 	metrics *metrics.Worker
 	log     *slog.Logger
+	others  *evidence
 }
 
 func (o observed) Activate(ctx context.Context, key string, u event.User) (a Account, err error) {
 	err = o.watch(ctx, "activate", func(ctx context.Context) error {
 		a, err = o.Target.Activate(ctx, key, u)
+		err = o.others.weigh(u.UserID, a.Created || o.Name() == Webhook, err)
 		return err
 	})
 	return a, err

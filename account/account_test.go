@@ -180,8 +180,8 @@ func TestAnswersAreReadAsTheyAreMeant(t *testing.T) {
 		permanent bool
 		pause     time.Duration
 	}{
-		{hook, 400, ada.Email + " is no address", "", ReasonRejected, true, 0},
-		{hook, 422, "", "", ReasonRejected, true, 0},
+		{hook, 400, ada.Email + " is no address", "", ReasonRejected, false, 0}, // for good on evidence only
+		{hook, 422, "", "", ReasonRejected, false, 0},
 		{hook, 401, "", "", ReasonConfig, false, time.Minute},
 		{hook, 404, "", "", ReasonConfig, false, time.Minute},
 		{hook, 302, "", "", ReasonConfig, false, time.Minute},

@@ -126,7 +126,7 @@ func (s *scimTarget) named(ctx context.Context, u event.User) (*resource, error)
 		}
 	}
 	if len(same) == 0 {
-		return nil, &failure{ReasonTransient, errors.New("the account service says that the name is taken, and does not show yet by whom")}
+		return nil, &failure{ReasonTaken, errors.New("the account service says that the name is taken, and does not show yet by whom")}
 	}
 	return nil, forGood(ReasonTaken, "another account has the user's name: give that one the user id as externalId, or change its name")
 }

@@ -1,0 +1,123 @@
+package account
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"usher/event"
+)
+
+// picky is a SCIM service that refuses accounts by what they hold, and finds none.
+type picky struct {
+	mu     sync.Mutex
+	refuse func(account map[string]any) (status int, body string)
+	made   int
+}
+
+func (p *picky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w.Header().Set("Content-Type", mediaSCIM)
+	if r.Method == http.MethodGet {
+		_, _ = w.Write([]byte(`{"Resources":[]}`))
+		return
+	}
+	var account map[string]any
+	_ = json.NewDecoder(r.Body).Decode(&account)
+	if status, body := p.refuse(account); status != 0 {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+		return
+	}
+	p.made++
+	w.WriteHeader(http.StatusCreated)
+	_, _ = w.Write([]byte(`{"id":"1"}`))
+}
+
+func newPicky(t *testing.T) (*picky, Target) {
+	p := &picky{refuse: func(map[string]any) (int, string) { return 0, "" }}
+	s := httptest.NewServer(p)
+	t.Cleanup(s.Close)
+	target, _ := newTarget(t, Config{Kind: SCIM, URL: s.URL, Token: testToken})
+	return p, target
+}
+
+func user(id string) event.User { return event.User{UserID: id, Email: id + "@example.org"} }
+
+const badValue = `{"scimType":"invalidValue","detail":"name.givenName is missing"}`
+
+// A service that refuses everybody has a setting that usher does not meet: after
+// the mend all are activated, and none has failed.
+func TestARefusalOfEverybodyFailsNoUser(t *testing.T) {
+	t.Parallel()
+	p, target := newPicky(t)
+	p.refuse = func(map[string]any) (int, string) { return http.StatusBadRequest, badValue }
+	ids := []string{"u-1", "u-2", "u-3", "u-4"}
+	for round := range 3 {
+		for i, id := range ids {
+			_, err := target.Activate(t.Context(), id, user(id))
+			want := ReasonRejected
+			if round > 0 || i+1 >= enoughUsers {
+				want = ReasonConfig
+			}
+			if err == nil || event.IsPermanent(err) || Reason(err) != want {
+				t.Errorf("round %d, %s: %v (%s), want %s and another try", round, id, err, Reason(err), want)
+			}
+		}
+	}
+	p.mu.Lock()
+	p.refuse = func(map[string]any) (int, string) { return 0, "" }
+	p.mu.Unlock()
+	for _, id := range ids {
+		if _, err := target.Activate(t.Context(), id, user(id)); err != nil {
+			t.Errorf("after the mend, %s: %v", id, err)
+		}
+	}
+}
+
+// One whose data alone are refused fails, once the service has taken another.
+func TestARefusalOfOneFailsThatUser(t *testing.T) {
+	t.Parallel()
+	p, target := newPicky(t)
+	p.refuse = func(account map[string]any) (int, string) {
+		if account["externalId"] == "bad" {
+			return http.StatusBadRequest, badValue
+		}
+		return 0, ""
+	}
+	for range 20 { // alone, nothing tells whose fault it is
+		if _, err := target.Activate(t.Context(), "k", user("bad")); err == nil || event.IsPermanent(err) || Reason(err) != ReasonRejected {
+			t.Fatalf("before another was taken: %v (%s)", err, Reason(err))
+		}
+	}
+	if _, err := target.Activate(t.Context(), "k", user("good")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := target.Activate(t.Context(), "k", user("bad")); !event.IsPermanent(err) || Reason(err) != ReasonRejected {
+		t.Errorf("after another was taken: %v (%s)", err, Reason(err))
+	}
+}
+
+// A name that is taken by an account which the search does not show, because it
+// minds the case of letters or the account was deleted.
+func TestATakenNameThatIsNotShown(t *testing.T) {
+	t.Parallel()
+	p, target := newPicky(t)
+	p.refuse = func(map[string]any) (int, string) { return http.StatusConflict, `{"scimType":"uniqueness"}` }
+	for try := 1; try < enoughTries; try++ {
+		if _, err := target.Activate(t.Context(), "k", user("u-1")); err == nil || event.IsPermanent(err) || Reason(err) != ReasonTaken {
+			t.Fatalf("try %d: %v (%s)", try, err, Reason(err))
+		}
+	}
+	_, err := target.Activate(t.Context(), "k", user("u-1"))
+	if !event.IsPermanent(err) || Reason(err) != ReasonTaken || !strings.Contains(err.Error(), "differs in case") {
+		t.Errorf("the last try: %v (%s)", err, Reason(err))
+	}
+	if _, err := target.Activate(t.Context(), "k", user("u-2")); event.IsPermanent(err) {
+		t.Errorf("another user's first try: %v", err)
+	}
+}
