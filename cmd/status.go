@@ -179,6 +179,7 @@ func (c statusCmd) user(s *session, cl *app.Client, p event.Person) error {
 		Timeline []event.Fact    `json:"timeline"`
 	}{c.What, status, p, p.Messages(), facts}
 	var messages strings.Builder
+	messages.WriteString(p.Trouble.Timeline())
 	for _, m := range out.Messages {
 		messages.WriteString(m.Timeline())
 	}

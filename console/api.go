@@ -44,7 +44,7 @@ func (k *Console) api() http.Handler {
 			k.refuse(w, err)
 			return
 		}
-		u.Messages, u.Away = k.messages(r.Context(), u.UserID)
+		k.ledger(r.Context(), &u)
 		answer(w, http.StatusOK, u)
 	})
 	mux.HandleFunc("GET /api/v1/imports", func(w http.ResponseWriter, r *http.Request) {

@@ -33,7 +33,8 @@ func TestMessagesAreShownTruthfully(t *testing.T) {
 	key := func(generation int, channel string, ordinal int) string {
 		return event.SendKey(generation, event.PurposeWelcome, channel, ordinal)
 	}
-	l := &ledger{person: event.Person{Generation: 3, Status: event.StatusActive, Sends: map[string]event.Send{
+	trouble := event.Trouble{Target: "scim", Reason: "name_taken", Tries: 4, At: at, Next: next}
+	l := &ledger{person: event.Person{Generation: 3, Status: event.StatusActive, Trouble: &trouble, Sends: map[string]event.Send{
 		key(1, "email", 1): {State: event.SendBounced, Provider: "main", Reason: "recipient_invalid", Code: "5.1.1", At: at},
 		key(1, "sms", 1):   {State: event.SendDelivered, Provider: "twilio", At: at},
 		key(2, "email", 1): {State: event.SendAccepted, Provider: "main", Copies: 2, At: at},
@@ -80,8 +81,11 @@ func TestMessagesAreShownTruthfully(t *testing.T) {
 		}
 	}
 
+	if want := "The account is not usable yet: another account has the user&#39;s name (name_taken), try 4, 2026-11-24 09:00:00 UTC; next try 2026-11-24 09:00:30 UTC."; !strings.Contains(body, want) {
+		t.Errorf("the page lacks %q:\n%s", want, body)
+	}
 	var u User
-	if code := r.api("GET", "/api/v1/users/u-1", "", &u); code != 200 || len(u.Messages) != 7 || u.Messages[0].State != event.SendBounced || u.Messages[0].Code != "5.1.1" {
+	if code := r.api("GET", "/api/v1/users/u-1", "", &u); code != 200 || len(u.Messages) != 7 || u.Messages[0].State != event.SendBounced || u.Messages[0].Code != "5.1.1" || u.Trouble == nil || *u.Trouble != trouble {
 		t.Errorf("the API: %d %+v", code, u.Messages)
 	}
 	l.away.Store(true)

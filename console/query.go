@@ -32,7 +32,8 @@ type User struct {
 	Timeline   []Entry           `json:"timeline,omitempty"`
 
 	Messages []event.Message `json:"messages,omitempty"`      // what the ledger says of them
-	Away     string          `json:"messages_away,omitempty"` // why it cannot be asked now
+	Trouble  *event.Trouble  `json:"trouble,omitempty"`       // why the account is not usable yet
+	Away     string          `json:"messages_away,omitempty"` // why the ledger cannot be asked now
 }
 
 // Entry is a fact of a user's timeline, with the reason of the decision that it

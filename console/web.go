@@ -141,9 +141,9 @@ func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
 		k.fail(w, r, err)
 		return
 	}
-	messages, away := k.messages(r.Context(), u.UserID)
+	k.ledger(r.Context(), &u)
 	d := map[string]any{
-		"Messages": messages, "Away": away,
+		"Messages": u.Messages, "Away": u.Away,
 		"Title": "User " + u.UserID, "User": u, "EventID": newEventID(), "Message": k.sessions.PopString(r.Context(), "message"),
 		"Orders": orders(u.Status),
 		"Open":   !u.Status.Final() && u.Status != event.StatusApproved && u.Status != event.StatusActive,
@@ -154,19 +154,20 @@ func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
 	k.show(w, r, http.StatusOK, "user", d)
 }
 
-// messages are what the ledger says of a user's messages. While it is away the
-// rest of the page is as true as ever.
-func (k *Console) messages(ctx context.Context, userID string) (m []event.Message, away string) {
+// ledger adds what PEOPLE says of a user's messages and account. While it is away
+// the rest of the page is as true as ever.
+func (k *Console) ledger(ctx context.Context, u *User) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	p, _, err := k.Ledger.Get(ctx, userID)
+	p, _, err := k.Ledger.Get(ctx, u.UserID)
 	if err != nil {
 		if k.repeats.first("the ledger cannot be read", err) {
 			k.Log.Warn("the ledger cannot be read", "error", err)
 		}
-		return nil, "What became of the messages cannot be read now; try again in a moment."
+		u.Away = "What became of the messages cannot be read now; try again in a moment."
+		return
 	}
-	return p.Messages(), ""
+	u.Messages, u.Trouble = p.Messages(), p.Trouble
 }
 
 // decisionForm decides, and shows the user again with what became of it.

@@ -23,6 +23,7 @@ type Person struct {
 	Opener   Opener       `json:"opener,omitempty"`   // what the first generation's run made of the record that opened it, once it is final
 	N        int          `json:"n,omitempty"`        // of the last fact that moved the status, once it is final
 	Account  *Account     `json:"account,omitempty"`  // what an activation made outside
+	Trouble  *Trouble     `json:"trouble,omitempty"`  // why a decided user's account is not usable yet
 	Orders   []Order      `json:"orders,omitempty"`   // those that took effect, the latest MaxOrders, the oldest first
 	Order    *Outstanding `json:"order,omitempty"`    // the one that is being carried out although the status is final
 

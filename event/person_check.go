@@ -16,6 +16,7 @@ func (p *Person) Check() error {
 		{p.Generation >= 1, "the generations count from 1"},
 		{final || p.Status == StatusWaiting, "a person waits until the onboarding is over"},
 		{final || p.Decided == nil && p.N == 0, "nothing is decided before the end"},
+		{!final || p.Trouble == nil, "after the end nothing waits for an account"},
 		{final || p.Order == nil, "an order is carried out after the end"},
 		{p.Order == nil || p.Did(p.Order.Identity) || len(p.Orders) == MaxOrders, "what is carried out is remembered"},
 		{len(p.Orders) <= MaxOrders, "not more than MaxOrders are remembered"},

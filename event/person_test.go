@@ -155,7 +155,7 @@ func TestWhateverHappensToAPerson(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"keep", "reopen", "take", "drop", "end", "activated", "deactivated", "send", "forget"} {
+	for _, name := range []string{"keep", "reopen", "take", "drop", "end", "activated", "deactivated", "send", "forget", "account failed"} {
 		if said[name] == 0 {
 			t.Errorf("no person went through %s: %v", name, said)
 		}
@@ -187,7 +187,7 @@ func copyOf(t *testing.T, p Person) (out Person) {
 func anything(r *rand.Rand, p *Person) (name string, err error) {
 	g := max(1, p.Generation-r.IntN(2))
 	seq := 1 + r.Uint64N(40)
-	switch name = []string{"keep", "reopen", "take", "take", "drop", "end", "end", "activated", "deactivated", "send", "send", "forget"}[r.IntN(12)]; name {
+	switch name = []string{"keep", "reopen", "take", "take", "drop", "end", "end", "activated", "deactivated", "send", "send", "forget", "account failed"}[r.IntN(13)]; name {
 	case "keep":
 		err = p.KeepRecord(g, at(seq))
 	case "reopen":
@@ -213,6 +213,8 @@ func anything(r *rand.Rand, p *Person) (name string, err error) {
 		err = p.End(e)
 	case "activated":
 		err = p.Activated(g, Account{Target: "scim", Ref: fmt.Sprint(r.IntN(2)), Created: r.IntN(2) == 0})
+	case "account failed":
+		err = p.AccountFailed(g, Trouble{Target: "scim", Reason: "config", Tries: 1, At: at(seq).Stored})
 	case "deactivated":
 		err = p.Deactivated(g)
 	case "send":

@@ -188,7 +188,7 @@ func (p *Person) End(e Ended) error {
 	case e.N < p.N:
 		return RefusedLate
 	}
-	p.Status, p.Decided, p.N = e.Status, e.Decided, e.N
+	p.Status, p.Decided, p.N, p.Trouble = e.Status, e.Decided, e.N, nil
 	_ = p.KeepRecord(e.Generation, e.Record) // a newer one stays
 	if e.Opener != OpenerBegan {             // the run of an order does not know
 		p.Opener = e.Opener
@@ -220,7 +220,7 @@ func (p *Person) Activated(generation int, made Account) error {
 		made.Created = made.Created || was.Created
 	}
 	made.Active = true
-	p.Account = &made
+	p.Account, p.Trouble = &made, nil
 	return nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"usher/event"
 )
 
@@ -46,6 +48,7 @@ func (a *Activities) Activate(ctx context.Context, s Step) (err error) {
 	if s.Target != "" {
 		made, err := a.Accounts.Activate(ctx, s.Target, stepKey(s, "activate"), *s.User)
 		if err != nil {
+			a.tellTrouble(ctx, s, err)
 			return boundary(err, reasonIn(err))
 		}
 		a.Fault.At("activate.made")
@@ -60,6 +63,26 @@ func (a *Activities) Activate(ctx context.Context, s Step) (err error) {
 	}
 	a.Metrics.StageSeconds.WithLabelValues("activate").Observe(time.Since(start).Seconds())
 	return nil
+}
+
+// tellTrouble notes why the account is not usable yet, for who looks at the user. A
+// note that PEOPLE does not take is left out: the next try writes another one.
+func (a *Activities) tellTrouble(ctx context.Context, s Step, err error) {
+	if event.IsPermanent(err) || ctx.Err() != nil {
+		return // the end says so, or the step was taken back
+	}
+	info, now := activity.GetInfo(ctx), time.Now().UTC()
+	pause, asked := event.RetryDelay(err)
+	if wait := backoff(info.RetryPolicy); !asked && wait != nil {
+		pause = wait(int(info.Attempt))
+	}
+	t := event.Trouble{Target: s.Target, Reason: reasonIn(err), Tries: int(info.Attempt), At: now}
+	if pause > 0 {
+		t.Next = now.Add(pause)
+	}
+	if _, err := a.change(ctx, s.UserID, func(p *event.Person) error { return p.AccountFailed(s.Generation, t) }); err != nil {
+		activity.GetLogger(ctx).Warn("why an account is not usable yet cannot be noted", "error", err)
+	}
 }
 
 // reasonIn is the bounded reason that an error carries, or a general one.

@@ -272,6 +272,9 @@ func TestAccounts(t *testing.T) {
 				if a := w.person.Account; a == nil || *a != scim {
 					t.Errorf("PEOPLE has the account %v, want %v", a, scim)
 				}
+				if len(w.troubles) != 2 || w.troubles[1].Tries != 2 || w.person.Trouble != nil {
+					t.Errorf("PEOPLE showed the troubles %+v, and %+v in the end", w.troubles, w.person.Trouble)
+				}
 			},
 		},
 		"refused for good": {

@@ -32,6 +32,7 @@ type world struct {
 	calls    []string           // at the account's target
 	callErrs []error            // one a call
 	untold   int                // tries to tell that a message went out which still fail
+	troubles []event.Trouble    // that PEOPLE showed
 }
 
 func (w *world) call(act string) error {
@@ -73,7 +74,11 @@ func (w *world) Fact(_ context.Context, f event.Fact) (bool, error) {
 func (w *world) Update(_ context.Context, _ string, change func(*event.Person) error) (event.Person, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.person, change(&w.person)
+	err := change(&w.person)
+	if t := w.person.Trouble; t != nil && (len(w.troubles) == 0 || w.troubles[len(w.troubles)-1] != *t) {
+		w.troubles = append(w.troubles, *t)
+	}
+	return w.person, err
 }
 
 func (w *world) Send(_ context.Context, d Delivery) (event.Send, error) {
