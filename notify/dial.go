@@ -9,7 +9,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
 	"usher/tracing"
@@ -34,7 +33,7 @@ func (t *smtpTransport) open(ctx context.Context) (*conn, error) {
 	}
 	tracing.Event(ctx, "connected")
 	leave := context.AfterFunc(ctx, func() { _ = network.Close() })
-	client, err := t.greet(network)
+	client, err := t.greet(ctx, network)
 	if !leave() || err != nil {
 		_ = network.Close()
 		return nil, cmp.Or[error](err, t.failure(phaseConnect, ctx.Err()))
@@ -43,7 +42,7 @@ func (t *smtpTransport) open(ctx context.Context) (*conn, error) {
 	return &conn{Client: client, net: network}, nil
 }
 
-func (t *smtpTransport) greet(network net.Conn) (*smtp.Client, error) {
+func (t *smtpTransport) greet(ctx context.Context, network net.Conn) (*smtp.Client, error) {
 	_ = network.SetDeadline(time.Now().Add(t.StepTimeout))
 	var c *smtp.Client
 	switch t.TLS {
@@ -64,19 +63,11 @@ func (t *smtpTransport) greet(network net.Conn) (*smtp.Client, error) {
 		return nil, t.connectFailure(err)
 	}
 	if t.Username != "" {
-		if err := c.Auth(t.mechanism(c)); err != nil {
-			return nil, t.failure(phaseAuth, err)
+		if err := t.signIn(ctx, c); err != nil {
+			return nil, err
 		}
 	}
 	return c, nil
-}
-
-// mechanism is PLAIN, or LOGIN for servers that offer no other.
-func (t *smtpTransport) mechanism(c *smtp.Client) sasl.Client {
-	if !c.SupportsAuth(sasl.Plain) && c.SupportsAuth(sasl.Login) {
-		return sasl.NewLoginClient(t.Username, t.Password)
-	}
-	return sasl.NewPlainClient("", t.Username, t.Password)
 }
 
 // connectFailure tells a TLS trouble, which somebody must mend, from a network

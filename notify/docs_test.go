@@ -16,11 +16,12 @@ func TestDocumentedProvidersAreGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(b), -1)
-	if len(blocks) != 2 {
+	if len(blocks) != 3 {
 		t.Fatalf("%d examples", len(blocks))
 	}
 	for _, block := range blocks {
-		text := regexp.MustCompile(`(secret|password|key|ca)_file: [^\s,}]+`).ReplaceAllString(block[1], "")
+		text := regexp.MustCompile(`client_secret_file: \S+`).ReplaceAllString(block[1], "client_secret: hunter2")
+		text = regexp.MustCompile(`(secret|password|key|ca)_file: [^\s,}]+`).ReplaceAllString(text, "")
 		text = regexp.MustCompile(`dkim: .*|ca_file: .*`).ReplaceAllString(text, "")
 		p, err := LoadProviders(writeFile(t, "providers.yaml", block[1]))
 		if err != nil {

@@ -34,7 +34,9 @@ type SMTPConfig struct {
 	Username     string    `yaml:"username"` // "" means no authentication
 	Password     string    `yaml:"password"`
 	PasswordFile string    `yaml:"password_file"`
-	From         string    `yaml:"from"` // an address, with a name or without
+	Auth         string    `yaml:"auth"`   // how to sign in; default what the server offers
+	OAuth2       *OAuth2   `yaml:"oauth2"` // in place of a password
+	From         string    `yaml:"from"`   // an address, with a name or without
 	DKIM         *DKIM     `yaml:"dkim"`
 	Reasons      ReasonMap `yaml:"reasons"` // of replies, as "550" or "550 5.7.1"; they go before what usher knows
 	Rate         Rate      `yaml:"rate"`    // of this process; 0 is no limit
@@ -74,10 +76,11 @@ func (c SMTPConfig) domain() string {
 // smtpTransport hands messages over on connections that it keeps for the next.
 type smtpTransport struct {
 	SMTPConfig
-	from  *mail.Address
-	sign  signer
-	grace time.Duration
-	pool  *pool
+	from   *mail.Address
+	sign   signer
+	tokens *tokens // nil without OAuth2
+	grace  time.Duration
+	pool   *pool
 }
 
 func newSMTP(c SMTPConfig, grace time.Duration) (*smtpTransport, error) {
@@ -107,6 +110,13 @@ func newSMTP(c SMTPConfig, grace time.Duration) (*smtpTransport, error) {
 	if c.Password, err = secret("password", c.Password, c.PasswordFile); err != nil {
 		return nil, err
 	}
+	if err := c.checkAuth(); err != nil {
+		return nil, err
+	}
+	tokens, err := newTokens(c.OAuth2)
+	if err != nil {
+		return nil, err
+	}
 	if c.TLSConf, err = c.tls(host); err != nil {
 		return nil, err
 	}
@@ -114,7 +124,7 @@ func newSMTP(c SMTPConfig, grace time.Duration) (*smtpTransport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &smtpTransport{SMTPConfig: c, from: from, sign: sign, grace: grace}
+	t := &smtpTransport{SMTPConfig: c, from: from, sign: sign, tokens: tokens, grace: grace}
 	t.pool = newPool(t.open, c.Connections, c.PerConnection, c.Idle)
 	return t, nil
 }

@@ -108,7 +108,9 @@ smtpd_error_sleep_time = 0
 smtpd_timeout = %[4]s
 `
 
-func startPostfix(t testing.TB, idle time.Duration) *postfix {
+// startPostfix starts one that closes unused connections after idle. more may put
+// files into the folder with its configuration, and returns more of main.cf.
+func startPostfix(t testing.TB, idle time.Duration, more ...func(dir string) string) *postfix {
 	t.Helper()
 	if _, err := exec.LookPath("postfix"); err != nil || os.Getuid() != 0 {
 		if os.Getenv("CI") != "" {
@@ -129,6 +131,10 @@ func startPostfix(t testing.TB, idle time.Duration) *postfix {
 	if err != nil {
 		t.Fatal(err)
 	}
+	settings := ""
+	for _, f := range more {
+		settings += f(dir)
+	}
 	owner := strings.Fields(output(t, "id", "-u", "postfix") + " " + output(t, "id", "-g", "postfix"))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -137,7 +143,7 @@ func startPostfix(t testing.TB, idle time.Duration) *postfix {
 	p.addr = l.Addr().String()
 	_ = l.Close()
 	for name, content := range map[string]string{
-		"main.cf":   fmt.Sprintf(mainCF, dir, owner[0], owner[1], fmt.Sprintf("%ds", int(idle.Seconds()))),
+		"main.cf":   fmt.Sprintf(mainCF, dir, owner[0], owner[1], fmt.Sprintf("%ds", int(idle.Seconds()))) + settings,
 		"master.cf": fmt.Sprintf(masterCF, p.addr),
 		"headers":   "/^Subject: .*Mallory/ REJECT 5.7.1 looks like spam\n",
 		"roots.pem": string(certificate),

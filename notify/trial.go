@@ -56,7 +56,7 @@ func (t *smtpTransport) describe(m message) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "connect to %s, TLS: %s\nEHLO %s\n", t.Addr, t.TLS, cmp.Or(t.Helo, fullHostname(), "[the address of this end]"))
 	if t.Username != "" {
-		fmt.Fprintf(&b, "AUTH as %s with the password %s\n", t.Username, mask)
+		fmt.Fprintf(&b, "AUTH as %s with the %s %s\n", t.Username, map[bool]string{true: "token", false: "password"}[t.tokens != nil], mask)
 	}
 	fmt.Fprintf(&b, "MAIL FROM:<%s>%s\nRCPT TO:<%s>\nDATA\n%s.\n", t.from.Address, map[bool]string{true: " SMTPUTF8"}[utf8], rcpt, bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n")))
 	return b.String(), nil
