@@ -38,13 +38,15 @@ type session struct {
 }
 
 type cli struct {
-	Config kong.ConfigFlag `help:"Settings file; its keys are the names of the flags." placeholder:"FILE" env:"USHER_CONFIG"`
+	SettingsFile kong.ConfigFlag `name:"config" help:"Settings file; its keys are the names of the flags." placeholder:"FILE" env:"USHER_CONFIG"`
 
 	Up      upCmd      `cmd:"" help:"Run everything in one process: servers, catcher and all roles."`
 	Watch   watchCmd   `cmd:"" help:"Run the watch role: files become events."`
 	Bridge  bridgeCmd  `cmd:"" help:"Run the bridge role: events become workflows and signals."`
 	Worker  workerCmd  `cmd:"" help:"Run the worker role: workflows, activation, messages."`
 	Console consoleCmd `cmd:"" help:"Run the console role: web pages and API."`
+
+	Config configCmd `cmd:"" help:"Print or check the settings."`
 
 	Setup setupCmd `cmd:"" help:"Make the streams on an external NATS, with an account that may."`
 

@@ -3,6 +3,7 @@ package cmd
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -31,6 +32,26 @@ func loadYAML(r io.Reader) (kong.Resolver, error) {
 // Validate implements kong.Resolver: a key that is no flag of any command is an
 // error, because a mistyped one would be silently without effect.
 func (s fileSettings) Validate(a *kong.Application) error {
+	known := keysOf(a)
+	var unknown []string
+	for k := range s {
+		if !slices.Contains(known, k) {
+			unknown = append(unknown, k)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	slices.Sort(unknown)
+	meant := ""
+	if near := nearest(unknown[0], known); near != "" {
+		meant = "; did you mean " + near + "?"
+	}
+	return &settingsError{fmt.Errorf("unknown key %s%s; the keys are the names of the flags, see `usher config print --defaults`", strings.Join(unknown, ", "), meant)}
+}
+
+// keysOf are the names of the flags of all commands.
+func keysOf(a *kong.Application) []string {
 	known := map[string]bool{}
 	var collect func(*kong.Node)
 	collect = func(n *kong.Node) {
@@ -42,17 +63,7 @@ func (s fileSettings) Validate(a *kong.Application) error {
 		}
 	}
 	collect(a.Node)
-	var unknown []string
-	for k := range s {
-		if !known[k] {
-			unknown = append(unknown, k)
-		}
-	}
-	if len(unknown) == 0 {
-		return nil
-	}
-	slices.Sort(unknown)
-	return &settingsError{fmt.Errorf("unknown key %s; the keys are the names of the flags, see `usher up --help`", strings.Join(unknown, ", "))}
+	return slices.Sorted(maps.Keys(known))
 }
 
 // Resolve implements kong.Resolver.
