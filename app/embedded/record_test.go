@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,10 +27,13 @@ var record = flag.Bool("record", false, "write the histories of every path into 
 // faulty is a world in which steps fail as often as is asked for.
 type faulty struct {
 	world
+	turn            sync.Mutex // both channels are sent at once
 	sends, accounts map[string][]error
 }
 
-func next(errs map[string][]error, key string) error {
+func (f *faulty) next(errs map[string][]error, key string) error {
+	f.turn.Lock()
+	defer f.turn.Unlock()
 	if len(errs[key]) == 0 {
 		return nil
 	}
@@ -39,14 +43,14 @@ func next(errs map[string][]error, key string) error {
 }
 
 func (f *faulty) Send(ctx context.Context, d workflows.Delivery) (event.Send, error) {
-	if err := next(f.sends, d.Channel); err != nil {
+	if err := f.next(f.sends, d.Channel); err != nil {
 		return event.Send{Reason: "recipient_invalid"}, err
 	}
 	return f.world.Send(ctx, d)
 }
 
 func (f *faulty) Activate(context.Context, string, string, event.User) (event.Account, error) {
-	return event.Account{Target: "scim", Ref: "r"}, next(f.accounts, "activate")
+	return event.Account{Target: "scim", Ref: "r"}, f.next(f.accounts, "activate")
 }
 
 // TestRecordHistories records what a real server writes for every path that an
@@ -113,7 +117,7 @@ func TestRecordHistories(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
-			w := &faulty{world{person: event.Person{Status: event.StatusWaiting, Account: tc.account}}, tc.sends, tc.accounts}
+			w := &faulty{world: world{person: event.Person{Status: event.StatusWaiting, Account: tc.account}}, sends: tc.sends, accounts: tc.accounts}
 			defer work(t, cl, w)()
 			id := "u-" + name
 			u := ann(id)
