@@ -22,18 +22,19 @@ import (
 // job is one claimed file on its way through an import.
 type job struct {
 	*Watcher
-	in     Inbox
-	folder *inbox.Folder
-	claim  *os.Root // the folder of the claim
-	dir    string   // where that folder is
-	name   string   // of the original, as it was dropped
-	file   *os.File
-	taken  files.Look // the file as it was when it was opened
-	table  table.File
-	report Report
-	redrop bool
-	bad    bitmap // rows that are refused
-	alone  func() // lets other suspects be tried; nil for who is none
+	in       Inbox
+	folder   *inbox.Folder
+	claim    *os.Root // the folder of the claim
+	dir      string   // where that folder is
+	name     string   // of the original, as it was dropped
+	file     *os.File
+	taken    files.Look // the file as it was when it was opened
+	table    table.File
+	report   Report
+	redrop   bool
+	bad      bitmap         // rows that are refused
+	warnings table.Warnings // about the rows
+	alone    func()         // lets other suspects be tried; nil for who is none
 
 	imported time.Time // of the import's id, to the second
 	claimed  time.Time // when the file was taken
@@ -117,6 +118,7 @@ func (j *job) run(ctx context.Context) (err error) {
 	}
 	j.progress.step(event.ImportValidating, j.taken.Size)
 	err = j.validate(ctx)
+	j.describe() // with what the rows told
 	good := j.report.Published
 	if j.report.Published = 0; c.Import == j.report.Import {
 		j.report.Published = c.Published
@@ -227,13 +229,17 @@ var errChanged = table.Unusable("E_CHANGED", "the file was changed after it had 
 
 func (j *job) describe() {
 	r, t := &j.report, j.table
-	r.SHA256, r.Format, r.Encoding, r.Why, r.Warnings = t.Digest, t.Describe(), t.Encoding, t.Why, t.Notes
+	r.SHA256, r.Format, r.Encoding, r.Why = t.Digest, t.Describe(), t.Encoding, t.Why
+	var warnings table.Warnings
+	warnings.Merge(t.Warnings)
 	if t.Delimiter != 0 {
 		r.Delimiter = string(t.Delimiter)
 	}
 	if note, yes := t.Disagrees(j.name); yes {
-		r.Warnings = append(r.Warnings, note)
+		warnings.Add("W_NAME", note, 0)
 	}
+	warnings.Merge(j.warnings)
+	r.Warnings = warnings.All()
 }
 
 // adopt goes on with an import that another process began and left: under its

@@ -27,6 +27,7 @@ type verdict struct {
 	rows, blank int
 	refused     int
 	bad         bitmap // of refused rows, by number
+	warnings    table.Warnings
 	repeats     *spill // which rows repeat which: key is the row, low the earlier one, tail the column
 }
 
@@ -65,7 +66,7 @@ func (j *job) validate(ctx context.Context) (err error) {
 	if err := j.judge(ctx, &v); err != nil {
 		return err
 	}
-	j.bad = v.bad
+	j.bad, j.warnings = v.bad, v.warnings
 	r.Rows, r.Blank, r.Published = v.rows, v.blank, v.rows-v.refused
 	if v.refused > 0 {
 		if err := j.handBack(ctx, v); err != nil {
@@ -85,9 +86,10 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 	marks := j.spill("identities-", 1<<64-1)
 	defer func() { err = errors.Join(err, marks.remove()) }()
 	type part struct {
-		bad   []int
-		marks []entry
-		rows  int
+		bad      []int
+		marks    []entry
+		rows     int
+		warnings table.Warnings
 	}
 	err = inOrder(ctx, rs, parallel(), func() func([]table.Row) part {
 		rules := newRules(j.in)
@@ -115,6 +117,7 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 		if most := j.in.MaxRows; most > 0 && v.rows > most {
 			return table.Unusable("E_TOO_MANY_ROWS", "the file has more than %d rows, which is the most that this inbox takes; split it, or have the limit raised", most)
 		}
+		v.warnings.Merge(p.warnings)
 		for _, n := range p.bad {
 			v.bad.set(n)
 			v.refused++
@@ -130,6 +133,7 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 		return err
 	}
 	v.blank = rs.Blank
+	v.warnings.Merge(rs.Warnings)
 	v.repeats = j.spill("repeats-", uint64(v.rows))
 	return marks.sorted(func(entries []entry) error {
 		var first entry
