@@ -8,6 +8,7 @@ import (
 
 	"usher/event"
 	"usher/ingest"
+	"usher/table"
 )
 
 // Rules say what an inbox takes. Each setting is a value for all inboxes, or
@@ -17,6 +18,7 @@ type Rules struct {
 	AllOrNothing      []string `help:"Inboxes whose files are refused whole when one row is refused; \"all\" for every one." placeholder:"NAME"`
 	MaxRows           []string `help:"Most rows of a file; 0 is no limit." placeholder:"[NAME=]N"`
 	MaxRefused        []string `help:"Most refused rows of a file; beyond it the file is refused whole. 0 is no limit." placeholder:"[NAME=]N"`
+	HiddenRows        []string `help:"What is done with rows that a sheet of Excel hides: skip or take; without it they are refused." placeholder:"[NAME=]skip|take"`
 	MaxRefusedPercent []string `help:"Most refused rows of a hundred, in files of more than 20 rows; 0 is no limit." default:"50" placeholder:"[NAME=]PERCENT"`
 }
 
@@ -45,6 +47,11 @@ func (r Rules) ForInbox(source, dir string) (ingest.Inbox, error) {
 	in.MaxRows = int(number("max-rows", r.MaxRows, 1e9))
 	in.MaxRefused = int(number("max-refused", r.MaxRefused, 1e9))
 	in.MaxRefusedPercent = number("max-refused-percent", r.MaxRefusedPercent, 100)
+	switch in.HiddenRows = table.HiddenRows(forInbox(r.HiddenRows, source)); in.HiddenRows {
+	case table.RefuseHidden, table.SkipHidden, table.TakeHidden:
+	default:
+		errs = append(errs, fmt.Errorf("--hidden-rows: %q is none of skip and take; without the flag hidden rows are refused", in.HiddenRows))
+	}
 	if in.Region != "" && !ingest.KnownRegion(in.Region) {
 		errs = append(errs, fmt.Errorf("--region: %q is no country; write two letters such as DE", in.Region))
 	}
@@ -75,7 +82,7 @@ func (r Rules) check(known map[string]bool) error {
 			errs = append(errs, fmt.Errorf("--%s: there is no inbox %q", flag, name))
 		}
 	}
-	for flag, values := range map[string][]string{"region": r.Region, "max-rows": r.MaxRows, "max-refused": r.MaxRefused, "max-refused-percent": r.MaxRefusedPercent} {
+	for flag, values := range map[string][]string{"region": r.Region, "max-rows": r.MaxRows, "max-refused": r.MaxRefused, "hidden-rows": r.HiddenRows, "max-refused-percent": r.MaxRefusedPercent} {
 		for _, v := range values {
 			if name, _, named := strings.Cut(v, "="); named {
 				unknown(flag, name)

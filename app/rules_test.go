@@ -12,12 +12,12 @@ import (
 func TestRulesOfAnInbox(t *testing.T) {
 	r := Rules{
 		Region: []string{"de", "crm=AT"}, AllOrNothing: []string{"crm"}, MaxRows: []string{"hr=5"},
-		MaxRefused: []string{"7", "crm=9"}, MaxRefusedPercent: []string{"50", "hr=2.5"},
+		MaxRefused: []string{"7", "crm=9"}, MaxRefusedPercent: []string{"50", "hr=2.5"}, HiddenRows: []string{"take", "crm=skip"},
 	}
 	for _, want := range []ingest.Inbox{
-		{Source: "inbox", Dir: "d", Region: "DE", MaxRefused: 7, MaxRefusedPercent: 50},
-		{Source: "crm", Dir: "d", Region: "AT", AllOrNothing: true, MaxRefused: 9, MaxRefusedPercent: 50},
-		{Source: "hr", Dir: "d", Region: "DE", MaxRows: 5, MaxRefused: 7, MaxRefusedPercent: 2.5},
+		{Source: "inbox", Dir: "d", Region: "DE", MaxRefused: 7, MaxRefusedPercent: 50, HiddenRows: "take"},
+		{Source: "crm", Dir: "d", Region: "AT", AllOrNothing: true, MaxRefused: 9, MaxRefusedPercent: 50, HiddenRows: "skip"},
+		{Source: "hr", Dir: "d", Region: "DE", MaxRows: 5, MaxRefused: 7, MaxRefusedPercent: 2.5, HiddenRows: "take"},
 	} {
 		got, err := r.ForInbox(want.Source, "d")
 		if err != nil {
@@ -32,13 +32,13 @@ func TestRulesOfAnInbox(t *testing.T) {
 // A rule that cannot have an effect is said, each with its flag.
 func TestRulesThatAreWrong(t *testing.T) {
 	c := Config{Intake: Intake{Inbox: map[string]string{"hr": "d"}, Rules: Rules{
-		Region: []string{"Germany"}, AllOrNothing: []string{"hrr"}, MaxRows: []string{"hr=many"}, MaxRefused: []string{"crm=1"}, MaxRefusedPercent: []string{"101"},
+		Region: []string{"Germany"}, AllOrNothing: []string{"hrr"}, MaxRows: []string{"hr=many"}, MaxRefused: []string{"crm=1"}, MaxRefusedPercent: []string{"101"}, HiddenRows: []string{"show"},
 	}}}
 	err := c.checkRules()
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{`--region: "GERMANY"`, `--all-or-nothing: there is no inbox "hrr"`, `--max-rows: "many"`, `--max-refused: there is no inbox "crm"`, `--max-refused-percent: "101"`} {
+	for _, want := range []string{`--region: "GERMANY"`, `--all-or-nothing: there is no inbox "hrr"`, `--max-rows: "many"`, `--max-refused: there is no inbox "crm"`, `--max-refused-percent: "101"`, `--hidden-rows: "show"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in\n%v", want, err)
 		}

@@ -56,6 +56,7 @@ func Check(ctx context.Context, path string, in Inbox, key event.Key, tell func(
 		j.progress.step(event.ImportReading, i.Size())
 	}
 	if j.table, err = table.Inspect(ctx, f, j.scratch("")); err == nil {
+		j.table.HiddenRows = in.HiddenRows
 		j.progress.step(event.ImportValidating, j.table.Size)
 		err = j.validate(ctx)
 	}

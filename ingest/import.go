@@ -83,6 +83,7 @@ func (j *job) run(ctx context.Context) (err error) {
 	j.Fault.At("ingest.read")
 	j.progress.step(event.ImportReading, j.taken.Size)
 	j.table, err = table.Inspect(ctx, j.file, j.scratch(""))
+	j.table.HiddenRows = j.in.HiddenRows
 	j.describe()
 	if j.table.Digest != "" {
 		err = errors.Join(j.sameContent(), err)

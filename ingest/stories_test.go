@@ -208,6 +208,8 @@ func (s *story) settings(t *testing.T) {
 		switch w[0] {
 		case "region":
 			s.inbox.Region = w[1]
+		case "hidden-rows":
+			s.inbox.HiddenRows = table.HiddenRows(w[1])
 		case "all-or-nothing":
 			s.inbox.AllOrNothing = true
 		case "max-rows":
@@ -328,7 +330,7 @@ func (s *story) do(t *testing.T, w []string) {
 		change(func(b []byte) ([]byte, error) { return bytes.ReplaceAll(b, []byte(from), []byte(to)), nil })
 	}
 	switch w[0] {
-	case "region", "all-or-nothing", "max-rows", "max-refused", "max-refused-percent": // see settings
+	case "region", "hidden-rows", "all-or-nothing", "max-rows", "max-refused", "max-refused-percent": // see settings
 	case "crlf":
 		replace("\n", "\r\n")
 	case "cr":

@@ -54,6 +54,8 @@ type utf8Check struct {
 	invalid int   // bytes that are not UTF-8
 	valid   int   // characters of several bytes
 	zero    bool
+
+	quotes, backslashes bool // there are some
 }
 
 // shownLines is how many lines of a kind are named in a warning.
@@ -62,6 +64,8 @@ const shownLines = 3
 func (c *utf8Check) Write(p []byte) (int, error) {
 	n := len(p)
 	c.zero = c.zero || bytes.IndexByte(p, 0) >= 0
+	c.quotes = c.quotes || bytes.IndexByte(p, '"') >= 0
+	c.backslashes = c.backslashes || bytes.IndexByte(p, '\\') >= 0
 	if len(c.rest) > 0 {
 		p = append(c.rest, p...)
 		c.rest = nil

@@ -13,8 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/xuri/excelize/v2"
 )
 
 // Formats as reports name them; what a file is packed in is added with a plus.
@@ -38,10 +36,17 @@ type File struct {
 	Why       string   // how format, encoding and delimiter were told
 	Warnings  Warnings // what may be wrong with it although it can be read; more may come with its rows
 
-	bom   int    // bytes to skip
-	sep   bool   // the first line is Excel's sep=;
-	sheet string // of XLSX
-	tmp   string // folder for what must be unpacked to the disk
+	// HiddenRows is what its reader wants done with hidden rows of XLSX.
+	HiddenRows HiddenRows
+
+	bom    int       // bytes to skip
+	sep    bool      // the first line is Excel's sep=;
+	above  int       // rows above the titles that have something in them
+	short  bool      // the titles lack one for the first column
+	quotes quoting   // of CSV
+	sheet  sheetPart // of XLSX
+	layout layout    // of that sheet
+	tmp    string    // folder for what must be unpacked to the disk
 }
 
 // FileError refuses a whole file: a stable code and a sentence that says what to
@@ -63,7 +68,7 @@ func Unusable(code, sentence string, args ...any) error {
 var FileCodes = []string{"E_EMPTY", "E_FORMAT", "E_HEADER", "E_JSON_ARRAY", "E_SHEETS", "E_TOO_BIG", "E_UNPACK"}
 
 // RowCodes are the codes of a RowError that this package makes.
-var RowCodes = []string{"E_COLUMN_COUNT", "E_JSON", "E_QUOTE", "E_TOO_LONG"}
+var RowCodes = []string{"E_COLUMN_COUNT", "E_EXCEL_FORMULA", "E_EXCEL_HIDDEN", "E_JSON", "E_QUOTE", "E_TOO_LONG"}
 
 // Inspect reads the file once; tmp is a folder that it may make for what has to
 // be unpacked to the disk. The error is a *FileError when the file cannot be an
@@ -88,7 +93,7 @@ func Inspect(ctx context.Context, f *os.File, tmp string) (File, error) {
 		return t, Unusable("E_EMPTY", "the file is empty; drop it again with its rows")
 	}
 	if t.Packed == Zip {
-		if r, err := zip.NewReader(f, t.Size); err == nil && workbook(r) {
+		if r, err := zip.NewReader(f, t.Size); err == nil && isWorkbook(r) {
 			t.Packed, t.Format = "", FormatXLSX
 		}
 	}
@@ -103,7 +108,7 @@ func Inspect(ctx context.Context, f *os.File, tmp string) (File, error) {
 	if err := t.findEncoding(head, check); err != nil {
 		return t, err
 	}
-	return t, t.findFormat(ctx, f)
+	return t, t.findFormat(ctx, f, check)
 }
 
 // onlyWriter hides what else a writer can do, so that a copy uses its buffer.
@@ -154,13 +159,13 @@ func (t *File) inspectWorkbook(ctx context.Context, f *os.File) error {
 	}
 	defer done()
 	t.Why = "it is a ZIP file with a workbook in it"
-	t.sheet, err = chooseSheet(book, &t.Warnings)
+	t.sheet, t.layout, t.above, err = chooseSheet(book, &t.Warnings)
 	return err
 }
 
 // workbook opens an Excel file, which may be packed itself; done closes it and
 // removes what was unpacked to the disk.
-func (t File) workbook(ctx context.Context, f *os.File) (book *excelize.File, done func(), err error) {
+func (t File) workbook(ctx context.Context, f *os.File) (book *workbook, done func(), err error) {
 	if err := os.MkdirAll(t.tmp, 0o700); err != nil {
 		return nil, nil, err
 	}
@@ -173,20 +178,15 @@ func (t File) workbook(ctx context.Context, f *os.File) (book *excelize.File, do
 		drop = func() { _ = f.Close() }
 	}
 	r, err := zip.NewReader(f, size)
-	if err != nil || !workbook(r) {
+	if err != nil || !isWorkbook(r) {
 		drop()
 		return nil, nil, Unusable("E_FORMAT", "the file inside is neither a list of users nor an Excel file; drop it unpacked")
 	}
-	if book, err = openWorkbook(f, size, t.tmp); err != nil {
+	if book, err = openWorkbook(ctx, r, size, t.tmp); err != nil {
 		drop()
 		return nil, nil, err
 	}
-	done = func() { _ = book.Close(); drop() }
-	if err := sound(ctx, r, book); err != nil {
-		done()
-		return nil, nil, err
-	}
-	return book, done, nil
+	return book, func() { book.close(); drop() }, nil
 }
 
 // unpackTo unpacks the file to the disk. The copy has no name, so nothing is left
@@ -262,7 +262,7 @@ func (t File) text(ctx context.Context, f *os.File) (r io.Reader, done func(), e
 
 // findFormat tells JSON from CSV by the first character, and finds the delimiter
 // of CSV.
-func (t *File) findFormat(ctx context.Context, f *os.File) error {
+func (t *File) findFormat(ctx context.Context, f *os.File, check *utf8Check) error {
 	text, done, err := t.text(ctx, f)
 	if err != nil {
 		return err
@@ -295,11 +295,15 @@ func (t *File) findFormat(ctx context.Context, f *os.File) error {
 			return Unusable("E_HEADER", "the first line is too long to be the names of columns; put a line such as email,name above the rows")
 		default:
 			t.Format = FormatCSV
-			if d, ok := sepLine(line); ok && !t.sep {
-				t.Delimiter, t.sep, t.Why = d, true, t.Why+"; the first line names the delimiter"
-				return nil
+			candidates := delimiters
+			if d, ok := sepLine(line); ok {
+				t.sep, t.Why, candidates = true, t.Why+"; the first line names the delimiter", string(d)
+				w.pass(end, 1)
 			}
-			return t.findDelimiter(w, line)
+			if err := t.findTitles(w, candidates); err != nil {
+				return err
+			}
+			return t.findQuotes(ctx, f, check)
 		}
 		w.pass(end, 1)
 	}

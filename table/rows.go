@@ -19,6 +19,12 @@ type Row struct {
 	cut    bool      // the file ends within it, without a line end
 	padded bool      // empty cells at its end are left out
 	bad    *RowError // why it cannot be read
+
+	// Of XLSX.
+	hidden  bool
+	missing []int          // columns of formulas without a result
+	filled  []int          // columns whose value is that of merged cells
+	links   map[int]string // e-mail addresses that cells lead to, by column
 }
 
 // Position is a place between two rows of a file: where reading can go on.
@@ -26,6 +32,7 @@ type Position struct {
 	Record int   `json:"record"`           // the last one before it
 	Offset int64 `json:"offset,omitempty"` // of the next one, in bytes after the byte order mark; 0 where the file cannot seek
 	Line   int   `json:"line,omitempty"`   // the last one before it
+	Titles int64 `json:"titles,omitempty"` // offset of the titles that are in force, when they are not the first
 }
 
 // blank reports whether the row has nothing in it.
@@ -55,6 +62,7 @@ type Rows struct {
 	read   func() (Row, error)
 	place  func() (offset int64, line int) // nil where the file cannot seek
 	close  func()
+	table
 }
 
 // Open begins to read the rows of a file. Its error may be a *FileError.
@@ -71,12 +79,14 @@ func (t File) Open(ctx context.Context, f *os.File) (r *Rows, err error) {
 			return r, err
 		}
 		r.close = done
-		s, err := openSheet(book, t.sheet)
+		s, err := openSheet(book, t.sheet, t.layout)
 		if err != nil {
 			return r, err
 		}
-		r.read, r.close = s.read, func() { s.close(); done() }
-		return r, r.readHeader(false)
+		r.read, r.close, r.hidden = s.read, func() { s.close(); done() }, t.HiddenRows
+		err = r.readHeader(t)
+		s.below()
+		return r, err
 	}
 	text, done, err := t.text(ctx, f)
 	if err != nil {
@@ -88,13 +98,13 @@ func (t File) Open(ctx context.Context, f *os.File) (r *Rows, err error) {
 		r.Columns = []string{colRaw}
 		return r, nil
 	}
-	return r, r.readHeader(t.sep)
+	return r, r.readHeader(t)
 }
 
 // readText makes rows of text.
 func (t File) readText(r *Rows, w *window) {
 	if t.Format == FormatCSV {
-		r.read = csvReader{&splitter{window: w, delim: t.Delimiter}}.read
+		r.read = csvReader{&splitter{window: w, delim: t.Delimiter, quotes: t.quotes}}.read
 	} else {
 		r.read = jsonReader{&jsonObjects{window: w, format: t.Format}}.read
 	}
@@ -119,6 +129,12 @@ func (t File) OpenAt(ctx context.Context, f *os.File, from Position) (*Rows, err
 	if from.Offset > 0 && r.place != nil {
 		w := newWindow(until(ctx, io.NewSectionReader(f, int64(t.bom)+from.Offset, 1<<62)))
 		w.base, w.line = from.Offset, from.Line
+		if from.Titles > 0 {
+			if err := t.readTitlesAt(ctx, f, r, from.Titles); err != nil {
+				r.close()
+				return r, err
+			}
+		}
 		t.readText(r, w)
 		r.Number = from.Record
 		return r, nil
@@ -132,27 +148,33 @@ func (t File) OpenAt(ctx context.Context, f *os.File, from Position) (*Rows, err
 	return r, nil
 }
 
-// readHeader reads the first row that is not blank, or the second one.
-func (r *Rows) readHeader(skip bool) error {
+// readHeader reads the row with the titles.
+func (r *Rows) readHeader(t File) error {
+	skip := t.above
+	if t.sep {
+		skip++
+	}
 	for {
-		first, err := r.read()
+		row, err := r.read()
 		if errors.Is(err, io.EOF) {
 			return Unusable("E_EMPTY", "the file has no rows; drop it again with its rows")
 		}
 		if err != nil {
 			return err
 		}
-		if first.bad != nil {
-			return &FileError{"E_HEADER", "the first line cannot be read: " + first.bad.Reason}
-		}
-		if first.blank() {
+		if row.bad == nil && row.blank() {
 			continue
 		}
-		if skip {
-			skip = false // Excel's sep=;
+		if skip--; skip >= 0 {
 			continue
 		}
-		if r.header, err = readHeader(first.cells); err == nil {
+		if row.bad != nil {
+			return &FileError{"E_HEADER", "the first line cannot be read: " + row.bad.Reason}
+		}
+		if t.short {
+			row.cells = append([]string{""}, row.cells...)
+		}
+		if r.header, err = readHeader(row.cells); err == nil {
 			r.Columns = r.header.kept()
 		}
 		return err
@@ -163,7 +185,7 @@ func (r *Rows) readHeader(skip bool) error {
 // one of the file.
 func (r *Rows) Next() (Row, error) {
 	for {
-		rw, err := r.read()
+		rw, err := r.take()
 		if err != nil {
 			return Row{}, err
 		}
@@ -171,12 +193,19 @@ func (r *Rows) Next() (Row, error) {
 			r.Blank++
 			continue
 		}
+		if r.header != nil {
+			part, err := r.understand(&rw)
+			if err != nil {
+				return Row{}, err
+			}
+			if !part {
+				continue
+			}
+		}
 		r.Number++
 		rw.Number = r.Number
 		rw.End.Record = r.Number
-		if r.place != nil {
-			rw.End.Offset, rw.End.Line = r.place()
-		}
+		rw.End.Titles = r.titlesAt
 		return rw, nil
 	}
 }

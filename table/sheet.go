@@ -1,107 +1,178 @@
 package table
 
 import (
-	"archive/zip"
-	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path"
-	"regexp"
-	"strings"
-
-	"github.com/xuri/excelize/v2"
+	"slices"
 )
 
-// Caps of an Excel file, in bytes.
+// HiddenRows is what is done with rows of a sheet that Excel hides, by a filter or by
+// hand: whether they belong to the list, only a person knows.
+type HiddenRows string
+
+// What may be done with them.
 const (
-	maxWorkbook = 8 << 30  // all that is in it, unpacked
-	maxInMemory = 16 << 20 // a part that is larger is unpacked to the disk
+	RefuseHidden HiddenRows = ""     // they are refused, each by itself
+	SkipHidden   HiddenRows = "skip" // they are no part of the list
+	TakeHidden   HiddenRows = "take" // they are rows like all others
 )
 
-// headerWithin is how many rows of a sheet are searched for its header.
-const headerWithin = 100
+// sheetReader reads the rows of one sheet, each cell with the value that is stored: an
+// id of 7 that is shown as 0007 is 0007, and one of 1000 that is shown as 1,000.00 is
+// 1000. Cells that are merged all have the value of the first.
+type sheetReader struct {
+	rows   *sheetRows
+	layout layout
+	line   int // the last one that was given away
 
-// openWorkbook opens an Excel file. What it unpacks goes to the folder tmp, and
-// is removed when it is closed.
-func openWorkbook(f *os.File, size int64, tmp string) (book *excelize.File, err error) {
-	defer damagedIfPanic(&err)
-	book, err = excelize.OpenFile(fmt.Sprintf("/dev/fd/%d", f.Fd()), excelize.Options{
-		UnzipSizeLimit: min(maxWorkbook, max(4*maxInMemory, size*maxRatio)), UnzipXMLSizeLimit: maxInMemory, TmpDir: tmp,
-	})
+	next   Row // the one behind rows that the file leaves out
+	ahead  bool
+	active []filling
+	ended  bool
+}
+
+// filling is a value that is shown over several rows.
+type filling struct {
+	column, last int
+	text         string
+}
+
+func openSheet(b *workbook, s sheetPart, l layout) (*sheetReader, error) {
+	rows, err := b.rows(s.part)
+	if err != nil {
+		return nil, b.damaged(err, "a sheet of the Excel file cannot be read; save it again")
+	}
+	return &sheetReader{rows: rows, layout: l}, nil
+}
+
+func (s *sheetReader) close() { s.rows.close() }
+
+// read returns the next row; those that the file leaves out have nothing in them.
+func (s *sheetReader) read() (Row, error) {
+	if !s.ahead {
+		r, err := s.stored()
+		if err != nil {
+			return Row{}, err
+		}
+		s.next, s.ahead = r, true
+	}
+	if s.line++; s.line < s.next.Line {
+		return Row{Line: s.line, padded: true}, nil
+	}
+	s.ahead = false
+	return s.next, nil
+}
+
+// stored reads the next row that is in the file.
+func (s *sheetReader) stored() (Row, error) {
+	number, hidden, cells, err := s.rows.next()
 	switch {
-	case err == nil:
-		return book, nil
-	case strings.Contains(err.Error(), "unzip size exceeds"):
-		return nil, Unusable("E_TOO_BIG", "the Excel file unpacks to more than %d times its size", maxRatio)
-	case errors.As(err, new(*os.PathError)):
-		return nil, err
+	case errors.Is(err, errTooFar):
+		return Row{}, Unusable("E_UNPACK", "the sheet has more rows than Excel allows; drop the list as CSV")
+	case err != nil:
+		return Row{}, s.rows.book.damaged(err, fmt.Sprintf("row %d of the sheet cannot be read; open the file in Excel, save it again and drop that", s.rows.row))
 	}
-	return nil, Unusable("E_UNPACK", "the Excel file is damaged or has a password; save it again without one")
-}
-
-// sound reads the tables of an Excel file to their end. The library that reads
-// them takes broken XML for the end of a table, so that rows would be lost
-// without a word.
-func sound(ctx context.Context, r *zip.Reader, book *excelize.File) error {
-	for _, e := range r.File {
-		if !strings.HasPrefix(e.Name, "xl/worksheets/") && e.Name != "xl/sharedStrings.xml" || path.Ext(e.Name) != ".xml" {
-			continue
+	r := Row{Line: number, padded: true, hidden: hidden}
+	width := 0
+	for _, c := range cells {
+		width = max(width, c.column+1)
+	}
+	if width > maxColumns {
+		r.cells, r.bad = []string{cells[0].text}, &RowError{"E_TOO_LONG", "", errColumns.Error()}
+		return r, nil
+	}
+	r.cells = make([]string, width)
+	for _, c := range cells {
+		r.cells[c.column] = c.text
+		if c.missing {
+			r.missing = append(r.missing, c.column)
 		}
-		part, err := e.Open()
-		if err == nil {
-			d := xml.NewDecoder(until(ctx, part))
-			d.CharsetReader = book.CharsetReader
-			for err == nil {
-				_, err = d.Token()
+		link := c.link
+		if link == "" && s.layout.links != nil {
+			link = s.layout.links[placeOf(c.column, number)]
+		}
+		if link != "" {
+			if r.links == nil {
+				r.links = map[int]string{}
 			}
-			_ = part.Close()
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if !errors.Is(err, io.EOF) {
-			return Unusable("E_UNPACK", "a table in the Excel file is damaged; open the file in Excel, save it again and drop that")
+			r.links[c.column] = link
 		}
 	}
-	return nil
+	s.fill(&r)
+	return r, nil
 }
 
-// chooseSheet finds the one visible sheet whose first row names columns that
-// usher knows, and warns of what was left.
-func chooseSheet(book *excelize.File, warnings *Warnings) (name string, err error) {
-	defer damagedIfPanic(&err)
-	var found []string
-	hidden, others := 0, 0
+// fill puts the values of merged cells into the row.
+func (s *sheetReader) fill(r *Row) {
+	s.active = slices.DeleteFunc(s.active, func(f filling) bool { return f.last < r.Line })
+	if len(s.active) > 0 && !r.blank() {
+		for _, f := range s.active {
+			for len(r.cells) <= f.column {
+				r.cells = append(r.cells, "")
+			}
+			if r.cells[f.column] == "" {
+				r.cells[f.column] = f.text
+				r.filled = append(r.filled, f.column)
+			}
+		}
+	}
+	for len(s.layout.merges) > 0 && s.layout.merges[0].first <= r.Line {
+		m := s.layout.merges[0]
+		s.layout.merges = s.layout.merges[1:]
+		if m.first == r.Line && m.column < len(r.cells) && r.cells[m.column] != "" && m.column < maxColumns {
+			s.active = append(s.active, filling{m.column, m.last, r.cells[m.column]})
+		}
+	}
+}
+
+// below forgets merged cells that began in the titles or above them.
+func (s *sheetReader) below() { s.active = nil }
+
+// chooseSheet finds the one visible sheet with a list of users, and warns of what was
+// left. A sheet that has ids and nothing by which a person can be reached is what
+// others look things up in.
+func chooseSheet(b *workbook, warnings *Warnings) (found sheetPart, l layout, above int, err error) {
+	type list struct {
+		sheetPart
+		titles
+	}
+	var lists []list
+	hidden, others, reachable := 0, 0, false
 	var headerErr error
-	for _, s := range book.GetSheetList() {
-		if visible, err := book.GetSheetVisible(s); err != nil || !visible {
+	for _, s := range b.sheets {
+		if s.hidden {
 			hidden++
 			continue
 		}
-		cells, err := firstCells(book, s)
+		rows, err := firstRows(b, s)
 		if err != nil {
-			return "", err
+			return found, l, 0, err
 		}
-		if cells == nil {
+		if len(rows) == 0 {
 			continue // an empty sheet
 		}
-		if _, err := readHeader(cells); err != nil {
+		t, err := findTitles(rows)
+		if err != nil {
 			headerErr = err
 			others++
 			continue
 		}
-		found = append(found, s)
+		lists = append(lists, list{s, t})
+		reachable = reachable || t.reachable
+	}
+	if reachable {
+		n := len(lists)
+		lists = slices.DeleteFunc(lists, func(s list) bool { return !s.reachable })
+		others += n - len(lists)
 	}
 	switch {
-	case len(found) > 1:
-		return "", Unusable("E_SHEETS", "%d sheets of the Excel file look like lists of users; put each in a file of its own", len(found))
-	case len(found) == 0 && headerErr != nil:
-		return "", headerErr
-	case len(found) == 0:
-		return "", Unusable("E_EMPTY", "the Excel file has no visible sheet with rows; drop it again with its rows")
+	case len(lists) > 1:
+		return found, l, 0, Unusable("E_SHEETS", "%d sheets of the Excel file look like lists of users; put each in a file of its own", len(lists))
+	case len(lists) == 0 && headerErr != nil:
+		return found, l, 0, headerErr
+	case len(lists) == 0:
+		return found, l, 0, Unusable("E_EMPTY", "the Excel file has no visible sheet with rows; drop it again with its rows")
 	}
 	if others > 0 {
 		warnings.Add("W_SHEETS", fmt.Sprintf("%d more sheets name no columns of users and were not read", others), 0)
@@ -109,108 +180,34 @@ func chooseSheet(book *excelize.File, warnings *Warnings) (name string, err erro
 	if hidden > 0 {
 		warnings.Add("W_SHEETS", fmt.Sprintf("%d hidden sheets were not read", hidden), 0)
 	}
-	return found[0], nil
+	found, above = lists[0].sheetPart, lists[0].above
+	lists[0].warn(warnings)
+	l, err = b.layout(found.part)
+	return found, l, above, b.damaged(err, "a table in the Excel file is damaged; open the file in Excel, save it again and drop that")
 }
 
-func firstCells(book *excelize.File, sheet string) ([]string, error) {
-	s, err := openSheet(book, sheet)
+// firstRows are the first rows of a sheet that have something in them.
+func firstRows(b *workbook, s sheetPart) (rows []Row, err error) {
+	r, err := openSheet(b, s, layout{})
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	for range headerWithin {
-		r, err := s.read()
-		if errors.Is(err, io.EOF) {
-			return nil, nil
+	defer r.close()
+	for range sheetSearched {
+		row, err := r.read()
+		if errors.Is(err, io.EOF) || len(rows) >= searchedForTitles {
+			break
 		}
-		if err != nil || !r.blank() {
-			return r.cells, err
+		if err != nil {
+			return nil, err
 		}
-	}
-	return nil, nil
-}
-
-// sheetReader reads the rows of one sheet, each cell as Excel shows it: an id of
-// 7 that is shown as 0007 is 0007.
-type sheetReader struct {
-	book     *excelize.File
-	sheet    string
-	rows     *excelize.Rows
-	line     int
-	raw      *excelize.Rows // the same rows as they are stored; nil until they are needed
-	rawLine  int
-	rawCells []string
-}
-
-func openSheet(book *excelize.File, sheet string) (s *sheetReader, err error) {
-	defer damagedIfPanic(&err)
-	rows, err := book.Rows(sheet)
-	if err != nil {
-		return nil, Unusable("E_UNPACK", "a sheet of the Excel file cannot be read; save it again")
-	}
-	return &sheetReader{book: book, sheet: sheet, rows: rows}, nil
-}
-
-func (s *sheetReader) close() {
-	_ = s.rows.Close()
-	if s.raw != nil {
-		_ = s.raw.Close()
-	}
-}
-
-func (s *sheetReader) read() (r Row, err error) {
-	defer damagedIfPanic(&err)
-	if !s.rows.Next() {
-		if s.rows.Error() != nil {
-			return Row{}, Unusable("E_UNPACK", "the sheet has more rows than Excel allows; drop the list as CSV")
-		}
-		return Row{}, io.EOF
-	}
-	s.line++
-	cells, err := s.rows.Columns()
-	for i := 0; err == nil && i < len(cells); i++ {
-		if Rounded(cells[i]) {
-			cells[i], err = s.stored(i, cells[i])
+		if !row.blank() {
+			rows = append(rows, row)
 		}
 	}
-	if err != nil {
-		return Row{}, Unusable("E_UNPACK", "row %d of the sheet cannot be read; save the file again", s.line)
-	}
-	if len(cells) > maxColumns {
-		return Row{Line: s.line, cells: cells[:1], bad: &RowError{"E_TOO_LONG", "", errColumns.Error()}}, nil
-	}
-	return Row{Line: s.line, cells: cells, padded: true}, nil
+	return rows, nil
 }
 
-// damagedIfPanic turns a panic of the library into the error of a damaged file.
-func damagedIfPanic(err *error) {
-	if p := recover(); p != nil {
-		*err = Unusable("E_UNPACK", "the Excel file is damaged; open it in Excel, save it again and drop that")
-	}
-}
-
-// wholeNumber is one that Excel keeps exactly: it knows 15 digits.
-var wholeNumber = regexp.MustCompile(`^[0-9]{1,15}$`)
-
-// stored is the whole number behind a cell that Excel shows rounded, such as
-// 4.9E+11, or what it shows when there is none.
-func (s *sheetReader) stored(column int, shown string) (string, error) {
-	if s.raw == nil {
-		var err error
-		if s.raw, err = s.book.Rows(s.sheet); err != nil {
-			return "", err
-		}
-	}
-	for s.rawLine < s.line {
-		s.raw.Next()
-		s.rawLine++
-		var err error
-		if s.rawCells, err = s.raw.Columns(excelize.Options{RawCellValue: true}); err != nil {
-			return "", err
-		}
-	}
-	if column < len(s.rawCells) && wholeNumber.MatchString(s.rawCells[column]) {
-		return s.rawCells[column], nil
-	}
-	return shown, nil
-}
+// sheetSearched is how many rows of a sheet are searched for its titles, blank ones
+// among them.
+const sheetSearched = 100

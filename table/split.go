@@ -25,7 +25,28 @@ var (
 type splitter struct {
 	*window
 	delim  byte
+	quotes quoting
 	fields []string // room for fields of records to come
+	seen   seen
+}
+
+// quoting is how the fields of a file are written when they hold quotes or the
+// delimiter.
+type quoting struct {
+	none      bool // quotes mean nothing
+	pairs     bool // none, and yet each quote is doubled, as readr does
+	backslash bool // one before a quote makes it part of the field
+	keep      bool // and stays in the field itself, as PHP does
+}
+
+// seen counts what tells how a file is written.
+type seen struct {
+	fits     int // records with as many fields as the titles
+	enclosed int // fields in quotes
+	broken   int // records in which quotes are not closed, or text follows them
+	escaped  int // quotes with a backslash before them
+	doubled  int // quotes that are written twice within quotes
+	pairs    int // and without quotes around them
 }
 
 func newSplitter(r io.Reader, delim byte) *splitter {
@@ -55,20 +76,26 @@ func (s *splitter) next() (row csvRow, err error) {
 	case err != nil:
 		return row, err
 	}
-	if strings.IndexByte(text, '"') < 0 { // nearly every line
+	if s.quotes.none || strings.IndexByte(text, '"') < 0 && (!s.quotes.backslash || strings.IndexByte(text, '\\') < 0) { // nearly every line
 		if strings.TrimSpace(text) != "" {
 			row.fields, err = s.plain(text)
 		}
 		s.pass(end, 1)
+		if s.quotes.pairs {
+			for i, f := range row.fields {
+				row.fields[i] = withoutPairs(f)
+			}
+		}
 		return row, err
 	}
-	q := quoted{delim: s.delim}
+	q := quoted{delim: s.delim, quoting: s.quotes, seen: &s.seen}
 	first := end
 	for lines := 1; ; lines++ {
 		if err := q.feed(text); err != nil || !q.open {
 			if err != nil {
 				end, lines, cut = first, 1, false // what follows may be good
 				s.lf = -1
+				s.seen.broken++
 			}
 			s.pass(end, lines)
 			row.fields, row.cut = q.fields, cut
@@ -83,6 +110,7 @@ func (s *splitter) next() (row csvRow, err error) {
 		if errors.Is(err, errLong) || errors.Is(err, io.EOF) || err == nil && next > maxRecord {
 			s.pass(first, 1)
 			s.lf = -1 // there are earlier ones
+			s.seen.broken++
 			return row, errQuote
 		}
 		if err != nil {
@@ -116,7 +144,9 @@ func (s *splitter) plain(text string) ([]string, error) {
 // quoted cuts a record with quotes into fields, line by line, so that each byte
 // is looked at once.
 type quoted struct {
-	delim  byte
+	delim byte
+	quoting
+	seen   *seen
 	fields []string
 	open   bool   // a quote is not closed yet
 	part   []byte // the field with that quote, as far as it was read
@@ -129,9 +159,12 @@ func (q *quoted) feed(s string) error {
 			if len(q.fields) >= maxColumns {
 				return errColumns
 			}
-			trimmed := strings.TrimLeft(s, " ")
+			trimmed := s
+			if q.delim != ' ' {
+				trimmed = strings.TrimLeft(s, " ")
+			}
 			if !strings.HasPrefix(trimmed, `"`) {
-				field, rest, more := strings.Cut(s, string(q.delim))
+				field, rest, more := q.bare(s)
 				q.fields = append(q.fields, field)
 				if !more {
 					return nil
@@ -142,6 +175,12 @@ func (q *quoted) feed(s string) error {
 			s, q.open, q.part = trimmed[1:], true, nil
 		}
 		i := strings.IndexByte(s, '"')
+		if q.backslash {
+			if b := strings.IndexByte(s, '\\'); b >= 0 && (b < i || i < 0) {
+				s = q.escape(s, b)
+				continue
+			}
+		}
 		if i < 0 {
 			q.part = append(q.part, s...)
 			return nil
@@ -149,6 +188,7 @@ func (q *quoted) feed(s string) error {
 		if strings.HasPrefix(s[i+1:], `"`) {
 			q.part = append(q.part, s[:i+1]...)
 			s = s[i+2:]
+			q.seen.doubled++
 			continue
 		}
 		if q.part == nil {
@@ -157,7 +197,11 @@ func (q *quoted) feed(s string) error {
 			q.fields = append(q.fields, string(append(q.part, s[:i]...)))
 		}
 		q.open = false
-		switch s = strings.TrimLeft(s[i+1:], " "); {
+		q.seen.enclosed++
+		if s = s[i+1:]; q.delim != ' ' {
+			s = strings.TrimLeft(s, " ")
+		}
+		switch {
 		case s == "":
 			return nil
 		case s[0] != q.delim:
@@ -167,12 +211,59 @@ func (q *quoted) feed(s string) error {
 	}
 }
 
-// split cuts one line that is a whole record.
-func split(line string, delim byte) ([]string, error) {
-	q := quoted{delim: delim}
-	err := q.feed(line)
-	if q.open {
-		err = errQuote
+// bare takes a field without quotes around it.
+func (q *quoted) bare(s string) (field, rest string, more bool) {
+	if !q.backslash || strings.IndexByte(s, '\\') < 0 {
+		field, rest, more = strings.Cut(s, string(q.delim))
+		q.seen.pairs += strings.Count(field, `""`)
+		return field, rest, more
 	}
-	return q.fields, err
+	var out []byte
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == q.delim:
+			return string(out), s[i+1:], true
+		case c == '\\' && i+1 < len(s) && (s[i+1] == '"' || s[i+1] == '\\' || s[i+1] == q.delim):
+			i++
+			if s[i] == '"' {
+				q.seen.escaped++
+			}
+			if q.keep {
+				out = append(out, c)
+			}
+			out = append(out, s[i])
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(out), "", false
+}
+
+// escape takes what stands in a quoted field before the backslash at b, and what that
+// is before; it returns what follows.
+func (q *quoted) escape(s string, b int) string {
+	q.part = append(q.part, s[:b]...)
+	if b+1 == len(s) { // before a line break
+		if q.part == nil {
+			q.part = []byte{}
+		}
+		return ""
+	}
+	if s[b+1] == '"' {
+		q.seen.escaped++
+	}
+	if q.keep || s[b+1] != '"' && s[b+1] != '\\' {
+		q.part = append(q.part, '\\')
+	}
+	q.part = append(q.part, s[b+1])
+	return s[b+2:]
+}
+
+// withoutPairs is a field in which each quote is doubled, as it was before; any other
+// field stays as it is.
+func withoutPairs(f string) string {
+	if !strings.Contains(f, `""`) || strings.Count(f, `"`) != 2*strings.Count(f, `""`) {
+		return f
+	}
+	return strings.ReplaceAll(f, `""`, `"`)
 }

@@ -176,13 +176,3 @@ func onlyEntry(r *zip.Reader) (*zip.File, error) {
 	}
 	return only, nil
 }
-
-// workbook tells whether a ZIP is an Excel file.
-func workbook(r *zip.Reader) bool {
-	for _, e := range r.File {
-		if e.Name == "xl/workbook.xml" {
-			return true
-		}
-	}
-	return false
-}

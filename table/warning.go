@@ -12,7 +12,7 @@ type Warning struct {
 }
 
 // WarningCodes are the codes of a Warning that this package makes.
-var WarningCodes = []string{"W_ENCODING", "W_NAME", "W_SHEETS"}
+var WarningCodes = []string{"W_BELOW", "W_ENCODING", "W_EXCEL_FORMULA", "W_EXCEL_HIDDEN", "W_EXCEL_LINK", "W_EXCEL_MERGED", "W_NAME", "W_QUOTES", "W_SHEETS", "W_TITLES"}
 
 // Warnings collects warnings without growing with the file: those of one code and
 // text are counted, and only the first line is kept. The zero value is ready. It is

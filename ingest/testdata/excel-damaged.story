@@ -23,7 +23,7 @@ drop bare.xlsx
 -- want --
 people.xlsx: refused, xlsx, utf-8
 0 rows, 0 published, 0 refused, 0 blank
-E_UNPACK a table in the Excel file is damaged; open the file in Excel, save it again and drop that
+E_UNPACK row 3 of the sheet cannot be read; open the file in Excel, save it again and drop that
 Mend the file and drop it again.
 mended.xlsx: archived, xlsx, utf-8
 2 rows, 2 published, 0 refused, 0 blank
@@ -32,5 +32,5 @@ user (derived)||b@example.org||
 Nothing to do.
 bare.xlsx: refused, xlsx, utf-8
 0 rows, 0 published, 0 refused, 0 blank
-E_UNPACK the Excel file is damaged or has a password; save it again without one
+E_UNPACK the Excel file is damaged; open it in Excel, save it again and drop that
 Mend the file and drop it again.

@@ -21,9 +21,9 @@ drop nowhere.xlsx
 -- want --
 many.xlsx: refused, xlsx, utf-8
 0 rows, 0 published, 0 refused, 0 blank
-E_UNPACK row 1 of the sheet cannot be read; save the file again
+E_UNPACK the sheet has more rows than Excel allows; drop the list as CSV
 Mend the file and drop it again.
 nowhere.xlsx: refused, xlsx, utf-8
 0 rows, 0 published, 0 refused, 0 blank
-E_UNPACK row 2 of the sheet cannot be read; save the file again
+E_UNPACK row 2 of the sheet cannot be read; open the file in Excel, save it again and drop that
 Mend the file and drop it again.

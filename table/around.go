@@ -1,0 +1,316 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// table is what Rows remembers of the rows before, to tell those of the list from what
+// stands around and between them.
+type table struct {
+	hidden   HiddenRows
+	order    []int   // column of the titles for each one of the row; nil when they are the first titles
+	titlesAt int64   // offset of the titles in force, when they are not the first
+	ahead    []taken // rows that were read to see what follows
+	known    int     // how many of them are rows of the list
+	afterGap bool    // the last row was blank
+	begun    bool    // there was a row below the titles
+	lastAt   int64   // where the last row began
+}
+
+// taken is a row that was read, or why none was.
+type taken struct {
+	Row
+	at  int64
+	err error
+}
+
+// take returns the next row as it stands, with the place behind it. Lines below the
+// table are left out.
+func (r *Rows) take() (Row, error) {
+	t := r.pop()
+	if t.err != nil {
+		return Row{}, t.err
+	}
+	r.lastAt = t.at
+	if r.header != nil && r.known <= 0 && r.remark(t.Row) {
+		if r.onlyRemarks(t) {
+			return Row{}, io.EOF
+		}
+	}
+	r.known--
+	r.afterGap = t.blank()
+	return t.Row, nil
+}
+
+// pop returns the next of the rows that were read ahead, or reads one.
+func (r *Rows) pop() taken {
+	if len(r.ahead) > 0 {
+		t := r.ahead[0]
+		r.ahead = r.ahead[1:]
+		return t
+	}
+	var t taken
+	if r.place != nil {
+		t.at, _ = r.place()
+	}
+	t.Row, t.err = r.read()
+	if r.place != nil {
+		t.End.Offset, t.End.Line = r.place()
+	}
+	return t
+}
+
+// mostRemarks is how many lines may stand below a table.
+const mostRemarks = 20
+
+// countOfRows is what database programs write below a table.
+var countOfRows = regexp.MustCompile(`^\(?\d+ (rows?|records?)( affected| selected)?\)?\.?$`)
+
+// remark reports whether a row may be a line below the table: it has text in the first
+// column and nowhere else, behind a blank row, or it says how many rows there are.
+func (r *Rows) remark(row Row) bool {
+	if row.bad != nil || len(row.cells) == 0 || len(r.header.cells) < 2 {
+		return false
+	}
+	text := trimCell(row.cells[0])
+	if text == "" || !row.padded && len(row.cells) > 1 {
+		return false
+	}
+	for _, c := range row.cells[1:] {
+		if trimCell(c) != "" {
+			return false
+		}
+	}
+	return countOfRows.MatchString(text) || rule(row.cells) || r.afterGap && strings.ContainsFunc(text, unicode.IsSpace) && !strings.ContainsAny(text, "@{")
+}
+
+// onlyRemarks reads on from a remark. When nothing but remarks follows, they end the
+// table; otherwise the rows are kept for take.
+func (r *Rows) onlyRemarks(first taken) bool {
+	lines := 1
+	rows := []taken{first}
+	for len(rows) < 2*mostRemarks {
+		t := r.pop()
+		rows = append(rows, t)
+		switch gap := r.afterGap; {
+		case errors.Is(t.err, io.EOF):
+			if lines == 1 && first.cut && !countOfRows.MatchString(trimCell(first.cells[0])) {
+				break // it may be half a row
+			}
+			for range lines {
+				r.Warnings.Add("W_BELOW", "a line below the table was left out", first.Line)
+			}
+			r.ahead = []taken{t}
+			return true
+		case t.err == nil && t.blank():
+			continue
+		case t.err == nil:
+			r.afterGap = true
+			if yes := r.remark(t.Row); yes {
+				lines++
+				continue
+			}
+			r.afterGap = gap
+		}
+		break
+	}
+	r.ahead = append(rows[1:], r.ahead...)
+	r.known = len(rows)
+	return false
+}
+
+// rule reports whether a row is a line drawn with dashes.
+func rule(cells []string) bool {
+	dashes := 0
+	for _, c := range cells {
+		if strings.Trim(c, "-+=: \t|") != "" {
+			return false
+		}
+		dashes += strings.Count(c, "-") + strings.Count(c, "=")
+	}
+	return dashes >= 3
+}
+
+// understand makes of a row what its titles and its sheet say. part is false when it
+// is not part of the list. The error is a *FileError.
+func (r *Rows) understand(rw *Row) (part bool, err error) {
+	begun := r.begun
+	r.begun = true
+	if rw.bad != nil {
+		return true, nil
+	}
+	if !begun && rule(rw.cells) {
+		return false, nil
+	}
+	if r.mayBeTitles(rw.cells) {
+		switch order, again, err := r.titlesAgain(rw); {
+		case err != nil:
+			return false, err
+		case again:
+			r.order = order
+			if r.place != nil {
+				r.titlesAt = r.lastAt
+			}
+			return false, nil
+		}
+	}
+	if r.order != nil {
+		r.reorder(rw)
+	}
+	if rw.hidden && r.hidden == SkipHidden {
+		r.Warnings.Add("W_EXCEL_HIDDEN", "a row that is hidden in the sheet was left out", rw.Line)
+		return false, nil
+	}
+	if rw.padded {
+		r.understandSheet(rw)
+	}
+	return true, nil
+}
+
+// understandSheet judges what a sheet says about the cells of a row.
+func (r *Rows) understandSheet(rw *Row) {
+	column := func(i int) Column {
+		if i >= 0 && i < len(r.header.columns) {
+			return r.header.columns[i]
+		}
+		return columnAttribute
+	}
+	for _, i := range rw.missing {
+		at := cellName(i, rw.Line)
+		if c := column(i); c >= 0 {
+			rw.bad = &RowError{"E_EXCEL_FORMULA", columnNames[c], fmt.Sprintf("cell %s has a formula whose result is not in the file; open the file in Excel, save it again and drop that", at)}
+			return
+		}
+		r.Warnings.Add("W_EXCEL_FORMULA", "a formula in a column that is kept as it is has no result in the file: it was left empty", rw.Line)
+	}
+	if rw.hidden && r.hidden == RefuseHidden {
+		rw.bad = &RowError{"E_EXCEL_HIDDEN", "", "the row is hidden in the sheet, by a filter or by hand; show it, or have hidden rows of this inbox skipped or taken (--hidden-rows skip, --hidden-rows take)"}
+		return
+	}
+	if rw.hidden {
+		r.Warnings.Add("W_EXCEL_HIDDEN", "a row that is hidden in the sheet was taken", rw.Line)
+	}
+	if len(rw.filled) > 0 {
+		r.Warnings.Add("W_EXCEL_MERGED", "merged cells were read as one value for each of their rows", rw.Line)
+	}
+	for i, address := range rw.links {
+		if column(i) == Email && i < len(rw.cells) && !strings.Contains(rw.cells[i], "@") {
+			rw.cells[i] = address
+			r.Warnings.Add("W_EXCEL_LINK", "the address of a link was taken, because the text of its cell is none", rw.Line)
+		}
+	}
+}
+
+// mayBeTitles is a quick look that nearly no row of users passes.
+func (r *Rows) mayBeTitles(cells []string) bool {
+	for i, c := range r.header.columns {
+		if c != Email && c != Phone && c != UserID {
+			continue
+		}
+		if i < len(cells) && strings.ContainsAny(cells[i], "@0123456789") {
+			return false
+		}
+	}
+	return true
+}
+
+// titlesAgain reports whether a row names the columns again, as in files that were put
+// one behind the other, and in which order.
+func (r *Rows) titlesAgain(rw *Row) (order []int, again bool, err error) {
+	named, others := 0, 0
+	order = make([]int, len(rw.cells))
+	used := make([]bool, len(r.header.cells))
+	for i, c := range rw.cells {
+		order[i] = -1
+		switch at := r.header.find(c, used); {
+		case trimCell(c) == "" && (at < 0 || !r.header.unnamed(at)):
+		case at >= 0:
+			used[at], order[i] = true, at
+			named++
+		case canonical(c) != columnAttribute:
+			others++
+		default:
+			return nil, false, nil
+		}
+	}
+	if named+others < min(2, len(r.header.cells)) || named == 0 {
+		return nil, false, nil
+	}
+	if others > 0 || named < len(r.header.cells) {
+		return nil, false, Unusable("E_HEADER", "line %d names the columns again, and not the same ones; put what stands from there on into a file of its own", rw.Line)
+	}
+	if slices.IsSorted(order) && r.order == nil {
+		r.Warnings.Add("W_TITLES", "a line inside the file names the columns again; it was left out", rw.Line)
+		return nil, true, nil
+	}
+	if slices.IsSorted(order) {
+		order = nil
+	}
+	r.Warnings.Add("W_TITLES", "a line inside the file names the columns again in another order; what stands below it was read in that order", rw.Line)
+	return order, true, nil
+}
+
+// find is the column with a title, or with the same meaning, that was not used before.
+func (h *header) find(title string, used []bool) int {
+	meaning := -1
+	c := canonical(title)
+	for i, t := range h.cells {
+		switch {
+		case used[i]:
+		case fold(t) == fold(title) && (trimCell(title) != "" || h.unnamed(i)):
+			return i
+		case c >= 0 && h.columns[i] == c && meaning < 0:
+			meaning = i
+		}
+	}
+	return meaning
+}
+
+// unnamed reports whether a column has no title of its own.
+func (h *header) unnamed(i int) bool { return h.cells[i] == fmt.Sprintf("column %d", i+1) }
+
+// reorder puts the cells where the first titles have them. A row of another length
+// stays as it is, and is refused for that.
+func (r *Rows) reorder(rw *Row) {
+	for rw.padded && len(rw.cells) < len(r.order) {
+		rw.cells = append(rw.cells, "")
+	}
+	if len(rw.cells) != len(r.order) {
+		rw.bad = &RowError{"E_COLUMN_COUNT", "", fmt.Sprintf("the row has %d columns, the titles above it have %d", len(rw.cells), len(r.order))}
+		return
+	}
+	cells := make([]string, len(r.header.cells))
+	for i, at := range r.order {
+		if at >= 0 {
+			cells[at] = rw.cells[i]
+		}
+	}
+	links := map[int]string{}
+	for i, address := range rw.links {
+		links[r.order[i]] = address
+	}
+	for i, column := range rw.missing {
+		rw.missing[i] = r.order[column]
+	}
+	rw.cells, rw.links = cells, links
+}
+
+// readTitlesAt takes the titles that stand at an offset.
+func (t File) readTitlesAt(ctx context.Context, f *os.File, r *Rows, offset int64) error {
+	w := newWindow(until(ctx, io.NewSectionReader(f, int64(t.bom)+offset, 1<<62)))
+	row, err := csvReader{&splitter{window: w, delim: t.Delimiter, quotes: t.quotes}}.read()
+	if err != nil {
+		return err
+	}
+	order, _, err := r.titlesAgain(&row)
+	r.order, r.titlesAt, r.Warnings = order, offset, Warnings{}
+	return err
+}
