@@ -50,7 +50,7 @@ func (t *File) findTitles(w *window, candidates string) error {
 	best.titles.line += w.line
 	best.warn(&t.Warnings)
 	if t.short = best.short(); t.short {
-		t.Warnings.Add("W_TITLES", "the rows have one column more than the titles, which count them: it was taken for their numbers", best.titles.line)
+		t.Warnings.Add("W_TITLES", "each row has its number before the first column that has a title; it was kept as column 1", best.titles.line)
 	}
 	return nil
 }
