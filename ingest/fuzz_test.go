@@ -53,7 +53,7 @@ func checkBytes(t *testing.T, b []byte) Report {
 
 // No file makes the importer panic or lose count.
 func FuzzCheck(f *testing.F) {
-	for _, s := range []string{"email\na@example.org\n", "user_id;phone\nu 1;+49301234567\n", `{"email":"a@b.de"}`, `[{"email":"a@b.de"},1]`, "\xff\xfee\x00m\x00", "email,_escaped\n'=x,0\n", "a\x00b", "email\n\"x\n", "sep=;\nemail;x\n", "email,_raw\n,\"{\"\"email\"\":\"\"a@b.de\"\"}\"\n", "email\n\xff@b.de\na@b.de\na@b.de\n"} {
+	for _, s := range []string{"email\na@example.org\n", "user_id;phone\nu 1;+49301234567\n", `{"email":"a@b.de"}`, `[{"email":"a@b.de"},1]`, "\xff\xfee\x00m\x00", `{"users":[{"email":"a@b.de"}]}`, `{"1":{"email":"a@b.de"}}`, "email\tname\na@b.de\t\"A\" B\n", "email,name\nB,\"\\\"b\\\"\"\nname,email\n\nend of it", "x\nname,email\n1,a,a@b.de\n", "email,_escaped\n'=x,0\n", "a\x00b", "email\n\"x\n", "sep=;\nemail;x\n", "email,_raw\n,\"{\"\"email\"\":\"\"a@b.de\"\"}\"\n", "email\n\xff@b.de\na@b.de\na@b.de\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) { checkBytes(t, b) })

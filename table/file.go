@@ -39,14 +39,15 @@ type File struct {
 	// HiddenRows is what its reader wants done with hidden rows of XLSX.
 	HiddenRows HiddenRows
 
-	bom    int       // bytes to skip
-	sep    bool      // the first line is Excel's sep=;
-	above  int       // rows above the titles that have something in them
-	short  bool      // the titles lack one for the first column
-	quotes quoting   // of CSV
-	sheet  sheetPart // of XLSX
-	layout layout    // of that sheet
-	tmp    string    // folder for what must be unpacked to the disk
+	bom     int       // bytes to skip
+	sep     bool      // the first line is Excel's sep=;
+	above   int       // rows above the titles that have something in them
+	short   bool      // the titles lack one for the first column
+	quotes  quoting   // of CSV
+	nesting nesting   // of JSON
+	sheet   sheetPart // of XLSX
+	layout  layout    // of that sheet
+	tmp     string    // folder for what must be unpacked to the disk
 }
 
 // FileError refuses a whole file: a stable code and a sentence that says what to
@@ -279,7 +280,7 @@ func (t *File) findFormat(ctx context.Context, f *os.File, check *utf8Check) err
 		case err != nil:
 			return err
 		}
-		l := trimCell(line)
+		l := strings.TrimLeft(trimCell(line), "\x1e")
 		switch {
 		case l == "":
 		case l[0] == '{':
@@ -287,7 +288,7 @@ func (t *File) findFormat(ctx context.Context, f *os.File, check *utf8Check) err
 			if new(balance).feed(l, 0) < 0 && err == nil {
 				t.Format, t.Why = FormatJSONStream, t.Why+" that goes on in the next"
 			}
-			return nil
+			return t.findRecords(ctx, f)
 		case l[0] == '[':
 			t.Format, t.Why = FormatJSONArray, t.Why+"; it begins with a bracket"
 			return nil

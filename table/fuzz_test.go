@@ -4,12 +4,15 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 )
 
 // Whatever encoding/csv reads without an error, the splitter reads the same way;
@@ -89,6 +92,47 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
+// However records are nested, and however broken the document is, reading ends and
+// does not depend on how many bytes come at once; and so does the search for them.
+func FuzzNested(f *testing.F) {
+	for _, s := range []string{`{"users":[{"email":"a"},{"email":"b"}],"x":[1,{"y":"}"}]}`, `{"users":{"a":{"email":1},"b":{}}}`, "{\"a\":{\r\n\"users\":[{}\r,{}]}}\x1e{}", `{"users":[{"email":"a"}`, `{"us\"ers":`, `[{}],{"users":[]}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, at := range []nesting{{documents: true}, {path: []string{"users"}}, {path: []string{"users"}, each: true}, {path: []string{"a", "users"}}, {each: true}} {
+			var was []string
+			for i, block := range []int{len(s) + 1, 1} {
+				j := &jsonObjects{window: newWindow(strings.NewReader(s)), format: FormatJSONArray, at: at}
+				j.block = make([]byte, block)
+				got, clean := readAll(t, j, len(s))
+				if got = append(got, fmt.Sprint(clean)); i == 1 && !slices.Equal(got, was) {
+					t.Errorf("%q: read at once %q, byte by byte %q", s, was, got)
+				}
+				was = got
+			}
+		}
+		if _, rest, begins := strings.Cut(s, "{"); begins {
+			look := &shape{jsonObjects: &jsonObjects{window: newWindow(strings.NewReader(rest))}}
+			_, _ = look.object(nil) // it ends
+		}
+	})
+}
+
+func readAll(t *testing.T, j *jsonObjects, size int) (got []string, clean bool) {
+	t.Helper()
+	for n := 0; ; n++ {
+		if n > 2*size+10 {
+			t.Fatal("reading does not come to an end")
+		}
+		text, line, err := j.next()
+		var whole *FileError
+		if errors.Is(err, io.EOF) || errors.As(err, &whole) {
+			return got, whole == nil
+		}
+		got = append(got, fmt.Sprint(text, line, err))
+	}
+}
+
 // objectsOf reads all objects, also those that are none, with the lines on which
 // they begin.
 func objectsOf(t *testing.T, s, format string, block int) (got []string, lines []int, clean bool) {
@@ -136,6 +180,9 @@ func FuzzObject(f *testing.F) {
 			}
 			return
 		}
+		if envelope(gjson.Parse(s)) != "" {
+			return // its keys stand among the others
+		}
 		got := map[string]string{}
 		for _, m := range members {
 			got[strings.ToValidUTF8(m.key, "\ufffd")] = m.value
@@ -145,8 +192,10 @@ func FuzzObject(f *testing.F) {
 			var str string
 			switch {
 			case string(raw) == "null":
+			case raw[0] == '{':
+				str = plainValue(gjson.ParseBytes(raw))
 			case raw[0] != '"':
-				str = string(raw)
+				str = plainNumber(string(raw))
 			case !utf8.Valid(raw):
 				return // a file is UTF-8 before this
 			case json.Unmarshal(raw, &str) != nil:

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/tidwall/gjson"
 )
 
 // maxDepth is how deep JSON may be nested.
@@ -54,11 +52,12 @@ func (b *balance) feed(s string, i int) int {
 }
 
 // jsonObjects reads the objects of JSON Lines, of a stream of objects that span
-// several lines, or of one array.
+// several lines, or of arrays, which may lie in other objects (jsonnested.go).
 type jsonObjects struct {
 	*window
 	format string
-	began  bool // the array's bracket was read
+	at     nesting // of FormatJSONArray
+	walk   walk
 }
 
 // next returns the next object as it stands, and the line on which it begins. A
@@ -67,7 +66,7 @@ type jsonObjects struct {
 func (j *jsonObjects) next() (text string, line int, err error) {
 	switch j.format {
 	case FormatJSONArray:
-		return j.element()
+		return j.nested()
 	case FormatJSONStream:
 		return j.streamed()
 	}
@@ -83,7 +82,8 @@ func (j *jsonObjects) next() (text string, line int, err error) {
 		return "", line, err
 	}
 	j.pass(end, 1)
-	return trimCell(text), line, nil
+	text = strings.TrimLeft(trimCell(text), "\x1e") // RFC 7464
+	return strings.TrimSuffix(text, ","), line, nil
 }
 
 // errObject is about a piece of JSON that is no object.
@@ -123,42 +123,6 @@ func (j *jsonObjects) streamed() (text string, line int, err error) {
 		}
 		at = end
 	}
-}
-
-// element reads one element of the array. A bracket that is missing is the end
-// of the whole file, because what else is broken cannot be told.
-func (j *jsonObjects) element() (text string, line int, err error) {
-	c, err := j.significant()
-	if !j.began && err == nil {
-		if c != '[' {
-			return "", 0, j.broken("the array does not begin with its bracket")
-		}
-		j.began = true
-		j.pass(1, 0)
-		if c, err = j.significant(); c == ']' && err == nil {
-			return "", 0, j.close()
-		}
-	} else if err == nil {
-		switch c {
-		case ']':
-			return "", 0, j.close()
-		case ',':
-			j.pass(1, 0)
-			c, err = j.significant()
-		default:
-			return "", 0, j.broken("a comma or the closing bracket is missing")
-		}
-	}
-	if errors.Is(err, io.EOF) {
-		return "", 0, j.broken("the array is not closed; was the file cut off?")
-	}
-	if err != nil {
-		return "", 0, err
-	}
-	if c == ',' || c == ']' || c == '}' {
-		return "", 0, j.broken("an object is missing")
-	}
-	return j.value(c)
 }
 
 // value reads the array's element that begins at pos.
@@ -234,18 +198,6 @@ func (j *jsonObjects) significant() (byte, error) {
 	}
 }
 
-// close looks that nothing follows the array.
-func (j *jsonObjects) close() error {
-	j.pass(1, 0)
-	if _, err := j.significant(); !errors.Is(err, io.EOF) {
-		if err != nil {
-			return err
-		}
-		return j.broken("something follows the array")
-	}
-	return io.EOF
-}
-
 func (j *jsonObjects) broken(what string) error {
 	return Unusable("E_JSON_ARRAY", "line %d: %s", j.line+1, what)
 }
@@ -257,35 +209,4 @@ func lineEnds(s string) int {
 		n += strings.Count(s, "\r") - strings.Count(s, "\r\n")
 	}
 	return n
-}
-
-var errKeys = fmt.Errorf("the object has more than %d keys", maxColumns)
-
-// member is one key of an object with its value as text.
-type member struct{ key, value string }
-
-// readObject returns the members of one JSON object in their order: strings
-// without quotes, null as nothing, anything else as it stands.
-func readObject(text string) (members []member, err error) {
-	if text == "" || text[0] != '{' || !gjson.Valid(text) {
-		return nil, errObject
-	}
-	var b balance
-	if b.feed(text, 0); b.deepest > maxDepth {
-		return nil, errDepth
-	}
-	gjson.Parse(text).ForEach(func(key, value gjson.Result) bool {
-		m := member{key: key.Str, value: value.Raw}
-		switch value.Type {
-		case gjson.String:
-			m.value = value.Str
-		case gjson.Null:
-			m.value = ""
-		}
-		if members = append(members, m); len(members) > maxColumns {
-			members, err = nil, errKeys
-		}
-		return err == nil
-	})
-	return members, err
 }

@@ -106,7 +106,7 @@ func (t File) readText(r *Rows, w *window) {
 	if t.Format == FormatCSV {
 		r.read = csvReader{&splitter{window: w, delim: t.Delimiter, quotes: t.quotes}}.read
 	} else {
-		r.read = jsonReader{&jsonObjects{window: w, format: t.Format}}.read
+		r.read = jsonReader{&jsonObjects{window: w, format: t.Format, at: t.nesting}}.read
 	}
 	if t.seekable() {
 		r.place = w.place

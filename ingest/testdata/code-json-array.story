@@ -14,7 +14,7 @@ drop after.json
 {"email":"d@example.org"}]
 -- after.json --
 [{"email":"e@example.org"}]
-{"email":"f@example.org"}
+{"email":"f@example.org"} oops
 -- want --
 cut.json: refused, json, utf-8
 0 rows, 0 published, 0 refused, 0 blank
