@@ -60,7 +60,6 @@ type reading struct {
 	titles
 	delim byte
 	rows  []Row
-	whole bool // the text has no other rows
 }
 
 // among finds the best of several delimiters.

@@ -212,8 +212,8 @@ func (t File) unpackTo(ctx context.Context, f *os.File) (*os.File, int64, error)
 // findEncoding follows a ladder from certain to guessed: byte order mark, the
 // zeros of UTF-16, valid UTF-8, and what Windows uses in western Europe.
 func (t *File) findEncoding(head []byte, check *utf8Check) error {
-	if OldExcel(head) {
-		return Unusable("E_FORMAT", "this is an old Excel file (.xls), or one with a password; save it as .xlsx without a password, or as CSV (UTF-8), and drop that")
+	if k, is := kindOf(head); is {
+		return k.error()
 	}
 	t.Encoding, t.bom = byteOrderMark(head)
 	switch {

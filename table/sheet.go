@@ -29,7 +29,6 @@ type sheetReader struct {
 	next   Row // the one behind rows that the file leaves out
 	ahead  bool
 	active []filling
-	ended  bool
 }
 
 // filling is a value that is shown over several rows.

@@ -154,15 +154,15 @@ func onlyEntry(r *zip.Reader) (*zip.File, error) {
 	if len(r.File) > maxEntries {
 		return nil, Unusable("E_FORMAT", "the ZIP file has more than %d files in it; drop the one with the users", maxEntries)
 	}
+	if d, is := documentIn(r); is {
+		return nil, d.error()
+	}
 	var only *zip.File
 	n := 0
 	for _, e := range r.File {
 		name := path.Base(e.Name)
 		if e.FileInfo().IsDir() || strings.HasPrefix(e.Name, "__MACOSX/") || strings.HasPrefix(name, ".") {
 			continue
-		}
-		if e.Name == "mimetype" || e.Name == "content.xml" {
-			return nil, Unusable("E_FORMAT", "this is a document of LibreOffice; save it as CSV or Excel (.xlsx) and drop that")
 		}
 		n, only = n+1, e
 	}

@@ -8,7 +8,7 @@ drop people.xls
 -- want --
 picture.csv: refused, , 
 0 rows, 0 published, 0 refused, 0 blank
-E_FORMAT this is not a text file; drop CSV, JSON or Excel (.xlsx)
+E_FORMAT this is a picture (PNG); export the list as CSV (UTF-8), JSON or Excel (.xlsx) and drop that
 Mend the file and drop it again.
 people.xls: refused, , 
 0 rows, 0 published, 0 refused, 0 blank
