@@ -117,7 +117,10 @@ func (r reading) short() bool {
 	}
 	last := 0
 	for _, row := range r.rows[r.above+1:] {
-		if row.bad != nil || len(row.cells) != len(r.rows[r.above].cells)+1 {
+		if row.bad != nil {
+			continue // how quotes are written is not known yet
+		}
+		if len(row.cells) != len(r.rows[r.above].cells)+1 {
 			return false
 		}
 		n, err := strconv.Atoi(trimCell(row.cells[0]))
@@ -126,7 +129,7 @@ func (r reading) short() bool {
 		}
 		last = n
 	}
-	return true
+	return last > 0
 }
 
 // findQuotes finds out how fields are written that hold quotes. It reads the whole
