@@ -32,6 +32,14 @@ var pending = map[string]string{
 	"google-workspace":   "titles with brackets, secrets are published",
 	"hubspot":            "two columns of one title",
 	"keycloak":           "lists of one value in attributes, secrets are published",
+	"made-exceljs-csv": "mailto: before addresses, names that are JSON",
+	"made-pandas-csv": "numbers with .0",
+	"made-pandas-tabs": "numbers with .0",
+	"made-poi-tostring": "exponents as Java writes them",
+	"made-r-csv": "NA as text, exact exponents",
+	"made-r-table": "NA as text, exact exponents",
+	"made-r-table-csv": "NA as text, exact exponents",
+	"made-r-table-tabs": "exact exponents",
 	"microsoft-365":      "addresses under another title",
 	"moodle":             "secrets are published, phone1",
 	"mysql":              "NULL as text",
@@ -94,7 +102,7 @@ func parseExport(t *testing.T, path string) (e export) {
 	e.words = map[string][]string{}
 	for l := range strings.Lines(string(a.Comment)) {
 		word, rest, _ := strings.Cut(strings.TrimSpace(l), ": ")
-		if !slices.Contains([]string{"system", "seen", "note", "region", "encoding", "made", "hidden", ""}, word) {
+		if !slices.Contains([]string{"system", "seen", "note", "region", "encoding", "made", ""}, word) {
 			t.Fatalf("%s: what is %q?", path, word)
 		}
 		e.words[word] = append(e.words[word], rest)
@@ -128,8 +136,15 @@ func readExport(t *testing.T, path string) (wrong []string) {
 		in.Region = region
 	}
 	got, published, err := readAs(t, e.file, in)
+	var whole *table.FileError
+	if errors.As(err, &whole) {
+		if want := "refused whole " + whole.Code; !slices.Equal(e.want, []string{want}) {
+			return []string{"+ " + want + ": " + whole.Text}
+		}
+		return nil
+	}
 	if err != nil {
-		return []string{"refused: " + err.Error()}
+		t.Fatal(err)
 	}
 	for _, want := range e.want {
 		if title, never := strings.CutPrefix(want, "never "); never {
