@@ -165,13 +165,14 @@ func (r *Rows) understand(rw *Row) (part bool, err error) {
 	if r.order != nil {
 		r.reorder(rw)
 	}
-	if rw.hidden && r.hidden == SkipHidden {
+	if rw.sheet == nil {
+		return true, nil
+	}
+	if rw.sheet.hidden && r.hidden == SkipHidden {
 		r.Warnings.Add("W_EXCEL_HIDDEN", "a row that is hidden in the sheet was left out", rw.Line)
 		return false, nil
 	}
-	if rw.padded {
-		r.understandSheet(rw)
-	}
+	r.understandSheet(rw)
 	return true, nil
 }
 
@@ -183,7 +184,7 @@ func (r *Rows) understandSheet(rw *Row) {
 		}
 		return columnAttribute
 	}
-	for _, i := range rw.missing {
+	for _, i := range rw.sheet.missing {
 		at := cellName(i, rw.Line)
 		if c := column(i); c >= 0 {
 			rw.bad = &RowError{"E_EXCEL_FORMULA", columnNames[c], fmt.Sprintf("cell %s has a formula whose result is not in the file; open the file in Excel, save it again and drop that", at)}
@@ -191,17 +192,17 @@ func (r *Rows) understandSheet(rw *Row) {
 		}
 		r.Warnings.Add("W_EXCEL_FORMULA", "a formula in a column that is kept as it is has no result in the file: it was left empty", rw.Line)
 	}
-	if rw.hidden && r.hidden == RefuseHidden {
+	if rw.sheet.hidden && r.hidden == RefuseHidden {
 		rw.bad = &RowError{"E_EXCEL_HIDDEN", "", "the row is hidden in the sheet, by a filter or by hand; show it, or have hidden rows of this inbox skipped or taken (--hidden-rows skip, --hidden-rows take)"}
 		return
 	}
-	if rw.hidden {
+	if rw.sheet.hidden {
 		r.Warnings.Add("W_EXCEL_HIDDEN", "a row that is hidden in the sheet was taken", rw.Line)
 	}
-	if len(rw.filled) > 0 {
+	if rw.sheet.filled {
 		r.Warnings.Add("W_EXCEL_MERGED", "merged cells were read as one value for each of their rows", rw.Line)
 	}
-	for i, address := range rw.links {
+	for i, address := range rw.sheet.links {
 		if column(i) == Email && i < len(rw.cells) && !strings.Contains(rw.cells[i], "@") {
 			rw.cells[i] = address
 			r.Warnings.Add("W_EXCEL_LINK", "the address of a link was taken, because the text of its cell is none", rw.Line)
@@ -293,14 +294,18 @@ func (r *Rows) reorder(rw *Row) {
 			cells[at] = rw.cells[i]
 		}
 	}
+	rw.cells = cells
+	if rw.sheet == nil {
+		return
+	}
 	links := map[int]string{}
-	for i, address := range rw.links {
+	for i, address := range rw.sheet.links {
 		links[r.order[i]] = address
 	}
-	for i, column := range rw.missing {
-		rw.missing[i] = r.order[column]
+	rw.sheet.links = links
+	for i, column := range rw.sheet.missing {
+		rw.sheet.missing[i] = r.order[column]
 	}
-	rw.cells, rw.links = cells, links
 }
 
 // readTitlesAt takes the titles that stand at an offset.

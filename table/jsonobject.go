@@ -29,8 +29,9 @@ func readObject(text string) (members []member, err error) {
 	}
 	object := gjson.Parse(text)
 	inner := envelope(object)
-	own := map[string]bool{} // keys of the inner object
+	var own map[string]bool // keys of the inner object
 	if inner != "" {
+		own = map[string]bool{}
 		object.Get(gjson.Escape(inner)).ForEach(func(key, _ gjson.Result) bool {
 			own[key.Str] = true
 			return true

@@ -19,11 +19,14 @@ type Row struct {
 	cut    bool      // the file ends within it, without a line end
 	padded bool      // empty cells at its end are left out
 	bad    *RowError // why it cannot be read
+	sheet  *aside    // of XLSX, when there is something to say
+}
 
-	// Of XLSX.
+// aside is what a sheet says about a row beside its values.
+type aside struct {
 	hidden  bool
 	missing []int          // columns of formulas without a result
-	filled  []int          // columns whose value is that of merged cells
+	filled  bool           // with values of merged cells
 	links   map[int]string // e-mail addresses that cells lead to, by column
 }
 

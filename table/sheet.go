@@ -72,7 +72,10 @@ func (s *sheetReader) stored() (Row, error) {
 	case err != nil:
 		return Row{}, s.rows.book.damaged(err, fmt.Sprintf("row %d of the sheet cannot be read; open the file in Excel, save it again and drop that", s.rows.row))
 	}
-	r := Row{Line: number, padded: true, hidden: hidden}
+	r := Row{Line: number, padded: true}
+	if hidden {
+		r.aside().hidden = true
+	}
 	width := 0
 	for _, c := range cells {
 		width = max(width, c.column+1)
@@ -85,21 +88,30 @@ func (s *sheetReader) stored() (Row, error) {
 	for _, c := range cells {
 		r.cells[c.column] = c.text
 		if c.missing {
-			r.missing = append(r.missing, c.column)
+			r.aside().missing = append(r.aside().missing, c.column)
 		}
 		link := c.link
 		if link == "" && s.layout.links != nil {
 			link = s.layout.links[placeOf(c.column, number)]
 		}
 		if link != "" {
-			if r.links == nil {
-				r.links = map[int]string{}
+			a := r.aside()
+			if a.links == nil {
+				a.links = map[int]string{}
 			}
-			r.links[c.column] = link
+			a.links[c.column] = link
 		}
 	}
 	s.fill(&r)
 	return r, nil
+}
+
+// aside is where what the sheet says about a row goes.
+func (r *Row) aside() *aside {
+	if r.sheet == nil {
+		r.sheet = &aside{}
+	}
+	return r.sheet
 }
 
 // fill puts the values of merged cells into the row.
@@ -112,7 +124,7 @@ func (s *sheetReader) fill(r *Row) {
 			}
 			if r.cells[f.column] == "" {
 				r.cells[f.column] = f.text
-				r.filled = append(r.filled, f.column)
+				r.aside().filled = true
 			}
 		}
 	}
