@@ -22,6 +22,8 @@ type table struct {
 	known    int     // how many of them are rows of the list
 	afterGap bool    // the last row was blank
 	begun    bool    // there was a row below the titles
+	drawn    bool    // the table is drawn with lines, as psql does
+	goesOn   bool    // a value of the last row goes on in the next
 	lastAt   int64   // where the last row began
 }
 
@@ -148,7 +150,12 @@ func (r *Rows) understand(rw *Row) (part bool, err error) {
 		return true, nil
 	}
 	if !begun && rule(rw.cells) {
+		r.drawn = len(rw.cells) == 1 && strings.Contains(rw.cells[0], "-+-")
 		return false, nil
+	}
+	if r.drawn && r.overLines(rw) {
+		rw.bad = &RowError{"E_QUOTE", "", "a value with a line break is drawn over several lines, which cannot be told from several rows; export with psql --csv"}
+		return true, nil
 	}
 	if r.mayBeTitles(rw.cells) {
 		switch order, again, err := r.titlesAgain(rw); {
@@ -174,6 +181,14 @@ func (r *Rows) understand(rw *Row) (part bool, err error) {
 	}
 	r.understandSheet(rw)
 	return true, nil
+}
+
+// overLines reports whether a value of the row goes on in the next line of a drawn
+// table, or has begun in the one before: psql draws a plus at the edge of its cell.
+func (r *Rows) overLines(rw *Row) bool {
+	begun := r.goesOn
+	r.goesOn = slices.ContainsFunc(rw.cells, func(c string) bool { return strings.HasSuffix(c, "+") })
+	return begun || r.goesOn
 }
 
 // understandSheet judges what a sheet says about the cells of a row.

@@ -37,6 +37,7 @@ func TestReadingGoesOnBehindAnyRecord(t *testing.T) {
 		"blocks": {"email,note\n" + strings.Repeat("a@x.org,"+strings.Repeat("z", 1000)+"\n", 600), true}, // more than one block
 		"turned": {"email,name\na@x.org,A\nname,email\nB,b@x.org\nC,c@x.org\nemail,name\nd@x.org,D\n\nMade by hand\nOn a Sunday\n", true},
 		"short":  {"version:v1.0\nname,email\n1,A,a@x.org\n2,B,b@x.org\n3,\"C\\\"\",c@x.org\n", true},
+		"drawn":  {"email|name\n-----+-----\na@x.org|A\n---|---\nb@x.org|B\n(2 rows)\n", true},
 		"jsonl":  {lines, true}, "gzip": {packed.String(), false}, "utf-16": {string(u16), false}, "windows-1252": {"email,name\na@x.org,Zo\xeb\nb@x.org,B\n", false},
 		"array": {`[{"email":"a@x.org"},{"email":"b@x.org"}]`, false}, "stream": {"{\n\"email\":\"a@x.org\"\n}\n{\n\"email\":\"b@x.org\"}", false},
 	} {

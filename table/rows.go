@@ -139,7 +139,7 @@ func (t File) OpenAt(ctx context.Context, f *os.File, from Position) (*Rows, err
 			}
 		}
 		t.readText(r, w)
-		r.Number = from.Record
+		r.Number, r.begun = from.Record, from.Record > 0
 		return r, nil
 	}
 	for r.Number < from.Record {

@@ -23,7 +23,7 @@ func findTitles(rows []Row) (best titles, err error) {
 	var nearest *titles
 	found := false
 	for i, r := range rows {
-		if r.bad != nil {
+		if r.bad != nil || i > 0 && hasAddress(rows[i:i+1]) {
 			continue
 		}
 		t := titles{above: i, line: r.Line, known: knownTitles(r.cells)}

@@ -19,8 +19,13 @@ const maxToken = 1 << 20
 type xmlPart struct {
 	*xml.Decoder
 	limit *tokenLimit
+	depth int // elements that are open
 	close func()
 }
+
+// maxElements is how many elements of an Excel file may stand in one another; the
+// decoder keeps all that are open.
+const maxElements = 100
 
 // open opens a part. errNoPart says that there is none of this name.
 func (b *workbook) open(part string) (*xmlPart, error) {
@@ -50,14 +55,25 @@ func (b *workbook) open(part string) (*xmlPart, error) {
 		}
 		return nil, fmt.Errorf("XML in %s", name)
 	}
-	return &xmlPart{d, limit, func() { _ = rc.Close() }}, nil
+	return &xmlPart{Decoder: d, limit: limit, close: func() { _ = rc.Close() }}, nil
 }
 
 // Token is the next piece. It is valid until the next call.
 func (x *xmlPart) Token() (xml.Token, error) {
 	x.limit.left = maxToken
-	return x.Decoder.Token()
+	t, err := x.Decoder.Token()
+	switch t.(type) {
+	case xml.StartElement:
+		if x.depth++; x.depth > maxElements {
+			return nil, errNested
+		}
+	case xml.EndElement:
+		x.depth--
+	}
+	return t, err
 }
+
+var errNested = fmt.Errorf("more than %d elements stand in one another", maxElements)
 
 // element is the next element that begins. The error is io.EOF at the end.
 func (x *xmlPart) element() (xml.StartElement, error) {

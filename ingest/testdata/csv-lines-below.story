@@ -2,6 +2,7 @@
 drop salesforce.csv
 drop psql.csv
 drop sqlcmd.csv
+drop drawn.txt
 drop broken.csv
 -- salesforce.csv --
 "Email","Name","Team"
@@ -22,6 +23,15 @@ email,name
 ann@example.org,Ann
 
 (1 rows affected)
+-- drawn.txt --
+      email      |      name      | team
+-----------------+----------------+-------
+ ann@example.org | Ann            | North
+ bob@example.org | Bob           +| South
+                 | the second     | 
+ cem@example.org | C+             | West
+(3 rows)
+
 -- broken.csv --
 email,name,team
 ann@example.org,Ann,North
@@ -45,6 +55,17 @@ sqlcmd.csv: archived, csv, utf-8, ","
 warning: W_BELOW 1 line 5: a line below the table was left out
 user (derived)|Ann|ann@example.org||
 Nothing to do.
+drawn.txt: archived, csv, utf-8, "|"
+4 rows, 2 published, 2 refused, 0 blank
+warning: W_BELOW 1 line 7: a line below the table was left out
+E_QUOTE line 4 : a value with a line break is drawn over several lines, which cannot be told from several rows; export with psql --csv
+E_QUOTE line 5 : a value with a line break is drawn over several lines, which cannot be told from several rows; export with psql --csv
+user (derived)|Ann|ann@example.org|||team=North
+user (derived)|C+|cem@example.org|||team=West
+back: email,name,team,_row,_line,_code,_field,_reason,_escaped
+back: " bob@example.org "," Bob           +"," South",2,4,E_QUOTE,,"a value with a line break is drawn over several lines, which cannot be told from several rows; export with psql --csv",
+back: "                 "," the second     "," ",3,5,E_QUOTE,,"a value with a line break is drawn over several lines, which cannot be told from several rows; export with psql --csv",
+Mend the rows in refused/csv-lines-below/IMPORT-drawn.txt.refused.csv and drop that file.
 broken.csv: archived, csv, utf-8, ","
 3 rows, 2 published, 1 refused, 1 blank
 E_COLUMN_COUNT line 4 : the row has 1 columns, the header has 3
