@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"time"
 
@@ -83,7 +82,7 @@ func New(c Config) (Target, error) {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.Fragment != "":
 		return nil, errors.New("the address of the accounts must begin with https:// and name a host, without a user name or a #")
-	case u.Scheme == "http" && !c.Insecure && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !c.Insecure && !event.Loopback(u.Hostname()):
 		return nil, fmt.Errorf("%s is another machine, and names and addresses of people would cross the network unencrypted: use https://", u.Hostname())
 	}
 	if c.Limit <= 0 {
@@ -103,11 +102,6 @@ func New(c Config) (Target, error) {
 	}
 	c.Metrics.Account(t.Name(), Reasons)
 	return observed{t, c.Metrics, c.Log, &evidence{}}, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // none is for people whose accounts others make usable.

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"usher/event"
+
 	"github.com/nats-io/nats.go"
 	"go.temporal.io/sdk/client"
 )
@@ -56,7 +58,7 @@ func (a NATSAccess) options(servers string) ([]nats.Option, error) {
 		if u.Scheme == "tls" || u.Scheme == "wss" {
 			encrypts = true
 		}
-		if !encrypts && !a.NATSInsecure && !loopback(u.Hostname()) {
+		if !encrypts && !a.NATSInsecure && !event.Loopback(u.Hostname()) {
 			return nil, fmt.Errorf("--nats-url: %s is another machine, and names and addresses of people would cross the network unencrypted: use tls://, or allow it with --nats-insecure", u.Hostname())
 		}
 	}
@@ -77,13 +79,8 @@ func checkTemporal(o client.Options, allowed bool) error {
 	if err != nil {
 		host = address
 	}
-	if o.ConnectionOptions.TLS != nil || o.Credentials != nil || allowed || loopback(host) {
+	if o.ConnectionOptions.TLS != nil || o.Credentials != nil || allowed || event.Loopback(host) {
 		return nil
 	}
 	return fmt.Errorf("--temporal-address: %s is another machine, and ids of people would cross the network unencrypted: configure TLS as Temporal's own tools do (TEMPORAL_TLS…), or allow it with --temporal-insecure", host)
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

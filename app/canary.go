@@ -125,7 +125,7 @@ func (c Canary) Run(ctx context.Context) (took time.Duration, err error) {
 func dropCanary(inbox, name, content string) error {
 	tmp := filepath.Join(inbox, "."+name)
 	if err := os.WriteFile(tmp, []byte(content), 0o640); err != nil {
-		return fmt.Errorf("the folder of canary files cannot be used; a watcher makes it: %w", reason(err))
+		return fmt.Errorf("the folder of canary files cannot be used; a watcher makes it: %w", event.Innermost(err))
 	}
 	return os.Rename(tmp, filepath.Join(inbox, name+".csv"))
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 
+	"usher/serve"
+
 	"github.com/fsnotify/fsnotify"
 	"github.com/nats-io/nats.go"
 	"go.temporal.io/sdk/client"
@@ -23,7 +25,7 @@ func (n Network) listen(flag, addr string) (net.Listener, error) {
 	if n.Listen != nil {
 		return n.Listen("tcp", addr)
 	}
-	return listen(flag, addr)
+	return serve.Listen(flag, addr)
 }
 
 // nats are the client's options.

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -10,12 +9,13 @@ import (
 	"net/http/pprof"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"usher/event"
 	"usher/metrics"
+	"usher/serve"
 )
 
 // ops serves /metrics, /livez and /readyz, and /debug/pprof/ on request.
@@ -24,6 +24,7 @@ type ops struct {
 	registry *prometheus.Registry
 	metrics  *metrics.Process
 	profiles bool
+	guard    event.Guard
 
 	mu      sync.Mutex
 	checks  []check
@@ -95,7 +96,9 @@ func (o *ops) started() {
 	o.up = true
 }
 
-func (o *ops) run(ctx context.Context) error { return serve(ctx, o.listener, o.handler()) }
+func (o *ops) run(ctx context.Context) error {
+	return serve.Until(ctx, o.guard, o.listener, serve.Web(serve.HTTP(o.guard, "answering a look at the process", o.handler())))
+}
 
 func (o *ops) handler() http.Handler {
 	mux := http.NewServeMux()
@@ -156,24 +159,4 @@ func (o *ops) readyz(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
 	fmt.Fprintf(w, "%s\n%s", word, body)
-}
-
-// serve answers on l until ctx ends, then lets requests in hand finish.
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	err := s.Shutdown(stop)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = s.Close()
-	}
-	<-done
-	return err
 }

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"usher/metrics"
+	"usher/serve"
 )
 
 // Waiting goes on by itself, so it must not make anybody restart the process;
@@ -67,5 +70,38 @@ func TestProfilesAreServedOnRequestOnly(t *testing.T) {
 		if got := w.Code == http.StatusOK && strings.Contains(w.Body.String(), "goroutine profile"); got != on {
 			t.Errorf("profiles %v: %d", on, w.Code)
 		}
+	}
+}
+
+// A component whose check panics makes its look fail, and neither the listener nor
+// the process.
+func TestAPanicInALookAtTheProcess(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	shared := metrics.NewShared(reg)
+	l, err := serve.Listen("--ops-addr", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &ops{listener: l, registry: reg, metrics: metrics.NewProcess(reg, "v1", "go1"), guard: shared.Guard("app", slog.New(slog.DiscardHandler))}
+	o.add("broken", func() error { panic("ann@example.org") })
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- o.run(ctx) }()
+	for path, want := range map[string]int{"/readyz": http.StatusInternalServerError, "/metrics": http.StatusInternalServerError, "/livez": http.StatusOK} {
+		r, err := http.Get("http://" + l.Addr().String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Body.Close()
+		if r.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, r.StatusCode, want)
+		}
+	}
+	if n := testutil.ToFloat64(shared.Panics.WithLabelValues("app")); n != 2 {
+		t.Errorf("%v panics are counted", n)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

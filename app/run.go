@@ -208,7 +208,7 @@ func (p *process) startOps(ctx context.Context) error {
 		return err
 	}
 	p.addr.Ops = l.Addr().String()
-	p.ops = &ops{listener: l, registry: p.registry, metrics: p.figures, profiles: p.Pprof}
+	p.ops = &ops{listener: l, registry: p.registry, metrics: p.figures, profiles: p.Pprof, guard: p.life.guard}
 	p.life.start(ctx, part{"ops", p.ops.run, 2 * time.Second})
 	return nil
 }
@@ -407,24 +407,4 @@ func (p *process) roleName() string {
 		}
 	}
 	return name
-}
-
-// listen binds at once, so that a port in use is known before anything starts.
-func listen(flag, addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w; give another address, port 0 takes a free one", flag, addr, reason(err))
-	}
-	return l, nil
-}
-
-// reason is the innermost cause, which says it in fewest words.
-func reason(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
 }

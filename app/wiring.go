@@ -35,7 +35,8 @@ func (p *process) catcherConfig() (c catcher.Config, err error) {
 		return c, fmt.Errorf("--catcher-chaos: %w", err)
 	}
 	return whole(catcher.Config{
-		Dir: p.path("catcher"), SMTPAddr: p.CatcherSMTPAddr, HTTPAddr: p.CatcherHTTPAddr, Chaos: chaos, Log: p.Log,
+		Dir: p.path("catcher"), SMTPAddr: p.CatcherSMTPAddr, HTTPAddr: p.CatcherHTTPAddr, Chaos: chaos,
+		Guard: p.shared.Guard("catcher", p.Log), Log: p.Log,
 	}, "Chaos")
 }
 

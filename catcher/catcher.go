@@ -9,16 +9,21 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
+
+	"usher/event"
+	"usher/serve"
 
 	"github.com/emersion/go-smtp"
 )
 
 // Config says where the catcher listens and keeps its store.
 type Config struct {
-	Dir                string // of the store
-	SMTPAddr, HTTPAddr string // loopback; port 0 takes a free one
-	Chaos              *Chaos // nil: every message is taken
+	Dir                string      // of the store
+	SMTPAddr, HTTPAddr string      // loopback; port 0 takes a free one
+	Chaos              *Chaos      // nil: every message is taken
+	Guard              event.Guard // told of panics; nil: of none
 	Log                *slog.Logger
 }
 
@@ -29,6 +34,7 @@ type Catcher struct {
 	http  *http.Server
 	mail  net.Listener
 	web   net.Listener
+	guard event.Guard
 }
 
 const (
@@ -38,7 +44,7 @@ const (
 
 // Open opens the store and binds both ports. Its error is one sentence.
 func Open(c Config) (_ *Catcher, err error) {
-	k := &Catcher{}
+	k := &Catcher{guard: c.Guard}
 	defer func() {
 		if err != nil {
 			k.close()
@@ -58,26 +64,18 @@ func Open(c Config) (_ *Catcher, err error) {
 	if k.store, err = openStore(filepath.Join(c.Dir, "catcher.db")); err != nil {
 		return nil, fmt.Errorf("the catcher's store cannot be opened: %w", err)
 	}
-	k.smtp = newSMTP(k.store, c.Chaos, c.Log)
-	k.mail = chaosListener{k.mail, c.Chaos}
-	k.http = &http.Server{Handler: newHTTP(k.store, c.Chaos, k.HTTPAddr()), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: timeout}
+	k.smtp = newSMTP(k.store, c.Chaos, c.Guard, c.Log)
+	k.mail = chaosListener{k.mail, c.Chaos, c.Guard}
+	k.http = serve.Web(serve.HTTP(c.Guard, "answering a request to the catcher", newHTTP(k.store, c.Chaos, k.HTTPAddr())))
 	return k, nil
 }
 
 func listen(flag, addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
-	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if err != nil || !event.Loopback(host) {
 		return nil, fmt.Errorf("%s %q: the catcher does not ask for credentials, so give a loopback address such as 127.0.0.1:0", flag, addr)
 	}
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) {
-			err = op.Err
-		}
-		return nil, fmt.Errorf("%s %s: %w; give another address, port 0 takes a free one", flag, addr, err)
-	}
-	return l, nil
+	return serve.Listen(flag, addr)
 }
 
 // SMTPAddr is where e-mail is taken, as host:port.
@@ -88,31 +86,14 @@ func (k *Catcher) HTTPAddr() string { return k.web.Addr().String() }
 
 // Run serves until ctx ends, then lets what is in hand finish for a second.
 func (k *Catcher) Run(ctx context.Context) error {
-	done := make(chan error, 2)
-	go func() { done <- k.smtp.Serve(k.mail) }()
-	go func() { done <- k.http.Serve(k.web) }()
-	running := 2
-	var errs []error
-	select {
-	case <-ctx.Done():
-	case err := <-done:
-		running--
-		errs = append(errs, err)
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if k.http.Shutdown(stop) != nil {
-		_ = k.http.Close()
-	}
-	if k.smtp.Shutdown(stop) != nil {
-		_ = k.smtp.Close()
-	}
-	// A stop that came before Serve took the listener is unknown to Serve.
-	_, _ = k.mail.Close(), k.web.Close()
-	for ; running > 0; running-- {
-		<-done // says no more than that it was closed
-	}
-	return errors.Join(append(errs, k.store.close())...)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var both sync.WaitGroup
+	var mail, web error
+	both.Go(func() { defer stop(); mail = serve.Until(ctx, k.guard, k.mail, k.smtp) })
+	both.Go(func() { defer stop(); web = serve.Until(ctx, k.guard, k.web, k.http) })
+	both.Wait()
+	return errors.Join(mail, web, k.store.close())
 }
 
 func (k *Catcher) close() {

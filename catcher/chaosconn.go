@@ -8,12 +8,15 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"usher/event"
 )
 
 // chaosListener hands out connections that can fail.
 type chaosListener struct {
 	net.Listener
 	chaos *Chaos
+	guard event.Guard
 }
 
 // Accept implements net.Listener.
@@ -22,7 +25,7 @@ func (l chaosListener) Accept() (net.Conn, error) {
 	if err != nil || l.chaos == nil {
 		return conn, err
 	}
-	return &chaosConn{Conn: conn, chaos: l.chaos, closed: make(chan struct{})}, nil
+	return &chaosConn{Conn: conn, chaos: l.chaos, guard: l.guard, closed: make(chan struct{})}, nil
 }
 
 // chaosConn is a connection of the SMTP server on which replies are lost, late or
@@ -31,6 +34,7 @@ func (l chaosListener) Accept() (net.Conn, error) {
 type chaosConn struct {
 	net.Conn
 	chaos *Chaos
+	guard event.Guard
 
 	greeted bool
 	data    *fault // instead of the next 354
@@ -44,8 +48,17 @@ type chaosConn struct {
 
 var errChaos = errors.New("chaos")
 
-// Write implements net.Conn for one reply of the server.
-func (c *chaosConn) Write(p []byte) (int, error) {
+// Write implements net.Conn for one reply of the server. The server calls it outside
+// of what stops panics in sessions.
+func (c *chaosConn) Write(p []byte) (n int, err error) {
+	err = c.guard.Do("making a fault of SMTP", func() error { n, err = c.reply(p); return err })
+	if event.Panicked(err) != nil {
+		_ = c.Close() // or the client waits for the reply that is lost
+	}
+	return n, err
+}
+
+func (c *chaosConn) reply(p []byte) (int, error) {
 	switch {
 	case c.swallow:
 		c.swallow = false

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"usher/event"
 )
 
 // web answers on the HTTP port.
@@ -48,7 +50,7 @@ func guard(addr string, next http.Handler) http.Handler {
 		if err != nil {
 			host = r.Host
 		}
-		if ip := net.ParseIP(host); host != "localhost" && host != bound && (ip == nil || !ip.IsLoopback()) {
+		if host != bound && !event.Loopback(host) {
 			http.Error(w, "this host name is not served here", http.StatusMisdirectedRequest)
 			return
 		}

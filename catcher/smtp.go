@@ -4,26 +4,27 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"log"
 	"log/slog"
 	"strings"
 	"time"
+
+	"usher/event"
+	"usher/serve"
 
 	"github.com/emersion/go-smtp"
 	"github.com/jhillyerd/enmime/v2"
 )
 
-func newSMTP(s *store, chaos *Chaos, logger *slog.Logger) *smtp.Server {
-	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+func newSMTP(s *store, chaos *Chaos, guard event.Guard, logger *slog.Logger) *smtp.Server {
+	srv := serve.SMTP(guard, func(c *smtp.Conn) (smtp.Session, error) {
 		conn, _ := c.Conn().(*chaosConn) // nil without chaos
 		out := &session{store: s, chaos: chaos, conn: conn, log: logger}
 		return out, out.fail(phaseEHLO, "")
-	}))
+	})
 	srv.Domain = "usher-catcher"
 	srv.MaxMessageBytes, srv.MaxRecipients, srv.MaxLineLength = maxMessage, 100, 1<<20
 	srv.ReadTimeout, srv.WriteTimeout = timeout, timeout
 	srv.EnableSMTPUTF8 = true
-	srv.ErrorLog = log.New(io.Discard, "", 0) // would print what clients send
 	return srv
 }
 

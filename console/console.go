@@ -14,6 +14,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/serve"
 	"usher/tracing"
 )
 
@@ -110,21 +111,9 @@ func (k *Console) Run(ctx context.Context) error {
 	go func() { done <- k.measure(inner) }()
 	go func() { done <- k.auditor.run(inner) }()
 
-	s := &http.Server{Handler: k.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(k.Listener) }()
-	var errs []error
-	select {
-	case <-ctx.Done():
-		stop, end := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer end()
-		if s.Shutdown(stop) != nil {
-			_ = s.Close()
-		}
-		<-served
-	case err := <-served:
-		errs = append(errs, err)
-	}
+	s := serve.Web(k.handler())
+	s.ReadTimeout = 30 * time.Second
+	errs := []error{serve.Until(ctx, k.guard, k.Listener, s)}
 	cancel()
 	for range len(k.feeds) + 2 {
 		errs = append(errs, <-done)

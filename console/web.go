@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"usher/event"
-	"usher/metrics"
+	"usher/serve"
 )
 
 //go:embed pages
@@ -83,20 +83,20 @@ func (k *Console) handler() http.Handler {
 	if k.Payloads != nil {
 		all.Handle(payloadsPath, k.payloads()) // has rules of its own about origins and sizes
 	}
-	return metrics.GuardHTTP(k.guard, "answering a request", k.protect(all))
+	return serve.HTTP(k.guard, "answering a request", k.protect(all))
 }
 
 // protect refuses names that were made to point at this machine, and sets what
 // every answer carries.
 func (k *Console) protect(next http.Handler) http.Handler {
 	bound, _, _ := net.SplitHostPort(k.Listener.Addr().String())
-	loopback := net.ParseIP(bound).IsLoopback()
+	local := event.Loopback(bound)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
 		if err != nil {
 			host = r.Host
 		}
-		if ip := net.ParseIP(host); loopback && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if local && !event.Loopback(host) {
 			http.Error(w, "this host name is not served here", http.StatusMisdirectedRequest)
 			return
 		}

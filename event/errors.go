@@ -76,6 +76,16 @@ func IsPaused(err error) bool {
 	return errors.As(err, &p)
 }
 
+// Innermost is the cause behind all causes of err, which says in the fewest words
+// what happened: of a socket or a file, the system's own words. Of joined errors it
+// is the join.
+func Innermost(err error) error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err
+}
+
 // Fault is a hook that tests use to stop a process at a named point, so that a
 // kill is a kill at a known place. A nil Fault does nothing.
 type Fault func(point string)

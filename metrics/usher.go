@@ -126,7 +126,7 @@ var (
 
 // Parts are the parts of usher whose panics are counted, each under its name as a
 // stage.
-var Parts = []string{"account", "app", "bridge", "console", "ingest", "notify", "streams", "workflows"}
+var Parts = []string{"account", "app", "bridge", "catcher", "console", "ingest", "notify", "report", "streams", "workflows"}
 
 // panicsTotal is a fault of usher's own, whatever set it off.
 var panicsTotal = Metric{

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"usher/event"
+
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 	gomail "github.com/wneessen/go-mail/smtp"
@@ -73,7 +75,7 @@ func newTokens(c *OAuth2) (*tokens, error) {
 	switch {
 	case err != nil || u.Host == "":
 		return nil, errors.New("oauth2: token_url must be an address that begins with https://")
-	case u.Scheme != "https" && !isLoopback(u.Hostname()):
+	case u.Scheme != "https" && !event.Loopback(u.Hostname()):
 		return nil, errors.New("oauth2: token_url must begin with https://, or the secret would cross the network in clear")
 	case c.ClientID == "":
 		return nil, errors.New("oauth2: client_id is needed")
@@ -239,4 +241,3 @@ func (e exchange) Next(challenge []byte) ([]byte, error) {
 	}
 	return answer, nil
 }
-

@@ -98,7 +98,7 @@ func newSMTP(c SMTPConfig, grace time.Duration) (*smtpTransport, error) {
 	switch c.TLS {
 	case "starttls", "tls":
 	case "none":
-		if c.Username != "" && !isLoopback(host) {
+		if c.Username != "" && !event.Loopback(host) {
 			return nil, errors.New("without TLS the password would cross the network in clear: set TLS to starttls or tls")
 		}
 	default:
@@ -150,11 +150,6 @@ func (c SMTPConfig) tls(host string) (*tls.Config, error) {
 		}
 	}
 	return conf, nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (t *smtpTransport) provider() string { return t.Name }

@@ -3,9 +3,13 @@ package notify
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"usher/event"
 )
@@ -84,5 +88,29 @@ func TestAPanicGivesThePlaceBack(t *testing.T) {
 		if got, err := get(); !errors.Is(err, away) || got != nil {
 			t.Fatal(err, got)
 		}
+	}
+}
+
+// A receipt on which usher fails is asked for again, counted, and the next one is
+// taken.
+func TestAPanicOnAReceiptEndsNoServer(t *testing.T) {
+	r := newReceiving(t, newSMTPServer(t, nil).addr, "http://127.0.0.1:1")
+	broken := *r.receipts
+	broken.References = nil // each receipt that can be read panics
+	working := r.receipts
+	r.receipts = &broken
+	base := r.serveHTTP(t)
+	form := url.Values{"MessageSid": {"SM1"}, "MessageStatus": {"delivered"}}
+	for range 2 {
+		if got := callback(t, base, "token", form); got != http.StatusInternalServerError {
+			t.Errorf("it is answered %d", got)
+		}
+	}
+	if n := testutil.ToFloat64(r.Metrics.Panics.WithLabelValues("notify")); n != 2 {
+		t.Errorf("%v panics are counted", n)
+	}
+	r.receipts = working
+	if got := callback(t, r.serveHTTP(t), "token", form); got != http.StatusNoContent {
+		t.Errorf("a receipt on which it does not fail is answered %d", got)
 	}
 }

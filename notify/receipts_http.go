@@ -23,6 +23,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"usher/event"
+	"usher/serve"
 )
 
 // HTTPReceipts says who may send receipts over HTTP.
@@ -57,24 +58,10 @@ func (h HTTPReceipts) Serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /receipts/twilio", h.twilio)
 	mux.HandleFunc("POST /receipts/webhook", h.webhook)
-	srv := &http.Server{
-		Handler: http.MaxBytesHandler(mux, maxReceipt), MaxHeaderBytes: 16 << 10,
-		ReadTimeout: receiptTimeout, WriteTimeout: receiptTimeout, IdleTimeout: time.Minute,
-	}
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(netutil.LimitListener(l, maxReceiptConns)) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if srv.Shutdown(stop) != nil {
-		_ = srv.Close()
-	}
-	<-done // says no more than that it was closed
-	return nil
+	guard := h.Metrics.Guard("notify", h.Log)
+	srv := serve.Web(serve.HTTP(guard, "taking a receipt", http.MaxBytesHandler(mux, maxReceipt)))
+	srv.MaxHeaderBytes, srv.ReadTimeout, srv.WriteTimeout = 16<<10, receiptTimeout, receiptTimeout
+	return serve.Until(ctx, guard, netutil.LimitListener(l, maxReceiptConns), srv)
 }
 
 // twilio takes a status callback of Twilio, or of a service that speaks as it

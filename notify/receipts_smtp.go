@@ -3,7 +3,6 @@ package notify
 import (
 	"context"
 	"io"
-	"log"
 	"net"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"usher/event"
+	"usher/serve"
 )
 
 // Seals proves that a text comes from a holder of the key.
@@ -55,27 +55,13 @@ const (
 // recipient that is no return path of usher's own is refused, so nobody can make
 // up a bounce without having got the message's envelope.
 func (m SMTPReceipts) Serve(ctx context.Context, l net.Listener) error {
-	srv := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &bounceSession{SMTPReceipts: m, ctx: ctx}, nil }))
+	guard := m.Metrics.Guard("notify", m.Log)
+	srv := serve.SMTP(guard, func(*smtp.Conn) (smtp.Session, error) { return &bounceSession{SMTPReceipts: m, ctx: ctx}, nil })
 	srv.Domain = "usher"
 	srv.MaxMessageBytes, srv.MaxRecipients, srv.MaxLineLength = maxBounce, 1, 4096
 	srv.ReadTimeout, srv.WriteTimeout = bounceTimeout, bounceTimeout
 	srv.EnableSMTPUTF8 = true
-	srv.ErrorLog = log.New(io.Discard, "", 0) // would print what clients send
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(netutil.LimitListener(l, maxReceiptConns)) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if srv.Shutdown(stop) != nil {
-		_ = srv.Close()
-	}
-	_ = l.Close() // a stop that came before Serve took the listener is unknown to it
-	<-done
-	return nil
+	return serve.Until(ctx, guard, netutil.LimitListener(l, maxReceiptConns), srv)
 }
 
 // bounceSession is one SMTP connection. It has a context because go-smtp's

@@ -153,11 +153,11 @@ func (r *receiving) serveHTTP(t *testing.T) string {
 		t.Fatal(err)
 	}
 	h := HTTPReceipts{Receipts: r.receipts, URL: publicURL, TwilioTokens: []string{"", "token"}, Secrets: []string{"", "another", "a secret of this test"}}
-	serve(t, func(ctx context.Context) error { return h.Serve(ctx, l) })
+	whileTesting(t, func(ctx context.Context) error { return h.Serve(ctx, l) })
 	return "http://" + l.Addr().String()
 }
 
-func serve(t *testing.T, run func(context.Context) error) {
+func whileTesting(t *testing.T, run func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -427,7 +427,7 @@ func TestBouncesOfMail(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			serve(t, func(ctx context.Context) error {
+			whileTesting(t, func(ctx context.Context) error {
 				return SMTPReceipts{Receipts: r.receipts, Address: "bounces@usher.example", Seals: testKey}.Serve(ctx, l)
 			})
 			sent, err := r.Send(t.Context(), request(event.ChannelEmail))

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"usher/event"
 	"usher/metrics"
 )
 
@@ -165,7 +166,7 @@ func checkLoopback(flag, addr string) error {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("%s %q: the port must be a number from 0 to 65535", flag, addr)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !event.Loopback(host) {
 		return fmt.Errorf("%s %s: the embedded servers ask nobody for credentials, so they listen on loopback only; for other machines run NATS and Temporal on their own and name them with --nats-url and --temporal-address", flag, addr)
 	}
 	return nil
@@ -186,7 +187,7 @@ func freeAddr(flag, addr string) (string, error) {
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return "", fmt.Errorf("%s %s: %w; stop what uses it, or give another address (port 0 takes a free one)", flag, addr, innermost(err))
+		return "", fmt.Errorf("%s %s: %w; stop what uses it, or give another address (port 0 takes a free one)", flag, addr, event.Innermost(err))
 	}
 	defer l.Close()
 	return l.Addr().String(), nil
@@ -207,16 +208,6 @@ func nextPort() int {
 	return leastPort + (os.Getpid()*portsEach+int(portsTaken.Add(1)))%ports
 }
 
-func innermost(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
-}
-
 // checkDisk makes sure that the folder can be written and has room, and returns
 // the free bytes.
 func checkDisk(dir string) (int64, error) {
@@ -229,7 +220,7 @@ func checkDisk(dir string) (int64, error) {
 	}
 	probe, err := os.CreateTemp(dir, ".probe-*")
 	if err != nil {
-		return 0, fmt.Errorf("%s cannot be written: %w: mend its permissions, or choose another folder with --data", dir, innermost(err))
+		return 0, fmt.Errorf("%s cannot be written: %w: mend its permissions, or choose another folder with --data", dir, event.Innermost(err))
 	}
 	defer os.Remove(probe.Name())
 	_, err = probe.Write(make([]byte, 1<<20))
@@ -243,11 +234,11 @@ func checkDisk(dir string) (int64, error) {
 // ends, however it ends.
 func lockFolder(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("%s cannot be made: %w: choose another folder with --data", dir, innermost(err))
+		return nil, fmt.Errorf("%s cannot be made: %w: choose another folder with --data", dir, event.Innermost(err))
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be written: %w: mend its permissions, or choose another folder with --data", dir, innermost(err))
+		return nil, fmt.Errorf("%s cannot be written: %w: mend its permissions, or choose another folder with --data", dir, event.Innermost(err))
 	}
 	if err := flock(f); err != nil {
 		var pid [16]byte

@@ -1,4 +1,4 @@
-package metrics
+package serve
 
 import (
 	"errors"
@@ -18,7 +18,7 @@ func TestAPanicInAHandlerIsAnswered(t *testing.T) {
 	var told []string
 	guard := event.Guard(func(p *event.PanicError) { told = append(told, p.Where+" "+p.Kind) })
 	var written strings.Builder
-	s := httptest.NewUnstartedServer(GuardHTTP(guard, "answering", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(HTTP(guard, "answering", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/half":
 			_, _ = io.WriteString(w, strings.Repeat("x", 10<<10)) // more than is held back

@@ -1,0 +1,8 @@
+// Package serve answers on a listener until a context ends: one way to bind, to
+// serve, to stop and to survive a panic for every server that usher runs.
+//
+// Until runs a server. Handlers go through HTTP, and SMTP backends through SMTP:
+// both stop the panics of what they call, tell the guard, and answer the client
+// that usher failed. Without them, Go's server logs what was panicked with, which
+// may be personal data, and go-smtp's tells nobody.
+package serve
