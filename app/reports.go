@@ -132,6 +132,7 @@ type regular struct {
 	store    *streams.Reports
 	sender   *notify.Sender
 	metrics  *metrics.Reports
+	guard    event.Guard
 	log      *slog.Logger
 }
 
@@ -330,7 +331,7 @@ func (r *regular) run(ctx context.Context, c client.Client) error {
 			}
 		}
 	}()
-	err := workflows.RunReports(ctx, c, r)
+	err := workflows.RunReports(ctx, c, r, r.guard)
 	cancel()
 	<-kept
 	return err

@@ -72,7 +72,7 @@ func (p *process) startConsumers(ctx context.Context) error {
 		}
 		reports := &regular{
 			settings: p.Reports, books: books{streams.NewJournal(p.js), p.people, p.temporal}, store: p.reports, sender: sender,
-			metrics: found, log: p.Log,
+			metrics: found, guard: p.shared.Guard("report", p.Log), log: p.Log,
 		}
 		parts = append(parts, part{"reports", func(ctx context.Context) error { return reports.run(ctx, p.temporal) }, workflows.StopTimeout + 500*time.Millisecond})
 		parts = append(parts, part{"worker", func(ctx context.Context) error {

@@ -233,7 +233,7 @@ func untilTheEnd(ctx context.Context) time.Duration {
 // longer than a moment.
 func (s *Sender) settle(ctx context.Context, r Request, n event.Answer, limit time.Duration) (event.Send, error) {
 	if r.Keep != nil {
-		keep := time.AfterFunc(keepAfter, func() { r.Keep(n) })
+		keep := time.AfterFunc(keepAfter, s.guard.Func("keeping an answer", func() { r.Keep(n) }))
 		defer keep.Stop()
 		defer context.AfterFunc(ctx, func() { keep.Reset(keepAtStop) })()
 	}

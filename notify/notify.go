@@ -90,6 +90,7 @@ type Sender struct {
 	channels  map[string][]*provider // in order of preference
 	unread    *metrics.Worker        // takes what canary messages would count
 	hands     hands
+	guard     event.Guard
 	watch     watch
 }
 
@@ -147,12 +148,15 @@ func New(c Config) (*Sender, error) {
 	nowhere := prometheus.NewRegistry()
 	s := &Sender{
 		Config: c, templates: t, allowed: allowed, channels: map[string][]*provider{event.ChannelEmail: mail, event.ChannelSMS: text},
-		unread: metrics.NewWorker(nowhere, metrics.NewShared(nowhere)),
+		unread: metrics.NewWorker(nowhere, metrics.NewShared(nowhere)), guard: c.Metrics.Guard("notify", c.Log),
 	}
 	for channel, providers := range s.channels {
 		for _, p := range providers {
 			c.Metrics.Provider(channel, p.name, Reasons)
 			p.gate.changed = s.told(channel, p.name)
+			if t, ok := p.transport.(*smtpTransport); ok {
+				t.pool.guard = s.guard
+			}
 		}
 	}
 	return s, nil

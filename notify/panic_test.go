@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -88,6 +89,24 @@ func TestAPanicGivesThePlaceBack(t *testing.T) {
 		if got, err := get(); !errors.Is(err, away) || got != nil {
 			t.Fatal(err, got)
 		}
+	}
+}
+
+// A goodbye that panics, or the end of an idle connection that does, is told of and
+// ends nothing else.
+func TestAPanicBehindThePoolIsStopped(t *testing.T) {
+	told := make(chan string, 2)
+	p := newPool(nil, 1, 10, time.Millisecond)
+	p.guard = func(e *event.PanicError) { told <- e.Where }
+	network, other := net.Pipe()
+	defer other.Close()
+	p.end(&conn{net: network}) // without a client, so QUIT panics
+	p.close()
+	if got := <-told; got != "leaving a mail server" {
+		t.Errorf("told of %q", got)
+	}
+	if _, err := network.Write([]byte("x")); err == nil {
+		t.Error("the connection is left open")
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"usher/event"
+
 	"github.com/emersion/go-smtp"
 )
 
@@ -31,7 +33,6 @@ func (c *conn) quit() {
 	end := time.AfterFunc(quitTimeout, c.abort)
 	defer end.Stop()
 	_ = c.Quit() // closed, whatever it answers
-	c.abort()
 }
 
 // pool keeps connections for the next message. A connection carries so many
@@ -44,6 +45,7 @@ type pool struct {
 	keep   time.Duration
 	trust  time.Duration  // how long one that carried a message is good for the next without being asked
 	ending sync.WaitGroup // goodbyes
+	guard  event.Guard    // set before the first message
 
 	mu     sync.Mutex
 	idle   []*conn // the one used last comes last
@@ -152,7 +154,7 @@ func (p *pool) put(c *conn, usable bool) {
 		p.end(c)
 	default:
 		c.since = time.Now()
-		c.end = time.AfterFunc(p.keep, func() { p.expire(c) })
+		c.end = time.AfterFunc(p.keep, p.guard.Func("closing an idle connection", func() { p.expire(c) }))
 		p.idle = append(p.idle, c)
 	}
 }
@@ -168,7 +170,12 @@ func (p *pool) expire(c *conn) {
 }
 
 // end says goodbye without making anybody wait for it.
-func (p *pool) end(c *conn) { p.ending.Go(c.quit) }
+func (p *pool) end(c *conn) {
+	p.ending.Go(p.guard.Func("leaving a mail server", func() {
+		defer c.abort()
+		c.quit()
+	}))
+}
 
 // close ends all idle connections and waits for that. Those in use end when they
 // are put back.

@@ -58,6 +58,9 @@ type Activities struct {
 	Fault     event.Fault
 }
 
+// guard stops panics of the steps and of what they start.
+func (a *Activities) guard() event.Guard { return a.Metrics.Guard("workflows", a.Log) }
+
 // Story says to which trace a step belongs: that of the decision. The one of the
 // file came before; a wait of any length lies between.
 type Story struct {

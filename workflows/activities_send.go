@@ -63,7 +63,7 @@ func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err err
 	ctx, span := a.step(ctx, d.Story, "Send", d.UserID)
 	span.SetAttributes(tracing.Channel(d.Channel))
 	defer func() { span.Done(err) }()
-	p, err := newPulse(ctx)
+	p, err := newPulse(ctx, a.guard())
 	if err != nil {
 		return result, boundary(err, "")
 	}

@@ -26,6 +26,7 @@ import (
 // known that they have arrived.
 type pulse struct {
 	token []byte
+	guard event.Guard
 	news  chan struct{}
 
 	telling sync.Mutex // one report at a time
@@ -38,8 +39,8 @@ type pulse struct {
 
 // newPulse takes up what an earlier try of the activity carried. Its error says that
 // there is something that cannot be read.
-func newPulse(ctx context.Context) (*pulse, error) {
-	p := &pulse{token: activity.GetInfo(ctx).TaskToken, news: make(chan struct{}, 1)}
+func newPulse(ctx context.Context, guard event.Guard) (*pulse, error) {
+	p := &pulse{guard: guard, token: activity.GetInfo(ctx).TaskToken, news: make(chan struct{}, 1)}
 	if !activity.HasHeartbeatDetails(ctx) {
 		return p, nil
 	}
@@ -91,7 +92,7 @@ func (p *pulse) start(ctx context.Context) (stop func()) {
 			case <-ctx.Done():
 				return
 			}
-			p.report(ctx, timeout)
+			_ = p.guard.Do("reporting that a step is alive", func() error { p.report(ctx, timeout); return nil }) // the next report follows
 		}
 	}()
 	return func() { cancel(); <-gone }

@@ -71,18 +71,20 @@ func registerJobs(r registry) {
 }
 
 // RunReports works on the queue of regular jobs until ctx ends. It returns nil
-// after a clean stop, and the error of a worker that cannot go on.
-func RunReports(ctx context.Context, c client.Client, r Regular) error {
+// after a clean stop, and the error of a worker that cannot go on. guard is told of
+// panics in the jobs, which are tried again.
+func RunReports(ctx context.Context, c client.Client, r Regular, guard event.Guard) error {
 	fatal := make(chan error, 1)
 	w := worker.New(c, event.QueueReports, worker.Options{
 		WorkerStopTimeout: StopTimeout, DisableRegistrationAliasing: true, DeadlockDetectionTimeout: 5 * time.Second,
 		OnFatalError:                     func(err error) { fatal <- err },
 		MaxConcurrentWorkflowTaskPollers: 2, MaxConcurrentActivityTaskPollers: 1, MaxConcurrentActivityExecutionSize: 4,
+		Interceptors: guards(guard),
 	})
 	registerJobs(w)
 	for kind, do := range map[string]func(context.Context, Job) error{JobDigest: r.Digest, JobEndOfDay: r.EndOfDay, JobReconcile: r.Reconcile} {
 		w.RegisterActivityWithOptions(func(ctx context.Context, j Job) error {
-			stop := (&pulse{}).start(ctx)
+			stop := (&pulse{guard: guard}).start(ctx)
 			defer stop()
 			ctx, cancel := untilStop(ctx)
 			defer cancel()

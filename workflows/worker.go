@@ -54,6 +54,7 @@ func Run(ctx context.Context, c client.Client, a *Activities) error {
 	options := worker.Options{
 		WorkerStopTimeout:           StopTimeout,
 		DisableRegistrationAliasing: true,
+		Interceptors:                guards(a.guard()),
 		DeadlockDetectionTimeout:    5 * time.Second,
 		OnFatalError:                func(err error) { fatal <- err },
 		WorkflowTaskPollerBehavior:  worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
