@@ -30,6 +30,7 @@ import (
 //	INGEST_AT                 a fault point, POINT or POINT:N for its Nth time, or N for the Nth of all
 //	INGEST_SIGNAL             what it sends itself there: KILL or STOP
 //	INGEST_ONCE               it ends when so many files are done
+//	INGEST_LAST_LINE          what becomes of a file that may be cut off
 //	INGEST_NO_WATCHES         its user namespace has no inotify watches
 func child() {
 	dir := os.Getenv("INGEST_DIR")

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -153,10 +154,16 @@ func (j *job) failed() error {
 
 // sameContent refuses a file whose bytes are not those that this import read
 // first.
-func (j *job) sameContent() error {
+func (j *job) sameContent(ctx context.Context) error {
 	t := readTries(j.claim)
 	if t.Digest != "" && t.Digest != j.table.Digest {
-		return errChanged
+		may, err := j.mayChange(ctx, t.Digest)
+		if err != nil {
+			return err
+		}
+		if !may {
+			return errChanged
+		}
 	}
 	t.Digest = j.table.Digest
 	return t.write(j.claim)
