@@ -45,7 +45,7 @@ func readHeld(claim *os.Root) (h held, ok bool) {
 
 // nextHeld is what the operator does about a file that is held.
 func nextHeld(id string) string {
-	return "Compare it with what was sent. If it is whole, release it: here, or with `usher release " + id + "`. If not, have it sent again and release this one with --refuse."
+	return "Compare it with what was sent. If it is whole, let it go, in the console or with `usher release " + id + "`. If not, refuse it there (--refuse), and have it sent again."
 }
 
 // hold notes that the file waits for a person, and tells it.

@@ -40,7 +40,7 @@ func config(dir string, js jetstream.JetStream, log slog.Handler) Config {
 	batch, _ := strconv.Atoi(os.Getenv("INGEST_BATCH"))
 	held, _ := strconv.Atoi(os.Getenv("INGEST_HELD"))
 	return Config{
-		Inboxes: []Inbox{{Source: "inbox", Dir: filepath.Join(dir, "inbox"), LastLine: os.Getenv("INGEST_LAST_LINE")}},
+		Inboxes: []Inbox{{Source: "inbox", Dir: filepath.Join(dir, "inbox"), LastLine: os.Getenv("INGEST_LAST_LINE"), Complete: os.Getenv("INGEST_COMPLETE")}},
 		Archive: filepath.Join(dir, "archive"), Refused: filepath.Join(dir, "refused"),
 		Key: event.Key("a key for these tests"), JetStream: js, Rescan: 100 * time.Millisecond, Quiet: 200 * time.Millisecond, Empty: 200 * time.Millisecond, Dead: time.Second, Settle: 50 * time.Millisecond, Batch: batch, Held: held,
 		Metrics: metrics.NewIngest(reg, metrics.NewShared(reg), RowCodes, "inbox"), Log: slog.New(log),

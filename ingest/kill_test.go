@@ -31,6 +31,7 @@ import (
 //	INGEST_SIGNAL             what it sends itself there: KILL or STOP
 //	INGEST_ONCE               it ends when so many files are done
 //	INGEST_LAST_LINE          what becomes of a file that may be cut off
+//	INGEST_COMPLETE           how a file is known to be whole
 //	INGEST_NO_WATCHES         its user namespace has no inotify watches
 func child() {
 	dir := os.Getenv("INGEST_DIR")

@@ -103,6 +103,7 @@ func (j *job) counted(v *verdict) error {
 	if j.redrop || line.Regexp == nil && name.Regexp == nil {
 		return nil
 	}
+	defer func() { j.report.Rows = v.rows }()
 	if line.Regexp != nil {
 		n, ok := line.rows(v.last.text)
 		if !ok {
