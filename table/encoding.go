@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 	"unicode/utf8"
 
@@ -50,6 +51,8 @@ type utf8Check struct {
 	rest    []byte
 	line    int
 	strange []int // the first lines that are not UTF-8
+	invalid int   // bytes that are not UTF-8
+	valid   int   // characters of several bytes
 	zero    bool
 }
 
@@ -72,29 +75,72 @@ func (c *utf8Check) Write(p []byte) (int, error) {
 			break
 		}
 	}
-	if len(c.strange) < shownLines {
-		c.look(p[:end])
-	}
+	c.look(p[:end])
 	c.rest = append([]byte(nil), p[end:]...)
 	return n, nil
 }
 
-// look counts lines and notes those that are not UTF-8.
+// look counts lines and characters, and notes the lines that are not UTF-8.
 func (c *utf8Check) look(p []byte) {
 	if utf8.Valid(p) {
-		c.line += bytes.Count(p, []byte{'\n'})
+		if len(c.strange) < shownLines {
+			c.line += bytes.Count(p, []byte{'\n'})
+		}
+		c.valid += severalBytes(p)
 		return
 	}
 	for len(p) > 0 {
 		l, rest, more := bytes.Cut(p, []byte{'\n'})
-		if !utf8.Valid(l) && len(c.strange) < shownLines {
-			c.strange = append(c.strange, c.line+1)
+		if utf8.Valid(l) {
+			c.valid += severalBytes(l)
+		} else {
+			c.lookInto(l)
+			if len(c.strange) < shownLines {
+				c.strange = append(c.strange, c.line+1)
+			}
 		}
 		if more {
 			c.line++
 		}
 		p = rest
 	}
+}
+
+// lookInto counts what is valid and what is not in a line that is not UTF-8.
+func (c *utf8Check) lookInto(l []byte) {
+	for len(l) > 0 {
+		r, n := utf8.DecodeRune(l)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			c.invalid++
+		case n > 1:
+			c.valid++
+		}
+		l = l[n:]
+	}
+}
+
+// severalBytes counts the characters of valid UTF-8 that have more than one byte.
+func severalBytes(p []byte) (n int) {
+	for len(p) >= 8 && binary.LittleEndian.Uint64(p)&0x8080808080808080 == 0 { // nearly all text begins so, and much has nothing else
+		p = p[8:]
+	}
+	for _, b := range p {
+		if b >= 0xc0 {
+			n++
+		}
+	}
+	return n
+}
+
+// fewValid is how many bytes that are not UTF-8 stand for one character of several
+// bytes in text that is another encoding: there it is one by chance.
+const fewValid = 50
+
+// mostly reports whether the text is UTF-8 in which some bytes are broken, and not
+// another encoding. A file that only ends within a character was cut off.
+func (c *utf8Check) mostly() bool {
+	return c.valid > 0 && c.invalid < fewValid*c.valid || c.invalid == 0
 }
 
 func (c *utf8Check) ok() bool { return len(c.strange) == 0 && len(c.rest) == 0 }

@@ -225,6 +225,8 @@ func (t *File) findEncoding(head []byte, check *utf8Check) error {
 	case check.zero:
 	case check.ok():
 		t.Encoding, t.Why = UTF8, "all bytes are valid UTF-8"
+	case check.mostly():
+		t.Encoding, t.Why = UTF8, "nearly all characters beyond ASCII are valid UTF-8"
 	default:
 		t.Encoding, t.Why = Windows1252, "there are bytes that are not UTF-8"
 		t.Notes = append(t.Notes, fmt.Sprintf("the file is not UTF-8 and was read as Windows-1252: look whether names with accents are right, first in line %s", joinInts(check.lines())))
@@ -233,7 +235,7 @@ func (t *File) findEncoding(head []byte, check *utf8Check) error {
 	case t.Encoding == "" || t.Encoding == UTF8 && check.zero:
 		return Unusable("E_FORMAT", "this is not a text file; drop CSV, JSON or Excel (.xlsx)")
 	case t.Encoding == UTF8 && !check.ok():
-		t.Notes = append(t.Notes, fmt.Sprintf("the file says that it is UTF-8 and is not, first in line %s", joinInts(check.lines())))
+		t.Notes = append(t.Notes, fmt.Sprintf("the file is UTF-8 with bytes in it that are not, first in line %s", joinInts(check.lines())))
 	}
 	return nil
 }
