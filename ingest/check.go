@@ -61,10 +61,12 @@ func Check(ctx context.Context, path string, in Inbox, key event.Key, tell func(
 		j.progress.step(event.ImportValidating, j.table.Size)
 		err = j.validate(ctx)
 	}
+	j.describe()
 	if err == nil {
 		var why string
 		if why, err = j.doubts(ctx); why != "" {
-			j.report.warn("an import would wait for a person: %s", why)
+			j.warnings.Add("W_HELD", "an import would wait for a person: "+why, 0)
+			j.describe()
 		}
 	}
 	var refused *table.FileError

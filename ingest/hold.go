@@ -105,7 +105,8 @@ func (j *job) whole(ctx context.Context, grown string) (held bool, err error) {
 	case ok && r.Digest == j.table.Digest && r.Refuse:
 		return false, table.Unusable("E_CUT_OFF", "%s; it was held, and an operator refused it", why)
 	case ok && r.Digest == j.table.Digest:
-		j.report.warn("it was held (%s), and released on %s", why, r.At.UTC().Format(time.DateTime))
+		j.warnings.Add("W_RELEASED", fmt.Sprintf("it was held (%s), and released on %s", why, r.At.UTC().Format(time.DateTime)), 0)
+		j.describe()
 		return false, nil
 	case ok:
 		why += "; it has changed since it was released"

@@ -130,7 +130,7 @@ func TestAFileThatIsHeld(t *testing.T) {
 				r.exactlyOnce("a.csv", 0)
 				return
 			}
-			if rep.Result != resultArchived || rep.Published != 10 || !strings.Contains(strings.Join(rep.Warnings, "; "), "released on") {
+			if rep.Result != resultArchived || rep.Published != 10 || len(rep.Warnings) != 2 || rep.Warnings[1].Code != "W_RELEASED" {
 				t.Errorf("%+v", rep)
 			}
 			r.exactlyOnce("a.csv", 10)

@@ -32,11 +32,12 @@ type job struct {
 	table    table.File
 	report   Report
 	redrop   bool
-	bad      bitmap // rows that are refused
-	titles   string // fingerprint of the columns
-	end      ending // of the file
-	returned bool   // it has rows that were refused before
-	alone    func() // lets other suspects be tried; nil for who is none
+	titles   string         // fingerprint of the columns
+	end      ending         // of the file
+	returned bool           // it has rows that were refused before
+	bad      bitmap         // rows that are refused
+	warnings table.Warnings // about the rows
+	alone    func()         // lets other suspects be tried; nil for who is none
 
 	imported time.Time // of the import's id, to the second
 	claimed  time.Time // when the file was taken
@@ -123,6 +124,7 @@ func (j *job) run(ctx context.Context) (err error) {
 	}
 	j.progress.step(event.ImportValidating, j.taken.Size)
 	err = j.validate(ctx)
+	j.describe() // with what the rows told
 	good := j.report.Published
 	if j.report.Published = 0; c.Import == j.report.Import {
 		j.report.Published = c.Published
@@ -238,13 +240,17 @@ var errChanged = table.Unusable("E_CHANGED", "the file was changed after it had 
 
 func (j *job) describe() {
 	r, t := &j.report, j.table
-	r.SHA256, r.Format, r.Encoding, r.Why, r.Warnings = t.Digest, t.Describe(), t.Encoding, t.Why, t.Notes
+	r.SHA256, r.Format, r.Encoding, r.Why = t.Digest, t.Describe(), t.Encoding, t.Why
+	var warnings table.Warnings
+	warnings.Merge(t.Warnings)
 	if t.Delimiter != 0 {
 		r.Delimiter = string(t.Delimiter)
 	}
 	if note, yes := t.Disagrees(j.name); yes {
-		r.Warnings = append(r.Warnings, note)
+		warnings.Add("W_NAME", note, 0)
 	}
+	warnings.Merge(j.warnings)
+	r.Warnings = warnings.All()
 }
 
 // adopt goes on with an import that another process began and left: under its

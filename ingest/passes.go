@@ -31,6 +31,7 @@ type verdict struct {
 	repeats     *spill  // which rows repeat which: key is the row, low the earlier one, tail the column
 	last        lastRow // the very last one
 	titles      string  // fingerprint of the columns
+	warnings    table.Warnings
 }
 
 // bitmap is a set of row numbers.
@@ -77,10 +78,10 @@ func (j *job) validate(ctx context.Context) (err error) {
 	if err := j.judge(ctx, &v); err != nil {
 		return err
 	}
-	j.bad, j.titles, j.end = v.bad, v.titles, endOf(j.file, j.table)
+	j.bad, j.titles, j.end, j.warnings = v.bad, v.titles, endOf(j.file, j.table), v.warnings
 	r.Rows, r.Blank, r.Published = v.rows, v.blank, v.rows-v.refused
 	if r.cutOff, r.cutRow = j.cutOff(&v), v.last.broken; r.cutOff != "" {
-		r.warn("%s", r.cutOff)
+		j.warnings.Add("W_CUT_OFF", r.cutOff, 0)
 	}
 	if v.refused > 0 {
 		if err := j.handBack(ctx, v); err != nil {
@@ -102,10 +103,11 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 	v.titles, j.returned = titlesOf(j.table, rs), rs.Returned()
 	trailing, _ := j.in.trailers()
 	type part struct {
-		bad   []int
-		marks []entry
-		rows  int
-		last  lastRow
+		bad      []int
+		marks    []entry
+		rows     int
+		last     lastRow
+		warnings table.Warnings
 	}
 	err = inOrder(ctx, rs, parallel(), func() func([]table.Row) part {
 		rules := newRules(j.in)
@@ -139,6 +141,7 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 		if most := j.in.MaxRows; most > 0 && v.rows > most && (trailing.Regexp == nil || v.rows > most+1) {
 			return table.Unusable("E_TOO_MANY_ROWS", "the file has more than %d rows, which is the most that this inbox takes; split it, or have the limit raised", most)
 		}
+		v.warnings.Merge(p.warnings)
 		for _, n := range p.bad {
 			v.bad.set(n)
 			v.refused++
@@ -157,6 +160,7 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 	if err := j.counted(v); err != nil {
 		return err
 	}
+	v.warnings.Merge(rs.Warnings)
 	v.repeats = j.spill("repeats-", uint64(v.rows))
 	return marks.sorted(func(entries []entry) error {
 		var first entry

@@ -24,36 +24,31 @@ const (
 
 // Report tells what became of a file. It names no person.
 type Report struct {
-	Import      string         `json:"import"`
-	File        string         `json:"file"`
-	Source      string         `json:"source"`
-	SHA256      string         `json:"sha256"`
-	Format      string         `json:"format"`
-	Encoding    string         `json:"encoding"`
-	Delimiter   string         `json:"delimiter,omitempty"`
-	Why         string         `json:"why,omitempty"` // how format, encoding and delimiter were told
-	Rows        int            `json:"rows"`
-	Published   int            `json:"published"`
-	Refused     int            `json:"refused"`
-	Blank       int            `json:"blank"`
-	Errors      map[string]int `json:"errors"`
-	Examples    []Example      `json:"examples,omitempty"`
-	Warnings    []string       `json:"warnings,omitempty"`
-	Result      string         `json:"result"`
-	DuplicateOf string         `json:"duplicate_of,omitempty"`
-	Code        string         `json:"code,omitempty"`   // of a file refused whole
-	Reason      string         `json:"reason,omitempty"` // and why
-	Next        string         `json:"next"`             // what the operator does now
-	StartedAt   time.Time      `json:"started_at"`
-	FinishedAt  time.Time      `json:"finished_at"`
+	Import      string          `json:"import"`
+	File        string          `json:"file"`
+	Source      string          `json:"source"`
+	SHA256      string          `json:"sha256"`
+	Format      string          `json:"format"`
+	Encoding    string          `json:"encoding"`
+	Delimiter   string          `json:"delimiter,omitempty"`
+	Why         string          `json:"why,omitempty"` // how format, encoding and delimiter were told
+	Rows        int             `json:"rows"`
+	Published   int             `json:"published"`
+	Refused     int             `json:"refused"`
+	Blank       int             `json:"blank"`
+	Errors      map[string]int  `json:"errors"`
+	Examples    []Example       `json:"examples,omitempty"`
+	Warnings    []table.Warning `json:"warnings,omitempty"`
+	Result      string          `json:"result"`
+	DuplicateOf string          `json:"duplicate_of,omitempty"`
+	Code        string          `json:"code,omitempty"`   // of a file refused whole
+	Reason      string          `json:"reason,omitempty"` // and why
+	Next        string          `json:"next"`             // what the operator does now
+	StartedAt   time.Time       `json:"started_at"`
+	FinishedAt  time.Time       `json:"finished_at"`
 
 	cutOff string // that the file may have been cut off, and where; else ""
 	cutRow bool   // its last row cannot be read
-}
-
-// warn adds something that may be wrong although the file can be used.
-func (r *Report) warn(format string, args ...any) {
-	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
 }
 
 // Example is one of the first rows with an error.
@@ -155,7 +150,14 @@ func (r Report) Text() string {
 	}
 	fmt.Fprintf(&b, "\nrows       %d, %d published, %d refused, %d blank\n", r.Rows, r.Published, r.Refused, r.Blank)
 	for _, w := range r.Warnings {
-		fmt.Fprintf(&b, "warning    %s\n", w)
+		fmt.Fprintf(&b, "warning    %s", w.Text)
+		if w.Count > 1 {
+			fmt.Fprintf(&b, ", %d times", w.Count)
+		}
+		if w.FirstLine > 0 {
+			fmt.Fprintf(&b, ", first in line %d", w.FirstLine)
+		}
+		fmt.Fprintf(&b, " (%s)\n", w.Code)
 	}
 	for _, code := range slices.Sorted(maps.Keys(r.Errors)) {
 		fmt.Fprintf(&b, "\n%s, %d times\n", code, r.Errors[code])

@@ -107,12 +107,12 @@ func TestStories(t *testing.T) {
 	})
 }
 
-var code = regexp.MustCompile(`\bE_[A-Z_]+\b`)
+var code = regexp.MustCompile(`\b[EW]_[A-Z_]+\b`)
 
 // Every code that stands in the source is in one of the lists, and comes back in a
 // story.
 func TestEveryCodeHasItsStory(t *testing.T) {
-	listed, told := slices.Concat(RowCodes, FileCodes), map[string]bool{}
+	listed, told := slices.Concat(RowCodes, FileCodes, WarningCodes), map[string]bool{}
 	paths, err := filepath.Glob("testdata/*.story")
 	if err != nil {
 		t.Fatal(err)
@@ -581,7 +581,7 @@ func (s *story) tell(t *testing.T) {
 		fmt.Fprintf(&s.told, "duplicate of %s\n", strings.NewReplacer(s.imports...).Replace(rep.DuplicateOf))
 	}
 	for _, w := range rep.Warnings {
-		fmt.Fprintf(&s.told, "warning: %s\n", w)
+		fmt.Fprintf(&s.told, "warning: %s %d line %d: %s\n", w.Code, w.Count, w.FirstLine, w.Text)
 	}
 	for _, e := range rep.Examples {
 		fmt.Fprintf(&s.told, "%s line %d %s: %s\n", e.Code, e.Line, e.Field, e.Reason)

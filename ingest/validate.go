@@ -33,6 +33,9 @@ var RowCodes = codes(table.RowCodes, "E_DUP_IN_FILE", "E_EMAIL_SYNTAX", "E_ENCOD
 var FileCodes = codes(table.FileCodes, "E_ALL_ROWS", "E_CHANGED", "E_CHECKSUM", "E_CUT_OFF", "E_EMPTY", "E_KNOWN", "E_LINK", "E_POISON", "E_SPECIAL", "E_TOO_BIG", "E_TOO_MANY_REFUSED",
 	"E_TOO_MANY_ROWS", "E_TRAILER", "E_UNREADABLE")
 
+// WarningCodes lists the codes of warnings.
+var WarningCodes = codes(table.WarningCodes)
+
 // codes are those of the table and those of ingest itself, each once.
 func codes(ofTable []string, own ...string) []string {
 	all := slices.Concat(ofTable, own)

@@ -36,7 +36,7 @@ type File struct {
 	Encoding  string
 	Delimiter byte     // of CSV, else 0
 	Why       string   // how format, encoding and delimiter were told
-	Notes     []string // what may be wrong with it although it can be read
+	Warnings  Warnings // what may be wrong with it although it can be read; more may come with its rows
 
 	bom   int    // bytes to skip
 	sep   bool   // the first line is Excel's sep=;
@@ -154,7 +154,7 @@ func (t *File) inspectWorkbook(ctx context.Context, f *os.File) error {
 	}
 	defer done()
 	t.Why = "it is a ZIP file with a workbook in it"
-	t.sheet, t.Notes, err = chooseSheet(book)
+	t.sheet, err = chooseSheet(book, &t.Warnings)
 	return err
 }
 
@@ -229,23 +229,15 @@ func (t *File) findEncoding(head []byte, check *utf8Check) error {
 		t.Encoding, t.Why = UTF8, "nearly all characters beyond ASCII are valid UTF-8"
 	default:
 		t.Encoding, t.Why = Windows1252, "there are bytes that are not UTF-8"
-		t.Notes = append(t.Notes, fmt.Sprintf("the file is not UTF-8 and was read as Windows-1252: look whether names with accents are right, first in line %s", joinInts(check.lines())))
+		t.Warnings.Add("W_ENCODING", "the file is not UTF-8 and was read as Windows-1252: look whether names with accents are right", check.lines()[0])
 	}
 	switch {
 	case t.Encoding == "" || t.Encoding == UTF8 && check.zero:
 		return Unusable("E_FORMAT", "this is not a text file; drop CSV, JSON or Excel (.xlsx)")
 	case t.Encoding == UTF8 && !check.ok():
-		t.Notes = append(t.Notes, fmt.Sprintf("the file is UTF-8 with bytes in it that are not, first in line %s", joinInts(check.lines())))
+		t.Warnings.Add("W_ENCODING", "the file is UTF-8 with bytes in it that are not", check.lines()[0])
 	}
 	return nil
-}
-
-func joinInts(v []int) string {
-	var s []string
-	for _, i := range v {
-		s = append(s, fmt.Sprint(i))
-	}
-	return strings.Join(s, ", ")
 }
 
 // text returns the file's characters as UTF-8; done lets go of what that needs.

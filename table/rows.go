@@ -46,9 +46,10 @@ type RowError struct{ Code, Field, Reason string }
 
 // Rows reads a file's rows one after the other.
 type Rows struct {
-	Columns []string // of what Original gives back
-	Blank   int      // rows that had nothing in them, so far
-	Number  int      // of the last row that was read
+	Columns  []string // of what Original gives back
+	Blank    int      // rows that had nothing in them, so far
+	Number   int      // of the last row that was read
+	Warnings Warnings // about the rows so far; of whoever calls Next
 
 	header *header // nil of JSON
 	read   func() (Row, error)

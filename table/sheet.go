@@ -70,8 +70,8 @@ func sound(ctx context.Context, r *zip.Reader, book *excelize.File) error {
 }
 
 // chooseSheet finds the one visible sheet whose first row names columns that
-// usher knows, and says what was left.
-func chooseSheet(book *excelize.File) (name string, notes []string, err error) {
+// usher knows, and warns of what was left.
+func chooseSheet(book *excelize.File, warnings *Warnings) (name string, err error) {
 	defer damagedIfPanic(&err)
 	var found []string
 	hidden, others := 0, 0
@@ -83,7 +83,7 @@ func chooseSheet(book *excelize.File) (name string, notes []string, err error) {
 		}
 		cells, err := firstCells(book, s)
 		if err != nil {
-			return "", nil, err
+			return "", err
 		}
 		if cells == nil {
 			continue // an empty sheet
@@ -97,19 +97,19 @@ func chooseSheet(book *excelize.File) (name string, notes []string, err error) {
 	}
 	switch {
 	case len(found) > 1:
-		return "", nil, Unusable("E_SHEETS", "%d sheets of the Excel file look like lists of users; put each in a file of its own", len(found))
+		return "", Unusable("E_SHEETS", "%d sheets of the Excel file look like lists of users; put each in a file of its own", len(found))
 	case len(found) == 0 && headerErr != nil:
-		return "", nil, headerErr
+		return "", headerErr
 	case len(found) == 0:
-		return "", nil, Unusable("E_EMPTY", "the Excel file has no visible sheet with rows; drop it again with its rows")
+		return "", Unusable("E_EMPTY", "the Excel file has no visible sheet with rows; drop it again with its rows")
 	}
 	if others > 0 {
-		notes = append(notes, fmt.Sprintf("%d more sheets name no columns of users and were not read", others))
+		warnings.Add("W_SHEETS", fmt.Sprintf("%d more sheets name no columns of users and were not read", others), 0)
 	}
 	if hidden > 0 {
-		notes = append(notes, fmt.Sprintf("%d hidden sheets were not read", hidden))
+		warnings.Add("W_SHEETS", fmt.Sprintf("%d hidden sheets were not read", hidden), 0)
 	}
-	return found[0], notes, nil
+	return found[0], nil
 }
 
 func firstCells(book *excelize.File, sheet string) ([]string, error) {

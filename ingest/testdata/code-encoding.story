@@ -9,7 +9,7 @@ email,name,note
 -- want --
 people.csv: archived, csv, utf-8, ","
 3 rows, 1 published, 2 refused, 0 blank
-warning: the file is UTF-8 with bytes in it that are not, first in line 2, 4
+warning: W_ENCODING 1 line 2: the file is UTF-8 with bytes in it that are not
 E_ENCODING line 2 name: the value has characters that cannot be read
 E_ENCODING line 4 note: the value has characters that cannot be read
 user (derived)|B|b@example.org||

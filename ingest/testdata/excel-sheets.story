@@ -16,8 +16,8 @@ old@example.org
 -- want --
 people.xlsx: archived, xlsx, utf-8
 1 rows, 1 published, 0 refused, 0 blank
-warning: 1 more sheets name no columns of users and were not read
-warning: 1 hidden sheets were not read
+warning: W_SHEETS 1 line 0: 1 more sheets name no columns of users and were not read
+warning: W_SHEETS 1 line 0: 1 hidden sheets were not read
 user (derived)||a@example.org||
 Nothing to do.
 hidden.xlsx: refused, xlsx, utf-8

@@ -119,7 +119,7 @@ BLAQIUABQACAgIAAQeeV2P9uU2WQEAAFcFAAATAAAAAAAAAAAAAAAAAC4QAABbQ29udGVudF9UeXBlc1
 -- want --
 default.csv: archived, csv, windows-1252, ","
 4 rows, 2 published, 2 refused, 0 blank
-warning: the file is not UTF-8 and was read as Windows-1252: look whether names with accents are right, first in line 2, 4
+warning: W_ENCODING 1 line 2: the file is not UTF-8 and was read as Windows-1252: look whether names with accents are right
 E_EXCEL_ERROR line 5 user_id: a formula of the spreadsheet failed here (Err:502); mend the formula or the value
 E_EXCEL_ZEROS line 6 phone: the number does not begin with 0 or +, which a spreadsheet drops; format the column as text and write the number whole
 user u-1|Müller, Zoë "Z"|zoe@example.org|+4930123456||Notes=first line

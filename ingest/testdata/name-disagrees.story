@@ -5,6 +5,6 @@ drop people.csv
 -- want --
 people.csv: archived, jsonl, utf-8
 1 rows, 1 published, 0 refused, 0 blank
-warning: the name ends in .csv, but the content is jsonl and was read as that
+warning: W_NAME 1 line 0: the name ends in .csv, but the content is jsonl and was read as that
 user (derived)||a@example.org||
 Nothing to do.
