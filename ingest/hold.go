@@ -105,13 +105,19 @@ func (j *job) whole(ctx context.Context, grown string) (held bool, err error) {
 	case ok && r.Digest == j.table.Digest && r.Refuse:
 		return false, table.Unusable("E_CUT_OFF", "%s; it was held, and an operator refused it", why)
 	case ok && r.Digest == j.table.Digest:
-		j.warnings.Add("W_RELEASED", fmt.Sprintf("it was held (%s), and released on %s", why, r.At.UTC().Format(time.DateTime)), 0)
-		j.describe()
+		j.letGo(why)
 		return false, nil
 	case ok:
 		why += "; it has changed since it was released"
 	}
 	return true, j.hold(ctx, why)
+}
+
+// letGo notes that a person has released the file, who says with it that it is whole.
+func (j *job) letGo(why string) {
+	j.warnings.Add("W_RELEASED", "it was held, and an operator released it: "+why, 0)
+	j.describe()
+	j.report.cutOff = ""
 }
 
 // lookAgain says that the file was written to after it was taken, where the system

@@ -149,6 +149,8 @@ func (j *job) run(ctx context.Context) (err error) {
 		if held || err != nil {
 			return j.refuse(ctx, err)
 		}
+	} else if before, ok := readHeld(j.claim); ok {
+		j.letGo(before.Reason) // otherwise it would not have begun
 	}
 	if good > 0 && !(c.Import == j.report.Import && c.Done) {
 		if err := j.try(fmt.Sprint("record ", c.Record)); err != nil {

@@ -80,7 +80,7 @@ func (j *job) validate(ctx context.Context) (err error) {
 	}
 	j.bad, j.titles, j.end, j.warnings = v.bad, v.titles, endOf(j.file, j.table), v.warnings
 	r.Rows, r.Blank, r.Published = v.rows, v.blank, v.rows-v.refused
-	if r.cutOff, r.cutRow = j.cutOff(&v), v.last.broken; r.cutOff != "" {
+	if r.cutOff, r.cutRow = j.cutOff(&v), v.last.refused; r.cutOff != "" {
 		j.warnings.Add("W_CUT_OFF", r.cutOff, 0)
 	}
 	if v.refused > 0 {

@@ -48,7 +48,7 @@ type Report struct {
 	FinishedAt  time.Time       `json:"finished_at"`
 
 	cutOff string // that the file may have been cut off, and where; else ""
-	cutRow bool   // its last row cannot be read
+	cutRow bool   // its last row is among the refused ones
 }
 
 // Example is one of the first rows with an error.

@@ -404,6 +404,14 @@ func (s *story) do(t *testing.T, w []string) {
 			t.Fatal(err)
 		}
 		s.tell(t)
+	case "check":
+		s.check(t, w[1])
+	case "held":
+		s.drop(t, w[1], "")
+		s.held(t, w[1])
+	case "release", "refuse":
+		s.answer(t, w[1], w[0] == "refuse")
+		s.tell(t)
 	case "beside":
 		if err := os.WriteFile(filepath.Join(s.inbox.Dir, w[1]+w[2]), []byte(strings.Join(w[3:], " ")), 0o640); err != nil {
 			t.Fatal(err)

@@ -34,7 +34,7 @@ var FileCodes = codes(table.FileCodes, "E_ALL_ROWS", "E_CHANGED", "E_CHECKSUM", 
 	"E_TOO_MANY_ROWS", "E_TRAILER", "E_UNREADABLE")
 
 // WarningCodes lists the codes of warnings.
-var WarningCodes = codes(table.WarningCodes)
+var WarningCodes = codes(table.WarningCodes, "W_CUT_OFF", "W_HELD", "W_RELEASED")
 
 // codes are those of the table and those of ingest itself, each once.
 func codes(ofTable []string, own ...string) []string {

@@ -21,13 +21,14 @@ import (
 
 // lastRow is the very last row of a file.
 type lastRow struct {
-	line   int
-	broken bool   // it cannot be read, as if the file ended within it
-	text   string // as it stands, where a trailer is asked for
+	line    int
+	refused bool
+	broken  bool   // it cannot be read, as if the file ended within it
+	text    string // as it stands, where a trailer is asked for
 }
 
 func (l *lastRow) note(rec table.Record, errs []table.RowError) {
-	l.line, l.broken = rec.Line, len(errs) > 0 && (errs[0].Code == "E_COLUMN_COUNT" || errs[0].Code == "E_QUOTE" || errs[0].Code == "E_JSON")
+	l.line, l.refused, l.broken = rec.Line, len(errs) > 0, len(errs) > 0 && (errs[0].Code == "E_COLUMN_COUNT" || errs[0].Code == "E_QUOTE" || errs[0].Code == "E_JSON")
 }
 
 // plainText reports whether the bytes of the file are text, which can be cut off anywhere

@@ -18,13 +18,13 @@ d@example.org,Dora
 last.csv: refused, csv, utf-8, ","
 2 rows, 0 published, 1 refused, 0 blank
 E_CUT_OFF the file may have been cut off after row 1: its last row, on line 3, cannot be read
-warning: the file may have been cut off after row 1: its last row, on line 3, cannot be read
+warning: W_CUT_OFF 1 line 0: the file may have been cut off after row 1: its last row, on line 3, cannot be read
 E_COLUMN_COUNT line 3 : the row has 1 columns, the header has 2
 Compare the file with what was sent. If it was cut off, have the whole file sent again; nothing of this one was published.
 within.csv: refused, csv, utf-8, ","
 2 rows, 0 published, 1 refused, 0 blank
 E_CUT_OFF the file may have been cut off after row 1: its last row, on line 3, cannot be read
-warning: the file may have been cut off after row 1: its last row, on line 3, cannot be read
+warning: W_CUT_OFF 1 line 0: the file may have been cut off after row 1: its last row, on line 3, cannot be read
 E_QUOTE line 3 : a quote is not closed, or stands in the middle of a field
 Compare the file with what was sent. If it was cut off, have the whole file sent again; nothing of this one was published.
 whole.csv: archived, csv, utf-8, ","

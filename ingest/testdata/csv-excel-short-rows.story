@@ -11,7 +11,7 @@ d@example.org,D,cut o
 -- want --
 people.csv: archived, csv, utf-8, ","
 4 rows, 2 published, 2 refused, 0 blank
-warning: the file may have been cut off after row 3: its last row, on line 5, cannot be read
+warning: W_CUT_OFF 1 line 0: the file may have been cut off after row 3: its last row, on line 5, cannot be read
 E_COLUMN_COUNT line 4 : the row has 1 columns, the header has 4
 E_COLUMN_COUNT line 5 : the row has 3 columns, the header has 4
 user (derived)|A|a@example.org|||note=x|room=1

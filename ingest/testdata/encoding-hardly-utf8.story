@@ -12,7 +12,7 @@ a@example.org,Jürgen
 -- want --
 people.csv: archived, csv, windows-1252, ","
 62 rows, 62 published, 0 refused, 0 blank
-warning: the file is not UTF-8 and was read as Windows-1252: look whether names with accents are right, first in line 2, 3, 4
+warning: W_ENCODING 1 line 2: the file is not UTF-8 and was read as Windows-1252: look whether names with accents are right
 user (derived)|Jürgen|a@example.org||
 user (derived)|Zoë|1@example.org||
 user (derived)|Zoë|2@example.org||
