@@ -56,6 +56,7 @@ var uploads = map[string]upload{
 func TestUploadsThatBreakOff(t *testing.T) {
 	for name, u := range uploads {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for _, program := range u.tools {
 				serverTool(t, program)
 			}
