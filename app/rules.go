@@ -20,6 +20,13 @@ type Rules struct {
 	MaxRefused        []string `help:"Most refused rows of a file; beyond it the file is refused whole. 0 is no limit." placeholder:"[NAME=]N"`
 	HiddenRows        []string `help:"What is done with rows that a sheet of Excel hides: skip or take; without it they are refused." placeholder:"[NAME=]skip|take"`
 	MaxRefusedPercent []string `help:"Most refused rows of a hundred, in files of more than 20 rows; 0 is no limit." default:"50" placeholder:"[NAME=]PERCENT"`
+
+	Complete      []string `help:"How a file is known to be whole: marker (NAME.done or NAME.ok beside it), checksum (NAME.sha256), trailer (see --trailer-line, --trailer-name)." placeholder:"[NAME=]WAY"`
+	TrailerLine   []string `help:"With --complete trailer: the last line; %d is the number of rows, * anything." placeholder:"[NAME=]PATTERN"`
+	TrailerName   []string `help:"With --complete trailer: the file's name; %d is the number of rows, * anything." placeholder:"[NAME=]PATTERN"`
+	LastLine      []string `help:"What becomes of a text file that may have been cut off, by its last line: any (imported with a warning), hold (a person decides) or refuse. Without it, hold once five files with the same titles all ended in a line end." placeholder:"[NAME=]WAY"`
+	MinRows       []string `help:"Fewest rows of a file; one with fewer waits for a person." placeholder:"[NAME=]N"`
+	ShrinkPercent []string `help:"A file with so many percent fewer rows than the inbox's last one waits for a person." placeholder:"[NAME=]PERCENT"`
 }
 
 // allInboxes stands for all of them where only names are given.
@@ -52,17 +59,34 @@ func (r Rules) ForInbox(source, dir string) (ingest.Inbox, error) {
 	default:
 		errs = append(errs, fmt.Errorf("--hidden-rows: %q is none of skip and take; without the flag hidden rows are refused", in.HiddenRows))
 	}
+	in.Complete, in.LastLine = forInbox(r.Complete, source), forInbox(r.LastLine, source)
+	if in.Complete == ingest.CompleteTrailer { // a pattern for all inboxes does not ask for one
+		in.TrailerLine, in.TrailerName = forInbox(r.TrailerLine, source), forInbox(r.TrailerName, source)
+	}
+	in.MinRows = int(number("min-rows", r.MinRows, 1e9))
+	in.Shrink = number("shrink-percent", r.ShrinkPercent, 100)
+	errs = append(errs, in.CheckWhole())
 	if in.Region != "" && !ingest.KnownRegion(in.Region) {
 		errs = append(errs, fmt.Errorf("--region: %q is no country; write two letters such as DE", in.Region))
 	}
 	return in, errors.Join(errs...)
 }
 
+// ofInbox reads NAME=VALUE. What stands before the sign and cannot be the name of an
+// inbox is part of a value for all.
+func ofInbox(v string) (name, value string, named bool) {
+	name, value, named = strings.Cut(v, "=")
+	if named && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return "", v, false
+	}
+	return name, value, named
+}
+
 // forInbox is the value for one inbox: its own, else the last one for all.
 func forInbox(values []string, source string) string {
 	all, own := "", ""
 	for _, v := range values {
-		if name, value, named := strings.Cut(v, "="); !named {
+		if name, value, named := ofInbox(v); !named {
 			all = v
 		} else if name == source {
 			own = value
@@ -82,9 +106,10 @@ func (r Rules) check(known map[string]bool) error {
 			errs = append(errs, fmt.Errorf("--%s: there is no inbox %q", flag, name))
 		}
 	}
-	for flag, values := range map[string][]string{"region": r.Region, "max-rows": r.MaxRows, "max-refused": r.MaxRefused, "hidden-rows": r.HiddenRows, "max-refused-percent": r.MaxRefusedPercent} {
+	for flag, values := range map[string][]string{"region": r.Region, "max-rows": r.MaxRows, "max-refused": r.MaxRefused, "hidden-rows": r.HiddenRows, "max-refused-percent": r.MaxRefusedPercent,
+		"complete": r.Complete, "trailer-line": r.TrailerLine, "trailer-name": r.TrailerName, "last-line": r.LastLine, "min-rows": r.MinRows, "shrink-percent": r.ShrinkPercent} {
 		for _, v := range values {
-			if name, _, named := strings.Cut(v, "="); named {
+			if name, _, named := ofInbox(v); named {
 				unknown(flag, name)
 			}
 		}

@@ -52,6 +52,7 @@ type cli struct {
 
 	Check    checkCmd    `cmd:"" help:"Say what an import of files would do; nothing is published."`
 	Redrop   redropCmd   `cmd:"" help:"Import a file again although its content is known."`
+	Release  releaseCmd  `cmd:"" help:"Let a file go that is held because it may not be whole, or refuse it."`
 	Verify   verifyCmd   `cmd:"" help:"Decide about users."`
 	Withdraw withdrawCmd `cmd:"" help:"Stop an onboarding wherever it is, and undo the account."`
 	Reopen   reopenCmd   `cmd:"" help:"Start the onboarding of somebody anew whose last one is over."`

@@ -97,12 +97,12 @@ func (c statusCmd) file(s *session) (bool, error) {
 		work := ingest.InWork(c.What, c.inboxes()...)
 		r, reported := c.report()
 		switch {
-		case len(work) > 0 && !c.Wait:
+		case len(work) > 0 && (!c.Wait || heldAll(work)):
 			var text strings.Builder
 			for _, p := range work {
 				fmt.Fprintf(&text, "%s\n", progressLine(p))
 			}
-			return true, c.print(s, work, text.String())
+			return true, c.stopped(s, work, text.String())
 		case len(work) > 0:
 			line.show(progressLine(work[0]))
 		case reported:
@@ -119,6 +119,21 @@ func (c statusCmd) file(s *session) (bool, error) {
 			return true, s.ctx.Err()
 		}
 	}
+}
+
+// heldAll reports whether nothing goes on before a person has answered.
+func heldAll(work []event.Progress) bool {
+	return !slices.ContainsFunc(work, func(p event.Progress) bool { return p.State != event.ImportHeld })
+}
+
+// stopped prints where imports in work stand. To wait for a file that is held would be
+// to wait for oneself.
+func (c statusCmd) stopped(s *session, work []event.Progress, text string) error {
+	err := c.print(s, work, text)
+	if err == nil && c.Wait {
+		err = fmt.Errorf("%s is held; `usher release %s` lets it go, and with --refuse gives it back", work[0].File, work[0].Import)
+	}
+	return err
 }
 
 // inboxes are the folders that may hold an import in work.

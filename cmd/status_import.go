@@ -27,15 +27,19 @@ func (c statusCmd) progress(s *session, cl *app.Client) (bool, error) {
 			return false, err
 		}
 		work := slices.DeleteFunc(slices.Clone(found), event.Progress.Over)
-		if !c.Wait || len(work) == 0 {
-			if len(work) == 0 { // the same file may have been imported before
+		if !c.Wait || len(work) == 0 || heldAll(work) {
+			over := len(work) == 0
+			if over { // the same file may have been imported before
 				work = []event.Progress{slices.MaxFunc(found, func(a, b event.Progress) int { return a.At.Compare(b.At) })}
 			}
 			var text strings.Builder
 			for _, p := range work {
 				fmt.Fprintf(&text, "%s, told %s\n", progressLine(p), p.At.Local().Format(time.DateTime))
 			}
-			return true, c.print(s, work, text.String())
+			if over {
+				return true, c.print(s, work, text.String())
+			}
+			return true, c.stopped(s, work, text.String())
 		}
 		line.show(progressLine(work[0]))
 		select {

@@ -47,6 +47,7 @@ func (k *Console) api() http.Handler {
 		k.ledger(r.Context(), &u)
 		answer(w, http.StatusOK, u)
 	})
+	mux.HandleFunc("POST /api/v1/imports/{import}/release", k.releaseAPI)
 	mux.HandleFunc("GET /api/v1/imports", func(w http.ResponseWriter, r *http.Request) {
 		imports, err := k.model.imports(r.Context(), 1000)
 		if err != nil {

@@ -65,10 +65,14 @@ type Import struct {
 	DuplicateOf string         `json:"duplicate_of,omitempty"`
 	Errors      map[string]int `json:"errors,omitempty"` // refused rows by code
 	Next        string         `json:"next,omitempty"`   // what the operator does now
+	Digest      string         `json:"sha256,omitempty"` // of a file that is held
 }
 
+// Held reports whether the import waits for a person.
+func (i Import) Held() bool { return i.State == event.ImportHeld }
+
 // Work reports whether the import is in work now.
-func (i Import) Work() bool { return !i.Done && i.State != event.ImportWaiting }
+func (i Import) Work() bool { return !i.Done && i.State != event.ImportWaiting && !i.Held() }
 
 // LeftTime is how long its step will still take.
 func (i Import) LeftTime() time.Duration {
@@ -204,7 +208,24 @@ func (m *model) answerTo(ctx context.Context, eventID string) (f event.Fact, ok 
 
 // imports lists the newest files first.
 func (m *model) imports(ctx context.Context, limit int) ([]Import, error) {
-	rows, err := m.db.QueryContext(ctx, `SELECT id, file, source, total, record, published, refused, done, started, state, progress FROM imports ORDER BY started DESC, id DESC LIMIT ?`, limit)
+	return m.importsWhere(ctx, `1 ORDER BY started DESC, id DESC LIMIT ?`, limit)
+}
+
+// importOf is one import; its error is errNoImport when there is none.
+func (m *model) importOf(ctx context.Context, id string) (Import, error) {
+	found, err := m.importsWhere(ctx, `id = ?`, id)
+	if err == nil && len(found) == 0 {
+		err = errNoImport
+	}
+	if err != nil {
+		return Import{}, err
+	}
+	return found[0], nil
+}
+
+// importsWhere are those that a condition in SQL selects.
+func (m *model) importsWhere(ctx context.Context, condition string, arg any) ([]Import, error) {
+	rows, err := m.db.QueryContext(ctx, `SELECT id, file, source, total, record, published, refused, done, started, state, progress FROM imports WHERE `+condition, arg)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +242,7 @@ func (m *model) imports(ctx context.Context, limit int) ([]Import, error) {
 		if err := json.Unmarshal([]byte(body), &p); err != nil {
 			return nil, err
 		}
-		i.Percent, i.Rate, i.Left, i.Code, i.Reason, i.DuplicateOf, i.Errors, i.Next = p.Percent, p.Rate, p.Left, p.Code, p.Reason, p.DuplicateOf, p.Errors, p.Next
+		i.Percent, i.Rate, i.Left, i.Code, i.Reason, i.DuplicateOf, i.Errors, i.Next, i.Digest = p.Percent, p.Rate, p.Left, p.Code, p.Reason, p.DuplicateOf, p.Errors, p.Next, p.Digest
 		if i.State == event.ImportPublishing && i.Done { // its end was not told, or an earlier version told of it behind the end
 			i.State, i.Rate, i.Left = event.ImportArchived, 0, 0
 			i.Percent = 100

@@ -61,6 +61,7 @@ func (k *Console) handler() http.Handler {
 	page.HandleFunc("POST /users/{user_id}/decision", k.decisionForm)
 	page.HandleFunc("POST /users/{user_id}/order", k.orderForm)
 	page.HandleFunc("GET /imports", k.importsPage)
+	page.HandleFunc("POST /imports/{import}/release", k.releaseForm)
 	page.HandleFunc("GET /deadletters", k.deadLettersPage)
 	page.HandleFunc("GET /figures", k.metricsPage)
 	if k.Previews != nil {
@@ -193,7 +194,7 @@ func (k *Console) importsPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	refresh := slices.ContainsFunc(imports, func(i Import) bool { return !i.Done })
-	k.show(w, r, http.StatusOK, "imports", map[string]any{"Title": "Imports", "Imports": imports, "Refresh": refresh})
+	k.show(w, r, http.StatusOK, "imports", map[string]any{"Title": "Imports", "Imports": imports, "Refresh": refresh, "Message": k.sessions.PopString(r.Context(), "message")})
 }
 
 func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {
@@ -246,6 +247,10 @@ func status(err error) (int, string) {
 	switch {
 	case errors.Is(err, errNone):
 		return http.StatusNotFound, errNone.Error()
+	case errors.Is(err, errNoImport):
+		return http.StatusNotFound, err.Error()
+	case errors.Is(err, errNotHeld), errors.Is(err, errOther):
+		return http.StatusConflict, err.Error()
 	case errors.Is(err, errDecision), errors.Is(err, errCursor):
 		return http.StatusBadRequest, err.Error()
 	case errors.Is(err, errSlow):

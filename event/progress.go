@@ -2,15 +2,17 @@ package event
 
 import "time"
 
-// States of an import. The last three are ends.
+// States of an import. The last four are ends.
 const (
 	ImportReading    = "reading"    // its digest and form are being found
 	ImportValidating = "validating" // every row is judged; nothing is published yet
 	ImportPublishing = "publishing"
 	ImportWaiting    = "waiting" // Reason says for what
+	ImportHeld       = "held"    // it waits for a person, see Release; Reason says why
 	ImportArchived   = "archived"
 	ImportRefused    = "refused"
 	ImportDuplicate  = "duplicate"
+	ImportGone       = "gone" // what could not be taken was taken out of the inbox
 )
 
 // Progress is the body of users.v1.progress.<source>.<import>: where the import of
@@ -21,6 +23,7 @@ type Progress struct {
 	File   string `json:"file"`
 	Source string `json:"source"`
 	State  string `json:"state"`
+	Digest string `json:"sha256,omitempty"` // of a file that is held: what a release must name
 
 	Percent float64 `json:"percent,omitempty"`      // of the step that State says
 	Rate    float64 `json:"rate,omitempty"`         // rows a second, while publishing
@@ -41,10 +44,35 @@ type Progress struct {
 
 // Over reports whether the import has ended.
 func (p Progress) Over() bool {
-	return p.State == ImportArchived || p.State == ImportRefused || p.State == ImportDuplicate
+	return p.State == ImportArchived || p.State == ImportRefused || p.State == ImportDuplicate || p.State == ImportGone
 }
 
 // ProgressSubject is where the progress of one import is kept.
 func ProgressSubject(source, imported string) string {
 	return "users.v1.progress." + source + "." + imported
 }
+
+// Release is the body of users.v1.release.<source>.<import>: what a person decided
+// about a file that is held. The last one counts, until the import has begun.
+type Release struct {
+	Import string    `json:"import"`
+	Source string    `json:"source"`
+	Digest string    `json:"sha256"` // of the bytes that were held; it says nothing about others
+	Refuse bool      `json:"refuse,omitempty"`
+	Actor  string    `json:"actor"`
+	At     time.Time `json:"at"`
+}
+
+// ReleaseKept is how long a release is kept, as long as the end of its import.
+const ReleaseKept = 400 * 24 * time.Hour
+
+// Subject is where the release is kept.
+func (r Release) Subject() string { return ReleaseSubject(r.Source, r.Import) }
+
+// ReleaseSubject is where what a person decided about a held import is kept.
+func ReleaseSubject(source, imported string) string {
+	return "users.v1.release." + source + "." + imported
+}
+
+// InboxSubject is where usher keeps what earlier files of an inbox were like.
+func InboxSubject(source string) string { return "users.v1.inbox." + source }

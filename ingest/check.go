@@ -55,12 +55,21 @@ func Check(ctx context.Context, path string, in Inbox, key event.Key, tell func(
 	if i, err := f.Stat(); err == nil {
 		j.progress.step(event.ImportReading, i.Size())
 	}
-	if j.table, err = table.Inspect(ctx, f, j.scratch("")); err == nil {
-		j.table.HiddenRows = in.HiddenRows
+	j.table, err = table.Inspect(ctx, f, j.scratch(""))
+	j.table.HiddenRows = in.HiddenRows
+	j.describe()
+	if err == nil {
 		j.progress.step(event.ImportValidating, j.table.Size)
 		err = j.validate(ctx)
 	}
 	j.describe()
+	if err == nil {
+		var why string
+		if why, err = j.doubts(ctx); why != "" {
+			j.warnings.Add("W_HELD", "an import would wait for a person: "+why, 0)
+			j.describe()
+		}
+	}
 	var refused *table.FileError
 	if errors.As(err, &refused) {
 		j.report.Code, j.report.Reason = refused.Code, refused.Text

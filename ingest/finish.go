@@ -78,8 +78,18 @@ func (j *job) finish(ctx context.Context) error {
 		}
 	}
 	j.Fault.At("ingest.reported")
+	if r.Result == resultArchived {
+		if err := j.remember(ctx); err != nil {
+			return err
+		}
+	}
 	if err := j.teller.tell(ctx, r.progress()); err != nil {
 		return err
+	}
+	if ending, in, ok := j.beside(); ok {
+		if err := files.Move(j.claim, in, to, name+ending); err != nil {
+			return err
+		}
 	}
 	if err := files.Move(j.claim, j.name, to, name); err != nil {
 		return err
@@ -92,7 +102,10 @@ func (j *job) finish(ctx context.Context) error {
 }
 
 // done removes the claim.
-func (j *job) done() error { return j.folder.Root.RemoveAll(inbox.ClaimPath(j.report.Import)) }
+func (j *job) done() error {
+	j.releases.over(j.in.Source, j.report.Import)
+	return j.folder.Root.RemoveAll(inbox.ClaimPath(j.report.Import))
+}
 
 func (j *job) count() {
 	r, m := j.report, j.Metrics

@@ -1,13 +1,13 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/segmentio/ksuid"
@@ -32,6 +32,9 @@ type job struct {
 	table    table.File
 	report   Report
 	redrop   bool
+	titles   string         // fingerprint of the columns
+	end      ending         // of the file
+	returned bool           // it has rows that were refused before
 	bad      bitmap         // rows that are refused
 	warnings table.Warnings // about the rows
 	alone    func()         // lets other suspects be tried; nil for who is none
@@ -86,7 +89,10 @@ func (j *job) run(ctx context.Context) (err error) {
 	j.table.HiddenRows = j.in.HiddenRows
 	j.describe()
 	if j.table.Digest != "" {
-		err = errors.Join(j.sameContent(), err)
+		err = cmp.Or(j.sameContent(ctx), err)
+	}
+	if err == nil {
+		err = j.vouched()
 	}
 	if err != nil {
 		return j.refuse(ctx, err)
@@ -124,7 +130,12 @@ func (j *job) run(ctx context.Context) (err error) {
 	if j.report.Published = 0; c.Import == j.report.Import {
 		j.report.Published = c.Published
 	}
-	if err == nil {
+	begun := c.Import == j.report.Import // then all that follows was decided before
+	grown := ""
+	if err == nil && !begun {
+		grown, err = j.lookAgain()
+	}
+	if err == nil && grown == "" {
 		err = j.unchanged()
 	}
 	if err != nil {
@@ -134,6 +145,14 @@ func (j *job) run(ctx context.Context) (err error) {
 	j.progress.rows(j.report.Rows, c.Record, j.report.Refused)
 	j.cleared()
 	j.Fault.At("ingest.validated")
+	if !begun {
+		held, err := j.whole(ctx, grown)
+		if held || err != nil {
+			return j.refuse(ctx, err)
+		}
+	} else if before, ok := readHeld(j.claim); ok {
+		j.letGo(before.Reason) // otherwise it would not have begun
+	}
 	if good > 0 && !(c.Import == j.report.Import && c.Done) {
 		if err := j.try(fmt.Sprint("record ", c.Record)); err != nil {
 			return j.refuse(ctx, err)
@@ -162,18 +181,12 @@ func (w *Watcher) open(in Inbox, f *inbox.Folder, id string) (*job, error) {
 		return nil, files.Reason(err)
 	}
 	j := &job{Watcher: w, in: in, folder: f, claim: claim, dir: filepath.Join(f.Dir, inbox.ClaimPath(id)), imported: imported.Time()}
-	err = files.Names(claim, ".", func(name string) {
-		switch {
-		case name == redropMark:
-			j.redrop = true
-		case !strings.HasPrefix(name, "."): // what is ours has a dot
-			j.name = name
-		}
-	})
-	if err != nil {
+	_, j.redrop = files.At(claim, redropMark)
+	if j.name, err = original(claim); err != nil {
 		return nil, errors.Join(files.Reason(err), claim.Close())
 	}
 	if j.name == "" { // moved away; only the folder is left
+		w.releases.over(f.Source, id)
 		return nil, errors.Join(claim.Close(), f.Root.RemoveAll(inbox.ClaimPath(id)))
 	}
 	j.report = Report{

@@ -16,4 +16,27 @@ type Inbox struct {
 	MaxRows           int     // rows of a file
 	MaxRefused        int     // refused rows
 	MaxRefusedPercent float64 // refused rows of 100, in files of more than 20
+
+	// How a file is known to be whole, see whole.go.
+	Complete    string  // what tells it: "" for nothing, or one of the Complete constants
+	TrailerLine string  // with CompleteTrailer: pattern of the last line
+	TrailerName string  // with CompleteTrailer: pattern of the file's name
+	LastLine    string  // what a file that may be cut off becomes: one of the LastLine constants, or "" for what its inbox is used to
+	MinRows     int     // a file of fewer rows waits for a person
+	Shrink      float64 // so does one that has so many of 100 rows fewer than the last file; 0 is no limit
 }
+
+// Ways in which a sender says that a file is whole.
+const (
+	CompleteMarker   = "marker"   // NAME.done or NAME.ok beside it, written after it
+	CompleteChecksum = "checksum" // NAME.sha256 beside it
+	CompleteTrailer  = "trailer"  // the number of rows, in its last line or its name
+)
+
+// What becomes of a file that may be cut off, because its last line has no end or
+// its last row cannot be read.
+const (
+	LastLineAny    = "any"    // it is imported, with a warning
+	LastLineHold   = "hold"   // it waits for a person
+	LastLineRefuse = "refuse" // it is refused whole
+)

@@ -58,6 +58,9 @@ type Watcher struct {
 	guard     event.Guard
 	publisher *publisher
 	backlog   *backlog
+	memories  *memories
+	releases  *releases
+	folders   map[string]chan []string // by inbox: those that lie in it, of the last look
 
 	suspects sync.Mutex // held while a file is tried on which usher may have died
 
@@ -80,6 +83,9 @@ func New(c Config) (*Watcher, error) {
 		c.Batch = perBatch
 	}
 	for _, in := range c.Inboxes {
+		if err := in.CheckWhole(); err != nil {
+			return nil, fmt.Errorf("inbox %s: %w", in.Source, err)
+		}
 		for _, dir := range []string{filepath.Join(c.Archive, in.Source), filepath.Join(c.Refused, in.Source)} {
 			if err := os.MkdirAll(dir, 0o750); err != nil {
 				return nil, fmt.Errorf("the output folder of the inbox %s cannot be made: %w", in.Source, err)
@@ -95,6 +101,12 @@ func New(c Config) (*Watcher, error) {
 	w := &Watcher{Config: c, guard: c.Metrics.Guard("ingest", c.Log), waiting: map[string]error{}}
 	w.publisher = &publisher{js: c.JetStream, metrics: c.Metrics, fault: c.Fault}
 	w.backlog = &backlog{js: c.JetStream, most: c.Behind}
+	w.memories = &memories{publisher: w.publisher}
+	w.releases = &releases{publisher: w.publisher, waiting: map[[2]string]event.Release{}}
+	w.folders = map[string]chan []string{}
+	for _, in := range c.Inboxes {
+		w.folders[in.Source] = make(chan []string, 1)
+	}
 	return w, nil
 }
 
@@ -111,7 +123,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, in := range w.Inboxes {
 		wg.Go(func() { inbox.Watch(ctx, w.inbox(in)) })
+		wg.Go(w.guard.Func("telling of folders", func() { w.tellFolders(ctx, in) }))
 	}
+	wg.Go(w.guard.Func("looking for answers about held files", func() { w.releases.run(ctx, w.Rescan/2) }))
 	wg.Go(w.guard.Func("removing old files", func() { w.retire(ctx) }))
 	wg.Wait()
 	return nil
@@ -125,6 +139,9 @@ func (w *Watcher) inbox(in Inbox) inbox.Config {
 		Import: func(ctx context.Context, f *inbox.Folder, id string, over func() bool) {
 			w.finish(ctx, in, f, id, over)
 		},
+		Wanted:  w.wanted,
+		Beside:  besides(in),
+		Folders: func(names []string) { w.foldersNow(in.Source, names) },
 		Waits:   func(err error) { w.wait(in.Source, err) },
 		Events:  w.Events,
 		Metrics: w.Metrics, Guard: w.guard, Log: w.Log, Fault: w.Fault,

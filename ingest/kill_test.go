@@ -29,7 +29,10 @@ import (
 //	INGEST_DIR, INGEST_NATS   where
 //	INGEST_AT                 a fault point, POINT or POINT:N for its Nth time, or N for the Nth of all
 //	INGEST_SIGNAL             what it sends itself there: KILL or STOP
+//	INGEST_DEADLY             the file on which it kills itself whenever it has read it
 //	INGEST_ONCE               it ends when so many files are done
+//	INGEST_LAST_LINE          what becomes of a file that may be cut off
+//	INGEST_COMPLETE           how a file is known to be whole
 //	INGEST_NO_WATCHES         its user namespace has no inotify watches
 func child() {
 	dir := os.Getenv("INGEST_DIR")
@@ -48,6 +51,9 @@ func child() {
 	}
 	c := config(dir, js, slog.NewTextHandler(os.Stdout, nil))
 	c.Fault = faultAt(os.Getenv("INGEST_AT"), map[string]syscall.Signal{"KILL": syscall.SIGKILL, "STOP": syscall.SIGSTOP}[os.Getenv("INGEST_SIGNAL")])
+	if name := os.Getenv("INGEST_DEADLY"); name != "" {
+		c.Fault = deadly(dir, name)
+	}
 	w, err := New(c)
 	if err != nil {
 		panic(err)
@@ -91,6 +97,22 @@ func faultAt(at string, signal syscall.Signal) func(string) {
 		if met.Add(1) == int64(nth) {
 			_ = syscall.Kill(os.Getpid(), signal)
 			time.Sleep(time.Millisecond) // the signal is on its way
+		}
+	}
+}
+
+// deadly kills the process at the first record of a file, while others are in work.
+func deadly(dir, name string) func(string) {
+	return func(point string) {
+		if point != "ingest.validated" {
+			return
+		}
+		claims, _ := filepath.Glob(filepath.Join(dir, "inbox", inbox.WorkFolder, "*", name))
+		for _, claim := range claims {
+			if b, err := os.ReadFile(filepath.Join(filepath.Dir(claim), triesFile)); err == nil && strings.Contains(string(b), `"begun"`) {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				time.Sleep(time.Second) // the signal is on its way
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/segmentio/ksuid"
@@ -26,9 +27,11 @@ const maxRecords = 1<<30 - 1
 type verdict struct {
 	rows, blank int
 	refused     int
-	bad         bitmap // of refused rows, by number
+	bad         bitmap  // of refused rows, by number
+	repeats     *spill  // which rows repeat which: key is the row, low the earlier one, tail the column
+	last        lastRow // the very last one
+	titles      string  // fingerprint of the columns
 	warnings    table.Warnings
-	repeats     *spill // which rows repeat which: key is the row, low the earlier one, tail the column
 }
 
 // bitmap is a set of row numbers.
@@ -42,6 +45,15 @@ func (b *bitmap) set(n int) bool {
 	was := (*b)[n/64]
 	(*b)[n/64] |= 1 << (n % 64)
 	return was != (*b)[n/64]
+}
+
+// clear takes a number out and reports whether it was there.
+func (b bitmap) clear(n int) bool {
+	was := b.has(n)
+	if was {
+		b[n/64] &^= 1 << (n % 64)
+	}
+	return was
 }
 
 func (b bitmap) has(n int) bool { return n/64 < len(b) && b[n/64]&(1<<(n%64)) != 0 }
@@ -66,8 +78,11 @@ func (j *job) validate(ctx context.Context) (err error) {
 	if err := j.judge(ctx, &v); err != nil {
 		return err
 	}
-	j.bad, j.warnings = v.bad, v.warnings
+	j.bad, j.titles, j.end, j.warnings = v.bad, v.titles, endOf(j.file, j.table), v.warnings
 	r.Rows, r.Blank, r.Published = v.rows, v.blank, v.rows-v.refused
+	if r.cutOff, r.cutRow = j.cutOff(&v), v.last.refused; r.cutOff != "" {
+		j.warnings.Add("W_CUT_OFF", r.cutOff, 0)
+	}
 	if v.refused > 0 {
 		if err := j.handBack(ctx, v); err != nil {
 			return err
@@ -85,10 +100,13 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 	defer rs.Close()
 	marks := j.spill("identities-", 1<<64-1)
 	defer func() { err = errors.Join(err, marks.remove()) }()
+	v.titles, j.returned = titlesOf(j.table, rs), rs.Returned()
+	trailing, _ := j.in.trailers()
 	type part struct {
 		bad      []int
 		marks    []entry
 		rows     int
+		last     lastRow
 		warnings table.Warnings
 	}
 	err = inOrder(ctx, rs, parallel(), func() func([]table.Row) part {
@@ -98,6 +116,9 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 			for _, rw := range rows {
 				rec := rs.Record(rw)
 				u, errs := rules.check(&rec)
+				if p.last.note(rec, errs); trailing.Regexp != nil && rw.Number == rows[len(rows)-1].Number {
+					p.last.text = strings.Join(rs.Original(rw), j.delimiter())
+				}
 				if len(errs) > 0 {
 					p.bad = append(p.bad, rw.Number)
 					continue
@@ -111,10 +132,13 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 			return p
 		}
 	}, func(p part) error {
+		if p.rows > 0 {
+			v.last = p.last
+		}
 		if v.rows += p.rows; v.rows > maxRecords {
 			return table.Unusable("E_TOO_BIG", "the file has more than %d rows; split it", maxRecords)
 		}
-		if most := j.in.MaxRows; most > 0 && v.rows > most {
+		if most := j.in.MaxRows; most > 0 && v.rows > most && (trailing.Regexp == nil || v.rows > most+1) {
 			return table.Unusable("E_TOO_MANY_ROWS", "the file has more than %d rows, which is the most that this inbox takes; split it, or have the limit raised", most)
 		}
 		v.warnings.Merge(p.warnings)
@@ -133,6 +157,9 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 		return err
 	}
 	v.blank = rs.Blank
+	if err := j.counted(v); err != nil {
+		return err
+	}
 	v.warnings.Merge(rs.Warnings)
 	v.repeats = j.spill("repeats-", uint64(v.rows))
 	return marks.sorted(func(entries []entry) error {
@@ -142,7 +169,11 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 				first = e
 				continue
 			}
-			if n := int(e.tail >> 2); v.bad.set(n) {
+			n := int(e.tail >> 2)
+			if n > v.rows {
+				continue // the trailer
+			}
+			if v.bad.set(n) {
 				v.refused++
 			}
 			if err := v.repeats.add(entry{uint64(e.tail >> 2), first.tail >> 2, e.tail & 3}); err != nil {
@@ -287,6 +318,9 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) (
 	headers := newHeaders(j.in.Source, j.claimed)
 	return inOrder(ctx, rs, 1, encode, func(part []encoded) error {
 		for _, e := range part {
+			if e.end.Record > j.report.Rows {
+				break // the trailer
+			}
 			c.Position = e.end
 			if e.body != nil {
 				events = append(events, headers.message(e, trace))

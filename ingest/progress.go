@@ -187,11 +187,12 @@ func InWork(what string, inboxes ...string) (found []event.Progress) {
 				found = append(found, p)
 			}
 		}
+		found = append(found, foldersIn(dir, what)...)
 		if what == "" {
 			continue
 		}
 		if i, err := os.Lstat(filepath.Join(dir, filepath.Base(what))); err == nil && !i.IsDir() {
-			p := event.Progress{File: files.Clean(filepath.Base(what)), Source: filepath.Base(dir), State: "in the inbox", Reason: "a program may still be writing it", Next: "Nothing to do."}
+			p := event.Progress{File: files.Clean(filepath.Base(what)), Source: filepath.Base(dir), State: "in the inbox", Reason: "a program may still be writing it, or the marker or checksum that its inbox asks for is missing", Next: "Nothing to do."}
 			if inbox.Ignored(filepath.Base(what)) {
 				p.Reason, p.Next = "its name says that it is on its way", "Rename it when it is complete."
 			}

@@ -46,6 +46,9 @@ type Report struct {
 	Next        string          `json:"next"`             // what the operator does now
 	StartedAt   time.Time       `json:"started_at"`
 	FinishedAt  time.Time       `json:"finished_at"`
+
+	cutOff string // that the file may have been cut off, and where; else ""
+	cutRow bool   // its last row is among the refused ones
 }
 
 // Example is one of the first rows with an error.
@@ -76,11 +79,22 @@ func (r *Report) settle(refusedFile string) {
 		if next, ok := nextSteps[r.Code]; ok {
 			r.Next = next
 		}
+		if r.cutOff != "" {
+			r.Next = "Compare the file with what was sent. If it was cut off, have the whole file sent again; nothing of this one was published."
+		}
 	case r.DuplicateOf != "":
 		r.Result, r.Next = resultDuplicate, "Nothing to do: its content was imported before. To import it all the same, use usher redrop."
 	case r.Published == 0 && r.Refused > 0:
 		r.Result, r.Code, r.Reason = resultRefused, "E_ALL_ROWS", "no row can be used"
 		r.Next = "Mend the rows in " + refusedFile + " and drop that file."
+		if r.cutOff != "" {
+			r.Next = cutOffNext
+		}
+	case r.cutOff != "":
+		r.Result, r.Next = resultArchived, cutOffNext
+		if r.Refused > 1 || r.Refused > 0 && !r.cutRow { // the last one is none to mend
+			r.Next += " The other refused rows are in " + refusedFile + ": mend them and drop that file."
+		}
 	case r.Refused > 0:
 		r.Result, r.Next = resultArchived, "Mend the rows in "+refusedFile+" and drop that file."
 	case r.Rows == 0:
@@ -90,6 +104,8 @@ func (r *Report) settle(refusedFile string) {
 	}
 }
 
+const cutOffNext = "Compare the file with what was sent. If it was cut off, have the whole file sent again and drop that."
+
 // nextSteps after a file was refused whole, where mending it is not the answer.
 var nextSteps = map[string]string{
 	"E_KNOWN":            "Nothing to do, unless it must be imported again: then use usher redrop.",
@@ -97,6 +113,9 @@ var nextSteps = map[string]string{
 	"E_LINK":             "Drop a copy of the file.",
 	"E_SPECIAL":          "Drop a copy of the file itself.",
 	"E_UNREADABLE":       "Change the permissions of the file and drop it again.",
+	"E_CUT_OFF":          "Have the whole file sent again; nothing of this one was published.",
+	"E_CHECKSUM":         "Have the file and its checksum sent again; nothing of it was published.",
+	"E_TRAILER":          "Have the file sent again; nothing of it was published.",
 	"E_POISON":           "Report this, with the file if you may; to try it once more, use usher redrop.",
 	"E_TOO_MANY_REFUSED": "Mend the rows named here and drop the file again; nothing of it was published.",
 }

@@ -138,7 +138,7 @@ func TestWhatIsSpilledIsJudgedTheSame(t *testing.T) {
 		}
 		for _, held := range []int{1, 2 + r.IntN(repeats-1), repeats} {
 			got := judgeList(t, list, in, held, t.TempDir(), nil)
-			if d := cmp.Diff(want, got, cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".spilled" }, cmp.Ignore()), cmp.AllowUnexported(verdictOn{})); d != "" {
+			if d := cmp.Diff(want, got, cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".spilled" }, cmp.Ignore()), cmp.AllowUnexported(verdictOn{}, Report{})); d != "" {
 				t.Fatalf("with %d of them in memory (-all in memory +spilled)\n%s", held, d)
 			}
 			if d := cmp.Diff([]string{"identities", "repeats"}, got.spilled); d != "" {

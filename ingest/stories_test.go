@@ -218,6 +218,14 @@ func (s *story) settings(t *testing.T) {
 			s.inbox.MaxRefused = n
 		case "max-refused-percent":
 			s.inbox.MaxRefusedPercent = float64(n)
+		case "complete":
+			s.inbox.Complete = w[1]
+		case "last-line":
+			s.inbox.LastLine = w[1]
+		case "trailer-line":
+			s.inbox.TrailerLine = w[1]
+		case "trailer-name":
+			s.inbox.TrailerName = w[1]
 		}
 	}
 }
@@ -330,7 +338,7 @@ func (s *story) do(t *testing.T, w []string) {
 		change(func(b []byte) ([]byte, error) { return bytes.ReplaceAll(b, []byte(from), []byte(to)), nil })
 	}
 	switch w[0] {
-	case "region", "hidden-rows", "all-or-nothing", "max-rows", "max-refused", "max-refused-percent": // see settings
+	case "region", "hidden-rows", "all-or-nothing", "max-rows", "max-refused", "max-refused-percent", "complete", "last-line", "trailer-line", "trailer-name": // see settings
 	case "crlf":
 		replace("\n", "\r\n")
 	case "cr":
@@ -398,6 +406,18 @@ func (s *story) do(t *testing.T, w []string) {
 			t.Fatal(err)
 		}
 		s.tell(t)
+	case "check":
+		s.check(t, w[1])
+	case "held":
+		s.drop(t, w[1], "")
+		s.held(t, w[1])
+	case "release", "refuse":
+		s.answer(t, w[1], w[0] == "refuse")
+		s.tell(t)
+	case "beside":
+		if err := os.WriteFile(filepath.Join(s.inbox.Dir, w[1]+w[2]), []byte(strings.Join(w[3:], " ")), 0o640); err != nil {
+			t.Fatal(err)
+		}
 	case "forget":
 		s.forget(t)
 	case "mend": // FILE OLD NEW ...: the last refused rows, with cells replaced

@@ -45,9 +45,9 @@ const (
 // errEarlier means that a word takes the place of another one than it says.
 var errEarlier = errors.New("another watcher has told of the import since")
 
-// tell tells a word. An end is told over anything, and tried until it is the last
-// word or ctx ends; another word is let go where an end stands, or when somebody
-// else tells.
+// tell tells a word. An end, or that a file is held, is told over other words, and
+// tried until it is the last word or ctx ends; another word is let go when somebody
+// else tells. Where an end stands, only an end is told.
 func (t *teller) tell(ctx context.Context, p event.Progress) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,7 +59,7 @@ func (t *teller) tell(ctx context.Context, p event.Progress) error {
 		if err == nil {
 			err = t.replace(ctx, p)
 		}
-		if err == nil || !p.Over() || !errors.Is(err, errEarlier) || tries == 10 {
+		if err == nil || !p.Over() && p.State != event.ImportHeld || !errors.Is(err, errEarlier) || tries == 10 {
 			return err
 		}
 		if !event.Sleep(ctx, 10*time.Millisecond<<min(tries, 6)) { // what was on its way, arrives
@@ -99,7 +99,7 @@ func (t *teller) replace(ctx context.Context, p event.Progress) error {
 		return err
 	}
 	keep := keepWords
-	if p.Over() {
+	if p.Over() || p.State == event.ImportHeld { // it may be held for long
 		keep = keepEnds
 	}
 	m := nats.NewMsg(event.ProgressSubject(p.Source, p.Import))

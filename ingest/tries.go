@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -16,40 +17,27 @@ import (
 // serve a folder knows that usher died meanwhile, of this file or of anything else.
 //
 // Of several files in work at a death one may be the cause. All of them are noted,
-// so from then on each is tried while no other one of them is. A file gives usher
-// three deaths at the same step when it was the only one in work, and ten in
-// company; then it is given back.
-const (
-	mostAlone    = 3
-	mostTogether = 10
-)
+// so from then on each is tried while no other one of them is, and the next death
+// counts against the one that was tried: after the first death, the innocent ones
+// collect no more. A file that was in work at three deaths at the same step is given
+// back.
+const mostDeaths = 3
 
 const triesFile = ".tries"
 
 // tries is what the note says.
 type tries struct {
-	Begun  string          `json:"begun,omitempty"`  // the step in hand
-	Deaths map[string]toll `json:"deaths,omitempty"` // by step
-	Digest string          `json:"digest,omitempty"` // of the file when it was first read
+	Begun  string         `json:"begun,omitempty"`  // the step in hand
+	Deaths map[string]int `json:"died,omitempty"`   // of usher, by step
+	Digest string         `json:"digest,omitempty"` // of the file when it was first read
 }
 
-// toll counts the deaths of usher during a step.
-type toll struct {
-	Alone    int `json:"alone,omitempty"`    // with no other file of the folder in work
-	Together int `json:"together,omitempty"` // with others
-}
-
-func (t *tries) died(alone bool) {
+func (t *tries) died() {
 	if t.Deaths == nil {
-		t.Deaths = map[string]toll{}
+		t.Deaths = map[string]int{}
 	}
-	n := t.Deaths[t.Begun]
-	if alone {
-		n.Alone++
-	} else {
-		n.Together++
-	}
-	t.Deaths[t.Begun], t.Begun = n, ""
+	t.Deaths[t.Begun]++
+	t.Begun = ""
 }
 
 func readTries(claim *os.Root) (t tries) {
@@ -75,20 +63,14 @@ func countDeath(f *inbox.Folder) error {
 	if err != nil {
 		return err
 	}
-	var begun []string
-	for _, id := range ids {
-		_ = inClaim(f, id, func(claim *os.Root) error {
-			if readTries(claim).Begun != "" {
-				begun = append(begun, id)
-			}
-			return nil
-		})
-	}
 	var errs []error
-	for _, id := range begun {
+	for _, id := range ids {
 		errs = append(errs, inClaim(f, id, func(claim *os.Root) error {
 			t := readTries(claim)
-			t.died(len(begun) == 1)
+			if t.Begun == "" {
+				return nil
+			}
+			t.died()
 			return t.write(claim)
 		}))
 	}
@@ -110,10 +92,10 @@ func (j *job) try(step string) error {
 	}
 	t := readTries(j.claim)
 	n := t.Deaths[step]
-	if n.Alone >= mostAlone || n.Together >= mostTogether {
-		return table.Unusable("E_POISON", "usher failed on this file %d times and leaves it alone; report it, and drop the file in another form", n.Alone+n.Together)
+	if n >= mostDeaths {
+		return table.Unusable("E_POISON", "usher failed on this file %d times and leaves it alone; report it, and drop the file in another form", n)
 	}
-	if n != (toll{}) && j.alone == nil {
+	if n > 0 && j.alone == nil {
 		j.suspects.Lock()
 		j.alone = j.suspects.Unlock
 	}
@@ -147,16 +129,22 @@ func (j *job) failed() error {
 	if t.Begun == "" {
 		return nil
 	}
-	t.died(true)
+	t.died()
 	return t.write(j.claim)
 }
 
 // sameContent refuses a file whose bytes are not those that this import read
 // first.
-func (j *job) sameContent() error {
+func (j *job) sameContent(ctx context.Context) error {
 	t := readTries(j.claim)
 	if t.Digest != "" && t.Digest != j.table.Digest {
-		return errChanged
+		may, err := j.mayChange(ctx, t.Digest)
+		if err != nil {
+			return err
+		}
+		if !may {
+			return errChanged
+		}
 	}
 	t.Digest = j.table.Digest
 	return t.write(j.claim)

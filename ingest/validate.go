@@ -30,11 +30,11 @@ var RowCodes = codes(table.RowCodes, "E_DUP_IN_FILE", "E_EMAIL_SYNTAX", "E_ENCOD
 	"E_PHONE_INVALID", "E_REQUIRED", "E_TOO_LONG", "E_USER_ID")
 
 // FileCodes lists the codes with which a whole file may be refused.
-var FileCodes = codes(table.FileCodes, "E_ALL_ROWS", "E_CHANGED", "E_EMPTY", "E_KNOWN", "E_LINK", "E_POISON", "E_SPECIAL", "E_TOO_BIG", "E_TOO_MANY_REFUSED",
-	"E_TOO_MANY_ROWS", "E_UNREADABLE")
+var FileCodes = codes(table.FileCodes, "E_ALL_ROWS", "E_CHANGED", "E_CHECKSUM", "E_CUT_OFF", "E_EMPTY", "E_KNOWN", "E_LINK", "E_POISON", "E_SPECIAL", "E_TOO_BIG", "E_TOO_MANY_REFUSED",
+	"E_TOO_MANY_ROWS", "E_TRAILER", "E_UNREADABLE")
 
 // WarningCodes lists the codes of warnings.
-var WarningCodes = codes(table.WarningCodes)
+var WarningCodes = codes(table.WarningCodes, "W_CUT_OFF", "W_HELD", "W_RELEASED")
 
 // codes are those of the table and those of ingest itself, each once.
 func codes(ofTable []string, own ...string) []string {

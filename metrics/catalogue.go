@@ -49,7 +49,7 @@ func Catalogue() []Metric {
 
 func ours() []Metric {
 	return []Metric{
-		filesTotal, recordsTotal, importRows, importsInWork, inboxWaiting, inboxOldest, inboxAway, importsPaused, watchLost,
+		filesTotal, recordsTotal, importRows, importsInWork, inboxWaiting, inboxOldest, inboxHeld, inboxAway, importsPaused, watchLost,
 		eventsPublished, stageSeconds, retriesTotal, panicsTotal,
 		bridgeMessages, consumerPending, consumerLag, purgedTotal, intakeLatency, breakerOpen, breakerClosed,
 		eventsTotal, finishedTotal, verificationWait, welcomeLatency,

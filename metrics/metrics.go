@@ -45,6 +45,7 @@ type Ingest struct {
 	ImportsInWork *prometheus.GaugeVec   // source
 	Waiting       *prometheus.GaugeVec   // source
 	OldestSeconds *prometheus.GaugeVec   // source
+	Held          *prometheus.GaugeVec   // source
 	Away          *prometheus.GaugeVec   // source
 	Paused        *prometheus.GaugeVec   // source, reason
 	WatchLost     *prometheus.CounterVec // source, cause
@@ -61,6 +62,7 @@ func NewIngest(reg prometheus.Registerer, shared *Shared, codes []string, source
 		ImportsInWork: importsInWork.with("source", sources...).GaugeVec(reg),
 		Waiting:       inboxWaiting.with("source", sources...).GaugeVec(reg),
 		OldestSeconds: inboxOldest.with("source", sources...).GaugeVec(reg),
+		Held:          inboxHeld.with("source", sources...).GaugeVec(reg),
 		Away:          inboxAway.with("source", sources...).GaugeVec(reg),
 		Paused:        importsPaused.with("source", sources...).GaugeVec(reg),
 		WatchLost:     watchLost.with("source", sources...).CounterVec(reg),

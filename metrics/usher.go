@@ -73,6 +73,11 @@ var (
 		Help:   "Files in an inbox that are not claimed yet, at the last look.",
 		Labels: []Label{labelSource},
 	}
+	inboxHeld = Metric{
+		Name: "usher_inbox_held_files", Kind: Gauge, Unit: "files", Role: "watch",
+		Help:   "Files that wait for a person because they may not be whole, at the last look; see usher release.",
+		Labels: []Label{labelSource},
+	}
 	inboxOldest = Metric{
 		Name: "usher_inbox_oldest_seconds", Kind: Gauge, Unit: "seconds", Role: "watch",
 		Help:   "How long the oldest of the files that are not claimed yet has been seen in its inbox; 0 when there is none.",

@@ -66,6 +66,9 @@ func (r *Refused) Add(rec Record, cells []string, errs []RowError) error {
 		strings.Join(codes, " "), escapeTitle(strings.Join(fields, " ")), strings.Join(reasons, "; "), strings.Join(escaped, " ")))
 }
 
+// Returned reports whether the rows are some that were refused before and come back.
+func (r *Rows) Returned() bool { return r.header != nil && r.header.escaped >= 0 }
+
 // Flush writes what is still in memory.
 func (r *Refused) Flush() error {
 	r.w.Flush()

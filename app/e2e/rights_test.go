@@ -70,6 +70,7 @@ func startApart(t *testing.T) *apart {
 			c.Roles = app.Roles{Console: true}
 		case "watch":
 			c.Roles, c.Inbox, c.MostWaiting = app.Roles{Watch: true}, map[string]string{"hr": a.hr}, 1000
+			c.Rules.LastLine = []string{"hr=hold"}
 		}
 		a.roles = append(a.roles, servers.startRole(c))
 	}
@@ -119,17 +120,23 @@ func (a *apart) run(user string, args ...string) (code int, out string) {
 // has dealt with it.
 func (a *apart) imports(name string, first, n int) {
 	a.Helper()
-	if err := os.WriteFile(filepath.Join(a.hr, "."+name), []byte(list(first, n, "")), 0o640); err != nil {
-		a.Fatal(err)
-	}
-	if err := os.Rename(filepath.Join(a.hr, "."+name), filepath.Join(a.hr, name)); err != nil {
-		a.Fatal(err)
-	}
+	a.put(name, list(first, n, ""))
 	for _, id := range ids(first, n) {
 		a.until(id+" is known", func() bool {
 			p, err := a.status(id)
 			return err == nil && p.Source == "hr"
 		})
+	}
+}
+
+// put renames a file into the inbox.
+func (a *apart) put(name, content string) {
+	a.Helper()
+	if err := os.WriteFile(filepath.Join(a.hr, "."+name), []byte(content), 0o640); err != nil {
+		a.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(a.hr, "."+name), filepath.Join(a.hr, name)); err != nil {
+		a.Fatal(err)
 	}
 }
 
@@ -263,6 +270,23 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	a.mustRun("cli", "suppress", "ls", "--id-key", a.config.IDKey)
 	a.mustRun("cli", "suppress", "rm", "x@example.org", "--id-key", a.config.IDKey)
 	a.mustRun("admin", "forget", "u-2", "--temporal-address", a.addr.Temporal)
+
+	// Files that may have been cut off wait until a person answers.
+	for i, name := range []string{"cut-1.csv", "cut-2.csv"} {
+		a.put(name, fmt.Sprintf("user_id,email\nu-6%d,u6%d@example.org", i, i))
+		a.until(name+" is held", func() bool { return strings.Contains(a.mustRun("cli", "status"), name+": held") })
+	}
+	a.mustRun("cli", "release", "cut-1.csv", "--refuse")
+	held := regexp.MustCompile(`"import":"(\w+)","file":"cut-2\.csv"`)
+	var found []string
+	a.until("the console knows the held file", func() bool {
+		found = held.FindStringSubmatch(a.ask("GET", "/api/v1/imports", ""))
+		return found != nil
+	})
+	a.ask("POST", "/api/v1/imports/"+found[1]+"/release", `{"refuse":true}`)
+	for _, name := range []string{"cut-1.csv", "cut-2.csv"} {
+		a.until(name+" is refused", func() bool { return strings.Contains(a.mustRun("cli", "status", name), name+": refused") })
+	}
 
 	a.mustRun("cli", "canary", "--inbox", filepath.Join(a.data["watch"], event.SourceCanary), "--email", "sink@example.org")
 	if left, going := canariesLeft(t, admin.JetStream); len(left) > 0 || going < 8 {

@@ -93,7 +93,7 @@ func Roles() []Role {
 		{
 			Name: "watch", About: "Files become events.",
 			Publish: []Right{
-				right("What it is for: records, and how far a file is.", "users.v1.imported.*", "users.v1.checkpoint.>", "users.v1.progress.>"),
+				right("What it is for: records, and how far a file is.", "users.v1.imported.*", "users.v1.checkpoint.>", "users.v1.progress.>", "users.v1.inbox.*"),
 				looks,
 				right("It reads the checkpoint of a file.", api+"DIRECT.GET."+users+".>"),
 				right("It slows down when the bridge is far behind.", api+"CONSUMER.INFO."+users+"."+event.ConsumerUsers),
@@ -136,6 +136,7 @@ func Roles() []Role {
 			Name: "console", About: "Web pages and API.",
 			Publish: slices.Concat([]Right{
 				right("What it is for: decisions, and the record of who did what.", "verifications.v1.console.*", "audit.v1.>"),
+				right("What becomes of files that are held.", "users.v1.release.>"),
 				right("Accounts and sessions.", "$KV."+event.BucketConsole+".>"),
 				looks,
 				records("It reads accounts and sessions.", event.BucketConsole),
@@ -144,9 +145,10 @@ func Roles() []Role {
 			Deny: []Right{notTheBridges(users, verifications)},
 		},
 		{
-			Name: "cli", About: "Operators' commands: verify, withdraw, reopen, resend, status, suppress, canary, deadletters ls and show.",
+			Name: "cli", About: "Operators' commands: verify, release, withdraw, reopen, resend, status, suppress, canary, deadletters ls and show.",
 			Publish: slices.Concat([]Right{
 				right("Decisions and orders.", "verifications.v1.cli.*"),
+				right("What becomes of files that are held.", "users.v1.release.>"),
 				right("A canary user decides about itself, and takes its own record out.", "verifications.v1.canary.approved", "$KV."+event.BucketPeople+"."+event.SourceCanary+".*"),
 				right("The suppression list.", "$KV."+event.BucketDelivery+".suppressed.*"),
 				looks,

@@ -31,12 +31,18 @@ type Config struct {
 	// at from time to time.
 	Events func() (*fsnotify.Watcher, error)
 
+	Beside Beside // what must lie beside a file before it is taken
+
 	// Begin is called when this watcher has become the one that works in the folder,
 	// before the first claim is imported.
 	Begin func(*Folder) error
 	// Import imports a claim. What fails it tries again, until ctx ends or the folder
 	// is over.
 	Import func(ctx context.Context, f *Folder, id string, over func() bool)
+	// Wanted reports whether a claim wants an importer now.
+	Wanted func(f *Folder, id string) bool
+	// Folders is told which folders lie in the inbox, after each look at all of it.
+	Folders func(names []string)
 	// Waits is told why no file of the inbox can be taken, nil when they can.
 	Waits func(error)
 

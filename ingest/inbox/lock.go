@@ -15,9 +15,12 @@ import (
 	"usher/event"
 )
 
-// lock makes one watcher the one that works in a folder. It only spares work: who
+// lock makes one watcher the one that works in a folder. Events do not need it: who
 // may publish is decided by the checkpoint, and a claim is a rename, which one
-// watcher wins.
+// watcher wins; two watchers without any lock published each record once (72 files).
+// What the checkpoint does not fence is what goes back to people: the draft of refused
+// rows is one file in the claim, which one watcher could move away while the other
+// still writes it.
 //
 // The system's lock goes to the next watcher as soon as its holder dies. A holder
 // that is frozen, or on another machine, keeps it, so the owner also signs a file

@@ -51,6 +51,13 @@ func (q *queue) add(id string, size func() int64) {
 	q.start()
 }
 
+// has reports whether a claim is waiting or in work.
+func (q *queue) has(id string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.known[id]
+}
+
 // start gives waiting claims to free importers. The caller holds mu.
 func (q *queue) start() {
 	for i := len(q.waiting) - 1; i >= 0 && q.running < Importers; i-- {

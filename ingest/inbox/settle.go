@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path"
+	"slices"
 	"time"
 
 	"usher/ingest/files"
@@ -36,6 +38,7 @@ const (
 	longest   = time.Second            // between two looks at a file that is open
 	calmDown  = time.Minute            // after which a stretched wait is halved
 	tooLong   = time.Hour              // after which a file that is not taken is spoken of
+	folderFor = 5                      // times the pause between two looks that a folder lies here before it is told of
 )
 
 // settler decides about the files of one folder. It is owned by settle.
@@ -45,9 +48,9 @@ type settler struct {
 	candidates map[string]*candidate
 	leases     bool // they tell something on this file system
 	saidSlow   bool
-	wait       time.Duration // unchanged, for a file written in place
-	calmed     time.Time     // when wait was last changed
-	odd        map[string]time.Time
+	wait       time.Duration        // unchanged, for a file written in place
+	calmed     time.Time            // when wait was last changed
+	odd        map[string]time.Time // when what is left alone was first seen
 	saidOdd    int
 }
 
@@ -96,6 +99,12 @@ func (w *watcher) settle(ctx context.Context, f *Folder, h *hints, q *queue) err
 // was renamed into place, unless a writer is found.
 func (s *settler) hint(name string, what hint) {
 	now := time.Now()
+	if base, ok := s.Beside.of(name); ok {
+		if c := s.candidates[base]; c != nil {
+			c.next = now
+		}
+		return
+	}
 	c := s.candidates[name]
 	if c == nil {
 		if c = s.consider(name, now); c != nil {
@@ -119,28 +128,49 @@ func (s *settler) hint(name string, what hint) {
 func (s *settler) scan(q *queue) error {
 	now := time.Now()
 	odd := map[string]time.Time{}
+	var folders []string
 	err := files.Names(s.f.Root, ".", func(name string) {
+		_, beside := s.Beside.of(name)
 		switch {
 		case name == WorkFolder, nobodys(name):
-		case Ignored(name):
+		case Ignored(name), beside:
 			odd[name] = now
 		case s.candidates[name] == nil && s.consider(name, now) == nil:
 			odd[name] = now
+			folders = append(folders, name)
 		}
 	})
 	if err != nil {
 		return err
 	}
 	s.speakOf(odd, now)
+	s.tellFolders(folders, now)
 	ids, err := s.f.Claims()
 	if err != nil {
 		return err
 	}
+	held := 0
 	for _, id := range ids {
-		q.add(id, func() int64 { return s.f.size(id) })
+		if s.Wanted(s.f, id) {
+			q.add(id, func() int64 { return s.f.size(id) })
+		} else if _, noted := files.At(s.f.Root, path.Join(ClaimPath(id), HeldNote)); noted && !q.has(id) {
+			held++
+		}
 	}
+	s.Metrics.Held.WithLabelValues(s.Source).Set(float64(held))
 	s.measure(s.candidates)
 	return nil
+}
+
+// tellFolders tells of the folders that have been here for a while: programs that
+// upload make some and remove them again.
+func (s *settler) tellFolders(names []string, now time.Time) {
+	names = slices.DeleteFunc(names, func(name string) bool {
+		l, ok := files.At(s.f.Root, name)
+		return !ok || l.Kind != os.ModeDir || now.Sub(s.odd[name]) < folderFor*s.Rescan
+	})
+	slices.Sort(names)
+	s.Folders(names)
 }
 
 // speakOf says once an hour how many files lie here that usher leaves alone.
@@ -220,19 +250,22 @@ func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
 	}
 	if !c.said && now.Sub(c.seen) > tooLong {
 		c.said = true
-		s.Log.Warn("a file has been in the inbox for an hour and is not complete: a program still has it open for writing, or it keeps changing", "source", s.f.Source, "bytes", l.Size)
+		s.Log.Warn("a file has been in the inbox for an hour and is not complete: a program still has it open for writing, it keeps changing, or the marker or checksum that this inbox asks for is not beside it, or is older than the file", "source", s.f.Source, "bytes", l.Size)
 	}
 	switch {
 	case !l.Regular():
-		s.take(name, c, nil, q) // its import refuses it
+		s.take(name, c, false, q) // its import refuses it
+		return
+	case s.Beside.Endings != nil && !s.vouched(name, c):
+		c.next = now.Add(longest)
 		return
 	case l.Links > 1 && now.Sub(c.quiet) < s.Quiet: // linked into place: the other name may go yet
 		c.next = now.Add(unwritten)
 		return
 	case l.Links > 1:
-		s.take(name, c, nil, q)
+		s.take(name, c, false, q)
 		return
-	case l.Size == 0 && now.Sub(c.quiet) < s.Empty:
+	case l.Size == 0 && s.Beside.Endings == nil && now.Sub(c.quiet) < s.Empty:
 		c.next = c.quiet.Add(s.Empty)
 		return
 	}
@@ -260,7 +293,10 @@ func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
 		return
 	case leaseNone:
 		need = s.Quiet
-		if err == nil && cutOff(file, l.Size) {
+		switch {
+		case s.Beside.Endings != nil:
+			need = wholeFor // what lies beside it says more than any quiet
+		case err == nil && cutOff(file, l.Size):
 			need *= 4
 		}
 		if s.leases && err == nil && !s.saidSlow {
@@ -280,22 +316,32 @@ func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
 		c.next = now.Add(left)
 		return
 	}
-	s.take(name, c, file, q) // closing the file gives the lease back
+	// Closing the file gives the lease back; until then no program begins to write.
+	s.take(name, c, state == leaseNone && s.Beside.Endings == nil, q)
 }
 
-// take claims a file and queues it.
-func (s *settler) take(name string, c *candidate, leased *os.File, q *queue) {
+// vouched reports whether what the inbox asks for lies beside the file.
+func (s *settler) vouched(name string, c *candidate) bool {
+	_, ok := s.Beside.find(s.f, name, c.look)
+	return ok
+}
+
+// take claims a file and queues it. One of which the system does not tell whether it
+// is still open is queued by a later scan, when it has been looked at once more.
+func (s *settler) take(name string, c *candidate, unsure bool, q *queue) {
 	delete(s.candidates, name) // when it fails, the next scan finds it again
-	id, err := s.claim(s.f, name, c.look)
+	id, err := s.claim(s.f, name, c.look, unsure)
 	if err != nil {
 		if !errors.Is(err, os.ErrNotExist) {
 			s.Log.Warn("a file cannot be claimed, trying again", "source", s.f.Source, "error", files.Reason(err))
 		}
 		return
 	}
-	_ = leased // held until here, so that no program begins to write in between
 	s.Metrics.StageSeconds.WithLabelValues("settle").Observe(time.Since(c.seen).Seconds())
 	s.Log.Info("file claimed", "source", s.f.Source, "import", id, "bytes", c.look.Size)
+	if unsure {
+		return
+	}
 	q.add(id, func() int64 { return c.look.Size })
 }
 

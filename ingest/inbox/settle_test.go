@@ -44,7 +44,7 @@ func TestAFileThatIsReplacedWhileItIsClaimed(t *testing.T) {
 					drop("third")
 				}
 			}}}
-			if id, err := w.claim(f, "a.csv", before); err == nil {
+			if id, err := w.claim(f, "a.csv", before, false); err == nil {
 				t.Errorf("claimed as %s", id)
 			}
 			want := []string{"second"}
@@ -137,6 +137,8 @@ func TestAPanicIsAnOutageOfTheInbox(t *testing.T) {
 			default: // the claim stays, so it is given again
 			}
 		},
+		Wanted:  func(*Folder, string) bool { return true },
+		Folders: func([]string) {},
 		Waits:   func(error) {},
 		Events:  fsnotify.NewWatcher,
 		Metrics: metrics.NewIngest(reg, shared, nil, "inbox"), Log: slog.New(slog.DiscardHandler),

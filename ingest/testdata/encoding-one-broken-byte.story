@@ -31,16 +31,18 @@ Mend the rows in refused/encoding-one-broken-byte/IMPORT-people.csv.refused.csv 
 cut.csv: archived, csv, utf-8, ","
 2 rows, 1 published, 1 refused, 0 blank
 warning: W_ENCODING 1 line 3: the file is UTF-8 with bytes in it that are not
+warning: W_CUT_OFF 1 line 0: the file may have been cut off after row 1: its last line, 3, has no line end, and all others have one
 E_ENCODING line 3 name: the value has characters that cannot be read
 user (derived)|Jürgen|a@example.org||
 back: email,name,_row,_line,_code,_field,_reason,_escaped
 back: c@example.org,Zo�,2,3,E_ENCODING,name,the value has characters that cannot be read,
-Mend the rows in refused/encoding-one-broken-byte/IMPORT-cut.csv.refused.csv and drop that file.
+Compare the file with what was sent. If it was cut off, have the whole file sent again and drop that.
 plain.csv: archived, csv, utf-8, ","
 2 rows, 1 published, 1 refused, 0 blank
 warning: W_ENCODING 1 line 3: the file is UTF-8 with bytes in it that are not
+warning: W_CUT_OFF 1 line 0: the file may have been cut off after row 1: its last line, 3, has no line end, and all others have one
 E_ENCODING line 3 name: the value has characters that cannot be read
 user (derived)|Ann|a@example.org||
 back: email,name,_row,_line,_code,_field,_reason,_escaped
 back: b@example.org,Zo�,2,3,E_ENCODING,name,the value has characters that cannot be read,
-Mend the rows in refused/encoding-one-broken-byte/IMPORT-plain.csv.refused.csv and drop that file.
+Compare the file with what was sent. If it was cut off, have the whole file sent again and drop that.
