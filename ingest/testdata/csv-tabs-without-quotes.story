@@ -48,9 +48,10 @@ user (derived)|"Annie" Lee|ann@example.org||
 Nothing to do.
 excel.txt: archived, csv, utf-8, "\t"
 3 rows, 2 published, 1 refused, 0 blank
+warning: W_CUT_OFF 1 line 0: the file may have been cut off after row 2: its last row, on line 4, cannot be read
 E_QUOTE line 4 : a quote is not closed, or stands in the middle of a field
 user (derived)|Ann "Annie" Lee|ann@example.org||
 user (derived)|Bob	Lee|bob@example.org||
 back: email,name,_row,_line,_code,_field,_reason,_escaped
 back: "cem@example.org	""Cem"" Ak",,3,4,E_QUOTE,,"a quote is not closed, or stands in the middle of a field",
-Mend the rows in refused/csv-tabs-without-quotes/IMPORT-excel.txt.refused.csv and drop that file.
+Compare the file with what was sent. If it was cut off, have the whole file sent again and drop that.

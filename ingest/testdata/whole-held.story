@@ -27,7 +27,7 @@ warning: W_CUT_OFF 1 line 0: the file may have been cut off after row 1: its las
 warning: W_RELEASED 1 line 0: it was held, and an operator released it: the file may have been cut off after row 1: its last line, 3, has no line end, and all others have one
 user (derived)|Ann|a@example.org||
 user (derived)|Ben|b@example.org||
-Compare the file with what was sent. If it was cut off, have the whole file sent again and drop that.
+Nothing to do.
 b.csv: held, 2 rows: the file may have been cut off after row 1: its last row, on line 3, cannot be read
 Compare it with what was sent. If it is whole, let it go, in the console or with `usher release IMPORT`. If not, refuse it there (--refuse), and have it sent again.
 b.csv: refused, csv, utf-8, ","
