@@ -25,7 +25,7 @@ const (
 
 // group stores the messages of many goroutines in one stream. While they come
 // fast it stores several at once, as an atomic batch, so that the disk is synced
-// once for all of them; what comes now and then is stored at once. Either way
+// once for all of them; one that comes alone is stored at once. Either way
 // store returns when the message is there, and a message that the server will
 // not have spoils nothing for the others.
 //
@@ -129,7 +129,7 @@ func (g *group) storeOne(ctx context.Context, m *nats.Msg, alone func(context.Co
 }
 
 // join adds m to the open batch. It returns nil when messages come too slowly
-// for one, and leads for whoever has to commit it.
+// for one, and leads for the caller that has to commit it.
 func (g *group) join(m *nats.Msg, now time.Time) (b *batch, leads bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

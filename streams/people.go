@@ -85,7 +85,7 @@ func (p *People) create(ctx context.Context, userID string, person event.Person)
 }
 
 // Update changes a record by compare-and-set: change sees what is stored now
-// and alters it; when somebody else was faster, or it is not known whether the
+// and alters it; when another writer was faster, or it is not known whether the
 // write arrived, it is asked again with a fresh read, so it must have no effect
 // beyond its argument. An error of change ends the update unchanged and is
 // returned as it is. Update returns what is stored in the end.

@@ -101,7 +101,7 @@ func TestClaimHasOneWinner(t *testing.T) {
 func TestUpdateLosesNothing(t *testing.T) {
 	people, ctx := newPeople(t), t.Context()
 	if _, err := people.UpdateSend(ctx, "u.1", "k", func(*event.Send) error { return nil }); !errors.Is(err, ErrNoPerson) {
-		t.Errorf("nobody there: got %v", err)
+		t.Errorf("no record: got %v", err)
 	}
 	if _, err := people.Claim(ctx, "u.1", event.Person{Source: "inbox", Generation: 1}); err != nil {
 		t.Fatal(err)
