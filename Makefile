@@ -8,7 +8,7 @@ SEEDS   ?= 1000
 SLIM    := linux/amd64 linux/arm64 darwin/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo demo-chaos build build-slim generate test race soak sim faults bench lint vet
+.PHONY: help run demo demo-chaos build build-slim generate picture test race soak sim faults bench lint vet
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ generate: ## write dashboards, alert rules, deploy/nats/usher.conf, and of docs/
 	$(GO) run ./deploy/monitoring/generate
 	$(GO) run ./docs/generate
 	$(GO) run ./deploy/nats/generate
+
+picture: ## take the README's picture of the console anew (needs Debian's chromium)
+	USHER_PICTURE=$(CURDIR)/docs/console.png $(GO) test -count=1 -run TestThePictureOfTheREADME ./console
 
 test: ## run every test (under ten minutes once the build cache is warm)
 	$(GO) test -tags $(TAGS) -timeout 30m ./...

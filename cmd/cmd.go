@@ -55,7 +55,7 @@ type cli struct {
 	Release  releaseCmd  `cmd:"" help:"Let a file go that is held because it may not be whole, or refuse it."`
 	Verify   verifyCmd   `cmd:"" help:"Decide about users."`
 	Withdraw withdrawCmd `cmd:"" help:"Stop an onboarding wherever it is, and undo the account."`
-	Reopen   reopenCmd   `cmd:"" help:"Start the onboarding of somebody anew whose last one is over."`
+	Reopen   reopenCmd   `cmd:"" help:"Start the onboarding of a user again whose last one is over."`
 	Resend   resendCmd   `cmd:"" help:"Send the welcome again."`
 	Forget   forgetCmd   `cmd:"" help:"Remove one person's data from everywhere, and list the files that still name them."`
 	Status   statusCmd   `cmd:"" help:"Say where a file, an import, a user or an event stands."`

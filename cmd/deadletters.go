@@ -13,7 +13,7 @@ type deadLettersCmd struct {
 	Ls     lettersLs     `cmd:"" help:"List dead letters."`
 	Show   lettersShow   `cmd:"" help:"Show one whole: cause, headers, body."`
 	Replay lettersReplay `cmd:"" help:"Send dead letters again, after what was wrong is mended."`
-	Drop   lettersDrop   `cmd:"" help:"Delete dead letters that nobody needs."`
+	Drop   lettersDrop   `cmd:"" help:"Delete dead letters that are not needed any more."`
 }
 
 // letterFilter selects dead letters.

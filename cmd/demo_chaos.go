@@ -139,10 +139,10 @@ func (d demoCmd) chaosSummary(ctx context.Context, s *session, a app.Addresses, 
 		}
 	}
 	w := func(format string, args ...any) { fmt.Fprintf(s.stdout, format+"\n", args...) }
-	w("\n%d users were approved: %d messages were accepted and %d are left to a person, because nobody can tell whether they went out.", len(users), accepted, unknown)
+	w("\n%d users were approved: %d messages were accepted and %d are left to a person, because it cannot be known whether they went out.", len(users), accepted, unknown)
 	w("%d messages arrived: %d were doubled (%d copies), because the first had been taken and its answer was late or lost.", arrived, doubled, copies)
 	if len(wrong) == 0 {
-		w("The ledger counted each of them: it says %d copies, because it also counts those that were not needed, which nobody can know.", counted)
+		w("The ledger counted each of them: it says %d copies, because it also counts those that were not needed, which cannot be known.", counted)
 	}
 	w("\nWhat the catcher did on purpose:")
 	r, err := fetch(ctx, "http://"+a.CatcherHTTP+"/api/v1/chaos")

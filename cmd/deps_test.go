@@ -26,7 +26,7 @@ func TestForbiddenImports(t *testing.T) {
 		{"usher/ingest/inbox", "a complete file knows nothing of what is in it", []string{"usher/table", "github.com/nats-io"}},
 		{"usher/ingest/files", "files know nothing of inboxes", []string{"usher/event", "usher/metrics", "usher/ingest/inbox"}},
 		{"usher/forget", "one person taken out of everything, and nothing else", []string{"usher/ingest", "usher/bridge", "usher/workflows", "usher/notify", "usher/console", "usher/app"}},
-		{"usher/console", "the console asks nobody but the streams", []string{"go.temporal.io"}},
+		{"usher/console", "the console reads the streams only", []string{"go.temporal.io"}},
 	}
 	for _, s := range stages {
 		others := slices.DeleteFunc(slices.Clone(stages), func(o string) bool { return o == s })

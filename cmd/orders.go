@@ -14,7 +14,7 @@ import (
 type order struct {
 	where  `embed:""`
 	Users  []string      `arg:"" optional:"" help:"User ids, or e-mail addresses of users whose record had no id." name:"user"`
-	Reason string        `help:"Why, for whoever looks later." placeholder:"TEXT"`
+	Reason string        `help:"The reason, kept with the event." placeholder:"TEXT"`
 	Wait   time.Duration `help:"How long to wait for the answer." default:"5s"`
 }
 
@@ -47,7 +47,7 @@ func (r reopenCmd) Run(s *session) error {
 type resendCmd struct {
 	order   `embed:""`
 	Channel []string `help:"Only by these: email, sms. Otherwise by those that did not reach the user, or by all when all did." enum:"email,sms"`
-	Status  []string `help:"Instead of users: everybody with one of these statuses." placeholder:"STATUS"`
+	Status  []string `help:"Instead of users: all users with one of these statuses." placeholder:"STATUS"`
 	Inbox   string   `help:"With --status: only people of this inbox." placeholder:"NAME"`
 	DryRun  bool     `help:"Say who would get a message, and send none."`
 }
@@ -58,7 +58,7 @@ var sentTo = []string{string(event.StatusWelcomed), string(event.StatusPartlyWel
 // Run executes `usher resend`.
 func (r resendCmd) Run(s *session) error {
 	if len(r.Users) > 0 == (len(r.Status) > 0) {
-		return usageError("name users, or say --status for everybody who has it")
+		return usageError("name users, or give --status to mean all users who have it")
 	}
 	for _, status := range r.Status {
 		if !slices.Contains(sentTo, status) {

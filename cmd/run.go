@@ -117,7 +117,7 @@ func (s *session) welcome(c app.Config, a app.Addresses, sampled bool) {
 	}
 	w("  metrics      http://%s/metrics", a.Ops)
 	w("  NATS         nats://%s", a.NATS)
-	w("\nThe servers trust whoever reaches them on this machine; the console asks for a password.")
+	w("\nThe servers ask no one on this machine for credentials; the console asks for a password.")
 	w("\nWhat to do next:")
 	if sampled {
 		w("  1. Look at the sample's users who wait, in the console.")

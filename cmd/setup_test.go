@@ -40,7 +40,7 @@ func TestSetup(t *testing.T) {
 	}
 }
 
-// A stream that is gone stops everything until somebody says that it is lost.
+// A stream that is gone stops everything until an operator says that it is lost.
 func TestSetupAfterALoss(t *testing.T) {
 	js, url := natstest.Start(t)
 	args := []string{"setup", "--nats-url", url, "--max-store", "64000000", "--id-key", "a key of this test, long enough"}

@@ -116,7 +116,7 @@ func TestStatusOfAnEvent(t *testing.T) {
 		t.Errorf("as JSON: %d\n%s", code, out)
 	}
 	if code, _, errs := run(t, nil, "status", "e-nobody", "--nats-url", url); code != 1 || !strings.Contains(errs, "no file, import, user or event") {
-		t.Errorf("an id that nobody knows: %d %s", code, errs)
+		t.Errorf("an unknown id: %d %s", code, errs)
 	}
 }
 

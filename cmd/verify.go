@@ -31,7 +31,7 @@ type verifyCmd struct {
 	Users   []string      `arg:"" help:"User ids, or e-mail addresses of users whose record had no id." name:"user"`
 	Approve bool          `help:"Let them in." xor:"verdict"`
 	Reject  bool          `help:"Turn them away; needs --reason." xor:"verdict"`
-	Reason  string        `help:"Why, for whoever looks later." placeholder:"TEXT"`
+	Reason  string        `help:"The reason, kept with the event." placeholder:"TEXT"`
 	Wait    time.Duration `help:"How long to wait for the answer." default:"5s"`
 }
 

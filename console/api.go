@@ -59,14 +59,14 @@ func (k *Console) api() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
 		client, _, _ := net.SplitHostPort(r.RemoteAddr)
-		ok, err := k.accounts.verify(r.Context(), client, user, password)
+		ok, err := k.login.verify(r.Context(), client, user, password)
 		if err != nil {
 			k.refuse(w, err)
 			return
 		}
 		if !ok {
 			w.Header().Set("WWW-Authenticate", `Basic realm="usher"`)
-			answer(w, http.StatusUnauthorized, problem("sign in with the console's account"))
+			answer(w, http.StatusUnauthorized, problem("sign in with the user and the password of the console, as HTTP basic auth"))
 			return
 		}
 		mux.ServeHTTP(w, r)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
@@ -112,23 +113,19 @@ func (a *auditor) atEnd(left ...auditRecord) {
 	}
 }
 
-// insist tries until ctx ends or the server refuses the record, which loses it.
-func (a *auditor) insist(ctx context.Context, r auditRecord) error {
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		err := a.store(ctx, r)
-		if err == nil {
-			return nil
+// insist tries until ctx ends or the server refuses the record, which loses it. It
+// returns what came of the last try.
+func (a *auditor) insist(ctx context.Context, r auditRecord) (last error) {
+	pauses := &backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, Multiplier: 2, RandomizationFactor: 0.5, MaxInterval: 5 * time.Second}
+	_, _ = backoff.Retry(ctx, func() (struct{}, error) { // its error is last, or that ctx ended
+		last = a.store(ctx, r)
+		if final(last) {
+			a.lose(r.action, last)
+			return struct{}{}, backoff.Permanent(last)
 		}
-		if final(err) {
-			a.lose(r.action, err)
-			return err
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return err
-		}
-	}
+		return struct{}{}, last
+	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0))
+	return last
 }
 
 func (a *auditor) store(ctx context.Context, r auditRecord) error {

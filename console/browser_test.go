@@ -88,7 +88,7 @@ func TestInABrowser(t *testing.T) {
 	do("reject", chromedp.SendKeys("#reason", "left the company"+kb.Enter), chromedp.WaitVisible("[role=status]"))
 	shows("a rejection", "Done: rejected.", "left the company", "Next who waits: Person 2")
 
-	// Somebody else decides while the page is open.
+	// Another person decides while the page is open.
 	do("open", chromedp.Navigate(r.base+"/users/u-2"), chromedp.WaitVisible("button.good"))
 	if code := r.api("POST", "/api/v1/users/u-2/decision", `{"decision":"rejected","reason":"no"}`, nil); code != 200 {
 		t.Fatalf("the other decision: %d", code)

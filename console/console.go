@@ -26,7 +26,7 @@ type Config struct {
 	DB        string // file of the read model
 	Ledger    Ledger // has what became of each message
 
-	// Password of the account; "" makes one at the first start, which is handed
+	// Password to sign in with; "" makes one at the first start, which is handed
 	// to PrintPassword once; nil: it is not printed, as where Password is set.
 	Password      string
 	PrintPassword func(user, password string)
@@ -57,13 +57,13 @@ type Console struct {
 	model    *model
 	feeds    []*feed
 	waiters  *waiters
-	accounts *accounts
+	login    *login
 	auditor  *auditor
 	repeats  repeats
 	sessions *scs.SessionManager
 }
 
-// New opens the account and the read model. It refuses a Config that lacks what
+// New opens the login and the read model. It refuses a Config that lacks what
 // the console needs.
 func New(ctx context.Context, c Config) (*Console, error) {
 	if err := event.Whole(c, "Password", "PrintPassword", "Payloads", "PayloadOrigins", "Answer", "Previews", "Tracer"); err != nil {
@@ -76,9 +76,9 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketConsole, err)
 	}
-	k := &Console{Config: c, accounts: newAccounts(kv), auditor: newAuditor(c.JetStream, c.Metrics.AuditFailures, c.Log)}
-	if err := k.accounts.ensure(ctx, c.Password, c.PrintPassword); err != nil {
-		return nil, fmt.Errorf("the console's account: %w", err)
+	k := &Console{Config: c, login: newLogin(kv), auditor: newAuditor(c.JetStream, c.Metrics.AuditFailures, c.Log)}
+	if err := k.login.ensure(ctx, c.Password, c.PrintPassword); err != nil {
+		return nil, fmt.Errorf("the console's password: %w", err)
 	}
 	if k.model, err = openModel(c.DB); err != nil {
 		return nil, fmt.Errorf("the console's read model: %w", err)

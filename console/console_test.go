@@ -389,14 +389,14 @@ func TestThePasswordIsMadeAndPrintedOnce(t *testing.T) {
 	}
 	var printed []string
 	for range 2 {
-		if err := newAccounts(kv).ensure(t.Context(), "", func(_, p string) { printed = append(printed, p) }); err != nil {
+		if err := newLogin(kv).ensure(t.Context(), "", func(_, p string) { printed = append(printed, p) }); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if len(printed) != 1 || len(printed[0]) < 12 {
 		t.Fatalf("printed: %d", len(printed))
 	}
-	a := newAccounts(kv)
+	a := newLogin(kv)
 	if ok, err := a.verify(t.Context(), "c", "admin", printed[0]); !ok || err != nil {
 		t.Errorf("the printed password is wrong: %v", err)
 	}

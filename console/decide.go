@@ -74,7 +74,7 @@ func (k *Console) say(ctx context.Context, actor, userID, eventID, action, verb,
 	}
 	env := event.Envelope{ID: eventID, Type: event.TypeVerification + "." + verb, Source: "/usher/" + event.SourceConsole, Subject: userID, Time: time.Now(), MsgID: eventID, TraceParent: tracing.Context(ctx)}
 	msg := &nats.Msg{Subject: event.VerificationSubject(event.SourceConsole, verb), Header: env.Header(), Data: data}
-	// A client that goes away now must not leave a decision that nobody recorded.
+	// A client that goes away now must not leave a decision without an audit record.
 	stored, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	ack, err := k.JetStream.PublishMsg(stored, msg, jetstream.WithExpectStream(event.StreamVerifications))

@@ -30,7 +30,7 @@ func (r *rig) stored(stream string) uint64 {
 	return s.CachedInfo().State.Msgs
 }
 
-// Whoever clicks Approve and then Reject, on one page, is told what became of
+// A person who clicks Approve and then Reject, on one page, is told what became of
 // each: the rejection is an event of its own, and it is late.
 func TestAnotherDecisionOfTheSameFormIsAnotherEvent(t *testing.T) {
 	r := newRig(t)

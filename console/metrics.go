@@ -46,7 +46,7 @@ func (m *model) charts(ctx context.Context, w window, now time.Time) ([]chart, e
 	if err != nil {
 		return nil, err
 	}
-	status := bars("Users by status", "Where everybody stands now.")
+	status := bars("Users by status", "How many users have each status now.")
 	for _, s := range event.Statuses() {
 		status.add(string(s), "users", float64(f.people[s]))
 	}
@@ -64,7 +64,7 @@ func (m *model) charts(ctx context.Context, w window, now time.Time) ([]chart, e
 // flow counts what happened in each step of the window.
 func (m *model) flow(ctx context.Context, w window, now time.Time) (flow, failed *figure, err error) {
 	flow = bars("Arrivals, decisions and ends", "Users in each step of the shown time. When arrivals stay above decisions, the queue grows.")
-	failed = bars("Deliveries that failed", "Messages that surely did not go out, or are held, by channel and reason.")
+	failed = bars("Deliveries that failed", "Messages that did not go out, or are held, by channel and reason.")
 	from := now.Add(-time.Duration(w.Hours) * time.Hour).Truncate(w.step)
 	layout := "2 Jan 15:04" // no label comes twice
 	if w.Hours < 24 {

@@ -18,7 +18,7 @@ import (
 // model is the read model.
 type model struct{ db *sql.DB }
 
-// Canary users are nobody, so the model leaves them out.
+// Canary users are no people, so the model leaves them out.
 
 // modelVersion changes with the schema, and with what is wrong in older files; a file
 // of another version is made anew.

@@ -24,7 +24,7 @@ func orders(s event.Status) []Order {
 	if sent {
 		out = append(out, Order{event.VerbResend, "Send again"})
 	}
-	if s.Final() && s != event.StatusFailed { // a parked run that expired has left nobody to reopen
+	if s.Final() && s != event.StatusFailed { // a parked run that expired has no user to reopen
 		out = append(out, Order{event.VerbReopened, "Reopen"})
 	}
 	if sent || !s.Final() && s != "" {
@@ -81,7 +81,7 @@ func (k *Console) orderForm(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, errReason):
 		a.Message = "Say why: a reason is needed."
 	case errors.Is(err, errOrder):
-		a.Message = "The user has another status by now, which does not allow this."
+		a.Message = "The user has another status now, which does not allow this."
 	case err != nil:
 		k.fail(w, r, err)
 		return

@@ -17,14 +17,14 @@ const mostPayloads = 4 << 20
 
 // payloads lets people who are signed in read what workflows hold. Browsers may
 // ask from the given origins, with the cookie of the console; programs without
-// an origin give the account as basic auth.
+// an origin give user and password as basic auth.
 func (k *Console) payloads() http.Handler {
 	var seen lastSeen
 	decode := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, basic := r.BasicAuth()
 		if basic {
 			client, _, _ := net.SplitHostPort(r.RemoteAddr)
-			ok, err := k.accounts.verify(r.Context(), client, user, password)
+			ok, err := k.login.verify(r.Context(), client, user, password)
 			if err != nil {
 				k.refuse(w, err)
 				return
@@ -72,7 +72,7 @@ func (k *Console) payloads() http.Handler {
 // lastSeen keeps the audit short: a page asks dozens of times.
 type lastSeen struct {
 	mu sync.Mutex
-	at map[string]time.Time // by account, of which there are few
+	at map[string]time.Time // by who signed in, of whom there are few
 }
 
 func (l *lastSeen) longAgo(user string) bool {

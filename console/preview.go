@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// Previewer renders messages that nobody gets, as they would be sent.
+// Previewer renders messages as they would be sent, and sends none.
 type Previewer interface {
 	// Messages lists every purpose with its languages, the fallback first.
 	Messages() map[string][]string
-	// Preview renders for somebody of this name. Its error says what is wrong
+	// Preview renders for a user of this name. Its error says what is wrong
 	// with the template.
 	Preview(purpose, locale, name string) (Message, error)
 }
@@ -27,7 +27,7 @@ type Message struct {
 	Odd                      string // the character that makes it ucs2
 }
 
-// sampleName is somebody whose name needs more than ASCII.
+// sampleName is a name that needs more than ASCII.
 const sampleName = "Chloé Martin"
 
 // previewPage shows what users are sent. The name that is asked for stays in the

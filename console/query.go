@@ -257,7 +257,7 @@ func (m *model) importsWhere(ctx context.Context, condition string, arg any) ([]
 }
 
 // nextWaiting is who has waited longest of those who wait, besides one; ok is
-// false when nobody else does.
+// false when no other user does.
 func (m *model) nextWaiting(ctx context.Context, besides string) (u User, ok bool, err error) {
 	u, err = scanUser(m.db.QueryRowContext(ctx, `SELECT `+userColumns+` FROM people WHERE status = ? AND user_id != ? ORDER BY since, user_id LIMIT 1`, event.StatusWaiting, besides))
 	if errors.Is(err, sql.ErrNoRows) {

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// What a session holds: who signed in, and with which password of the account.
+// What a session holds: who signed in, and the stamp of the password then.
 const (
 	sessionUser  = "user"
-	sessionStamp = "account"
+	sessionStamp = "account" // as sessions that are open hold it
 )
 
 // withSession loads the session. One that was opened with an earlier password is
@@ -19,8 +19,8 @@ const (
 func (k *Console) withSession(next http.Handler) http.Handler {
 	return k.sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if k.sessions.GetString(r.Context(), sessionUser) != "" {
-			account, err := k.accounts.read(r.Context())
-			if err == nil && k.sessions.GetString(r.Context(), sessionStamp) != stampOf(account) {
+			hash, err := k.login.stored(r.Context())
+			if err == nil && k.sessions.GetString(r.Context(), sessionStamp) != stampOf(hash) {
 				err = k.sessions.Destroy(r.Context())
 			}
 			if err != nil {
@@ -51,7 +51,7 @@ func (k *Console) signInPage(w http.ResponseWriter, r *http.Request) {
 
 func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	client, _, _ := net.SplitHostPort(r.RemoteAddr)
-	stamp, err := k.accounts.signIn(r.Context(), client, r.PostFormValue("user"), r.PostFormValue("password"))
+	stamp, err := k.login.signIn(r.Context(), client, r.PostFormValue("user"), r.PostFormValue("password"))
 	next := local(r.PostFormValue("next"))
 	switch {
 	case errors.Is(err, errSlow):

@@ -16,7 +16,7 @@ import (
 // errMoved means that another feed started the model over.
 var errMoved = errors.New("the read model was started over")
 
-// waiters wake whoever waits for the fact that answers an event.
+// waiters wake the requests that wait for the fact that answers an event.
 type waiters struct {
 	mu   sync.Mutex
 	byID map[string][]chan event.Fact

@@ -57,7 +57,7 @@ func TestTheCatalogueIsWhatIsExported(t *testing.T) {
 	for _, m := range ours() {
 		// One has no series before a peer has shown a certificate.
 		if !slices.Contains(got, m.Name) && m.Name != certificateExpiry.Name {
-			t.Errorf("%s is in the catalogue, and nobody exports it", m.Name)
+			t.Errorf("%s is in the catalogue and not exported", m.Name)
 		}
 	}
 }
@@ -77,7 +77,7 @@ func TestTheCatalogueSaysEverythingOnce(t *testing.T) {
 		}
 		for _, l := range m.Labels {
 			if len(l.Values) == 0 && l.By == "" {
-				t.Errorf("%s: nobody says which values %s has", m.Name, l.Name)
+				t.Errorf("%s: the catalogue does not say which values %s has", m.Name, l.Name)
 			}
 		}
 	}

@@ -159,7 +159,7 @@ var (
 	}
 	purgedTotal = Metric{
 		Name: "usher_purged_total", Kind: Counter, Unit: "messages", Role: "bridge",
-		Help:   "Old messages that nobody needs any more and that were purged because their stream was nearly full.",
+		Help:   "Old messages that were not needed any more and were purged because their stream was nearly full.",
 		Labels: []Label{{Name: "stream", Values: []string{event.StreamUsers, event.StreamVerifications}}},
 	}
 	intakeLatency = Metric{
@@ -218,7 +218,7 @@ var (
 	}
 	notifyCopies = Metric{
 		Name: "usher_notify_copies_total", Kind: Counter, Unit: "messages", Role: "worker",
-		Help:   "Messages sent again because nobody could tell whether the first try went out: the user may have two.",
+		Help:   "Messages sent again because it is not known whether the first try went out: the user may have two.",
 		Labels: []Label{labelChannel, labelProvider},
 	}
 	notifyPaused = Metric{
@@ -254,7 +254,7 @@ var LostKinds = []string{"record", "file", "run", "stream"}
 var (
 	lost = Metric{
 		Name: "usher_lost", Kind: Gauge, Unit: "records, people or messages", Role: "worker",
-		Help:   "What the last reconciliation missed: records nobody knows of, records gone from a file, open onboardings without a workflow, messages of a stream that was made anew.",
+		Help:   "What the last reconciliation missed: unknown records, records gone from a file, open onboardings without a workflow, messages of a stream that was made anew.",
 		Labels: []Label{{Name: "kind", Values: LostKinds}},
 	}
 	reconciledRecords = Metric{

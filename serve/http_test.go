@@ -13,7 +13,7 @@ import (
 )
 
 // A panic in a handler is told to the guard, and the client gets an answer when
-// none was begun; what was panicked with goes to nobody.
+// none was begun; the value of the panic is shown to no one.
 func TestAPanicInAHandlerIsAnswered(t *testing.T) {
 	var told []string
 	guard := event.Guard(func(p *event.PanicError) { told = append(told, p.Where+" "+p.Kind) })

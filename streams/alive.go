@@ -29,7 +29,7 @@ const signTTL = time.Hour
 // A process is gone when a later start on its data folder has given a sign, or when
 // its sign stays the same for Silence on this process's own clock while this
 // process's own signs are stored without a gap. So an outage of NATS, and a pause
-// of this process, count as nobody's silence; and no two clocks are compared.
+// of this process, are no silence of another process; and no two clocks are compared.
 type Alive struct {
 	js      jetstream.JetStream
 	kv      jetstream.KeyValue

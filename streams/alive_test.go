@@ -114,7 +114,7 @@ func TestALaterStartEndsAnEarlierOne(t *testing.T) {
 	}
 }
 
-// While NATS is away nobody can give signs, which is no silence; nor is the time in
+// While NATS is away no process can give signs, which is no silence; nor is the time in
 // which this process itself was away.
 func TestAnOutageIsNoSilence(t *testing.T) {
 	url := aliveServer(t)

@@ -37,7 +37,7 @@ func (c *deafConn) Read(p []byte) (int, error) {
 	}
 }
 
-// An answer that is lost holds nobody for longer than one request may take,
+// An answer that is lost holds no caller for longer than one request may take,
 // though the activity that asks has an hour.
 func TestLostAnswerIsGivenUp(t *testing.T) {
 	js, url := natstest.Start(t)

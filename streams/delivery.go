@@ -22,7 +22,7 @@ type Delivery struct {
 }
 
 // How long a receipt is expected for, and kept when it fits nothing: queues give
-// up after five days at most (RFC 5321, 4.5.4.1), and somebody may look later.
+// up after five days at most (RFC 5321, 4.5.4.1), and a person may look later.
 const referenceTTL = 30 * day
 
 // Classes of keys: addresses that get no messages, what receipts refer to, and

@@ -2,18 +2,16 @@ package streams
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/segmentio/ksuid"
+	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
 // A batch of JetStream costs the server about 3 ms of CPU and a few syncs of the
@@ -27,7 +25,7 @@ const (
 
 // group stores the messages of many goroutines in one stream. While they come
 // fast it stores several at once, as an atomic batch, so that the disk is synced
-// once for all of them; what comes now and then is stored at once. Either way
+// once for all of them; one that comes alone is stored at once. Either way
 // store returns when the message is there, and a message that the server will
 // not have spoils nothing for the others.
 //
@@ -131,7 +129,7 @@ func (g *group) storeOne(ctx context.Context, m *nats.Msg, alone func(context.Co
 }
 
 // join adds m to the open batch. It returns nil when messages come too slowly
-// for one, and leads for whoever has to commit it.
+// for one, and leads for the caller that has to commit it.
 func (g *group) join(m *nats.Msg, now time.Time) (b *batch, leads bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -176,49 +174,29 @@ func (g *group) lead(ctx context.Context, b *batch) {
 
 var errTooFew = fmt.Errorf("a batch of fewer than %d messages does not pay", batchPays)
 
-// commit stores the messages as one atomic batch, all or none.
+// commitFor is how long the server may take to commit a batch.
+const commitFor = 5 * time.Second
+
+// commit stores the messages as one atomic batch, all or none. They may be stored
+// alone afterwards, so the headers of the batch are set on copies.
 func (g *group) commit(messages []*nats.Msg) error {
-	nc, id := g.js.Conn(), ksuid.New().String()
+	copies := make([]*nats.Msg, len(messages))
 	for i, m := range messages {
 		h := maps.Clone(m.Header)
 		if h == nil {
-			h = nats.Header{}
+			h = nats.Header{} // PublishMsgBatch writes into it
 		}
-		h.Set("Nats-Batch-Id", id)
-		h.Set("Nats-Batch-Sequence", strconv.Itoa(i+1))
-		m = &nats.Msg{Subject: m.Subject, Header: h, Data: m.Data}
-		if i < len(messages)-1 {
-			if err := nc.PublishMsg(m); err != nil {
-				return err
-			}
-			continue
-		}
-		h.Set("Nats-Batch-Commit", "1")
-		reply, err := nc.RequestMsg(m, 5*time.Second)
-		if err != nil {
-			return err
-		}
-		return g.answer(reply.Data)
+		copies[i] = &nats.Msg{Subject: m.Subject, Header: h, Data: m.Data}
 	}
-	return nil
-}
-
-// answer reads what the server says to a batch.
-func (g *group) answer(data []byte) error {
-	var ack struct {
-		Stream string              `json:"stream"`
-		Error  *jetstream.APIError `json:"error"`
-	}
-	if err := json.Unmarshal(data, &ack); err != nil {
-		return fmt.Errorf("the answer to a batch cannot be read: %w", err)
-	}
-	const atomicPublishDisabled = 10174
+	ctx, cancel := context.WithTimeout(context.Background(), commitFor)
+	defer cancel()
+	ack, err := jetstreamext.PublishMsgBatch(ctx, g.js, copies, jetstreamext.BatchFlowControl{}) // only the last is answered
 	switch {
-	case ack.Error != nil && ack.Error.ErrorCode == atomicPublishDisabled:
+	case errors.Is(err, jetstreamext.ErrBatchPublishNotEnabled):
 		g.single.Store(true)
-		return ack.Error
-	case ack.Error != nil:
-		return ack.Error
+		return err
+	case err != nil:
+		return err
 	case ack.Stream != g.stream:
 		return fmt.Errorf("the batch was stored in the stream %q, not in %s", ack.Stream, g.stream)
 	}

@@ -3,7 +3,8 @@ package streams
 import (
 	"encoding/json"
 	"fmt"
-	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"usher/event"
 )
@@ -21,33 +22,14 @@ func (r record) person() (p event.Person, err error) {
 	return p, nil
 }
 
-// latest are the records that this process saw last, some of them.
-type latest struct {
-	mu      sync.Mutex
-	records map[string]record
-}
-
-// mostLatest bounds the memory that they take: about a kilobyte each.
+// mostLatest is of how many records this process remembers what it saw last, about
+// a kilobyte each.
 const mostLatest = 1024
 
-func (l *latest) recall(userID string) (record, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r, ok := l.records[userID]
-	return r, ok
-}
-
-func (l *latest) remember(userID string, r record) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.records == nil || len(l.records) >= mostLatest {
-		l.records = map[string]record{}
+func newLatest() *lru.Cache[string, record] {
+	c, err := lru.New[string, record](mostLatest)
+	if err != nil {
+		panic("streams: the size of the cache is positive: " + err.Error())
 	}
-	l.records[userID] = r
-}
-
-func (l *latest) forget(userID string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.records, userID)
+	return c
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -24,8 +25,8 @@ var ErrNoPerson = errors.New("no such person in PEOPLE")
 type People struct {
 	kv     jetstream.KeyValue
 	claims group
-	known  atomic.Bool // the last claim found a record
-	latest latest
+	known  atomic.Bool                // the last claim found a record
+	latest *lru.Cache[string, record] // by user id, as this process saw them last
 	turns  turns
 }
 
@@ -35,7 +36,7 @@ func NewPeople(ctx context.Context, js jetstream.JetStream) (*People, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketPeople, err)
 	}
-	return &People{kv: briefly{kv}, claims: group{js: js, stream: "KV_" + event.BucketPeople}}, nil
+	return &People{kv: briefly{kv}, claims: group{js: js, stream: "KV_" + event.BucketPeople}, latest: newLatest()}, nil
 }
 
 // Get reads a record from the leader; ok is false when there is none.
@@ -84,7 +85,7 @@ func (p *People) create(ctx context.Context, userID string, person event.Person)
 }
 
 // Update changes a record by compare-and-set: change sees what is stored now
-// and alters it; when somebody else was faster, or it is not known whether the
+// and alters it; when another writer was faster, or it is not known whether the
 // write arrived, it is asked again with a fresh read, so it must have no effect
 // beyond its argument. An error of change ends the update unchanged and is
 // returned as it is. Update returns what is stored in the end.
@@ -100,7 +101,7 @@ func (p *People) Update(ctx context.Context, userID string, change func(*event.P
 		return event.Person{}, err
 	}
 	defer done()
-	at, seen := p.latest.recall(userID)
+	at, seen := p.latest.Get(userID)
 	for attempt := 0; ; {
 		if !seen {
 			var err error
@@ -123,15 +124,15 @@ func (p *People) Update(ctx context.Context, userID string, change func(*event.P
 				seen = false
 				continue
 			}
-			p.latest.remember(userID, at)
+			p.latest.Add(userID, at)
 			return person, refused
 		}
 		rev, err := p.kv.Update(ctx, userID, after, at.revision)
 		if err == nil {
-			p.latest.remember(userID, record{after, rev})
+			p.latest.Add(userID, record{after, rev})
 			return person, nil
 		}
-		p.latest.forget(userID)
+		p.latest.Remove(userID)
 		if err := again(ctx, err, attempt); err != nil {
 			return person, fmt.Errorf("update the person: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -108,20 +109,15 @@ func (p *Publisher) Bury(ctx context.Context, d event.DeadLetter) (stored bool, 
 }
 
 func (p *Publisher) publish(ctx context.Context, stream string, msg *nats.Msg) (stored bool, err error) {
-	store := func() (*jetstream.PubAck, error) {
-		return withoutExpiry(msg, func(m *nats.Msg) (*jetstream.PubAck, error) {
+	ack, err := backoff.Retry(ctx, func() (*jetstream.PubAck, error) {
+		ack, err := withoutExpiry(msg, func(m *nats.Msg) (*jetstream.PubAck, error) {
 			return p.js.PublishMsg(brief{ctx}, m, jetstream.WithExpectStream(stream))
 		})
-	}
-	ack, err := store()
-	for asked := time.Now(); isInProcess(err) && time.Since(asked) < mostInProcess; {
-		select {
-		case <-time.After(askAgain/2 + rand.N(askAgain)):
-			ack, err = store()
-		case <-ctx.Done():
-			return false, fmt.Errorf("publish to %s: %w", stream, errors.Join(ctx.Err(), err))
+		if err != nil && !isInProcess(err) {
+			err = backoff.Permanent(err)
 		}
-	}
+		return ack, err
+	}, backoff.WithBackOff(askAgain{}), backoff.WithMaxElapsedTime(mostInProcess))
 	if err != nil {
 		return false, fmt.Errorf("publish to %s: %w", stream, err)
 	}
@@ -134,10 +130,13 @@ func (p *Publisher) publish(ctx context.Context, stream string, msg *nats.Msg) (
 // A stream of several copies answers a publish with an error while it stores
 // another message with the same id, which may not succeed. That takes as long as
 // the copies need to agree, so it is asked again soon, until it knows.
-const (
-	askAgain      = 30 * time.Millisecond
-	mostInProcess = 5 * time.Second
-)
+const mostInProcess = 5 * time.Second
+
+// askAgain is the pause before it is asked again, 15 to 45 ms.
+type askAgain struct{}
+
+func (askAgain) NextBackOff() time.Duration { return 15*time.Millisecond + rand.N(30*time.Millisecond) }
+func (askAgain) Reset()                     {}
 
 // isInProcess reports whether the server is storing a message with the same id.
 func isInProcess(err error) bool {

@@ -169,7 +169,7 @@ func TestReadEnds(t *testing.T) {
 	}
 }
 
-// A message that looks like an answer of the server is a message: everybody who may
+// A message that looks like an answer of the server is a message: any sender who may
 // publish a decision may send one.
 func TestReadTakesNoMessageForAnAnswer(t *testing.T) {
 	js := start(t)

@@ -28,7 +28,7 @@ func NewRecords(ctx context.Context, js jetstream.JetStream) (*Records, error) {
 }
 
 // Record reads the user of the message seq. ok is false when the message is gone,
-// or is about somebody else because the stream was made anew.
+// or is about another user because the stream was made anew.
 func (r *Records) Record(ctx context.Context, seq uint64, userID string) (u event.User, ok bool, err error) {
 	if seq == 0 {
 		return u, false, nil
@@ -42,7 +42,7 @@ func (r *Records) Record(ctx context.Context, seq uint64, userID string) (u even
 	}
 	env, err := event.ParseEnvelope(m.Header, m.Data)
 	if err != nil {
-		return u, false, nil // a checkpoint, or somebody else's
+		return u, false, nil // a checkpoint, or another user's
 	}
 	if u, err = event.ParseUser(env.Data); err != nil || u.UserID != userID {
 		return event.User{}, false, nil

@@ -13,7 +13,7 @@ import (
 )
 
 // Room keeps USERS and VERIFICATIONS from filling up. A stream that is 80 % full
-// loses its oldest messages that nobody needs any more, until it is 60 % full:
+// loses its oldest messages that are not needed any more, until it is 60 % full:
 // those that every consumer is done with, and that are older than any message of
 // an onboarding which is still open, because a rebuild starts from these.
 // Checkpoints stay for ever: without them a file would be let in twice.
@@ -48,7 +48,7 @@ const (
 	decisions = "verifications.v1.>"
 )
 
-// purgeable is a stream that loses what nobody needs.
+// purgeable is a stream that loses what is not needed any more.
 type purgeable struct {
 	stream, subject string
 	consumer        string // the bridge's; before it was there, nothing is purged

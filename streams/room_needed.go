@@ -64,7 +64,7 @@ func (r *Room) openRecords(ctx context.Context, users jetstream.Stream, first, b
 	return below, nil
 }
 
-// openDecisions is the sequence of the oldest verification about somebody whose
+// openDecisions is the sequence of the oldest verification about a user whose
 // onboarding is open, or who is still waited for. Those from before the event that
 // opened a later generation do not count: it ignores them.
 func (r *Room) openDecisions(ctx context.Context, verifications jetstream.Stream, first, below uint64) (uint64, error) {

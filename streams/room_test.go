@@ -252,11 +252,11 @@ func TestRoomSparesDecisionsThatStillCount(t *testing.T) {
 		first  uint64        // sequence of the first message that must be left; 0: as much as is needed goes
 	}{
 		"the bridge is behind":                 {acked: 5, first: 6},
-		"nobody of them is known":              {acked: 1000},
-		"somebody waits":                       {acked: 1000, person: map[string]event.Person{"u-9": {Status: event.StatusWaiting, Opened: opened("inbox", 10)}}, first: 9},
-		"messages go out to somebody":          {acked: 1000, person: map[string]event.Person{"u-12": {Status: event.StatusActive, Opened: opened("inbox", 2)}, "u-20": {Status: event.StatusWaiting, Opened: opened("inbox", 2)}, "u-3": final}, first: 12},
+		"none of them is known":                {acked: 1000},
+		"a user waits":                         {acked: 1000, person: map[string]event.Person{"u-9": {Status: event.StatusWaiting, Opened: opened("inbox", 10)}}, first: 9},
+		"messages go out to a user":            {acked: 1000, person: map[string]event.Person{"u-12": {Status: event.StatusActive, Opened: opened("inbox", 2)}, "u-20": {Status: event.StatusWaiting, Opened: opened("inbox", 2)}, "u-3": final}, first: 12},
 		"an order is carried out":              {acked: 1000, person: map[string]event.Person{"u-5": {Status: event.StatusWelcomed, Order: &event.Outstanding{Identity: event.Identity{Source: "cli", ID: "x"}}, Opened: opened("inbox", 6)}}, first: 5},
-		"somebody was opened anew":             {acked: 1000, person: map[string]event.Person{"u-3": {Status: event.StatusWaiting, Generation: 2, Opened: opened("console", 20)}}, first: 20},
+		"a user was reopened":                  {acked: 1000, person: map[string]event.Person{"u-3": {Status: event.StatusWaiting, Generation: 2, Opened: opened("console", 20)}}, first: 20},
 		"it waits for its user":                {acked: 1000, parked: []string{"u-7", "u-8"}, first: 7},
 		"it waits for its user, by address":    {acked: 1000, parked: []string{"u-8"}, first: 8},
 		"it has waited for too long":           {acked: 1000, parked: []string{"u-7"}, since: -2 * time.Hour},

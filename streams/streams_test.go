@@ -101,7 +101,7 @@ func TestClaimHasOneWinner(t *testing.T) {
 func TestUpdateLosesNothing(t *testing.T) {
 	people, ctx := newPeople(t), t.Context()
 	if _, err := people.UpdateSend(ctx, "u.1", "k", func(*event.Send) error { return nil }); !errors.Is(err, ErrNoPerson) {
-		t.Errorf("nobody there: got %v", err)
+		t.Errorf("no record: got %v", err)
 	}
 	if _, err := people.Claim(ctx, "u.1", event.Person{Source: "inbox", Generation: 1}); err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestUpdateLosesNothing(t *testing.T) {
 // What a process remembers of a record is never taken for what the store has.
 func TestUpdateSeesWhatOthersWrote(t *testing.T) {
 	ours, ctx := newPeople(t), t.Context()
-	theirs := &People{kv: ours.kv} // as another process has it
+	theirs := &People{kv: ours.kv, latest: newLatest()} // as another process has it
 	if _, err := ours.Claim(ctx, "u-1", event.Person{Status: event.StatusWaiting}); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"usher/streams/natstest"
 )
 
-// conflictsKV counts updates that somebody else was faster than.
+// conflictsKV counts updates that lost against another writer.
 type conflictsKV struct {
 	jetstream.KeyValue
 	conflicts atomic.Int64

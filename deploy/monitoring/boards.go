@@ -14,8 +14,8 @@ func overview() Board {
 		{"Now", []Panel{
 			{Kind: Stat, Title: "Waiting for a decision", Unit: "short", Width: 4, About: "Users whose onboarding waits for an upstream system or a person.", Queries: []Query{{people("waiting"), "waiting"}}},
 			{Kind: Stat, Title: "Longest wait", Unit: "s", Width: 4, Red: 604800, About: "How long the user who waits longest has waited. Red after a week.", Queries: []Query{{`max(usher_people_oldest_seconds{status="waiting"})`, "waiting"}}},
-			{Kind: Stat, Title: "Dead letters", Unit: "short", Width: 4, Red: 1, About: "Messages that could not be used and wait for somebody: `usher deadletters ls`.", Queries: []Query{{"sum(max by (stream, reason) (usher_deadletters))", "kept"}}},
-			{Kind: Stat, Title: "Held, outcome unknown", Unit: "short", Width: 4, Red: 1, About: "Messages in the shown time of which nobody can tell whether they went out, held for a person.", Queries: []Query{{inRange(`usher_notify_messages_total{outcome="unknown"}`), "held"}}},
+			{Kind: Stat, Title: "Dead letters", Unit: "short", Width: 4, Red: 1, About: "Messages that could not be used and wait for an operator: `usher deadletters ls`.", Queries: []Query{{"sum(max by (stream, reason) (usher_deadletters))", "kept"}}},
+			{Kind: Stat, Title: "Held, outcome unknown", Unit: "short", Width: 4, Red: 1, About: "Messages in the shown time with an unknown outcome, held for a person.", Queries: []Query{{inRange(`usher_notify_messages_total{outcome="unknown"}`), "held"}}},
 			{Kind: Stat, Title: "Parts that wait or fail", Unit: "short", Width: 4, Red: 1, About: "Components that /readyz calls degraded or failed.", Queries: []Query{{"count(usher_component_state < 2) or vector(0)", "parts"}}},
 			{Kind: Stat, Title: "Since the last canary", Unit: "s", Width: 4, Red: 1200, About: "Time since a canary user went the whole way; 0 where none is sent (`--canary`).", Queries: []Query{{orZero("time() - max(usher_canary_last_success_timestamp_seconds)"), "canary"}}},
 		}},
@@ -33,7 +33,7 @@ func overview() Board {
 				{perSecond(`usher_events_total{kind="verification",effect="applied"}`), "decided"},
 				{perSecond("usher_finished_total"), "finished"},
 			}},
-			{Kind: TimeSeries, Title: "Users by status", Unit: "short", Width: 12, About: "Where everybody stands, from the console's read model.", Queries: []Query{{"max by (status) (usher_people)", "{{status}}"}}},
+			{Kind: TimeSeries, Title: "Users by status", Unit: "short", Width: 12, About: "How many users have each status, from the console's read model.", Queries: []Query{{"max by (status) (usher_people)", "{{status}}"}}},
 			{Kind: TimeSeries, Title: "Oldest by status", Unit: "s", Width: 12, About: "How long the oldest has been in each status that is not final. Approved and active should stay at seconds: longer means that activation or delivery is stuck.", Queries: []Query{{"max by (status) (usher_people_oldest_seconds)", "{{status}}"}}},
 		}},
 		{"Intake", []Panel{
@@ -50,7 +50,7 @@ func overview() Board {
 			{Kind: TimeSeries, Title: "Lag of the bridge", Unit: "s", Red: 60, About: "Age of the oldest message that the bridge has not dealt with.", Queries: []Query{{"max by (consumer) (usher_consumer_lag_seconds)", "{{consumer}}"}}},
 		}},
 		{"Welcome", []Panel{
-			{Kind: TimeSeries, Title: "From approval to welcome", Unit: "s", Width: 12, About: "Time from an approval being stored to the last channel's acceptance; 0 while nobody is welcomed.", Queries: []Query{
+			{Kind: TimeSeries, Title: "From approval to welcome", Unit: "s", Width: 12, About: "Time from an approval being stored to the last channel's acceptance; 0 while no one is welcomed.", Queries: []Query{
 				{quantile(0.5, "usher_welcome_latency_seconds", ""), "median"}, {quantile(0.99, "usher_welcome_latency_seconds", ""), "99 %"},
 			}},
 			{Kind: TimeSeries, Title: "Canary users", Unit: "short", Width: 12, About: "Runs in the shown interval, by where a failed one stopped; none where no canary is sent.", Queries: []Query{{orZero("sum by (result, step) (increase(usher_canary_runs_total" + window + "))"), "{{result}} {{step}}"}}},
@@ -65,8 +65,8 @@ func failures() Board {
 		{"Now", []Panel{
 			{Kind: Stat, Title: "Rows refused", Unit: "short", Width: 6, About: "In the shown time; each is in a refused file with its reason.", Queries: []Query{{inRange(`usher_records_total{result="refused"}`), "rows"}}},
 			{Kind: Stat, Title: "Dead letters", Unit: "short", Width: 6, Red: 1, About: "Kept now.", Queries: []Query{{"sum(max by (stream, reason) (usher_deadletters))", "kept"}}},
-			{Kind: Stat, Title: "Oldest dead letter", Unit: "s", Width: 6, Red: 86400, About: "Its age. Red after a day: nobody looks.", Queries: []Query{{"max(usher_deadletters_oldest_seconds)", "age"}}},
-			{Kind: Stat, Title: "Copies", Unit: "short", Width: 6, Red: 1, About: "Messages sent again in the shown time because nobody could tell whether the first try went out.", Queries: []Query{{inRange("usher_notify_copies_total"), "copies"}}},
+			{Kind: Stat, Title: "Oldest dead letter", Unit: "s", Width: 6, Red: 86400, About: "Its age. Red after a day: it was overlooked.", Queries: []Query{{"max(usher_deadletters_oldest_seconds)", "age"}}},
+			{Kind: Stat, Title: "Copies", Unit: "short", Width: 6, Red: 1, About: "Messages sent again in the shown time because the outcome of the first try is not known.", Queries: []Query{{inRange("usher_notify_copies_total"), "copies"}}},
 		}},
 		{"Intake", []Panel{
 			{Kind: TimeSeries, Title: "Refused rows by code", Unit: "short", Width: 12, About: "Errors of rows by code, in the shown interval; docs/intake.md says how each is mended.", Queries: []Query{{`sum by (reason) (increase(usher_records_total{result="refused"}` + window + "))", "{{reason}}"}}},
@@ -103,9 +103,9 @@ func verification() Board {
 			{Kind: TimeSeries, Title: "Arrivals and decisions", Unit: "ops", Width: 12, About: "When arrivals stay above decisions, the queue grows.", Queries: []Query{
 				{perSecond(`usher_events_total{kind="user",effect="applied"}`), "arrivals"}, {perSecond(`usher_events_total{kind="verification",effect="applied"}`), "decisions"},
 			}},
-			{Kind: TimeSeries, Title: "What decisions became", Unit: "short", Width: 12, About: "Verification events in the shown interval by effect. Late: somebody had decided before. Duplicate: the same event again.", Queries: []Query{{`sum by (effect) (increase(usher_events_total{kind="verification"}` + window + "))", "{{effect}}"}}},
+			{Kind: TimeSeries, Title: "What decisions became", Unit: "short", Width: 12, About: "Verification events in the shown interval by effect. Late: another decision came first. Duplicate: the same event again.", Queries: []Query{{`sum by (effect) (increase(usher_events_total{kind="verification"}` + window + "))", "{{effect}}"}}},
 			{Kind: TimeSeries, Title: "Age of the oldest", Unit: "s", Width: 12, About: "Who waits longest, and the oldest decision without a user.", Queries: []Query{{`max by (status) (usher_people_oldest_seconds{status=~"waiting|parked"})`, "{{status}}"}}},
-			{Kind: TimeSeries, Title: "Wait until the decision", Unit: "s", Width: 12, About: "Of those decided in the shown interval; 0 while nobody decides.", Queries: []Query{
+			{Kind: TimeSeries, Title: "Wait until the decision", Unit: "s", Width: 12, About: "Of those decided in the shown interval; 0 while there are no decisions.", Queries: []Query{
 				{quantile(0.5, "usher_verification_wait_seconds", ""), "median"}, {quantile(0.9, "usher_verification_wait_seconds", ""), "90 %"},
 			}},
 			{Kind: TimeSeries, Title: "Verification events at the bridge", Unit: "ops", Width: 12, About: "By outcome. Denied: a source that may not say this. Known: the onboarding was over.", Queries: []Query{{perSecond(`usher_bridge_messages_total{stream="VERIFICATIONS"}`, "outcome"), "{{outcome}}"}}},
@@ -128,9 +128,9 @@ func delivery() Board {
 	return Board{"usher-delivery", "usher / Delivery", "Messages per provider: accepted means that the provider took it, not that it was read.", []Row{
 		{"Now", []Panel{
 			{Kind: Stat, Title: "Accepted", Unit: "short", Width: 6, About: "Messages in the shown time.", Queries: []Query{{inRange(`usher_notify_messages_total{outcome="accepted"}`), "accepted"}}},
-			{Kind: Stat, Title: "Failed", Unit: "short", Width: 6, Red: 1, About: "Messages in the shown time that surely did not go out and will not.", Queries: []Query{{inRange(`usher_notify_messages_total{outcome="failed"}`), "failed"}}},
+			{Kind: Stat, Title: "Failed", Unit: "short", Width: 6, Red: 1, About: "Messages in the shown time that did not go out and will not.", Queries: []Query{{inRange(`usher_notify_messages_total{outcome="failed"}`), "failed"}}},
 			{Kind: Stat, Title: "Held, outcome unknown", Unit: "short", Width: 6, Red: 1, About: "Messages in the shown time that a person has to look at.", Queries: []Query{{inRange(`usher_notify_messages_total{outcome="unknown"}`), "held"}}},
-			{Kind: Stat, Title: "Users reached", Unit: "percentunit", Width: 6, About: "Of those who were approved and came to an end in the shown time: welcomed on every channel. 100 % while nobody ended.", Queries: []Query{{
+			{Kind: Stat, Title: "Users reached", Unit: "percentunit", Width: 6, About: "Of those who were approved and came to an end in the shown time: welcomed on every channel. 100 % while there are none.", Queries: []Query{{
 				`(sum(increase(usher_finished_total{status="welcomed"}[$__range])) / sum(increase(usher_finished_total{status=~"welcomed|partly_welcomed|unreached"}[$__range])) >= 0) or vector(1)`, "reached"}}},
 		}},
 		{"Accounts", []Panel{
@@ -152,7 +152,7 @@ func delivery() Board {
 			{Kind: TimeSeries, Title: "Copies and unknown outcomes", Unit: "short", Width: 12, About: "Attempts without an answer, and messages sent again because of that, in the shown interval.", Queries: []Query{
 				{`sum by (channel) (increase(usher_notify_attempts_total{result="unknown"}` + window + "))", "{{channel}} unknown"}, {"sum by (channel) (increase(usher_notify_copies_total" + window + "))", "{{channel}} copies"},
 			}},
-			{Kind: TimeSeries, Title: "From approval to welcome", Unit: "s", Width: 12, About: "Retries included; 0 while nobody is welcomed.", Queries: []Query{
+			{Kind: TimeSeries, Title: "From approval to welcome", Unit: "s", Width: 12, About: "Retries included; 0 while no one is welcomed.", Queries: []Query{
 				{quantile(0.5, "usher_welcome_latency_seconds", ""), "median"}, {quantile(0.99, "usher_welcome_latency_seconds", ""), "99 %"},
 			}},
 		}},

@@ -49,7 +49,7 @@ func Rules() []Rule {
 			Quiet: Scenario{Series: one(`usher_bridge_messages_total{stream="USERS",outcome="malformed"}`, "0+2x20"), At: "15m"},
 		},
 		{
-			Name: "UsherUnknownOutcome", Severity: Ticket, Summary: "A message is held because nobody can tell whether it went out.",
+			Name: "UsherUnknownOutcome", Severity: Ticket, Summary: "A message is held because it is not known whether it went out.",
 			Expr:  `sum by (channel, provider) (increase(usher_notify_messages_total{outcome="unknown"}[1h])) > 0`,
 			Fires: Scenario{Series: one(`usher_notify_messages_total{channel="email",provider="smtp",outcome="unknown"}`, "0 0 0 1x10"), At: "10m", Labels: map[string]string{"channel": "email", "provider": "smtp"}},
 			Quiet: Scenario{Series: one(`usher_notify_messages_total{channel="email",provider="smtp",outcome="unknown"}`, "4x20"), At: "10m"},
@@ -198,7 +198,7 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 			Quiet: Scenario{Series: one(`usher_reconciled_timestamp_seconds`, "0+60x480"), At: "7h"},
 		},
 		{
-			Name: "UsherAccountsRefused", Severity: Page, Summary: "The service of the accounts cannot be used as it is configured; nobody is activated.",
+			Name: "UsherAccountsRefused", Severity: Page, Summary: "The service of the accounts cannot be used as it is configured; no one is activated.",
 			Expr:  `sum by (target, step) (increase(usher_account_attempts_total{reason="config"}[15m])) > 0`,
 			Fires: Scenario{Series: one(`usher_account_attempts_total{target="scim",step="activate",result="retry",reason="config"}`, "0 0 1x10"), At: "8m", Labels: map[string]string{"target": "scim", "step": "activate"}},
 			Quiet: Scenario{Series: one(`usher_account_attempts_total{target="scim",step="activate",result="failed",reason="rejected"}`, "0 0 1x10"), At: "8m"},

@@ -115,7 +115,7 @@ func Roles() []Role {
 				right("It reads single messages, of the leader: records of users, what the server gives up, and how old the oldest open one is.",
 					api+"STREAM.MSG.GET."+users, api+"STREAM.MSG.GET."+verifications),
 				right("It exports how much room there is.", api+"INFO"),
-				right("A stream that is nearly full loses its oldest messages that nobody needs; all consumers tell which those are.",
+				right("A stream that is nearly full loses its oldest messages that are not needed any more; the floors of all consumers tell which.",
 					api+"STREAM.PURGE."+users, api+"STREAM.PURGE."+verifications, api+"CONSUMER.LIST."+users, api+"CONSUMER.LIST."+verifications),
 			}, readsWith("PEOPLE, decisions and facts tell what is still needed.", kv(event.BucketPeople), verifications, onboarding)),
 			Listen: []Right{right("Messages that its consumers gave up.", gaveUp(users, event.ConsumerUsers, verifications, event.ConsumerVerifications)...)},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -29,7 +30,7 @@ func TestAnOldPasswordIsOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := newAccounts(kv).ensure(t.Context(), "the next password", nil); err != nil { // as another console does
+	if err := newLogin(kv).ensure(t.Context(), "the next password", nil); err != nil { // as another console does
 		t.Fatal(err)
 	}
 	if code := r.api("GET", "/api/v1/users", "", nil); code != http.StatusUnauthorized {
@@ -51,7 +52,7 @@ func TestManyGuessesAtOnceAreSlowed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := newAccounts(kv)
+	a := newLogin(kv)
 	if err := a.ensure(t.Context(), password, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -74,5 +75,49 @@ func TestManyGuessesAtOnceAreSlowed(t *testing.T) {
 	wg.Wait()
 	if checked > 6 { // 4, and those that came when the first wait was over
 		t.Errorf("%d of 30 guesses at once were checked", checked)
+	}
+}
+
+// A hash that an earlier version stored is still good; one that cannot be read is
+// an error that says how to mend it, and a password that is set replaces it.
+func TestStoredHashes(t *testing.T) {
+	r := newRig(t)
+	kv, err := r.js.KeyValue(t.Context(), event.BucketConsole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := func(hash string) {
+		t.Helper()
+		if _, err := kv.Put(t.Context(), loginKey, []byte(hash)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The salt is 00 to 0f; made with golang.org/x/crypto/argon2 alone.
+	store("argon2id.000102030405060708090a0b0c0d0e0f.dfd7535b3454ac256b66b3b3f9e2fc09123df8d74cf3d7b3e8a40876d2f16fa4")
+	l := newLogin(kv)
+	if err := l.ensure(t.Context(), password, nil); err != nil {
+		t.Fatal(err)
+	}
+	before, err := l.stored(t.Context())
+	if err != nil || !strings.HasPrefix(before, "argon2id.") {
+		t.Errorf("a hash that was good has been replaced by %q (%v)", before, err)
+	}
+	if ok, err := l.verify(t.Context(), "c", admin, password); !ok || err != nil {
+		t.Errorf("the password of an old hash: %v %v", ok, err)
+	}
+	if ok, err := l.verify(t.Context(), "c", admin, "another"); ok || err != nil {
+		t.Errorf("another password: %v %v", ok, err)
+	}
+	for _, bad := range []string{"", "argon2id.zz.00", "argon2id.00", "$argon2id$v=19$m=65536,t=3,p=4$AAAA", "$argon2id$v=19$m=65536,t=3,p=4$AAAA$", "$argon2id$v=19$m=65536,t=0,p=4$AAAA$AAAAAAAAAAAAAAAAAAAAAA", "scrypt.00.00"} {
+		store(bad)
+		if ok, err := l.verify(t.Context(), "with "+bad, admin, password); ok || err == nil || !strings.Contains(err.Error(), "--console-password") {
+			t.Errorf("with %q stored: %v, %v", bad, ok, err)
+		}
+		if err := l.ensure(t.Context(), password, nil); err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := l.verify(t.Context(), "after "+bad, admin, password); !ok || err != nil {
+			t.Errorf("after %q was replaced: %v %v", bad, ok, err)
+		}
 	}
 }
