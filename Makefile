@@ -34,7 +34,7 @@ build-slim: ## vet and build bin/slim/ without the servers, for each platform
 		$(GO) build -trimpath -tags noembed,$(TAGS) -ldflags '$(LDFLAGS)' -o bin/slim/usher-$$GOOS-$$GOARCH ./cmd/usher || exit 1; \
 	done
 
-generate: ## write dashboards, alert rules, docs/metrics.md, docs/architecture.md and deploy/nats/usher.conf from the code
+generate: ## write dashboards, alert rules, docs/metrics.md, docs/architecture.md, the tables of docs/delivery.md and deploy/nats/usher.conf from the code
 	$(GO) run ./deploy/monitoring/generate
 	$(GO) run ./docs/generate
 	$(GO) run ./deploy/nats/generate

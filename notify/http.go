@@ -47,7 +47,8 @@ type HTTPConfig struct {
 	ID       string            `yaml:"id"`       // JSON pointer to the service's id of the message
 	Code     string            `yaml:"code"`     // JSON pointer to its code of an error
 	Reasons  ReasonMap         `yaml:"reasons"`  // of those codes
-	Statuses ReasonMap         `yaml:"statuses"` // of HTTP statuses, when no code says more
+	Texts    ReasonMap         `yaml:"texts"`    // that the answer has, in whatever case, when no code says more
+	Statuses ReasonMap         `yaml:"statuses"` // of HTTP statuses, when neither says more
 
 	StepTimeout   time.Duration `yaml:"step_timeout"`   // of connecting, and of the TLS handshake, default 1 min
 	AnswerTimeout time.Duration `yaml:"answer_timeout"` // until the answer, default 1 min
@@ -131,7 +132,7 @@ func (t *httpTransport) check() (errs []error) {
 			errs = append(errs, fmt.Errorf("%q is no JSON pointer: it begins with / as in /message/id (RFC 6901)", p))
 		}
 	}
-	errs = append(errs, t.Reasons.check(), t.Statuses.check())
+	errs = append(errs, t.Reasons.check(), t.Texts.check(), t.Statuses.check())
 	if errors.Join(errs...) != nil {
 		return errs
 	}

@@ -102,7 +102,7 @@ func (r *Receipts) apply(ctx context.Context, ref event.Reference, receipt event
 	}
 	// Told also when the ledger had it: the process may have died in between, and
 	// the same fact again is one fact.
-	if hard[receipt.Reason] && receipt.State == event.SendBounced {
+	if effects[receipt.Reason].suppress && receipt.State == event.SendBounced {
 		s := event.Suppression{Channel: ref.Channel, Reason: receipt.Reason, By: "receipt", At: now()}
 		added, err := r.Suppressions.Suppress(ctx, ref.Address, s)
 		if err != nil {
@@ -178,33 +178,6 @@ func (r *Receipts) refer(ctx context.Context, id string, ref event.Reference) er
 		}
 	}
 	return nil
-}
-
-// receiptReason reads an enhanced status code of RFC 3463: why a message bounced.
-func receiptReason(status string) string {
-	class, rest, _ := strings.Cut(status, ".")
-	subject, detail, _ := strings.Cut(rest, ".")
-	switch {
-	case subject == "2" && detail == "2":
-		return ReasonMailboxFull
-	case class == "4":
-		return ReasonExpired // the queue gave up on a passing trouble
-	case subject == "1" && (detail == "7" || detail == "8"):
-		return ReasonSender
-	case subject == "1", subject == "2" && detail == "1":
-		return ReasonRecipient
-	case subject == "6", subject == "7":
-		return ReasonContent
-	}
-	return ReasonUndelivered
-}
-
-// twilioReasons are the error codes of Twilio's receipts. A phone that is away
-// (30003) or a carrier's unknown error says nothing about the number.
-var twilioReasons = map[string]string{
-	"21211": ReasonRecipient, "21614": ReasonRecipient, "30005": ReasonRecipient, "30006": ReasonRecipient,
-	"21610": ReasonBlocked, "30004": ReasonBlocked,
-	"30007": ReasonContent, "30034": ReasonSender,
 }
 
 // received returns now, or the time that a provider gives when it makes sense.

@@ -94,7 +94,7 @@ func (h HTTPReceipts) twilio(w http.ResponseWriter, r *http.Request) {
 	case "delivered", "read":
 		receipt.State, receipt.Code = event.SendDelivered, ""
 	case "undelivered", "failed":
-		receipt.State, receipt.Reason = event.SendBounced, cmp.Or(twilioReasons[code], ReasonUndelivered)
+		receipt.State, receipt.Reason = event.SendBounced, twilioReceipt(code)
 	case "accepted", "scheduled", "queued", "sending", "sent":
 	default:
 		h.refuse(w, http.StatusBadRequest, receiptMalformed)

@@ -161,10 +161,15 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 		}
 		entry, f, err := s.ask(ctx, r, p, m, &a)
 		a.found, last = entry, err
-		if f == nil || f.class != transient || f.reason == ReasonMailboxFull || !errors.As(err, new(*failure)) {
+		if f == nil || event.IsPermanent(err) || f.class == unknown || f.reason == ReasonMailboxFull || !errors.As(err, new(*failure)) {
 			return entry, err
 		}
-		if pause, trouble = p.gate.paused(); trouble != "" {
+		if f.class == spent {
+			a.spent++
+			continue
+		}
+		pause, trouble = p.gate.paused()
+		if trouble != "" {
 			wait = shorter(wait, pause)
 		}
 		if trouble == "" || trouble == ReasonTransient {
@@ -191,6 +196,9 @@ func (s *Sender) ask(ctx context.Context, r Request, p *provider, m message, a *
 	f = unasked
 	defer func() { p.gate.leave(f) }()
 	entry, f, err = s.attempt(ctx, r, p, m, a)
+	if _, trouble := p.gate.troubled(); r.Canary && f == nil && trouble == ReasonRefused {
+		return entry, unasked, err // a mailbox of the provider's own would end the pause of all others
+	}
 	return entry, f, err
 }
 
@@ -215,6 +223,9 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 	})
 	span.Done(err)
 	if err == nil {
+		if !r.Canary { // one to a mailbox of the provider's own would prove nothing
+			p.gate.took(r.UserID+"/"+r.key(), m.to)
+		}
 		s.Fault.At("notify.handed")
 		sent, err := s.accept(ctx, r, p, *a, id)
 		if r.Channel == event.ChannelSMS {
@@ -229,11 +240,14 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 		return sent, nil, err
 	}
 	var f *failure
+	if errors.As(err, &f) && !r.Canary {
+		f = p.gate.weigh(r.UserID+"/"+r.key(), m.to, f)
+	}
 	switch {
 	case errors.Is(err, errAccepted):
 		sent, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
 		return sent, unasked, err
-	case !errors.As(err, &f): // commit's own
+	case f == nil: // commit's own
 		s.free(ctx, r, a, err)
 		return a.found, unasked, err
 	}
@@ -248,6 +262,7 @@ type attempt struct {
 	began         time.Time
 	found, pinned event.Send
 	token         string
+	spent         int  // providers that never take this message
 	written       bool // `submitting` may be in the ledger
 	committed     bool // it is
 }
