@@ -103,7 +103,7 @@ func (r *Receipts) apply(ctx context.Context, ref event.Reference, receipt event
 	// Told also when the ledger had it: the process may have died in between, and
 	// the same fact again is one fact.
 	if effects[receipt.Reason].suppress && receipt.State == event.SendBounced {
-		s := event.Suppression{Channel: ref.Channel, Reason: receipt.Reason, By: "receipt", At: now()}
+		s := event.Suppression{Channel: ref.Channel, Reason: receipt.Reason, By: "receipt", Message: entry.MessageID, At: now()}
 		added, err := r.Suppressions.Suppress(ctx, ref.Address, s)
 		if err != nil {
 			return err

@@ -252,7 +252,7 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 		return a.found, unasked, err
 	}
 	entry, err := s.record(ctx, r, p, *a, f)
-	s.suppress(ctx, r, m.to, f)
+	s.suppress(ctx, r, m, f)
 	return entry, f, err
 }
 
