@@ -67,6 +67,9 @@ func (m Message) Says() string {
 	if m.Over {
 		return "not sent, and not tried any more"
 	}
+	if w := m.Waits; w != (Wait{}) {
+		return fmt.Sprintf("not sent yet; waits for %s, paused since %s because %s", w.Provider, w.Since.UTC().Format("2006-01-02 15:04 UTC"), Explain(w.Reason))
+	}
 	return "not sent yet; it is tried again"
 }
 

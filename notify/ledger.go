@@ -58,7 +58,7 @@ func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt)
 		attempts, tries := e.Attempts, e.Tries
 		*e = a.pinned
 		e.State, e.Token, e.Attempts, e.Copies, e.Tries, e.Reason, e.At = event.SendSubmitting, a.token, attempts+1, copies, tries, "", now()
-		e.Provider = p.name
+		e.Provider, e.Waits = p.name, event.Wait{}
 		if s.Lives != nil {
 			e.Owner, e.Limit = s.Process, limit
 		}

@@ -147,6 +147,7 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 	var wait time.Duration // until the first of those that are paused may be asked
 	parked := ""           // why, when an operator has to mend it or it is a quota
 	open := false          // one was asked and is not paused like that
+	var waits event.Wait   // for the first that was not asked
 	for _, p := range s.channels[r.Channel] {
 		pause, trouble := p.gate.enter(ctx, r.UserID+"/"+r.key())
 		switch {
@@ -156,6 +157,9 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 			wait = shorter(wait, pause)
 			if trouble != ReasonTransient {
 				parked = trouble
+			}
+			if waits == (event.Wait{}) {
+				waits = p.wait()
 			}
 			continue
 		}
@@ -178,6 +182,9 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 			parked = trouble
 		}
 	}
+	if last == nil {
+		a.found = s.tellWait(ctx, r, a.found, waits)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return a.found, cmp.Or(last, ctx.Err())
@@ -187,6 +194,31 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 		return a.found, event.RetryAfter(fmt.Errorf("%w: %s", errPaused, ReasonTransient), wait)
 	}
 	return a.found, last
+}
+
+// tellWait notes in the ledger for which provider a message waits, once for each
+// trouble of it. A note that cannot be written is not worth failing for.
+func (s *Sender) tellWait(ctx context.Context, r Request, found event.Send, w event.Wait) event.Send {
+	if r.Canary || found.State != "" || w.Reason == "" || found.Waits.Provider == w.Provider && found.Waits.Reason == w.Reason {
+		return found
+	}
+	entry, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
+		if e.State == "" {
+			e.Waits = w
+		}
+		return nil
+	})
+	if err != nil {
+		s.Log.Debug("it is not noted for which provider a message waits", "channel", r.Channel, "provider", w.Provider, "error", err)
+		return found
+	}
+	return entry
+}
+
+// wait is what a message waits for while the provider is paused.
+func (p *provider) wait() event.Wait {
+	since, trouble := p.gate.troubled()
+	return event.Wait{Provider: p.name, Reason: trouble, Since: since.UTC().Round(0)}
 }
 
 // ask makes an attempt at a provider whose gate was entered, and leaves the gate
