@@ -66,6 +66,9 @@ type httpData struct {
 	Unicode bool   // the text does not fit into GSM 03.38
 	Ref     string // the same one for each copy of a message
 	Locale  string
+
+	Receipts   string // where usher takes receipts, without a path; "" when it is not told
+	ReceiptURL string // the same for this message alone, as an address without a query
 }
 
 // httpTransport sends each text message in a request of its own. Connections are
@@ -75,6 +78,7 @@ type httpTransport struct {
 	HTTPConfig
 	templates map[string]*texttemplate.Template // by their source
 	key       []byte                            // of Sign
+	byRef     bool                              // it reports at an address of each message
 	client    *http.Client
 	grace     time.Duration
 }
@@ -158,6 +162,7 @@ func (t *httpTransport) compile() {
 			if parsed, err := texttemplate.New("it").Parse(v); err == nil {
 				t.templates[v] = parsed
 			}
+			t.byRef = t.byRef || strings.Contains(v, ".ReceiptURL")
 		case map[string]string:
 			for _, e := range v {
 				each(e)
@@ -192,6 +197,7 @@ func (t *httpTransport) request(m message) (httpRequest, error) {
 	d := httpData{
 		Base: strings.TrimSuffix(t.Base, "/"), Account: t.Account, Secret: t.Secret, From: t.From,
 		To: m.to, Digits: strings.TrimPrefix(m.to, "+"), Text: m.content.sms, Unicode: CountSegments(m.content.sms).Unicode, Ref: m.ref(), Locale: m.locale,
+		Receipts: m.receipts, ReceiptURL: m.reportAt,
 	}
 	f := filler{templates: t.templates, data: d}
 	r := httpRequest{method: t.Method, header: http.Header{}}
@@ -265,11 +271,14 @@ func (f *filler) fillWith(source string, d httpData) string {
 	return b.String()
 }
 
-// values fills a form or a query.
+// values fills a form or a query. A value of which its template leaves nothing is
+// left out.
 func (f *filler) values(m map[string]string) url.Values {
 	v := url.Values{}
 	for k, s := range m {
-		v.Set(k, f.fill(s))
+		if filled := f.fill(s); filled != "" || s == "" {
+			v.Set(k, filled)
+		}
 	}
 	return v
 }

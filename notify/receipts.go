@@ -138,11 +138,32 @@ func (r *Receipts) apply(ctx context.Context, ref event.Reference, receipt event
 // which that goes, and what it is about. Before it is handed over, because a
 // bounce also tells what became of a message without an answer.
 func (s *Sender) refer(ctx context.Context, r Request, m *message) error {
-	if s.Receipts == nil || s.ReturnPath == "" || r.Channel != event.ChannelEmail || r.Canary {
+	switch {
+	case s.Receipts == nil || r.Canary:
+		return nil
+	case r.Channel == event.ChannelSMS:
+		return s.referByRef(ctx, r, m)
+	case s.ReturnPath == "":
 		return nil
 	}
 	m.from = returnPath(s.ReturnPath, m.ref(), s.Keys)
 	return s.Receipts.References.Refer(ctx, m.ref(), s.reference(r, m.to))
+}
+
+// referByRef prepares a text message for a service that reports at an address of the
+// message's own.
+func (s *Sender) referByRef(ctx context.Context, r Request, m *message) error {
+	if s.ReceiptsURL == "" {
+		return nil
+	}
+	m.receipts = strings.TrimSuffix(s.ReceiptsURL, "/")
+	for _, p := range s.channels[r.Channel] {
+		if t, ok := p.transport.(*httpTransport); ok && t.byRef {
+			m.reportAt = receiptURL(s.ReceiptsURL, m.ref(), s.Keys)
+			return s.Receipts.References.Refer(ctx, m.ref(), s.reference(r, m.to))
+		}
+	}
+	return nil
 }
 
 // referTaken makes a text message findable by the id that its provider gave it,

@@ -36,6 +36,8 @@ type HTTPReceipts struct {
 	// Secrets are those that may have signed the receipts of all other services;
 	// none refuses them.
 	Secrets []string
+	// Seals makes and knows the addresses of single messages; nil refuses them.
+	Seals Seals
 }
 
 // Bounds of what a stranger may cost.
@@ -49,6 +51,7 @@ const (
 //
 //	POST /receipts/twilio   a form with X-Twilio-Signature
 //	POST /receipts/webhook  JSON {"id", "status", "code", "at"}, signed
+//	GET  /receipts/ref/…    an address of one message, with a seal; d=… or status=…
 //
 // It answers 204 once the receipt is safe, also when no message is known by its
 // id; 403 when the signature is wrong, 400 when it cannot be read, and 503 when
@@ -57,6 +60,7 @@ func (h HTTPReceipts) Serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /receipts/twilio", h.twilio)
 	mux.HandleFunc("POST /receipts/webhook", h.webhook)
+	mux.HandleFunc("GET /receipts/ref/{ref}/{seal}", h.byRef)
 	srv := &http.Server{
 		Handler: http.MaxBytesHandler(mux, maxReceipt), MaxHeaderBytes: 16 << 10,
 		ReadTimeout: receiptTimeout, WriteTimeout: receiptTimeout, IdleTimeout: time.Minute,
