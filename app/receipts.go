@@ -62,7 +62,7 @@ func (p *process) receiptParts(r *notify.Receipts) (parts []part, err error) {
 			return nil, err
 		}
 		p.addr.ReceiptsHTTP = l.Addr().String()
-		h := notify.HTTPReceipts{Receipts: r, URL: p.ReceiptsURL}
+		h := notify.HTTPReceipts{Receipts: r, URL: p.ReceiptsURL, Seals: p.key}
 		if h.URL == "" {
 			h.URL = "http://" + p.addr.ReceiptsHTTP
 		}

@@ -53,7 +53,7 @@ func (p *process) notifyConfig(m *metrics.Worker, list *streams.Delivery, receip
 	}
 	c = notify.Config{
 		Ledger: ledgers{p.people, p.reports}, Providers: providers, Templates: templates, OnUnknown: p.OnUnknown, MaxPause: p.MaxPause, Allowed: p.AllowRecipients,
-		Keys: p.key, Receipts: receipts, ReturnPath: p.ReturnPath, Process: p.me,
+		Keys: p.key, Receipts: receipts, ReturnPath: p.ReturnPath, ReceiptsURL: p.ReceiptsURL, Process: p.me,
 		Metrics: m, Log: p.Log, Fault: p.Fault,
 	}
 	if list != nil { // a nil pointer in an interface is not nil
@@ -62,7 +62,7 @@ func (p *process) notifyConfig(m *metrics.Worker, list *streams.Delivery, receip
 	if p.lives != nil {
 		c.Lives = p.lives
 	}
-	return whole(c, "Suppressions", "Keys", "Templates", "OnUnknown", "Receipts", "ReturnPath", "Allowed", "MaxPause", "Grace", "Fault", "Process", "Lives")
+	return whole(c, "Suppressions", "Keys", "Templates", "OnUnknown", "Receipts", "ReturnPath", "ReceiptsURL", "Allowed", "MaxPause", "Grace", "Fault", "Process", "Lives")
 }
 
 // leastSilence is how long a process may give no sign of life at least, whatever

@@ -77,6 +77,9 @@ func (t Trial) Run(ctx context.Context, out io.Writer) error {
 	for _, x := range said {
 		fmt.Fprintf(out, "--- %s through %s\n%s\n", r.Channel, x.Provider, x.Request)
 	}
+	if n := s.Segments(r); n > 1 {
+		fmt.Fprintf(out, "the text takes %d segments: the service must allow that many (Kannel: max-messages and concatenation of the sendsms-user), or it cuts the text\n", n)
+	}
 	if t.DryRun {
 		fmt.Fprintln(out, "nothing was sent")
 		return s.Close()

@@ -318,7 +318,7 @@ func newWired(t *testing.T, everything bool) *process {
 		t.Fatal(err)
 	}
 	p.OnUnknown, p.MaxPause, p.AllowRecipients = "hold", time.Hour, []string{"@example.org"}
-	p.ReceiptsHTTPAddr, p.ReturnPath = "127.0.0.1:0", "bounces@example.org"
+	p.ReceiptsHTTPAddr, p.ReceiptsURL, p.ReturnPath = "127.0.0.1:0", "https://receipts.example.org", "bounces@example.org"
 	p.KeepFiles, p.MostWaiting = time.Hour, 1000
 	p.Accounts = Accounts{
 		AccountTarget: account.SCIM, AccountURL: "https://accounts.example", AccountToken: "t", AccountSecret: "s", AccountUndo: account.UndoDelete,

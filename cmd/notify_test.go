@@ -69,6 +69,7 @@ sms:
 		{"--to +4930123456 --dry-run", "Body=Hello+Chlo%C3%A9+Martin", "", 0},
 		{"--to +4930123456 --dry-run", "Authorization: ********", "", 0},
 		{"--to ann@example.org --dry-run --provider main --locale de", "Content-Language: de", "", 0},
+		{"--to +4930123456 --dry-run --name Ольга-Александра-Константинопольская-Мещерякова", "the text takes 2 segments", "", 0},
 		{"--to ann@example.org --provider none", "", "none of the 2 providers for email is called none", 1},
 		{"--to ann@example.org --provider away", "", "transient", 1},
 		{"--to ann@example.org --allow-recipients @test.example", "", "not_allowed", 1},

@@ -1,10 +1,12 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -93,21 +95,37 @@ func (a suppressAdd) Run(s *session) error {
 
 type suppressRm struct {
 	suppressList `embed:""`
-	Addresses    []string `arg:"" help:"Addresses, numbers, or entries as ls prints them." name:"address"`
+	Addresses    []string      `arg:"" optional:"" help:"Addresses, numbers, or entries as ls prints them." name:"address"`
+	Reason       string        `help:"Instead of addresses: all entries with this reason that no operator made." placeholder:"REASON"`
+	Since        time.Duration `help:"With --reason: only those made within this time." placeholder:"24h"`
+	DryRun       bool          `help:"Say what would be taken off, and take nothing off."`
 }
 
 // Run executes `usher suppress rm`.
 func (r suppressRm) Run(s *session) error {
+	if len(r.Addresses) > 0 == (r.Reason != "") || r.Since != 0 && r.Reason == "" {
+		return usageError("name addresses, or say --reason (and --since) for all entries that have it")
+	}
 	cl, list, key, err := r.open(s.ctx)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
+	if r.Reason != "" {
+		if r.Addresses, err = r.having(s.ctx, list); err != nil {
+			return err
+		}
+		fmt.Fprintf(s.stdout, "%d entries\n", len(r.Addresses))
+	}
 	missing := 0
 	for _, address := range r.Addresses {
 		hash, _, err := entry(key, address)
 		if err != nil {
 			return err
+		}
+		if r.DryRun {
+			fmt.Fprintf(s.stdout, "%s  would be taken off the list\n", hash)
+			continue
 		}
 		was, err := list.Release(s.ctx, hash)
 		if err != nil {
@@ -122,6 +140,19 @@ func (r suppressRm) Run(s *session) error {
 		return fmt.Errorf("%d of %d were not on the list", missing, len(r.Addresses))
 	}
 	return nil
+}
+
+// having are the entries with the reason, the oldest first.
+func (r suppressRm) having(ctx context.Context, list *streams.Delivery) (entries []string, err error) {
+	made := map[string]time.Time{}
+	err = list.SuppressedAll(ctx, func(hash string, e event.Suppression) error {
+		byHand := e.By == "operator" && r.Reason != event.SuppressedByOperator
+		if e.Reason == r.Reason && !byHand && (r.Since == 0 || time.Since(e.At) <= r.Since) {
+			made[hash] = e.At
+		}
+		return nil
+	})
+	return slices.SortedFunc(maps.Keys(made), func(a, b string) int { return made[a].Compare(made[b]) }), err
 }
 
 type suppressLs struct {
@@ -151,7 +182,7 @@ func (l suppressLs) Run(s *session) error {
 	out := json.NewEncoder(s.stdout)
 	for _, r := range rows {
 		if !l.JSON {
-			fmt.Fprintf(s.stdout, "%s  %-5s  %-18s  %-8s  %s\n", r.Entry, r.Channel, r.Reason, r.By, r.At.Local().Format(time.DateTime))
+			fmt.Fprintf(s.stdout, "%s  %-5s  %-18s  %-8s  %s  %s\n", r.Entry, r.Channel, r.Reason, r.By, r.At.Local().Format(time.DateTime), cmp.Or(r.Message, "-"))
 		} else if err := out.Encode(r); err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@ func TestSuppress(t *testing.T) {
 		t.Fatal(err)
 	}
 	ann, zoe, number := key.Address(event.ChannelEmail, "ann@example.org"), key.Address(event.ChannelEmail, "zoe@xn--bcher-kva.example"), key.Address(event.ChannelSMS, "+4930123456")
-	if _, err := worker.Suppress(t.Context(), ann, event.Suppression{Channel: event.ChannelEmail, Reason: "recipient_invalid", By: "receipt", At: time.Now().UTC().Add(-time.Hour)}); err != nil {
+	if _, err := worker.Suppress(t.Context(), ann, event.Suppression{Channel: event.ChannelEmail, Reason: "recipient_invalid", By: "receipt", Message: "m1@usher.example", At: time.Now().UTC().Add(-time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	suppress := func(keyed string, args ...string) (int, string) {
@@ -78,10 +78,17 @@ func TestSuppress(t *testing.T) {
 		want []string // one after the other
 		none string
 	}{
-		{"ls", 0, []string{ann, "email", "recipient_invalid", "receipt"}, number},
+		{"ls", 0, []string{ann, "email", "recipient_invalid", "receipt", "m1@usher.example"}, number},
 		{"add Ann@Example.org Zoe@BÜCHER.example +49(30)123-456", 0, []string{ann, "was suppressed already", zoe, "suppressed", number, "sms", "suppressed"}, ""},
 		{"ls", 0, []string{ann, "receipt", zoe, "email", "operator", "operator", number, "sms"}, ""},
 		{"ls --json", 0, []string{`"entry":"` + ann, `"reason":"recipient_invalid"`, `"entry":"` + zoe, `"by":"operator"`}, ""},
+		{"rm --reason recipient_invalid --since 10m", 0, []string{"0 entries"}, ann},
+		{"rm --reason recipient_invalid --since 2h --dry-run", 0, []string{"1 entries", ann, "would be"}, zoe},
+		{"rm --reason recipient_invalid", 0, []string{"1 entries", ann, "may get messages again"}, zoe},
+		{"rm", 2, []string{"--reason"}, ""},
+		{"rm --since 1h ann@example.org", 2, []string{"--reason"}, ""},
+		{"ls", 0, []string{zoe}, ann},
+		{"add ann@example.org", 0, []string{"suppressed"}, ""},
 		{"rm ann@example.org " + number, 0, []string{ann, "may get messages again", number, "may get messages again"}, ""},
 		{"ls", 0, []string{zoe}, ann},
 		{"rm ann@example.org", 1, []string{"was not suppressed", "1 of 1"}, ""},

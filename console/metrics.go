@@ -34,7 +34,12 @@ func (k *Console) metricsPage(w http.ResponseWriter, r *http.Request) {
 		k.fail(w, r, err)
 		return
 	}
-	k.show(w, r, http.StatusOK, "metrics", map[string]any{"Title": "Figures", "Charts": charts, "Windows": windows, "Chosen": chosen.Name})
+	storms, err := k.model.storms(r.Context(), time.Now())
+	if err != nil {
+		k.fail(w, r, err)
+		return
+	}
+	k.show(w, r, http.StatusOK, "metrics", map[string]any{"Title": "Figures", "Storms": storms, "Charts": charts, "Windows": windows, "Chosen": chosen.Name})
 }
 
 func (m *model) charts(ctx context.Context, w window, now time.Time) ([]chart, error) {

@@ -128,6 +128,12 @@ func (k *Console) usersPage(w http.ResponseWriter, r *http.Request) {
 		q.Set("cursor", next)
 		d["Next"] = "/users?" + q.Encode()
 	}
+	if status := event.Status(q.Get("status")); status == event.StatusUnreached || status == event.StatusPartlyWelcomed {
+		if d["Storms"], err = k.model.storms(r.Context(), time.Now()); err != nil {
+			k.fail(w, r, err)
+			return
+		}
+	}
 	k.show(w, r, http.StatusOK, "users", d)
 }
 

@@ -67,6 +67,9 @@ func (m Message) Says() string {
 	if m.Over {
 		return "not sent, and not tried any more"
 	}
+	if w := m.Waits; w != (Wait{}) {
+		return fmt.Sprintf("not sent yet; waits for %s, paused since %s because %s", w.Provider, w.Since.UTC().Format("2006-01-02 15:04 UTC"), Explain(w.Reason))
+	}
 	return "not sent yet; it is tried again"
 }
 
@@ -114,24 +117,31 @@ const ReasonExpired = "expired"
 const ReasonNoProvider = "no_provider"
 
 // DeliveryReasons is the one vocabulary of why a message was not accepted, or
-// bounced: in the ledger, in facts, as a metric label, on pages. docs/delivery.md
-// says what to do about each.
-var DeliveryReasons = []struct{ Name, Meaning string }{
-	{"recipient_invalid", "there is no such address or number"},
-	{"recipient_blocked", "the person has refused messages"},
-	{"mailbox_full", "the mailbox is full"},
-	{"content_rejected", "the provider refuses what the message says, or its policy does"},
-	{"sender_rejected", "the provider refuses the sender"},
-	{"config", "credentials, TLS or credit at the provider are wrong"},
-	{"rate_limited", "the provider asks for fewer messages"},
-	{"transient", "the provider is away or asks to try later"},
-	{"unknown_outcome", "it was handed over and no answer came"},
-	{"render_error", "the template fails for this person"},
-	{"not_allowed", "the allow-list of this system does not have the recipient"},
-	{"suppressed", "the address is on the suppression list"},
-	{"undelivered", "the provider took it and could not deliver it"},
-	{ReasonExpired, "it was tried for as long as it may be"},
-	{ReasonNoProvider, "this system has no provider for that channel"},
+// bounced: in the ledger, in facts, as a metric label, on pages. Whose says whose
+// fault it is. docs/delivery.md says what follows from each.
+var DeliveryReasons = []struct{ Name, Meaning, Whose string }{
+	{"recipient_invalid", "there is no such address or number", "recipient"},
+	{"recipient_blocked", "the person has refused messages", "recipient"},
+	{"recipient_refused", "the provider cannot write to this address or number", "recipient"},
+	{"mailbox_full", "the mailbox is full", "recipient"},
+	{"refused", "the provider refuses it, and does not say whose fault that is", "not known"},
+	{"content_rejected", "the provider refuses what the message says", "content"},
+	{"sender_rejected", "the provider refuses the sender", "sender"},
+	{"config", "credentials, TLS, relaying or credit at the provider are wrong", "configuration"},
+	{"quota", "the quota at the provider is used up", "quota"},
+	{"reputation", "the provider refuses this machine or domain for its reputation", "reputation"},
+	{"no_route", "the provider does not send to this country or network for us", "route"},
+	{"needs_smtputf8", "the address has letters beyond ASCII, which the mail server does not take", "route"},
+	{"deferred", "the provider asks to try this message again later", "nobody: this message waits"},
+	{"rate_limited", "the provider asks for fewer messages", "provider"},
+	{"transient", "the provider is away or asks to try later", "provider"},
+	{"unknown_outcome", "it was handed over and no answer came", "not known"},
+	{"render_error", "the template fails for this person", "usher"},
+	{"not_allowed", "the allow-list of this system does not have the recipient", "usher"},
+	{"suppressed", "the address is on the suppression list", "usher"},
+	{"undelivered", "the provider took it and could not deliver it", "not known"},
+	{ReasonExpired, "it was tried for as long as it may be", "not known"},
+	{ReasonNoProvider, "this system has no provider for that channel", "usher"},
 }
 
 // Explain says what a reason means.

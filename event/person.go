@@ -199,6 +199,14 @@ type Send struct {
 	At         time.Time `json:"at"`               // of the last change
 	Failed     int       `json:"failed,omitempty"` // tries that did not end accepted
 	Tries      []Try     `json:"tries,omitempty"`  // the last MaxTries of them
+	Waits      Wait      `json:"waits,omitzero"`   // for a provider that is paused, since the last try
+}
+
+// Wait is what a message waits for that may not be tried now.
+type Wait struct {
+	Provider string    `json:"provider"`
+	Reason   string    `json:"reason"` // bounded set
+	Since    time.Time `json:"since"`  // of the pause
 }
 
 // Try is one attempt that did not end with an acceptance.
@@ -219,6 +227,7 @@ func (s *Send) Note(t Try) {
 	if n := len(s.Tries); n > 0 && s.Tries[n-1].At.Equal(t.At) { // a write of it arrived after all
 		return
 	}
+	s.Waits = Wait{}
 	s.Failed = max(s.Failed, len(s.Tries)) + 1 // entries of old have no count
 	s.Tries = append(slices.Clone(s.Tries), t)
 	s.Tries = s.Tries[max(0, len(s.Tries)-MaxTries):]

@@ -11,8 +11,9 @@ import (
 // address's hash and holds no address.
 type Suppression struct {
 	Channel string    `json:"channel"`
-	Reason  string    `json:"reason"` // recipient_invalid, recipient_blocked or operator
-	By      string    `json:"by"`     // "provider", "receipt" or "operator"
+	Reason  string    `json:"reason"`            // recipient_invalid, recipient_blocked or operator
+	By      string    `json:"by"`                // "provider", "receipt" or "operator"
+	Message string    `json:"message,omitempty"` // Message-ID of the one that was refused or bounced
 	At      time.Time `json:"at"`
 }
 

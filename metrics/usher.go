@@ -234,7 +234,7 @@ var (
 )
 
 // Troubles are the troubles that pause a provider.
-var Troubles = []string{"config", "sender_rejected", "rate_limited", "transient"}
+var Troubles = []string{"refused", "config", "sender_rejected", "quota", "reputation", "rate_limited", "transient"}
 
 // accountAttempts is about the target of accounts; its zeros are made when it is
 // known, and stay zeros when it is none.

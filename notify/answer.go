@@ -44,8 +44,11 @@ func (t *httpTransport) answer(resp *http.Response, body []byte, whole, crossed 
 		return id, nil
 	}
 	reason, ok := t.Reasons[code]
+	text := t.Texts.in(string(body))
 	switch {
 	case hasCode && ok:
+	case text != "":
+		reason = text
 	case t.Statuses[strconv.Itoa(status)] != "":
 		reason = t.Statuses[strconv.Itoa(status)]
 	case status >= 200 && status < 300 && (said < asked || !whole):
@@ -81,7 +84,7 @@ func statusReason(status int, comeAgain bool) string {
 	case status >= 500:
 		return ReasonUnknown
 	}
-	return ReasonContent
+	return ReasonRefused
 }
 
 // pointed is the scalar at a JSON pointer (RFC 6901), as text.

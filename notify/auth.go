@@ -205,11 +205,11 @@ func (t *smtpTransport) mechanism(ctx context.Context, c *smtp.Client) (m sasl.C
 	case authOAuthBearer:
 		return sasl.NewOAuthBearerClient(&sasl.OAuthBearerOptions{Username: t.Username, Token: secret}), true, nil
 	case authXOAUTH2:
-		return exchange{gomail.XOAuth2Auth(t.Username, secret)}, true, nil
+		return saslClient{gomail.XOAuth2Auth(t.Username, secret)}, true, nil
 	case authSCRAM:
-		return exchange{gomail.ScramSHA256Auth(t.Username, t.Password)}, false, nil
+		return saslClient{gomail.ScramSHA256Auth(t.Username, t.Password)}, false, nil
 	case authCRAM:
-		return exchange{gomail.CRAMMD5Auth(t.Username, t.Password)}, false, nil
+		return saslClient{gomail.CRAMMD5Auth(t.Username, t.Password)}, false, nil
 	case authLogin:
 		return sasl.NewLoginClient(t.Username, t.Password), false, nil
 	}
@@ -223,18 +223,18 @@ func given(one string, all []string) []string {
 	return all
 }
 
-// exchange is a mechanism of one library as the other one takes it.
-type exchange struct{ gomail.Auth }
+// saslClient is a mechanism of one library as the other one takes it.
+type saslClient struct{ gomail.Auth }
 
 // badExchange is what a server said in place of the mechanism's next step. The
 // library's own text may quote it.
 type badExchange struct{ error }
 
-func (e exchange) Start() (mech string, ir []byte, err error) {
+func (e saslClient) Start() (mech string, ir []byte, err error) {
 	return e.Auth.Start(&gomail.ServerInfo{TLS: true})
 }
 
-func (e exchange) Next(challenge []byte) ([]byte, error) {
+func (e saslClient) Next(challenge []byte) ([]byte, error) {
 	answer, err := e.Auth.Next(challenge, true)
 	if err != nil {
 		return nil, badExchange{errors.New("the server's challenge cannot be answered")}

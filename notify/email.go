@@ -39,6 +39,7 @@ type SMTPConfig struct {
 	From         string    `yaml:"from"`   // an address, with a name or without
 	DKIM         *DKIM     `yaml:"dkim"`
 	Reasons      ReasonMap `yaml:"reasons"` // of replies, as "550" or "550 5.7.1"; they go before what usher knows
+	Texts        ReasonMap `yaml:"texts"`   // that a reply has, in whatever case, when its code is not listed
 	Rate         Rate      `yaml:"rate"`    // of this process; 0 is no limit
 
 	Connections   int           `yaml:"connections"`             // open at once, default 10
@@ -106,6 +107,9 @@ func newSMTP(c SMTPConfig, grace time.Duration) (*smtpTransport, error) {
 	}
 	if c.Connections < 1 || c.PerConnection < 1 {
 		return nil, errors.New("connections and messages_per_connection must be at least 1")
+	}
+	if err := errors.Join(c.Reasons.check(), c.Texts.check()); err != nil {
+		return nil, err
 	}
 	if c.Password, err = secret("password", c.Password, c.PasswordFile); err != nil {
 		return nil, err
@@ -209,7 +213,7 @@ func (t *smtpTransport) hand(ctx context.Context, c *conn, e envelope, commit fu
 	}
 	if takes, _ := c.Extension("SMTPUTF8"); e.utf8 && !takes {
 		usable = true
-		return "", &failure{reason: ReasonRecipient, class: permanent, ours: true, err: errors.New("the SMTP server does not take addresses with letters beyond ASCII (SMTPUTF8)")}
+		return "", &failure{reason: ReasonSMTPUTF8, class: spent, ours: true, err: errors.New("the SMTP server does not offer SMTPUTF8")}
 	}
 	c.clean = false
 	if err := c.Mail(e.from, &smtp.MailOptions{UTF8: e.utf8, Size: int64(len(e.body))}); err != nil {

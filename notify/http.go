@@ -47,7 +47,8 @@ type HTTPConfig struct {
 	ID       string            `yaml:"id"`       // JSON pointer to the service's id of the message
 	Code     string            `yaml:"code"`     // JSON pointer to its code of an error
 	Reasons  ReasonMap         `yaml:"reasons"`  // of those codes
-	Statuses ReasonMap         `yaml:"statuses"` // of HTTP statuses, when no code says more
+	Texts    ReasonMap         `yaml:"texts"`    // that the answer has, in whatever case, when no code says more
+	Statuses ReasonMap         `yaml:"statuses"` // of HTTP statuses, when neither says more
 
 	StepTimeout   time.Duration `yaml:"step_timeout"`   // of connecting, and of the TLS handshake, default 1 min
 	AnswerTimeout time.Duration `yaml:"answer_timeout"` // until the answer, default 1 min
@@ -65,6 +66,9 @@ type httpData struct {
 	Unicode bool   // the text does not fit into GSM 03.38
 	Ref     string // the same one for each copy of a message
 	Locale  string
+
+	Receipts   string // where usher takes receipts, without a path; "" when it is not told
+	ReceiptURL string // the same for this message alone, as an address without a query
 }
 
 // httpTransport sends each text message in a request of its own. Connections are
@@ -74,6 +78,7 @@ type httpTransport struct {
 	HTTPConfig
 	templates map[string]*texttemplate.Template // by their source
 	key       []byte                            // of Sign
+	byRef     bool                              // it reports at an address of each message
 	client    *http.Client
 	grace     time.Duration
 }
@@ -131,7 +136,7 @@ func (t *httpTransport) check() (errs []error) {
 			errs = append(errs, fmt.Errorf("%q is no JSON pointer: it begins with / as in /message/id (RFC 6901)", p))
 		}
 	}
-	errs = append(errs, t.Reasons.check(), t.Statuses.check())
+	errs = append(errs, t.Reasons.check(), t.Texts.check(), t.Statuses.check())
 	if errors.Join(errs...) != nil {
 		return errs
 	}
@@ -157,6 +162,7 @@ func (t *httpTransport) compile() {
 			if parsed, err := texttemplate.New("it").Parse(v); err == nil {
 				t.templates[v] = parsed
 			}
+			t.byRef = t.byRef || strings.Contains(v, ".ReceiptURL")
 		case map[string]string:
 			for _, e := range v {
 				each(e)
@@ -191,6 +197,7 @@ func (t *httpTransport) request(m message) (httpRequest, error) {
 	d := httpData{
 		Base: strings.TrimSuffix(t.Base, "/"), Account: t.Account, Secret: t.Secret, From: t.From,
 		To: m.to, Digits: strings.TrimPrefix(m.to, "+"), Text: m.content.sms, Unicode: CountSegments(m.content.sms).Unicode, Ref: m.ref(), Locale: m.locale,
+		Receipts: m.receipts, ReceiptURL: m.reportAt,
 	}
 	f := filler{templates: t.templates, data: d}
 	r := httpRequest{method: t.Method, header: http.Header{}}
@@ -264,11 +271,14 @@ func (f *filler) fillWith(source string, d httpData) string {
 	return b.String()
 }
 
-// values fills a form or a query.
+// values fills a form or a query. A value of which its template leaves nothing is
+// left out.
 func (f *filler) values(m map[string]string) url.Values {
 	v := url.Values{}
 	for k, s := range m {
-		v.Set(k, f.fill(s))
+		if filled := f.fill(s); filled != "" || s == "" {
+			v.Set(k, filled)
+		}
 	}
 	return v
 }

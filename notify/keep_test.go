@@ -22,7 +22,7 @@ func TestAnAnswerIsKeptForTheNextAttempt(t *testing.T) {
 		class  string
 	}{
 		"accepted":         {script{}, event.SendAccepted, 1, event.SendAccepted, "ok"},
-		"refused":          {script{"DOT": "550 5.7.1 spam"}, event.SendFailed, 1, event.SendFailed, "permanent"},
+		"refused":          {script{"DOT": "550 5.1.1 who"}, event.SendFailed, 1, event.SendFailed, "permanent"},
 		"busy":             {script{"DOT": "451 4.3.0 later"}, "", 2, event.SendAccepted, "ok"},
 		"no answer":        {script{"DOT": "drop"}, event.SendUnknown, 2, event.SendAccepted, "ok"},
 		"hidden by a stop": {script{"DOT": "wait"}, event.SendAccepted, 1, event.SendAccepted, "ok"},

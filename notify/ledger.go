@@ -58,7 +58,7 @@ func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt)
 		attempts, tries := e.Attempts, e.Tries
 		*e = a.pinned
 		e.State, e.Token, e.Attempts, e.Copies, e.Tries, e.Reason, e.At = event.SendSubmitting, a.token, attempts+1, copies, tries, "", now()
-		e.Provider = p.name
+		e.Provider, e.Waits = p.name, event.Wait{}
 		if s.Lives != nil {
 			e.Owner, e.Limit = s.Process, limit
 		}
@@ -125,6 +125,7 @@ func (s *Sender) bring(ctx context.Context, r Request, n event.Answer) (event.Se
 func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, f *failure) (event.Send, error) {
 	result, outcome := "retry", "" // of this try, and of the message when it comes to an end
 	state, reason := event.SendState(""), f.reason
+	final := f.class == permanent || f.class == spent && a.spent+1 >= len(s.channels[r.Channel])
 	doubtful := a.found.Copies > 0 || a.found.State == event.SendSubmitting || a.found.State == event.SendUnknown
 	switch {
 	case f.class == unknown:
@@ -132,10 +133,10 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 		if s.onUnknown(r) == Hold {
 			outcome = "unknown"
 		}
-	case f.class == permanent && doubtful:
+	case final && doubtful:
 		// This try failed for good, but an earlier one may have gone out.
 		result, outcome, state, reason = "failed", "unknown", event.SendUnknown, ReasonUnknown
-	case f.class == permanent:
+	case final:
 		result, outcome, state = "failed", "failed", event.SendFailed
 	}
 	try := event.Try{At: now(), Provider: p.name, Result: result, Reason: f.reason, Code: f.err.Error()}
@@ -177,8 +178,10 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 	switch {
 	case outcome == "unknown":
 		return entry, event.Permanent(fmt.Errorf("%w: %w", ErrHeld, f))
-	case f.class == permanent:
+	case final:
 		return entry, event.Permanent(f)
+	case f.waits:
+		return entry, event.Paused(f, max(wait, time.Second))
 	case wait > 0:
 		return entry, event.RetryAfter(f, wait)
 	}

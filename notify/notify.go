@@ -72,6 +72,9 @@ type Config struct {
 	Lives      Lives
 	Process    event.Process // zero without Lives
 	ReturnPath string        // where bounces of e-mail go, "": to the sender
+	// ReceiptsURL is where services of text messages report, without a path; "": they
+	// are not told.
+	ReceiptsURL string
 
 	Allowed  []string      // if any, who may get messages: see recipients
 	MaxPause time.Duration // the longest pause that an error asks for, or that a provider gets; default 1 h
@@ -112,6 +115,8 @@ type transport interface {
 type message struct {
 	to, name  string
 	from      string // where bounces go, "": to the sender
+	receipts  string // where its service may report, without a path; "": nowhere
+	reportAt  string // the same for this message alone
 	messageID string
 	date      time.Time
 	locale    string

@@ -176,6 +176,16 @@ func (s *smtpServer) talk(conn net.Conn, script script, done <-chan struct{}) {
 		case "QUIT":
 			reply("QUIT", "221 bye")
 			return
+		case "RCPT":
+			otherwise := "250 fine"
+			for of, said := range script { // "RCPT ann@": of such recipients
+				if who, ok := strings.CutPrefix(of, "RCPT "); ok && strings.Contains(line, "<"+who) {
+					otherwise = said
+				}
+			}
+			if !reply("RCPT", otherwise) {
+				return
+			}
 		default:
 			if !reply(verb, "250 fine") {
 				return
@@ -257,13 +267,13 @@ func TestEmailErrorClasses(t *testing.T) {
 		"sender refused":               {script{"MAIL": "550 5.7.1 no"}, "", ReasonSender, "later"},
 		"421 at MAIL":                  {script{"MAIL": "421 4.7.0 later"}, "", ReasonRateLimited, "later"},
 		"line dies at MAIL":            {script{"MAIL": "drop"}, "", ReasonTransient, "transient"},
-		"450 at RCPT":                  {script{"RCPT": "450 4.2.0 busy"}, "", ReasonTransient, "transient"},
+		"450 at RCPT":                  {script{"RCPT": "450 4.2.0 busy"}, "", ReasonDeferred, "transient"},
 		"mailbox full":                 {script{"RCPT": "452 4.2.2 full"}, "", ReasonMailboxFull, "later"},
-		"the server is full":           {script{"RCPT": "452 4.3.1 no room"}, "", ReasonTransient, "transient"},
+		"the server is full":           {script{"RCPT": "452 4.3.1 no room"}, "", ReasonDeferred, "transient"},
 		"no such user":                 {script{"RCPT": "550 5.1.1 who"}, event.SendFailed, ReasonRecipient, "permanent"},
-		"DATA refused":                 {script{"DATA": "451 4.3.0 later"}, "", ReasonTransient, "transient"},
-		"451 after the dot":            {script{"DOT": "451 4.3.0 later"}, "", ReasonTransient, "transient"},
-		"550 after the dot":            {script{"DOT": "550 5.7.1 spam"}, event.SendFailed, ReasonContent, "permanent"},
+		"DATA refused":                 {script{"DATA": "451 4.3.0 later"}, "", ReasonDeferred, "transient"},
+		"451 after the dot":            {script{"DOT": "451 4.3.0 later"}, "", ReasonDeferred, "transient"},
+		"550 after the dot":            {script{"DOT": "550 5.7.1 spam"}, "", ReasonContent, "later"},
 		"line dies after the dot":      {script{"DOT": "drop"}, event.SendUnknown, ReasonUnknown, "transient"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -324,7 +334,7 @@ func TestTextMessageErrorClasses(t *testing.T) {
 		"accepted":        {reply(201, `{"sid":"SM1"}`), event.SendAccepted, "", "ok"},
 		"opted out":       {reply(400, `{"code":21610}`), event.SendFailed, ReasonBlocked, "permanent"},
 		"no such number":  {reply(400, `{"code":21211}`), event.SendFailed, ReasonRecipient, "permanent"},
-		"bad text":        {reply(400, `{"code":21617}`), event.SendFailed, ReasonContent, "permanent"},
+		"bad text":        {reply(400, `{"code":21617}`), "", ReasonContent, "later"},
 		"bad credentials": {reply(401, `{"code":20003}`), "", ReasonConfig, "later"},
 		"too fast":        {reply(429, `{"code":20429}`), "", ReasonRateLimited, "later"},
 		"server error":    {reply(500, ``), event.SendUnknown, ReasonUnknown, "transient"},
@@ -435,7 +445,7 @@ func TestARefusalAfterAnUnknownOutcomeStaysUnknown(t *testing.T) {
 	for name, later := range map[string][]script{
 		"refused at once":      {{"RCPT": "550 5.1.1 who"}},
 		"refused in the end":   {{"DOT": "451 4.3.0 later"}, {"RCPT": "550 5.1.1 who"}},
-		"refused after a body": {{"DOT": "550 5.7.1 spam"}},
+		"refused after a body": {{"DOT": "550 5.1.1 who"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, newSMTPServer(t, script{"DOT": "drop"}).addr, "http://"+nowhere)

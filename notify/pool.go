@@ -99,7 +99,11 @@ func (p *pool) get(ctx context.Context) (c *conn, kept bool, err error) {
 func (p *pool) answers(ctx context.Context, c *conn) bool {
 	leave := context.AfterFunc(ctx, c.abort)
 	defer leave()
-	err := c.Reset()
+	ask := c.Reset
+	if c.clean {
+		ask = c.Noop
+	}
+	err := ask()
 	return leave() && err == nil
 }
 

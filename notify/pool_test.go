@@ -76,8 +76,8 @@ func TestStaleConnections(t *testing.T) {
 		state    event.SendState
 		messages int
 	}{
-		"closed":                  {script{"RSET": "drop"}, event.SendAccepted, 2},
-		"421 to RSET":             {script{"RSET": "421 4.4.2 idle"}, event.SendAccepted, 2},
+		"closed":                  {script{"NOOP": "drop"}, event.SendAccepted, 2},
+		"421 to NOOP":             {script{"NOOP": "421 4.4.2 idle"}, event.SendAccepted, 2},
 		"421 to MAIL":             {script{"MAIL": "421 4.7.0 enough"}, event.SendAccepted, 2},
 		"closed at MAIL":          {script{"MAIL": "drop"}, event.SendAccepted, 2},
 		"421 to RCPT":             {script{"RCPT": "421 4.7.0 enough"}, event.SendAccepted, 2},
@@ -90,7 +90,7 @@ func TestStaleConnections(t *testing.T) {
 			srv := newSMTPServer(t, script{})
 			srv.then = tc.then
 			r := newRig(t, srv.addr, "http://"+nowhere)
-			if tc.then["RSET"] != "" {
+			if tc.then["NOOP"] != "" {
 				r.channels[event.ChannelEmail][0].transport.(*smtpTransport).pool.trust = 0
 			}
 			if _, err := r.Send(t.Context(), requestOf(1)); err != nil {
@@ -100,7 +100,7 @@ func TestStaleConnections(t *testing.T) {
 			if sent.State != tc.state || (err == nil) != (tc.state == event.SendAccepted) {
 				t.Errorf("the ledger says %q: %v", sent.State, err)
 			}
-			if _, verbs := srv.seen(); strings.Contains(verbs, "RSET") != (tc.then["RSET"] != "") {
+			if _, verbs := srv.seen(); strings.Contains(verbs, "NOOP") != (tc.then["NOOP"] != "") {
 				t.Errorf("whether an idle connection was asked: %s", verbs)
 			}
 			if n := len(srv.messages()); n != tc.messages {

@@ -266,11 +266,11 @@ func TestRealServer(t *testing.T) {
 	}{
 		{"nobody@example.org", "", event.SendFailed, ReasonRecipient},
 		{"full@example.org", "", "", ReasonMailboxFull},
-		{"later@example.org", "", "", ReasonRateLimited},
-		{"spam@example.org", "", event.SendFailed, ReasonContent},
+		{"later@example.org", "", "", ReasonDeferred},
+		{"spam@example.org", "", "", ReasonRefused},
 		{"nobody@example.org", "", event.SendFailed, ReasonRecipient},
-		{"someone@elsewhere.example", "", "", ReasonSender}, // 554 5.7.1 Relay access denied
-		{"ann@example.org", "Mallory", event.SendFailed, ReasonContent},
+		{"someone@elsewhere.example", "", "", ReasonConfig}, // 554 5.7.1 Relay access denied
+		{"ann@example.org", "Mallory", "", ReasonContent},
 		{"ann@example.org", "Ann", event.SendAccepted, ""},
 	} {
 		q := requestOf(10 + i)

@@ -90,7 +90,12 @@ func presets() (map[string]HTTPConfig, error) {
 	p := map[string]HTTPConfig{}
 	d := yaml.NewDecoder(bytes.NewReader(presetsYAML))
 	d.KnownFields(true)
-	return p, d.Decode(&p)
+	err := d.Decode(&p)
+	for name, c := range p {
+		c.Reasons, c.Statuses, c.Texts = wordsOf(name)
+		p[name] = c
+	}
+	return p, err
 }
 
 // withPreset puts the preset below what is given, and the defaults below both.

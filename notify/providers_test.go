@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -42,7 +43,7 @@ func TestFailover(t *testing.T) {
 		"451 after the dot":     {script{"DOT": "451 4.3.0 later"}, 1, 1, event.SendAccepted, "second", "ok"},
 		"no such user":          {script{"RCPT": "550 5.1.1 who"}, 0, 0, event.SendFailed, "smtp", "permanent"},
 		"mailbox full":          {script{"RCPT": "452 4.2.2 full"}, 0, 0, "", "", "later"},
-		"spam":                  {script{"DOT": "550 5.7.1 spam"}, 1, 0, event.SendFailed, "smtp", "permanent"},
+		"spam":                  {script{"DOT": "550 5.7.1 spam"}, 1, 1, event.SendAccepted, "second", "ok"},
 		"no answer":             {script{"DOT": "drop"}, 1, 0, event.SendUnknown, "smtp", "transient"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +128,7 @@ func TestRecipientsPauseNobody(t *testing.T) {
 
 func TestGate(t *testing.T) {
 	config, away := failureOf(ReasonConfig, os.ErrInvalid), failureOf(ReasonTransient, os.ErrInvalid)
-	enter := func(g *gate) (time.Duration, string) { return g.enter(t.Context(), "m") }
+	enter := func(g *gate) (time.Duration, string) { return g.enter(context.Background(), "m") }
 	t.Run("a pause doubles, one message probes, and a success ends it", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			g := newGate(Rate{}, time.Hour)
@@ -250,7 +251,7 @@ sms:
 		t.Errorf("%+v", s.HTTPConfig)
 	}
 	again, _ := presets()
-	if again["twilio"].Reasons["21408"] != ReasonRecipient {
+	if again["twilio"].Reasons["21408"] != ReasonNoRoute {
 		t.Error("a provider changed the preset")
 	}
 

@@ -102,8 +102,8 @@ func (r *Receipts) apply(ctx context.Context, ref event.Reference, receipt event
 	}
 	// Told also when the ledger had it: the process may have died in between, and
 	// the same fact again is one fact.
-	if hard[receipt.Reason] && receipt.State == event.SendBounced {
-		s := event.Suppression{Channel: ref.Channel, Reason: receipt.Reason, By: "receipt", At: now()}
+	if effects[receipt.Reason].suppress && receipt.State == event.SendBounced {
+		s := event.Suppression{Channel: ref.Channel, Reason: receipt.Reason, By: "receipt", Message: entry.MessageID, At: now()}
 		added, err := r.Suppressions.Suppress(ctx, ref.Address, s)
 		if err != nil {
 			return err
@@ -138,11 +138,32 @@ func (r *Receipts) apply(ctx context.Context, ref event.Reference, receipt event
 // which that goes, and what it is about. Before it is handed over, because a
 // bounce also tells what became of a message without an answer.
 func (s *Sender) refer(ctx context.Context, r Request, m *message) error {
-	if s.Receipts == nil || s.ReturnPath == "" || r.Channel != event.ChannelEmail || r.Canary {
+	switch {
+	case s.Receipts == nil || r.Canary:
+		return nil
+	case r.Channel == event.ChannelSMS:
+		return s.referByRef(ctx, r, m)
+	case s.ReturnPath == "":
 		return nil
 	}
 	m.from = returnPath(s.ReturnPath, m.ref(), s.Keys)
 	return s.Receipts.References.Refer(ctx, m.ref(), s.reference(r, m.to))
+}
+
+// referByRef prepares a text message for a service that reports at an address of the
+// message's own.
+func (s *Sender) referByRef(ctx context.Context, r Request, m *message) error {
+	if s.ReceiptsURL == "" {
+		return nil
+	}
+	m.receipts = strings.TrimSuffix(s.ReceiptsURL, "/")
+	for _, p := range s.channels[r.Channel] {
+		if t, ok := p.transport.(*httpTransport); ok && t.byRef {
+			m.reportAt = receiptURL(s.ReceiptsURL, m.ref(), s.Keys)
+			return s.Receipts.References.Refer(ctx, m.ref(), s.reference(r, m.to))
+		}
+	}
+	return nil
 }
 
 // referTaken makes a text message findable by the id that its provider gave it,
@@ -178,33 +199,6 @@ func (r *Receipts) refer(ctx context.Context, id string, ref event.Reference) er
 		}
 	}
 	return nil
-}
-
-// receiptReason reads an enhanced status code of RFC 3463: why a message bounced.
-func receiptReason(status string) string {
-	class, rest, _ := strings.Cut(status, ".")
-	subject, detail, _ := strings.Cut(rest, ".")
-	switch {
-	case subject == "2" && detail == "2":
-		return ReasonMailboxFull
-	case class == "4":
-		return ReasonExpired // the queue gave up on a passing trouble
-	case subject == "1" && (detail == "7" || detail == "8"):
-		return ReasonSender
-	case subject == "1", subject == "2" && detail == "1":
-		return ReasonRecipient
-	case subject == "6", subject == "7":
-		return ReasonContent
-	}
-	return ReasonUndelivered
-}
-
-// twilioReasons are the error codes of Twilio's receipts. A phone that is away
-// (30003) or a carrier's unknown error says nothing about the number.
-var twilioReasons = map[string]string{
-	"21211": ReasonRecipient, "21614": ReasonRecipient, "30005": ReasonRecipient, "30006": ReasonRecipient,
-	"21610": ReasonBlocked, "30004": ReasonBlocked,
-	"30007": ReasonContent, "30034": ReasonSender,
 }
 
 // received returns now, or the time that a provider gives when it makes sense.

@@ -37,6 +37,8 @@ type HTTPReceipts struct {
 	// Secrets are those that may have signed the receipts of all other services;
 	// none refuses them.
 	Secrets []string
+	// Seals makes and knows the addresses of single messages; nil refuses them.
+	Seals Seals
 }
 
 // Bounds of what a stranger may cost.
@@ -50,6 +52,7 @@ const (
 //
 //	POST /receipts/twilio   a form with X-Twilio-Signature
 //	POST /receipts/webhook  JSON {"id", "status", "code", "at"}, signed
+//	GET  /receipts/ref/…    an address of one message, with a seal; d=… or status=…
 //
 // It answers 204 once the receipt is safe, also when no message is known by its
 // id; 403 when the signature is wrong, 400 when it cannot be read, and 503 when
@@ -58,6 +61,7 @@ func (h HTTPReceipts) Serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /receipts/twilio", h.twilio)
 	mux.HandleFunc("POST /receipts/webhook", h.webhook)
+	mux.HandleFunc("GET /receipts/ref/{ref}/{seal}", h.byRef)
 	guard := h.Metrics.Guard("notify", h.Log)
 	srv := serve.Web(serve.HTTP(guard, "taking a receipt", http.MaxBytesHandler(mux, maxReceipt)))
 	srv.MaxHeaderBytes, srv.ReadTimeout, srv.WriteTimeout = 16<<10, receiptTimeout, receiptTimeout
@@ -81,7 +85,7 @@ func (h HTTPReceipts) twilio(w http.ResponseWriter, r *http.Request) {
 	case "delivered", "read":
 		receipt.State, receipt.Code = event.SendDelivered, ""
 	case "undelivered", "failed":
-		receipt.State, receipt.Reason = event.SendBounced, cmp.Or(twilioReasons[code], ReasonUndelivered)
+		receipt.State, receipt.Reason = event.SendBounced, twilioReceipt(code)
 	case "accepted", "scheduled", "queued", "sending", "sent":
 	default:
 		h.refuse(w, http.StatusBadRequest, receiptMalformed)

@@ -152,7 +152,7 @@ func (r *receiving) serveHTTP(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := HTTPReceipts{Receipts: r.receipts, URL: publicURL, TwilioTokens: []string{"", "token"}, Secrets: []string{"", "another", "a secret of this test"}}
+	h := HTTPReceipts{Receipts: r.receipts, URL: publicURL, TwilioTokens: []string{"", "token"}, Secrets: []string{"", "another", "a secret of this test"}, Seals: testKey}
 	whileTesting(t, func(ctx context.Context) error { return h.Serve(ctx, l) })
 	return "http://" + l.Addr().String()
 }

@@ -150,6 +150,7 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 	var wait time.Duration // until the first of those that are paused may be asked
 	parked := ""           // why, when an operator has to mend it or it is a quota
 	open := false          // one was asked and is not paused like that
+	var waits event.Wait   // for the first that was not asked
 	for _, p := range s.channels[r.Channel] {
 		pause, trouble := p.gate.enter(ctx, r.UserID+"/"+r.key())
 		switch {
@@ -160,14 +161,22 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 			if trouble != ReasonTransient {
 				parked = trouble
 			}
+			if waits == (event.Wait{}) {
+				waits = p.wait()
+			}
 			continue
 		}
 		entry, f, err := s.ask(ctx, r, p, m, &a)
 		a.found, last = entry, err
-		if f == nil || f.class != transient || f.reason == ReasonMailboxFull || !errors.As(err, new(*failure)) {
+		if f == nil || event.IsPermanent(err) || f.class == unknown || f.reason == ReasonMailboxFull || !errors.As(err, new(*failure)) {
 			return entry, err
 		}
-		if pause, trouble = p.gate.paused(); trouble != "" {
+		if f.class == spent {
+			a.spent++
+			continue
+		}
+		pause, trouble = p.gate.paused()
+		if trouble != "" {
 			wait = shorter(wait, pause)
 		}
 		if trouble == "" || trouble == ReasonTransient {
@@ -175,6 +184,9 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 		} else {
 			parked = trouble
 		}
+	}
+	if last == nil {
+		a.found = s.tellWait(ctx, r, a.found, waits)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -187,6 +199,31 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 	return a.found, last
 }
 
+// tellWait notes in the ledger for which provider a message waits, once for each
+// trouble of it. A note that cannot be written is not worth failing for.
+func (s *Sender) tellWait(ctx context.Context, r Request, found event.Send, w event.Wait) event.Send {
+	if r.Canary || found.State != "" || w.Reason == "" || found.Waits.Provider == w.Provider && found.Waits.Reason == w.Reason {
+		return found
+	}
+	entry, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
+		if e.State == "" {
+			e.Waits = w
+		}
+		return nil
+	})
+	if err != nil {
+		s.Log.Debug("it is not noted for which provider a message waits", "channel", r.Channel, "provider", w.Provider, "error", err)
+		return found
+	}
+	return entry
+}
+
+// wait is what a message waits for while the provider is paused.
+func (p *provider) wait() event.Wait {
+	since, trouble := p.gate.troubled()
+	return event.Wait{Provider: p.name, Reason: trouble, Since: since.UTC().Round(0)}
+}
+
 // ask makes an attempt at a provider whose gate was entered, and leaves the gate
 // also when the attempt panics: a probe that is never given back would keep the
 // provider paused for as long as the process lives.
@@ -194,6 +231,9 @@ func (s *Sender) ask(ctx context.Context, r Request, p *provider, m message, a *
 	f = unasked
 	defer func() { p.gate.leave(f) }()
 	entry, f, err = s.attempt(ctx, r, p, m, a)
+	if _, trouble := p.gate.troubled(); r.Canary && f == nil && trouble == ReasonRefused {
+		return entry, unasked, err // a mailbox of the provider's own would end the pause of all others
+	}
 	return entry, f, err
 }
 
@@ -218,6 +258,9 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 	})
 	span.Done(err)
 	if err == nil {
+		if !r.Canary { // one to a mailbox of the provider's own would prove nothing
+			p.gate.took(r.UserID+"/"+r.key(), m.to)
+		}
 		s.Fault.At("notify.handed")
 		sent, err := s.accept(ctx, r, p, *a, id)
 		if r.Channel == event.ChannelSMS {
@@ -232,16 +275,19 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 		return sent, nil, err
 	}
 	var f *failure
+	if errors.As(err, &f) && !r.Canary {
+		f = p.gate.weigh(r.UserID+"/"+r.key(), m.to, f)
+	}
 	switch {
 	case errors.Is(err, errAccepted):
 		sent, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
 		return sent, unasked, err
-	case !errors.As(err, &f): // commit's own
+	case f == nil: // commit's own
 		s.free(ctx, r, a, err)
 		return a.found, unasked, err
 	}
 	entry, err := s.record(ctx, r, p, *a, f)
-	s.suppress(ctx, r, m.to, f)
+	s.suppress(ctx, r, m, f)
 	return entry, f, err
 }
 
@@ -251,6 +297,7 @@ type attempt struct {
 	began         time.Time
 	found, pinned event.Send
 	token         string
+	spent         int  // providers that never take this message
 	written       bool // `submitting` may be in the ledger
 	committed     bool // it is
 }

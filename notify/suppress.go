@@ -22,11 +22,6 @@ type Keys interface {
 	Seals
 }
 
-// hard are the reasons for which an address is never written to again. A policy
-// or the reputation of the sender (5.7.x) is none: it says nothing about the
-// address.
-var hard = map[string]bool{ReasonRecipient: true, ReasonBlocked: true}
-
 // suppressed tells why the recipient gets nothing, nil when there is no reason.
 func (s *Sender) suppressed(ctx context.Context, r Request, to string) (*failure, error) {
 	if s.Suppressions == nil {
@@ -42,11 +37,11 @@ func (s *Sender) suppressed(ctx context.Context, r Request, to string) (*failure
 // suppress puts the recipient on the list when the provider itself said that the
 // address is no good. The message has its outcome already, so a list that cannot
 // be written is only logged: the next message finds out again.
-func (s *Sender) suppress(ctx context.Context, r Request, to string, f *failure) {
-	if s.Suppressions == nil || r.Canary || !hard[f.reason] || f.ours {
+func (s *Sender) suppress(ctx context.Context, r Request, m message, f *failure) {
+	if s.Suppressions == nil || r.Canary || !effects[f.reason].suppress || f.class != permanent || f.ours {
 		return
 	}
-	added, err := s.Suppressions.Suppress(context.WithoutCancel(ctx), s.Keys.Address(r.Channel, to), event.Suppression{Channel: r.Channel, Reason: f.reason, By: "provider", At: now()})
+	added, err := s.Suppressions.Suppress(context.WithoutCancel(ctx), s.Keys.Address(r.Channel, m.to), event.Suppression{Channel: r.Channel, Reason: f.reason, By: "provider", Message: m.messageID, At: now()})
 	if err != nil {
 		s.Log.Warn("an address was not suppressed", "channel", r.Channel, "reason", f.reason, "error", err)
 	}

@@ -44,6 +44,15 @@ func (s *Sender) Describe(r Request) ([]Exchange, error) {
 	return out, nil
 }
 
+// Segments is how many text messages r is charged as; 0 when it is none.
+func (s *Sender) Segments(r Request) int {
+	m, _, err := s.render(r, event.Send{})
+	if err != nil || r.Channel != event.ChannelSMS {
+		return 0
+	}
+	return CountSegments(m.content.sms).Count
+}
+
 func (t *smtpTransport) describe(m message) (string, error) {
 	rcpt, utf8, err := envelopeAddress(m.to)
 	if err != nil {

@@ -29,7 +29,7 @@ func TestReasonsAreOneVocabulary(t *testing.T) {
 			}
 		}
 	}
-	for r := range classes {
+	for r := range effects {
 		if !slices.Contains(Reasons, r) {
 			t.Errorf("%s has a class and is none of the reasons", r)
 		}

@@ -164,7 +164,7 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 		},
 		{
 			Name: "UsherProviderFails", Severity: Page, For: "5m", Summary: "More than half of the attempts at a provider fail.",
-			Expr: `sum by (channel, provider) (increase(usher_notify_attempts_total{result!="accepted",reason!~"recipient_.*|mailbox_full"}[15m]))
+			Expr: `sum by (channel, provider) (increase(usher_notify_attempts_total{result!="accepted",reason!~"recipient_.*|mailbox_full|deferred|no_route|needs_smtputf8"}[15m]))
 / (sum by (channel, provider) (increase(usher_notify_attempts_total[15m])) >= 10) > 0.5`,
 			Fires: Scenario{Series: [][2]string{
 				{`usher_notify_attempts_total{channel="email",provider="smtp",result="retry",reason="transient"}`, "0+5x40"}, {`usher_notify_attempts_total{channel="email",provider="smtp",result="accepted",reason=""}`, "0+1x40"},
@@ -174,14 +174,26 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 			}, At: "30m"},
 		},
 		{
-			Name: "UsherProviderRefusesUs", Severity: Page, Summary: "A provider refuses usher itself: credentials, TLS, sender or credit.",
-			Expr:  `max by (channel, provider, reason) (usher_notify_provider_paused{reason=~"config|sender_rejected"}) > 0`,
+			Name: "UsherProviderRefusesUs", Severity: Page, Summary: "A provider refuses usher itself: credentials, TLS, sender, credit or reputation.",
+			Expr:  `max by (channel, provider, reason) (usher_notify_provider_paused{reason=~"config|sender_rejected|reputation"}) > 0`,
 			Fires: Scenario{Series: one(`usher_notify_provider_paused{channel="sms",provider="twilio",reason="config"}`, "0 0 1x10"), At: "8m", Labels: map[string]string{"channel": "sms", "provider": "twilio", "reason": "config"}},
 			Quiet: Scenario{Series: one(`usher_notify_provider_paused{channel="sms",provider="twilio",reason="rate_limited"}`, "0 0 1x10"), At: "8m"},
 		},
 		{
+			Name: "UsherProviderRefusesAll", Severity: Page, Summary: "A provider refuses different recipients alike and accepts none: it is probably its own trouble, and not theirs.",
+			Expr:  `max by (channel, provider) (usher_notify_provider_paused{reason="refused"}) > 0`,
+			Fires: Scenario{Series: one(`usher_notify_provider_paused{channel="email",provider="smtp",reason="refused"}`, "0 0 1x10"), At: "8m", Labels: map[string]string{"channel": "email", "provider": "smtp"}},
+			Quiet: Scenario{Series: one(`usher_notify_provider_paused{channel="email",provider="smtp",reason="transient"}`, "0 0 1x10"), At: "8m"},
+		},
+		{
+			Name: "UsherNoRoute", Severity: Ticket, Summary: "A provider does not send to some recipients for us: a country, a route or SMTPUTF8 is missing.",
+			Expr:  `sum by (channel, provider, reason) (increase(usher_notify_attempts_total{reason=~"no_route|needs_smtputf8"}[1h])) > 0`,
+			Fires: Scenario{Series: one(`usher_notify_attempts_total{channel="sms",provider="twilio",result="failed",reason="no_route"}`, "0 0 0 1x10"), At: "10m", Labels: map[string]string{"channel": "sms", "provider": "twilio", "reason": "no_route"}},
+			Quiet: Scenario{Series: one(`usher_notify_attempts_total{channel="sms",provider="twilio",result="failed",reason="recipient_invalid"}`, "0 0 0 1x10"), At: "10m"},
+		},
+		{
 			Name: "UsherProviderPaused", Severity: Ticket, For: "15m", Summary: "A provider has taken no messages for a quarter of an hour: it is away, or its quota is used up.",
-			Expr:  `max by (channel, provider, reason) (usher_notify_provider_paused{reason=~"rate_limited|transient"}) > 0`,
+			Expr:  `max by (channel, provider, reason) (usher_notify_provider_paused{reason=~"rate_limited|transient|quota"}) > 0`,
 			Fires: Scenario{Series: one(`usher_notify_provider_paused{channel="email",provider="smtp",reason="transient"}`, "1x40"), At: "20m", Labels: map[string]string{"channel": "email", "provider": "smtp", "reason": "transient"}},
 			Quiet: Scenario{Series: one(`usher_notify_provider_paused{channel="email",provider="smtp",reason="transient"}`, "1 1 1 0x40"), At: "20m"},
 		},

@@ -16,25 +16,26 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	whole := func(make func([]cmd.Setting) string) func(string, []byte) ([]byte, error) {
-		return func(string, []byte) ([]byte, error) { return []byte(make(settings)), nil }
+	whole := func(make func([]cmd.Setting) string) func([]byte) ([]byte, error) {
+		return func([]byte) ([]byte, error) { return []byte(make(settings)), nil }
 	}
-	for path, generate := range map[string]func(root string, was []byte) ([]byte, error){
-		"docs/architecture.md":          docs.Architecture,
-		"docs/intake.md":                docs.Intake,
+	for path, anew := range map[string]func(was []byte) ([]byte, error){
+		"docs/architecture.md":          func(was []byte) ([]byte, error) { return docs.Architecture(".", was) },
+		"docs/intake.md":                func(was []byte) ([]byte, error) { return docs.Intake(".", was) },
+		"docs/delivery.md":              docs.Delivery,
 		"docs/examples/usher.yaml":      whole(cmd.ExampleSettings),
 		"docs/schemas/settings.v1.json": whole(cmd.SettingsSchema),
-		"docs/settings.md": func(_ string, was []byte) ([]byte, error) {
+		"docs/settings.md": func(was []byte) ([]byte, error) {
 			head, _, _ := strings.Cut(string(was), "\n## ") // written by hand
 			return []byte(head + cmd.SettingsTable(settings)), nil
 		},
 	} {
-		was, err := os.ReadFile(path)
+		text, err := os.ReadFile(path)
 		if err == nil {
-			was, err = generate(".", was)
+			text, err = anew(text)
 		}
 		if err == nil {
-			err = os.WriteFile(path, was, 0o644)
+			err = os.WriteFile(path, text, 0o644)
 		}
 		if err != nil {
 			fail(err)

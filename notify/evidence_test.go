@@ -1,0 +1,157 @@
+package notify
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"usher/event"
+)
+
+// requestTo is of a recipient of its own.
+func requestTo(n int) Request {
+	r := requestOf(n)
+	r.Email = fmt.Sprintf("user%d@example.org", n)
+	return r
+}
+
+// A refusal that nothing proves waits, without losing time, and fails only when the
+// same provider took another recipient's message between two refusals.
+func TestOnlyAnAcceptanceBetweenProvesARefusal(t *testing.T) {
+	srv := newSMTPServer(t, script{"RCPT user1@": "550 5.1.0 no"})
+	r := newReceiving(t, srv.addr, "http://"+nowhere)
+	odd := requestTo(1)
+	refuse := func(when string, failed bool) {
+		t.Helper()
+		sent, err := r.Send(t.Context(), odd)
+		if (sent.State == event.SendFailed) != failed || event.IsPermanent(err) != failed || event.IsPaused(err) == failed {
+			t.Errorf("%s: %q, %v", when, sent.State, err)
+		}
+	}
+	accept := func(n int) {
+		t.Helper()
+		if _, err := r.Send(t.Context(), requestTo(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	accept(2)
+	refuse("taken before", false)
+	refuse("nothing between", false)
+	canary := requestTo(3)
+	canary.Canary = true
+	if _, err := r.Send(t.Context(), canary); err != nil {
+		t.Fatal(err)
+	}
+	refuse("a canary between", false)
+	accept(4)
+	refuse("taken between", true)
+	if len(r.suppressed) != 0 {
+		t.Error("the address is suppressed")
+	}
+}
+
+// The same recipient's own acceptance proves nothing about the recipient.
+func TestAnAcceptanceOfTheSameRecipientProvesNothing(t *testing.T) {
+	var e evidence
+	f := failureOf(ReasonRefused, errRate)
+	e.weigh("m1", "a", f)
+	e.took("m2", "a")
+	if got := e.weigh("m1", "a", f); got.class != transient {
+		t.Errorf("%+v", got)
+	}
+	e.took("m3", "b")
+	e.took("m4", "a")
+	if got := e.weigh("m1", "a", f); got.class != spent {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Recipients that are refused alike, whatever the code says, show the provider's
+// trouble: nobody is failed for it any more, and an alarm tells of it.
+func TestRefusedAlikeIsTheProviders(t *testing.T) {
+	srv := newSMTPServer(t, script{"RCPT": "550 5.1.1 who"})
+	r := newReceiving(t, srv.addr, "http://"+nowhere)
+	for i := range 2 * mostAlike {
+		sent, err := r.Send(t.Context(), requestTo(i))
+		if early := i < mostAlike-1; (sent.State == event.SendFailed) != early || event.IsPaused(err) == early {
+			t.Errorf("%d: %q, %v", i, sent.State, err)
+		}
+	}
+	if len(r.suppressed) != mostAlike-1 {
+		t.Errorf("%d are suppressed", len(r.suppressed))
+	}
+	if n := testutil.ToFloat64(r.Metrics.Paused.WithLabelValues("email", "smtp", ReasonRefused)); n != 1 {
+		t.Errorf("the pause is shown as %v", n)
+	}
+	if _, verbs := srv.seen(); strings.Count(verbs, "RCPT") != mostAlike {
+		t.Error(verbs)
+	}
+}
+
+// One recipient that is refused time and again is not several.
+func TestOneRecipientIsNotSeveral(t *testing.T) {
+	r := newRig(t, newSMTPServer(t, script{"RCPT": "550 5.1.0 no"}).addr, "http://"+nowhere)
+	for i := range 3 * mostAlike {
+		if _, err := r.Send(t.Context(), requestOf(i)); !event.IsPaused(err) {
+			t.Fatal(err)
+		}
+	}
+	if _, trouble := r.channels[event.ChannelEmail][0].gate.troubled(); trouble != "" {
+		t.Error(trouble)
+	}
+}
+
+// What is put off is put off alone; it is the provider's when several are put off
+// again after the pause that was asked for.
+func TestPutOffAgainIsTheProviders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var e evidence
+		put := failureOf(ReasonDeferred, errRate)
+		put.named, put.pause = true, time.Minute
+		weigh := func(when string, blames bool) {
+			t.Helper()
+			for i := range mostAlike {
+				got := e.weigh(fmt.Sprint("m", i), fmt.Sprint("a", i), put)
+				if got.blames != (blames && i == mostAlike-1) {
+					t.Errorf("%s, %d: %+v", when, i, got)
+				}
+			}
+		}
+		weigh("first tries", false)
+		time.Sleep(30 * time.Second)
+		weigh("before the pause is over", false)
+		time.Sleep(30 * time.Second)
+		e.took("m", "another")
+		weigh("one was taken, and all are put off again", true)
+		e.took("m", "another")
+		if got := e.weigh("m0", "a0", put); got.blames {
+			t.Error("what was taken in between is forgotten")
+		}
+	})
+}
+
+// A route that one provider does not have is asked of the next; with none, it fails
+// once the provider shows that it takes others, and pauses nothing.
+func TestARouteIsOneMessages(t *testing.T) {
+	first := newSMTPServer(t, script{"RCPT user1@": "550 5.1.0 no"})
+	second := newSMTPServer(t, script{})
+	r := newRig(t, first.addr, "http://"+nowhere, twoMail(second.addr))
+	if sent, err := r.Send(t.Context(), requestTo(1)); err != nil || sent.Provider != "second" {
+		t.Errorf("%+v, %v", sent, err)
+	}
+	both := newSMTPServer(t, script{"RCPT user1@": "550 5.1.0 no"})
+	r = newRig(t, first.addr, "http://"+nowhere, twoMail(both.addr))
+	for i := range 3 {
+		sent, err := r.Send(t.Context(), requestTo(1))
+		if event.IsPermanent(err) || sent.State != "" {
+			t.Fatalf("%d: the second took nobody: %+v, %v", i, sent, err)
+		}
+		if _, err := r.Send(t.Context(), requestTo(10+i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
