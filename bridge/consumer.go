@@ -121,7 +121,7 @@ func (c *consumer) standAside(ctx context.Context, d time.Duration) bool {
 	c.mu.Lock()
 	ok := c.aside < mostAside
 	if ok {
-		c.aside++
+		c.changeAside(1)
 	}
 	c.mu.Unlock()
 	if !ok {
@@ -133,8 +133,15 @@ func (c *consumer) standAside(ctx context.Context, d time.Duration) bool {
 	c.slots <- struct{}{}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.aside--
+	c.changeAside(-1)
 	return true
+}
+
+// changeAside counts a message that waits for another event, under mu. An alert
+// looks at the count: such a wait may be long, and nothing is wrong.
+func (c *consumer) changeAside(by int) {
+	c.aside += by
+	c.Metrics.Aside.WithLabelValues(c.name).Set(float64(c.aside))
 }
 
 func (c *consumer) giveBack(d *delivery, after time.Duration) {

@@ -51,7 +51,7 @@ func ours() []Metric {
 	return []Metric{
 		filesTotal, recordsTotal, importRows, importsInWork, inboxWaiting, inboxOldest, inboxHeld, inboxAway, importsPaused, watchLost,
 		eventsPublished, stageSeconds, retriesTotal, panicsTotal,
-		bridgeMessages, consumerPending, consumerLag, purgedTotal, intakeLatency, breakerOpen, breakerClosed,
+		bridgeMessages, consumerPending, consumerLag, purgedTotal, intakeLatency, breakerOpen, breakerClosed, bridgeAside,
 		eventsTotal, finishedTotal, verificationWait, welcomeLatency,
 		notifyAttempts, notifyMessages, notifyCopies, notifyPaused, smsSegments, notifyReceipts, notifySuppressed, accountAttempts,
 		lost, reconciledRecords, reconciledLast,

@@ -76,6 +76,7 @@ type Bridge struct {
 	IntakeLatency prometheus.Observer
 	BreakerOpen   prometheus.Gauge
 	BreakerClosed prometheus.Counter
+	Aside         *prometheus.GaugeVec // consumer
 }
 
 // NewBridge registers the collectors of the bridge role.
@@ -86,6 +87,7 @@ func NewBridge(reg prometheus.Registerer, shared *Shared) *Bridge {
 		IntakeLatency: intakeLatency.observer(reg),
 		BreakerOpen:   breakerOpen.gauge(reg),
 		BreakerClosed: breakerClosed.counter(reg),
+		Aside:         bridgeAside.GaugeVec(reg),
 	}
 }
 

@@ -170,6 +170,11 @@ var (
 		Name: "usher_bridge_breaker_open", Kind: Gauge, Unit: "0 or 1", Role: "bridge",
 		Help: "1 while the bridge takes no messages because a server that it needs is away, or because all of the last ones failed alike.",
 	}
+	bridgeAside = Metric{
+		Name: "usher_bridge_aside", Kind: Gauge, Unit: "messages", Role: "bridge",
+		Help:   "Messages that wait, by design, for what is being done for their user, such as a reopening while messages to the user are still tried.",
+		Labels: []Label{labelConsumer},
+	}
 	breakerClosed = Metric{
 		Name: "usher_bridge_breaker_closed_total", Kind: Counter, Unit: "times", Role: "bridge",
 		Help: "Times that the bridge went on after it had taken no messages; the log says for how long that was.",

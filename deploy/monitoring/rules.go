@@ -106,12 +106,15 @@ func Rules() []Rule {
 		{
 			Name: "UsherBridgeStuck", Severity: Page, For: "5m", Summary: "Messages wait for the bridge and none gets through.",
 			Expr: `max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-users"}) > 300 and on () sum(increase(usher_bridge_messages_total{stream="USERS"}[5m])) == 0
-or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"}) > 300 and on () sum(increase(usher_bridge_messages_total{stream="VERIFICATIONS"}[5m])) == 0`,
+or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"}) > 300 and on () sum(increase(usher_bridge_messages_total{stream="VERIFICATIONS"}[5m])) == 0
+  and on () (max(usher_consumer_pending{consumer="bridge-verifications"}) > sum(usher_bridge_aside{consumer="bridge-verifications"}) or absent(usher_bridge_aside))`,
 			Fires: Scenario{Series: [][2]string{
 				{`usher_consumer_lag_seconds{consumer="bridge-users"}`, "0+60x30"}, {`usher_bridge_messages_total{stream="USERS",outcome="started"}`, "7x30"},
 			}, At: "20m", Labels: map[string]string{"consumer": "bridge-users"}},
-			Quiet: Scenario{Series: [][2]string{ // a huge file is being worked off
+			Quiet: Scenario{Series: [][2]string{ // a huge file is being worked off, and a reopening waits for the end of its user's run
 				{`usher_consumer_lag_seconds{consumer="bridge-users"}`, "0+60x30"}, {`usher_bridge_messages_total{stream="USERS",outcome="started"}`, "7+500x30"},
+				{`usher_consumer_lag_seconds{consumer="bridge-verifications"}`, "0+60x30"}, {`usher_bridge_messages_total{stream="VERIFICATIONS",outcome="signalled"}`, "3x30"},
+				{`usher_consumer_pending{consumer="bridge-verifications"}`, "1x30"}, {`usher_bridge_aside{consumer="bridge-verifications"}`, "1x30"},
 			}, At: "20m"},
 		},
 		{
