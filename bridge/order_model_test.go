@@ -92,7 +92,7 @@ type story struct {
 }
 
 func newStory(seed uint64) *story {
-	m := &model{users: map[uint64]event.User{}, reached: map[event.Identity]bool{}, lost: map[event.Identity]bool{}, sends: map[string]string{}}
+	m := &model{users: map[uint64]event.User{}, reached: map[event.Identity]bool{}, lost: map[event.Identity]bool{}, over: map[event.Identity]bool{}, sends: map[string]string{}}
 	s := &story{turns: &turns{m, rand.New(rand.NewPCG(seed, 14))}, clock: time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC), seqs: map[string]uint64{}, hand: 4}
 	reg := prometheus.NewRegistry()
 	shared := metrics.NewShared(reg)
@@ -304,37 +304,35 @@ func (s *story) judge(seen map[string]int) {
 		if len(effects[p.id]) > 0 {
 			first = slices.IndexFunc(effects[p.id], func(e event.Effect) bool { return e != event.EffectDuplicate })
 		}
-		// A start from PEOPLE whose answer is lost, right when a run is ended by hand and the
-		// opener is on its way to that run: the next run calls it a duplicate.
-		byHand := s.ended > 0 && len(effects[p.id]) > 0
 		switch {
 		case isDead || s.lost[p.id]:
-		case p.verb == "" && first < 0 && s.person.Opened.Identity == p.id && !byHand:
+		case s.person.Order != nil && s.person.Order.Identity == p.id: // its run was terminated, and nothing has come since
+		case p.verb == "" && first < 0 && s.person.Opened.Identity == p.id:
 			s.fault("%s has opened the onboarding, and was answered with %v only", p.id, effects[p.id])
-		case p.verb == "" && slices.Contains(p.outcomes, known): // the onboarding was over
+		case p.verb == "" && (slices.Contains(p.outcomes, known) || s.over[p.id]): // the onboarding was over
 		case p.verb == "" && !s.reached[p.id]:
 			s.fault("%s was acked with %v and reached no run", p.id, p.outcomes)
-		case p.verb == "" && first < 0 && !byHand:
+		case p.verb == "" && first < 0:
 			s.fault("%s was acked with %v and answered with %v only", p.id, p.outcomes, effects[p.id])
 		case p.verb != "" && first < 0:
 			s.fault("%s was acked with %v and answered with %v only", p.id, p.outcomes, effects[p.id])
 		}
-		// What had its effect has no other, however often it comes again. An order that
-		// found nothing to do may find something when it comes again after the end; and the run of an order
-		// does not know which records have corrected the data before.
-		for generation, told := range s.told(p.id) {
-			had := slices.Index(told, event.EffectApplied)
-			if p.verb != "" {
-				told = told[max(0, had):]
+		// What was answered has no other answer, however often it comes again: an order in
+		// no generation, and another event in none that is later than that of its effect.
+		var last event.Effect
+		for generation := range s.person.Generation + 1 {
+			told := s.told(p.id)[generation]
+			earlier := last != "" && len(told) > 0 && told[0] != last && (event.Verification{Verb: p.verb}.Order() || p.verb != "" && last == event.EffectApplied)
+			if (len(told) > 1 || earlier) && !s.lost[p.id] {
+				s.fault("%s was answered %v in generation %d, and %s before", p.id, told, generation, last)
 			}
-			byHand := s.lost[p.id] || p.verb == "" && s.ended > 0 // what an ended run made of it, the next one does not know
-			if had >= 0 && len(told) > 1 && !byHand {
-				s.fault("%s was answered %v in generation %d", p.id, told, generation)
+			if len(told) > 0 {
+				last = told[0]
 			}
 		}
 		applied := 0
 		for _, f := range s.facts {
-			if f.EventID == p.id.ID && f.EventSource == p.id.Source && f.Effect == event.EffectApplied && p.verb != "" {
+			if f.EventID == p.id.ID && f.EventSource == p.id.Source && f.Effect == event.EffectApplied && f.Answers == event.AnswersVerification {
 				applied++
 			}
 		}

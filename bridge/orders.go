@@ -37,7 +37,7 @@ func (b *Bridge) onOrder(ctx context.Context, v event.Verification) (outcome str
 		case p.Order != nil && p.Order.Identity == v.Identity:
 			outcome, err = b.carryOut(ctx, p, v)
 		case p.Did(v.Identity):
-			return known, b.tellEffect(ctx, p, v, event.FactDuplicate, event.EffectDuplicate)
+			return known, b.tellAgain(ctx, p, v)
 		case p.Order != nil:
 			outcome, err = b.behind(ctx, p, v)
 		case v.Verb == event.VerbReopened:
@@ -76,9 +76,9 @@ func (b *Bridge) reopen(ctx context.Context, p event.Person, v event.Verificatio
 	look := p
 	switch err := look.Reopen(v); {
 	case errors.Is(err, event.RefusedOpen):
-		return known, b.tellEffect(ctx, p, v, event.FactUnchanged, event.EffectUnchanged)
+		return b.decline(ctx, p, v, event.EffectUnchanged)
 	case errors.Is(err, event.RefusedLate):
-		return known, b.tellLate(ctx, p, v)
+		return b.decline(ctx, p, v, event.EffectLate)
 	case err != nil:
 		return "", moved(err)
 	}
@@ -90,7 +90,7 @@ func (b *Bridge) reopen(ctx context.Context, p event.Person, v event.Verificatio
 		return "", errWaits
 	}
 	p, err := b.People.Update(ctx, v.UserID, func(now *event.Person) error {
-		if now.Generation != p.Generation || !sameOrders(*now, p) { // a run that was started meanwhile may still be open
+		if !sameRuns(*now, p) { // a run that was started meanwhile may still be open
 			return event.RefusedOrder
 		}
 		return now.Reopen(v)
@@ -102,8 +102,10 @@ func (b *Bridge) reopen(ctx context.Context, p event.Person, v event.Verificatio
 	return b.openAgain(ctx, p, v)
 }
 
-func sameOrders(p, q event.Person) bool {
-	return slices.EqualFunc(p.Orders, q.Orders, func(a, b event.Order) bool { return a.Identity == b.Identity })
+// sameRuns tells whether no run has begun or ended between two looks.
+func sameRuns(p, q event.Person) bool {
+	return p.Generation == q.Generation && p.Status == q.Status && p.N == q.N && (p.Order == nil) == (q.Order == nil) &&
+		slices.EqualFunc(p.Orders, q.Orders, func(a, b event.Order) bool { return a.Identity == b.Identity })
 }
 
 // openAgain starts the run of a generation that v has opened.
@@ -155,16 +157,9 @@ func (b *Bridge) afterTheEnd(ctx context.Context, p event.Person, v event.Verifi
 		if !errors.Is(err, ErrNoRun) {
 			return signalled, err
 		}
-		now, _, err := b.People.Get(ctx, v.UserID)
-		switch {
-		case err != nil:
-			return "", err
-		case now.Generation != p.Generation || now.N != p.N || now.Order != nil || !sameOrders(now, p):
-			return "", errMoved
-		}
-		return known, b.tellLate(ctx, p, v)
+		return b.decline(ctx, p, v, event.EffectLate)
 	case errors.Is(err, event.RefusedNothing), errors.Is(err, event.RefusedLate):
-		return known, b.tellLate(ctx, p, v)
+		return b.decline(ctx, p, v, event.EffectLate)
 	case err != nil:
 		return "", moved(err)
 	}
@@ -218,20 +213,12 @@ func (b *Bridge) behind(ctx context.Context, p event.Person, v event.Verificatio
 // carryOut starts the run of an order that PEOPLE has taken.
 func (b *Bridge) carryOut(ctx context.Context, p event.Person, v event.Verification) (string, error) {
 	in := b.opening(ctx, p, v.UserID)
-	in.Order = &event.OrderStart{Verification: v, Status: p.Status, N: p.N, Decided: p.Decided, Account: p.Account, Sent: p.Order.Sent}
-	if p.Order.Verb == "" {
-		in.Order.Sent = p.Welcomes()
-	}
-	for _, o := range p.Orders {
-		if o.Identity != v.Identity {
-			in.Order.Done = append(in.Order.Done, o.Identity)
-		}
-	}
+	in.Order, in.FromPeople = &event.OrderStart{Verification: v}, true
 	if v.Verb == event.VerbResend {
 		if u, ok, err := b.Records.Record(ctx, p.Record, v.UserID); err != nil {
 			return "", err
 		} else if ok {
-			in.User = &u
+			in.User, in.Record, in.At = &u, p.Record, p.RecordPlace()
 		}
 	}
 	err := b.Workflows.Again(ctx, p.Order.Run(), in)
@@ -242,19 +229,58 @@ func (b *Bridge) carryOut(ctx context.Context, p event.Person, v event.Verificat
 	case errors.Is(err, ErrOver): // it was open a moment ago
 		return "", errMoved
 	case errors.Is(err, ErrRunning): // one that was started when PEOPLE had not taken this: it is given the order instead
-		if err = b.drop(ctx, v); err == nil {
+		if err = b.drop(ctx, v.UserID, *p.Order); err == nil {
 			err = errMoved
 		}
 		return "", err
 	case classify(err) == permanent: // Temporal will never take it
-		return "", errors.Join(err, b.drop(ctx, v))
+		return "", errors.Join(err, b.drop(ctx, v.UserID, *p.Order))
 	}
 	b.Fault.At("bridge.started")
 	return started, err
 }
 
-func (b *Bridge) drop(ctx context.Context, v event.Verification) error {
-	_, err := b.People.Update(ctx, v.UserID, func(p *event.Person) error { return p.DropOrder(v.Identity) })
+// decline answers an order that has no effect. PEOPLE remembers it before that is
+// told, so that it has none when it comes again and there is something to do.
+func (b *Bridge) decline(ctx context.Context, p event.Person, v event.Verification, effect event.Effect) (string, error) {
+	if p.Known(v.Identity) { // it opened the generation or decided about it
+		return known, b.tellEffect(ctx, p, v, event.EffectDuplicate)
+	}
+	p, err := b.People.Update(ctx, v.UserID, func(now *event.Person) error {
+		if !sameRuns(*now, p) { // there may be something to do
+			return event.RefusedOrder
+		}
+		return now.Decline(v.Decline(effect, now.Generation))
+	})
+	if err != nil {
+		return "", moved(err)
+	}
+	b.Fault.At("bridge.declined")
+	return known, b.tellAgain(ctx, p, v)
+}
+
+// tellAgain answers an order that PEOPLE remembers. One that had no effect is
+// answered as before: whoever noted that may have died before it was told.
+func (b *Bridge) tellAgain(ctx context.Context, p event.Person, v event.Verification) error {
+	o, _ := p.Remembered(v.Identity)
+	if o.Declined == "" {
+		return b.tellEffect(ctx, p, v, event.EffectDuplicate)
+	}
+	if o.Generation != p.Generation { // of whose decision nothing is known
+		p.Generation, p.Decided = o.Generation, nil
+	}
+	return b.tellEffect(ctx, p, v, o.Declined)
+}
+
+// drop gives up an order that PEOPLE has taken, unless it was given another run
+// meanwhile: then that is the one which is open.
+func (b *Bridge) drop(ctx context.Context, userID string, o event.Outstanding) error {
+	_, err := b.People.Update(ctx, userID, func(p *event.Person) error {
+		if p.Order != nil && p.Order.After != o.After {
+			return event.RefusedOrder
+		}
+		return p.DropOrder(o.Identity)
+	})
 	if refused(err) {
 		return nil
 	}
@@ -297,6 +323,8 @@ func (b *Bridge) answer(p event.Person, v event.Verification, kind string, effec
 	return f
 }
 
-func (b *Bridge) tellEffect(ctx context.Context, p event.Person, v event.Verification, kind string, effect event.Effect) error {
-	return b.tell(ctx, b.answer(p, v, kind, effect))
+// tellEffect tells an effect that leaves everything as it is; its fact is named as
+// the effect is.
+func (b *Bridge) tellEffect(ctx context.Context, p event.Person, v event.Verification, effect event.Effect) error {
+	return b.tell(ctx, b.answer(p, v, string(effect), effect))
 }

@@ -25,6 +25,7 @@ type model struct {
 	lost    map[event.Identity]bool // in a run that was ended from outside before it wrote its end
 	sends   map[string]string       // by ledger key: what asked for it
 	welcome []event.User            // what was sent, in order
+	over    map[event.Identity]bool // records that a run was given which carries out an order
 	ended   int                     // runs that were ended from outside
 	parked  []event.Identity        // what started a run that waits for its user
 }
@@ -46,6 +47,10 @@ type onboard struct {
 	record  event.Place
 	moved   bool
 	another bool // than the opener began the run
+	untold  bool // it was started from PEOPLE
+	looked  bool // what PEOPLE says
+	over    bool // the generation was when it began
+	order   *event.OrderStart
 	status  event.Status
 	decided *event.Decided
 	n       int
@@ -72,20 +77,49 @@ func (m *model) begin(name string, in event.Onboarding) {
 		} else if in.Event != in.Opened.Identity {
 			o.another = true
 		}
+		o.untold = in.Generation == 1 && in.Event == (event.Identity{}) && in.Order == nil
 	}
 	m.last = o
-	if was := in.Order; was != nil {
-		o.arrived, o.status, o.decided, o.n = true, was.Status, was.Decided, was.N
-		o.undo = was.Account != nil && was.Account.Active
-		o.ordinal = was.Sent[event.ChannelEmail].Ordinal
-		m.reached[was.Identity] = true
-		for _, id := range was.Done {
-			o.seen[id] = true
+}
+
+// look lets PEOPLE say where a run begins that was started from it.
+func (m *model) look(o *onboard) {
+	o.looked = true
+	p := m.person
+	order := o.in.Order
+	if order != nil && (p.Order == nil || p.Order.Identity != order.Identity) {
+		order = nil
+	}
+	final := p.Status.Final()
+	if p.Generation != o.gen {
+		o.user, o.record = event.User{}, event.Place{}
+		o.arrived, o.status = false, event.StatusParked
+		clear(o.seen)
+	}
+	for _, d := range p.Orders {
+		o.seen[d.Identity] = true
+	}
+	o.gen, o.opened = p.Generation, p.Opened
+	if !final {
+		if !o.arrived {
+			delete(o.seen, o.opened.Identity)
 		}
-		if d := was.Decided; d != nil {
-			o.seen[d.Identity], o.seen[d.Before] = true, true
-		}
-		m.verification(o, was.Verification)
+		return
+	}
+	if p.Generation > 1 {
+		o.seen[o.opened.Identity] = true
+	}
+	o.over, o.arrived, o.status, o.decided, o.n, o.written = true, true, p.Status, p.Decided, p.N, true
+	o.undo = p.Account != nil && p.Account.Active
+	o.ordinal = p.Welcomes()[event.ChannelEmail].Ordinal
+	if d := p.Decided; d != nil {
+		o.seen[d.Identity], o.seen[d.Before] = true, true
+	}
+	if o.order = order; order != nil {
+		o.ordinal, o.written = p.Order.Sent[event.ChannelEmail].Ordinal, false
+		delete(o.seen, order.Identity)
+		m.reached[order.Identity] = true
+		m.verification(o, order.Verification)
 	}
 }
 
@@ -163,6 +197,8 @@ func (m *model) step() bool {
 	}
 	final := o.status.Final()
 	switch {
+	case o.in.FromPeople && !o.looked:
+		m.look(o)
 	case len(o.queue) > 0:
 		s := o.queue[0]
 		o.queue = o.queue[1:]
@@ -198,8 +234,8 @@ func (m *model) step() bool {
 		if o.moved {
 			end.Record = o.record
 		}
-		if o.in.Order != nil {
-			end.Order = &o.in.Order.Identity
+		if o.order != nil {
+			end.Order = &o.order.Identity
 		}
 		m.change(func(p *event.Person) error { return p.End(end) })
 		if a := m.person.Account; a != nil && a.Active && (o.status == event.StatusWithdrawn || o.status == event.StatusRejected) {
@@ -222,11 +258,11 @@ func (m *model) change(verb func(*event.Person) error) {
 	if err := verb(m.person); err != nil {
 		*m.person = was
 	}
-	m.look(was)
+	m.check(was)
 }
 
-// look checks what PEOPLE became.
-func (m *model) look(was event.Person) {
+// check looks at what PEOPLE became.
+func (m *model) check(was event.Person) {
 	if err := m.person.Check(); err != nil {
 		m.faults = append(m.faults, err.Error())
 	}
@@ -263,6 +299,14 @@ func (m *model) send(o *onboard) {
 func (m *model) record(o *onboard, e event.UserEvent) {
 	place := e.At
 	switch {
+	case o.over:
+		f, told := m.person.Heeded(event.Fact{Generation: o.gen, EventID: e.ID, EventSource: e.Source, Note: &event.Note{Over: true}})
+		if m.over[e.Identity] = true; told {
+			m.answer(o, event.AnswersUser, f.Effect, e.Identity)
+		}
+	case o.untold && e.Identity == o.opened.Identity:
+		o.untold = false
+		m.answer(o, event.AnswersUser, event.EffectApplied, e.Identity)
 	case o.seen[e.Identity]:
 		m.answer(o, event.AnswersUser, event.EffectDuplicate, e.Identity)
 	case !o.arrived:
@@ -332,10 +376,23 @@ func (m *model) take(o *onboard, v event.Verification) {
 			o.orders = append(o.orders, event.Order{Identity: v.Identity, Place: v.Place()})
 		}
 	}
+	if v.Order() && effect != event.EffectApplied {
+		declined := v.Decline(effect, o.gen)
+		note := event.Note{Declined: &declined}
+		m.change(func(p *event.Person) error { return p.Heed(o.gen, note) })
+		f, _ := m.person.Heeded(event.Fact{Effect: effect, Note: &note})
+		effect = f.Effect
+	}
 	m.answer(o, event.AnswersVerification, effect, v.Identity)
 }
 
 func (m *model) answer(o *onboard, answers string, effect event.Effect, id event.Identity) {
+	if o.another && id == o.opened.Identity {
+		note := event.Note{Opener: event.OpenerAnswered}
+		m.change(func(p *event.Person) error { return p.Heed(o.gen, note) })
+		f, _ := m.person.Heeded(event.Fact{Generation: o.gen, EventID: id.ID, EventSource: id.Source, Effect: effect, Note: &note})
+		effect = f.Effect
+	}
 	m.tell(event.Fact{Kind: string(effect), UserID: o.in.UserID, Generation: o.gen, Status: o.status, Answers: answers, EventID: id.ID, EventSource: id.Source, Effect: effect})
 }
 
@@ -370,6 +427,7 @@ func (p modelPeople) Claim(ctx context.Context, _ string, claimed event.Person) 
 			p.person = &claimed
 		}
 		out = *p.person
+		ctx.Value(taskKey{}).(*task).saw = p.sight()
 		return nil
 	})
 	return out, err
@@ -384,7 +442,7 @@ func (p modelPeople) Update(ctx context.Context, _ string, change func(*event.Pe
 		}
 		*p.person = now
 		ctx.Value(taskKey{}).(*task).saw = p.sight()
-		p.look(was)
+		p.check(was)
 		out = now
 		return nil
 	})
@@ -408,20 +466,23 @@ func (p modelPeople) Bury(ctx context.Context, d event.DeadLetter) (stored bool,
 type modelRuns struct{ *turns }
 
 func (r modelRuns) Start(ctx context.Context, id event.Identity, in event.Onboarding) error {
-	return r.taken(ctx, r.call(ctx, func() error { return r.start(id.RequestID(), in, false) }))
+	return r.taken(ctx, r.call(ctx, func() error { return r.startAwake(ctx, id, in, false) }))
 }
 
 func (r modelRuns) Again(ctx context.Context, id event.Identity, in event.Onboarding) error {
-	return r.taken(ctx, r.call(ctx, func() error {
-		if k := ctx.Value(taskKey{}).(*task); r.ended > 0 && k.saw != r.sight() {
-			// Where a run was terminated, the name of the next one differs, so Temporal cannot
-			// refuse a start that comes too late, when the generation has ended after the last
-			// look. That is a call away. Of a start that sleeps there, the bridge dies here.
-			k.dead = true
-			return errDied
-		}
-		return r.start(id.RequestID(), in, true)
-	}))
+	return r.taken(ctx, r.call(ctx, func() error { return r.startAwake(ctx, id, in, true) }))
+}
+
+// startAwake starts a run unless its bridge has slept. Where a run was terminated,
+// the name of the next one differs, so Temporal cannot refuse a start that comes too
+// late, when the generation has ended after the last look. That is a call away. Of a
+// start that sleeps there, the bridge dies here.
+func (r modelRuns) startAwake(ctx context.Context, id event.Identity, in event.Onboarding, again bool) error {
+	if k := ctx.Value(taskKey{}).(*task); r.ended > 0 && k.saw != r.sight() {
+		k.dead = true
+		return errDied
+	}
+	return r.start(id.RequestID(), in, again)
 }
 
 // sight is what a start depends on.

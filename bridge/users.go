@@ -39,7 +39,10 @@ func (b *Bridge) onUser(ctx context.Context, m message) (outcome string, err err
 			return "", refuse(denied, event.ReasonConflict, fmt.Errorf("the user_id belongs to the inbox %s, this record came from %s", person.Source, source))
 		}
 		if person.Status.Final() {
-			return known, b.tellOpened(ctx, person, id, user)
+			if err := b.tellOpened(ctx, person, id, user); !errors.Is(err, ErrOver) {
+				return known, err
+			}
+			continue
 		}
 		b.Fault.At("bridge.claimed")
 		outcome, err := b.bring(ctx, person, arrival{id, m.Place(), user})
@@ -114,7 +117,7 @@ func (b *Bridge) begin(ctx context.Context, p event.Person, a arrival) (string, 
 	if in.User == nil {
 		in.User, in.Record, in.At = &a.user, a.at.Seq, a.at
 	}
-	in.Event = a.Identity
+	in.Event, in.FromPeople = a.Identity, false
 	if err := b.Workflows.Start(ctx, a.Identity, in); err != nil {
 		return "", err
 	}
@@ -126,14 +129,27 @@ func (b *Bridge) begin(ctx context.Context, p event.Person, a arrival) (string, 
 // tellOpened answers the record that opened a first generation which is over: the
 // fact may be missing that it began the run, because it could not be stored before.
 // Told twice it is one fact. When another record was faster, this one was too late,
-// unless the run has seen and answered it.
+// unless the run has seen and answered it. ErrOver says that the user was reopened
+// meanwhile.
 func (b *Bridge) tellOpened(ctx context.Context, p event.Person, id event.Identity, u event.User) error {
 	switch {
 	case p.Generation != 1 || p.Opened.Identity != id || p.Forgotten:
 		return nil
 	case p.Opener == event.OpenerBegan:
 		return b.tellStarted(ctx, p, id, u)
-	case p.Opener == event.OpenerAnswered:
+	case p.Opener == event.OpenerUnseen: // the run may see it yet
+		var err error
+		p, err = b.People.Update(ctx, u.UserID, func(now *event.Person) error {
+			return now.Heed(p.Generation, event.Note{Opener: event.OpenerLate})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case p.Generation != 1:
+		return ErrOver
+	case p.Opener != event.OpenerLate:
 		return nil
 	}
 	f := b.answer(p, event.Verification{Identity: id, UserID: u.UserID}, event.FactLate, event.EffectLate)
@@ -221,6 +237,7 @@ func (b *Bridge) userEvent(ctx context.Context, p event.Person, a arrival) event
 // brings the user. Without a record the run waits for one.
 func (b *Bridge) fromPeople(ctx context.Context, p event.Person, userID string) (event.Onboarding, error) {
 	in := b.opening(ctx, p, userID)
+	in.FromPeople = true
 	u, ok, err := b.Records.Record(ctx, p.Record, userID)
 	if ok {
 		in.User, in.Record, in.At = &u, p.Record, p.RecordPlace()

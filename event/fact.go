@@ -121,6 +121,19 @@ type Fact struct {
 	Provider string `json:"provider,omitempty"`
 	Reason   string `json:"reason,omitempty"` // one of a bounded set, never free text
 	Copies   int    `json:"copies,omitempty"` // sent again after an unknown outcome
+
+	// On the way from the run to the step that publishes the fact, which leaves it out.
+	Note *Note `json:"note,omitempty"`
+}
+
+// Note is what PEOPLE is told or asked before a fact is published, because the run
+// cannot know it. What was answered is known then when the event comes again and its
+// run is gone.
+type Note struct {
+	Declined *Order `json:"declined,omitempty"` // an order that has no effect
+	Opener   Opener `json:"opener,omitempty"`   // the fact answers the record that opened the first generation
+	Over     bool   `json:"over,omitempty"`     // the fact answers a record that came after the end
+	Send     string `json:"send,omitempty"`     // the fact tells that this message failed, by its SendKey
 }
 
 // WithID returns the fact with the id that it has each time it is published. A

@@ -18,6 +18,10 @@ type Onboarding struct {
 	// Carries out an order about somebody whose onboarding is over.
 	Order *OrderStart `json:"order,omitempty"`
 
+	// FromPeople says that the rest is what PEOPLE said when the bridge looked. The run
+	// looks again before anything else, because the bridge may have slept since.
+	FromPeople bool `json:"from_people,omitempty"`
+
 	Revision  int       `json:"revision,omitempty"` // of the story that the run follows to its end
 	Settings  Settings  `json:"settings"`
 	Verifiers Verifiers `json:"verifiers,omitempty"` // of the inbox
@@ -27,21 +31,19 @@ type Onboarding struct {
 // Revision is the story that new runs follow. A run keeps the one that it was
 // started with, so the code goes on understanding every revision that may have
 // open runs; docs/workflow.md says how to add one. 0 is from before revisions.
-const Revision = 3
+const Revision = 4
 
-// OrderStart is what a run must know to carry out an order after the end: where
-// the earlier one left off.
+// OrderStart is an order after the end. Where the earlier run left off, PEOPLE tells
+// the run; only before revision 4 the bridge did.
 type OrderStart struct {
 	Verification
-	Status  Status          `json:"status"`
-	N       int             `json:"n"` // of the last fact
+	Status  Status          `json:"status,omitempty"`
+	N       int             `json:"n,omitempty"` // of the last fact
 	Decided *Decided        `json:"decided,omitempty"`
 	Account *Account        `json:"account,omitempty"`
 	Sent    map[string]Sent `json:"sent,omitempty"` // by channel: the last welcome
 
-	// Other orders that had their effect. A bridge that slept since it looked may give
-	// one of them to this run.
-	Done []Identity `json:"done,omitempty"`
+	Done []Identity `json:"done,omitempty"` // other orders that had their effect
 }
 
 // Sent is how far the latest welcome by one channel came.

@@ -24,7 +24,8 @@ type Person struct {
 	N        int          `json:"n,omitempty"`        // of the last fact that moved the status, once it is final
 	Account  *Account     `json:"account,omitempty"`  // what an activation made outside
 	Trouble  *Trouble     `json:"trouble,omitempty"`  // why a decided user's account is not usable yet
-	Orders   []Order      `json:"orders,omitempty"`   // those that took effect, the latest MaxOrders, the oldest first
+	Orders   []Order      `json:"orders,omitempty"`   // those that were taken or answered, and the decisions of earlier generations: the latest MaxOrders, the oldest first
+	Forgot   Place        `json:"forgot,omitzero"`    // of the latest order that is remembered no more
 	Order    *Outstanding `json:"order,omitempty"`    // the one that is being carried out although the status is final
 
 	Forgotten bool `json:"forgotten,omitempty"` // the data were removed on request; this much keeps a list from beginning anew
@@ -39,11 +40,16 @@ type Account struct {
 }
 
 // Order is an event that only operators may send (withdrawn, reopened, resend),
-// and that took effect. PEOPLE remembers it, so that the same event again, after
+// and that was answered. PEOPLE remembers it, so that the same event again, after
 // the workflow is gone, does nothing.
 type Order struct {
 	Identity
 	Place
+
+	// Of an order that had no effect: how it was answered, and in which generation.
+	Declined   Effect `json:"declined,omitempty"`
+	Generation int    `json:"generation,omitempty"`
+	Verb       string `json:"verb,omitempty"`
 }
 
 // MaxOrders is how many orders PEOPLE remembers for each person.
@@ -114,6 +120,7 @@ const (
 	OpenerBegan    Opener = ""         // it began the run, as far as is known: its fact is told by the bridge
 	OpenerAnswered Opener = "answered" // another one was faster, and the run has answered this one
 	OpenerUnseen   Opener = "unseen"   // another one was faster, and the run ended without having seen this one
+	OpenerLate     Opener = "late"     // so it did, and the bridge answers this one
 )
 
 // Decided says which event decided about the generation.

@@ -208,7 +208,7 @@ func anything(r *rand.Rand, p *Person) (name string, err error) {
 		}
 		for range r.IntN(3) {
 			s := 1 + r.Uint64N(40)
-			e.Orders = append(e.Orders, Order{order("", s).Identity, at(s)})
+			e.Orders = append(e.Orders, Order{Identity: order("", s).Identity, Place: at(s)})
 		}
 		err = p.End(e)
 	case "activated":

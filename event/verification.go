@@ -161,6 +161,11 @@ func (v Verification) Order() bool {
 	return v.Verb == VerbWithdrawn || v.Verb == VerbReopened || v.Verb == VerbResend
 }
 
+// Decline is the order as PEOPLE remembers it when it is answered and has no effect.
+func (v Verification) Decline(effect Effect, generation int) Order {
+	return Order{Identity: v.Identity, Place: v.Place(), Declined: effect, Generation: generation, Verb: v.Verb}
+}
+
 // By names who decided as it may stand in facts: the source, and the actor when
 // its name has the form of a user id (an address or a full name is left out).
 func (v Verification) By() string {

@@ -25,6 +25,7 @@ const (
 	activitySMS        = "SendSMS"
 	activityFinish     = "Finish"
 	activityOrphans    = "DeadLetterOrphans"
+	activityLookUp     = "LookUp"
 )
 
 // Facts publishes facts. The same fact again is a success; stored tells whether
@@ -113,9 +114,19 @@ type Orphans struct {
 	Reason string               `json:"reason,omitempty"` // of the dead letters; "" means that the user never came
 }
 
-// Publish publishes facts in order.
+// Publish publishes facts in order. What a fact has a note of, PEOPLE is told before.
 func (a *Activities) Publish(ctx context.Context, facts []event.Fact) error {
 	for _, f := range facts {
+		if n := f.Note; n != nil {
+			p, err := a.change(ctx, f.UserID, func(p *event.Person) error { return p.Heed(f.Generation, *n) })
+			if err != nil {
+				return boundary(err, "")
+			}
+			told := false
+			if f, told = p.Heeded(f); !told {
+				continue
+			}
+		}
 		stored, err := a.Facts.Fact(ctx, f)
 		if err != nil {
 			return boundary(err, "")
@@ -196,6 +207,11 @@ func (a *Activities) write(ctx context.Context, e Ending, after []string) (p eve
 		}
 		if !done {
 			return nil
+		}
+		for _, f := range e.Facts { // an end takes the order away that one may be about
+			if f.Note != nil {
+				_ = p.Heed(f.Generation, *f.Note) // what is known already stays
+			}
 		}
 		return p.End(event.Ended{
 			Generation: e.Generation, Status: e.Status, Decided: e.Decided, N: e.N, Record: place(e.At, e.Record), Opener: e.Opener, Orders: e.Orders, Order: e.Order,

@@ -283,7 +283,7 @@ func (o *onboarding) resend(ctx workflow.Context, v event.Verification) {
 	}
 	undone := o.revision >= 2 && !o.made
 	if len(want) == 0 || undone || o.status == event.StatusWithdrawn {
-		o.answer(ctx, event.AnswersVerification, event.FactUnchanged, event.EffectUnchanged, v.Identity)
+		o.decline(ctx, v, event.FactUnchanged, event.EffectUnchanged)
 		return
 	}
 	o.wanted = append(o.wanted, want...)

@@ -18,12 +18,12 @@ func with(in event.Onboarding, change func(*event.Settings)) event.Onboarding {
 func after(status event.Status, order event.Verification, account *event.Account, sent map[string]event.Sent) (event.Onboarding, *event.Person) {
 	in := known()
 	decided := &event.Decided{Identity: event.Identity{Source: "crm", ID: "v1"}, Verb: event.VerbApproved, By: "crm", At: stored}
-	in.Order = &event.OrderStart{Verification: order, Status: status, N: 5, Decided: decided, Account: account, Sent: sent}
+	in.Order, in.FromPeople = &event.OrderStart{Verification: order}, true
 	p := &event.Person{Source: "inbox", Generation: 1, Status: status, Opened: in.Opened, Decided: decided, N: 5}
 	if err := p.TakeOrder(order); err != nil {
 		panic(err)
 	}
-	p.Account = account
+	p.Account, p.Order.Sent = account, sent
 	return in, p
 }
 
@@ -376,7 +376,7 @@ func TestSentAgain(t *testing.T) {
 				{2 * time.Hour, event.SignalVerification, decision("v1", event.VerbRejected)},
 			},
 			story: []string{"rejected rejected"}, asides: []string{"unchanged waiting"},
-			status: event.StatusRejected,
+			status: event.StatusRejected, orders: 1,
 		},
 	})
 }

@@ -21,6 +21,8 @@ type onboarding struct {
 	record     event.Place // of these data, in USERS
 	moved      bool        // PEOPLE does not know record yet
 	overtaken  bool        // another record than the one that opened the first generation began the run
+	untold     bool        // the run was started from PEOPLE, so that one may have no answer yet
+	over       bool        // the generation was over when the run began
 	settings   event.Settings
 	verifiers  event.Verifiers
 	revision   int
@@ -57,11 +59,11 @@ func newOnboarding(in event.Onboarding) *onboarding {
 	o := &onboarding{
 		userID: in.UserID, inbox: in.Inbox, generation: in.Generation, opened: in.Opened, settings: in.Settings, verifiers: in.Verifiers,
 		revision: in.Revision, trace: in.Trace,
-		status: event.StatusParked,
-		seen:   map[event.Identity]bool{},
-		denied: map[event.Identity]bool{},
+		status:   event.StatusParked,
+		seen:     map[event.Identity]bool{},
+		denied:   map[event.Identity]bool{},
+		channels: newChannels(nil),
 	}
-	var sent map[string]event.Sent
 	if in.User != nil {
 		o.user, o.record, o.arrived = *in.User, place(in.At, in.Record), true
 		o.status = event.StatusWaiting
@@ -70,35 +72,25 @@ func newOnboarding(in event.Onboarding) *onboarding {
 			delete(o.seen, in.Opened.Identity) // another record was faster, so that one's data never came
 			o.overtaken = true
 		}
+		o.untold = in.Generation == 1 && in.Event == (event.Identity{}) && in.Order == nil
 	}
 	if was := in.Order; was != nil {
-		o.order = &was.Identity
-		for _, id := range was.Done {
-			o.seen[id] = o.revision >= 3
+		o.order, o.decisionTrace = &was.Identity, was.Trace
+		if !in.FromPeople {
+			o.resume(Standing{
+				Generation: in.Generation, Opened: in.Opened, Status: was.Status, N: was.N, Decided: was.Decided, Account: was.Account, Sent: was.Sent, Done: was.Done, Order: true,
+			})
 		}
-		if d := was.Decided; d != nil && o.revision >= 3 {
-			o.seen[d.Identity], o.seen[d.Before] = true, true
-		}
-		o.arrived, o.status, o.told, o.n, o.decided, sent = true, was.Status, was.Status, was.N, was.Decided, was.Sent
-		o.shown, o.shownN = was.Status, was.N
-		o.decisionTrace = was.Trace
-		if o.revision >= 2 {
-			o.recorded = -1 // PEOPLE names the order as being carried out until an end is written
-		}
-		o.made = was.Account == nil || was.Account.Active
-		o.settings.Target = ""
-		if was.Account != nil {
-			o.settings.Target = was.Account.Target
-		}
-		o.madeAt = o.settings.Target
 	}
-	o.channels = newChannels(sent)
 	return o
 }
 
 // onUser takes an imported event for a user whose run exists already.
 func (o *onboarding) onUser(ctx workflow.Context, e event.UserEvent) {
 	switch {
+	case o.untold && e.Identity == o.opened.Identity:
+		o.untold = false
+		o.answer(ctx, event.AnswersUser, event.FactStarted, event.EffectApplied, e.Identity)
 	case o.seen[e.Identity]:
 		o.answer(ctx, event.AnswersUser, event.FactDuplicate, event.EffectDuplicate, e.Identity)
 	case !o.arrived:
@@ -175,7 +167,7 @@ func (o *onboarding) take(ctx workflow.Context, v event.Verification) {
 		o.refused = append(o.refused, v)
 		o.denied[v.Identity] = true
 	case o.generation > 1 && o.earlier(v):
-		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, v.Identity)
+		o.decline(ctx, v, event.FactLate, event.EffectLate)
 	case v.Verb == event.VerbWithdrawn && o.revision > 0:
 		o.withdraw(ctx, v)
 	case v.Verb == event.VerbResend:
@@ -196,7 +188,7 @@ func (o *onboarding) earlier(v event.Verification) bool {
 // decide applies v when it is the first decision about this generation.
 func (o *onboarding) decide(ctx workflow.Context, v event.Verification) {
 	if o.status != event.StatusWaiting {
-		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, v.Identity)
+		o.decline(ctx, v, event.FactLate, event.EffectLate)
 		return
 	}
 	switch v.Verb {
@@ -215,7 +207,7 @@ func (o *onboarding) decide(ctx workflow.Context, v event.Verification) {
 func (o *onboarding) withdraw(ctx workflow.Context, v event.Verification) {
 	switch o.status {
 	case event.StatusRejected, event.StatusExpired, event.StatusWithdrawn, event.StatusFailed:
-		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, v.Identity)
+		o.decline(ctx, v, event.FactLate, event.EffectLate)
 		return
 	}
 	o.status = event.StatusWithdrawn
@@ -239,8 +231,25 @@ func (o *onboarding) ordered(v event.Verification) {
 func (o *onboarding) answer(ctx workflow.Context, answers, kind string, effect event.Effect, id event.Identity) {
 	f := o.fact(ctx, kind)
 	f.Answers, f.EventID, f.EventSource, f.Effect = answers, id.ID, id.Source, effect
+	switch {
+	case answers != event.AnswersUser:
+	case o.over: // the bridge looked before the end
+		f.Note = &event.Note{Over: true}
+	case o.overtaken && id == o.opened.Identity: // the end may say already that it was not seen
+		f.Note = &event.Note{Opener: event.OpenerAnswered}
+	}
 	o.tellDecision(&f)
 	o.pending = append(o.pending, f)
+}
+
+// decline answers a verification that has no effect. The next run does not know the
+// orders that this one has declined, so PEOPLE is told.
+func (o *onboarding) decline(ctx workflow.Context, v event.Verification, kind string, effect event.Effect) {
+	o.answer(ctx, event.AnswersVerification, kind, effect, v.Identity)
+	if v.Order() {
+		declined := v.Decline(effect, o.generation)
+		o.pending[len(o.pending)-1].Note = &event.Note{Declined: &declined}
+	}
 }
 
 func (o *onboarding) tellDecision(f *event.Fact) {

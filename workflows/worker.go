@@ -31,7 +31,7 @@ func registerWorkflow(r registry) {
 func registerSteps(r worker.ActivityRegistry, a *Activities) {
 	for name, f := range map[string]any{
 		activityPublish: a.Publish, activityKeep: a.KeepRecord, activityActivate: a.Activate, activityDeactivate: a.Deactivate,
-		activityFinish: a.Finish, activityOrphans: a.DeadLetter,
+		activityFinish: a.Finish, activityOrphans: a.DeadLetter, activityLookUp: a.LookUp,
 	} {
 		r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}

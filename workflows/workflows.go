@@ -21,10 +21,10 @@ func Onboard(ctx workflow.Context, in event.Onboarding) error {
 		panic("workflows: the run follows a later revision than this worker knows; upgrade the workers first")
 	}
 	o := newOnboarding(in)
-	if err := o.setup(ctx); err != nil {
+	if err := o.setup(ctx, in.FromPeople); err != nil {
 		return err
 	}
-	if in.Order != nil {
+	if in.Order != nil && o.order != nil {
 		o.onVerification(ctx, in.Order.Verification)
 	}
 	err := o.run(ctx)
@@ -35,10 +35,16 @@ func Onboard(ctx workflow.Context, in event.Onboarding) error {
 	return err
 }
 
-// setup registers the query and starts the one coroutine that takes signals.
-func (o *onboarding) setup(ctx workflow.Context) error {
+// setup registers the query and starts the one coroutine that takes signals, once
+// the run knows where it begins.
+func (o *onboarding) setup(ctx workflow.Context, look bool) error {
 	if err := workflow.SetQueryHandler(ctx, event.QueryStatus, o.query); err != nil {
 		return err
+	}
+	if look {
+		if err := o.look(ctx); err != nil {
+			return err
+		}
 	}
 	signals := o.signals(ctx)
 	workflow.Go(ctx, func(ctx workflow.Context) {

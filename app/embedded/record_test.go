@@ -88,32 +88,36 @@ func TestRecordHistories(t *testing.T) {
 		sends    map[string][]error
 		accounts map[string][]error
 		account  *event.Account // of a generation before
+		person   func(*event.Person)
 		cancel   bool
 		open     bool // recorded in the middle of the wait
 		end      event.Status
 	}{
-		"welcomed":         {steps: []step{verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
-		"welcomed-slowly":  {steps: []step{verdict("v1", event.VerbApproved)}, sends: map[string][]error{"email": {busy, busy}, "sms": {busy}}, end: event.StatusWelcomed},
-		"partly-welcomed":  {steps: []step{verdict("v1", event.VerbApproved)}, sends: map[string][]error{"sms": {gone}}, end: event.StatusPartlyWelcomed},
-		"unreached":        {steps: []step{verdict("v1", event.VerbApproved)}, sends: map[string][]error{"email": {gone}, "sms": {gone}}, end: event.StatusUnreached},
-		"rejected":         {steps: []step{verdict("v1", event.VerbRejected)}, end: event.StatusRejected},
-		"rejected-told":    {change: func(in *event.Onboarding) { in.Settings.TellRejected = true }, steps: []step{verdict("v1", event.VerbRejected)}, end: event.StatusRejected},
-		"expired":          {change: func(in *event.Onboarding) { in.Settings.ExpireAfter = time.Second }, end: event.StatusExpired},
-		"corrected":        {steps: []step{user("r2", "Anne"), user("r2", "Anne"), verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
-		"corrected-late":   {steps: []step{row("r3", "Anne", 9), row("r2", "An", 5), row("r4", "Anne", 12), verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
-		"undone-rejected":  {change: again, account: made, steps: []step{verdict("v1", event.VerbRejected)}, end: event.StatusRejected},
-		"undone-withdrawn": {change: again, account: made, steps: []step{withdraw("w1")}, end: event.StatusWithdrawn},
-		"withdrawn":        {steps: []step{withdraw("w1")}, end: event.StatusWithdrawn},
-		"account":          {change: scim, steps: []step{verdict("v1", event.VerbApproved)}, accounts: map[string][]error{"activate": {busy}}, end: event.StatusWelcomed},
-		"account-refused":  {change: scim, steps: []step{verdict("v1", event.VerbApproved)}, accounts: map[string][]error{"activate": {gone}}, end: event.StatusFailed},
-		"account-undone":   {change: func(in *event.Onboarding) { scim(in); in.Settings.UndoUnreached = true }, steps: []step{verdict("v1", event.VerbApproved)}, sends: map[string][]error{"email": {gone}, "sms": {gone}}, end: event.StatusUnreached},
-		"withdrawn-active": {change: scim, steps: []step{verdict("v1", event.VerbApproved), withdraw("w1")}, sends: map[string][]error{"email": {busy, busy, busy, busy, busy, busy}}, end: event.StatusWithdrawn},
-		"cancelled":        {steps: []step{user("r2", "Anne")}, cancel: true, end: event.StatusWithdrawn},
-		"parked":           {change: func(in *event.Onboarding) { in.User, in.Generation = nil, 0 }, steps: []step{verdict("v1", event.VerbApproved), user("r1", "Ann")}, end: event.StatusWelcomed},
-		"nobody-came":      {change: func(in *event.Onboarding) { in.User, in.Generation, in.Settings.ParkedFor = nil, 0, time.Second }, steps: []step{verdict("v1", event.VerbApproved)}},
-		"resent":           {change: after(event.StatusPartlyWelcomed, event.VerbResend), end: event.StatusWelcomed},
-		"withdrawn-later":  {change: after(event.StatusWelcomed, event.VerbWithdrawn), end: event.StatusWithdrawn},
-		"waiting":          {steps: []step{user("r2", "Anne")}, open: true},
+		"welcomed":           {steps: []step{verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
+		"welcomed-slowly":    {steps: []step{verdict("v1", event.VerbApproved)}, sends: map[string][]error{"email": {busy, busy}, "sms": {busy}}, end: event.StatusWelcomed},
+		"partly-welcomed":    {steps: []step{verdict("v1", event.VerbApproved)}, sends: map[string][]error{"sms": {gone}}, end: event.StatusPartlyWelcomed},
+		"unreached":          {steps: []step{verdict("v1", event.VerbApproved)}, sends: map[string][]error{"email": {gone}, "sms": {gone}}, end: event.StatusUnreached},
+		"rejected":           {steps: []step{verdict("v1", event.VerbRejected)}, end: event.StatusRejected},
+		"rejected-told":      {change: func(in *event.Onboarding) { in.Settings.TellRejected = true }, steps: []step{verdict("v1", event.VerbRejected)}, end: event.StatusRejected},
+		"expired":            {change: func(in *event.Onboarding) { in.Settings.ExpireAfter = time.Second }, end: event.StatusExpired},
+		"corrected":          {steps: []step{user("r2", "Anne"), user("r2", "Anne"), verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
+		"corrected-late":     {steps: []step{row("r3", "Anne", 9), row("r2", "An", 5), row("r4", "Anne", 12), verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
+		"undone-rejected":    {change: again, account: made, steps: []step{verdict("v1", event.VerbRejected)}, end: event.StatusRejected},
+		"undone-withdrawn":   {change: again, account: made, steps: []step{withdraw("w1")}, end: event.StatusWithdrawn},
+		"withdrawn":          {steps: []step{withdraw("w1")}, end: event.StatusWithdrawn},
+		"account":            {change: scim, steps: []step{verdict("v1", event.VerbApproved)}, accounts: map[string][]error{"activate": {busy}}, end: event.StatusWelcomed},
+		"account-refused":    {change: scim, steps: []step{verdict("v1", event.VerbApproved)}, accounts: map[string][]error{"activate": {gone}}, end: event.StatusFailed},
+		"account-undone":     {change: func(in *event.Onboarding) { scim(in); in.Settings.UndoUnreached = true }, steps: []step{verdict("v1", event.VerbApproved)}, sends: map[string][]error{"email": {gone}, "sms": {gone}}, end: event.StatusUnreached},
+		"withdrawn-active":   {change: scim, steps: []step{verdict("v1", event.VerbApproved), withdraw("w1")}, sends: map[string][]error{"email": {busy, busy, busy, busy, busy, busy}}, end: event.StatusWithdrawn},
+		"cancelled":          {steps: []step{user("r2", "Anne")}, cancel: true, end: event.StatusWithdrawn},
+		"parked":             {change: func(in *event.Onboarding) { in.User, in.Generation = nil, 0 }, steps: []step{verdict("v1", event.VerbApproved), user("r1", "Ann")}, end: event.StatusWelcomed},
+		"nobody-came":        {change: func(in *event.Onboarding) { in.User, in.Generation, in.Settings.ParkedFor = nil, 0, time.Second }, steps: []step{verdict("v1", event.VerbApproved)}},
+		"resent":             {change: ordered(event.VerbResend), person: after(event.StatusPartlyWelcomed, event.VerbResend), end: event.StatusWelcomed},
+		"withdrawn-later":    {change: ordered(event.VerbWithdrawn), person: after(event.StatusWelcomed, event.VerbWithdrawn), end: event.StatusWithdrawn},
+		"order-done":         {change: ordered(event.VerbResend), person: after(event.StatusWelcomed, ""), end: event.StatusWelcomed},
+		"from-people":        {change: fromPeople, steps: []step{verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
+		"reopened-meanwhile": {change: fromPeople, person: func(p *event.Person) { p.Generation = 2 }, steps: []step{verdict("v1", event.VerbApproved), user("r1", "Ann")}, end: event.StatusWelcomed},
+		"waiting":            {steps: []step{user("r2", "Anne")}, open: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
@@ -130,6 +134,9 @@ func TestRecordHistories(t *testing.T) {
 				tc.change(&in)
 			}
 			w.person.Generation = max(1, in.Generation)
+			if tc.person != nil {
+				tc.person(&w.person)
+			}
 			starter := bridge.NewTemporal(cl)
 			if err := starter.Start(ctx, in.Opened.Identity, in); err != nil {
 				t.Fatal(err)
@@ -169,14 +176,29 @@ func ann(id string) event.User {
 
 func scim(in *event.Onboarding) { in.Settings.Target = "scim" }
 
-// after makes of a start one that carries out an order after the end.
-func after(status event.Status, verb string) func(*event.Onboarding) {
+// fromPeople makes of a start one that was made when no event brought the user.
+func fromPeople(in *event.Onboarding) { in.FromPeople = true }
+
+// ordered makes of a start one that carries out an order after the end.
+func ordered(verb string) func(*event.Onboarding) {
 	return func(in *event.Onboarding) {
 		v := event.Verification{Identity: event.Identity{Source: event.SourceCLI, ID: "o1"}, UserID: in.UserID, Verb: verb, Stored: time.Now()}
-		in.Order = &event.OrderStart{
-			Verification: v, Status: status, N: 5, Decided: &event.Decided{Identity: event.Identity{Source: "crm", ID: "v1"}, Verb: event.VerbApproved, By: "crm", At: time.Now()},
-			Sent: map[string]event.Sent{event.ChannelEmail: {Ordinal: 1, Accepted: true}, event.ChannelSMS: {Ordinal: 1, Accepted: status == event.StatusWelcomed}},
+		in.Order, in.FromPeople = &event.OrderStart{Verification: v}, true
+	}
+}
+
+// after is what PEOPLE says about a user whose onboarding is over, and about whom an
+// order is to be carried out, unless it was meanwhile.
+func after(status event.Status, verb string) func(*event.Person) {
+	return func(p *event.Person) {
+		p.Status, p.N = status, 5
+		p.Decided = &event.Decided{Identity: event.Identity{Source: "crm", ID: "v1"}, Verb: event.VerbApproved, By: "crm", At: time.Now()}
+		if verb == "" {
+			return
 		}
+		p.Order = &event.Outstanding{Identity: event.Identity{Source: event.SourceCLI, ID: "o1"}, Verb: verb, Sent: map[string]event.Sent{
+			event.ChannelEmail: {Ordinal: 1, Accepted: true}, event.ChannelSMS: {Ordinal: 1, Accepted: status == event.StatusWelcomed},
+		}}
 	}
 }
 
