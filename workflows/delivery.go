@@ -251,6 +251,7 @@ func (o *onboarding) collect(ctx workflow.Context) {
 		default:
 			f := c.result
 			f.Kind, f.Reason, f.At = event.FactFailed, reasonOf(err), workflow.Now(ctx).UTC()
+			f.Note = &event.Note{Send: event.SendKey(o.generation, c.purpose, c.name, c.ordinal)}
 			o.pending = append(o.pending, f)
 		}
 	}

@@ -140,6 +140,12 @@ func TestWithdrawn(t *testing.T) {
 			story:  []string{"approved approved", "activated active", "sent active", "sent active", "withdrawn withdrawn", "deactivated withdrawn"},
 			status: event.StatusWithdrawn, sent: []string{"email Ann", "sms Ann"}, orders: 1,
 		},
+		"messages that went out and could not be told while they were tried": { // a regression of issue 14: they were told as failed, too
+			in: with(known(), func(s *event.Settings) { s.SendFor = time.Minute }), untold: 14,
+			steps:  []step{{time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)}},
+			story:  []string{"approved approved", "activated active", "sent active", "sent active", "finished unreached"},
+			status: event.StatusUnreached, sent: []string{"email Ann", "sms Ann"},
+		},
 		"while the account is made": {
 			in: with(known(), toSCIM),
 			steps: []step{
