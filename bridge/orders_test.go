@@ -456,3 +456,30 @@ func TestAGenerationThatEndsMeanwhileIsOver(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// An order that found nothing to do was answered, and does nothing when it comes
+// again and there is something. A regression of issue 14: a reopening that was
+// answered as unchanged reopened the user.
+func TestAnOrderIsAnsweredOnce(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.user("r1", "u-1")
+	want := map[string]float64{"USERS started": 1}
+	r.waitOutcomes(want)
+	for _, meanwhile := range []func(){
+		func() {},
+		func() { r.close("u-1"); r.end("u-1", event.StatusRejected) },
+		func() { r.goThrough("u-1", (*event.Person).Reopen, said("o9", event.VerbReopened)) },
+	} {
+		meanwhile()
+		r.order("o1", event.VerbReopened, "u-1")
+		want["VERIFICATIONS known"]++
+		r.waitOutcomes(want)
+	}
+	if d := cmp.Diff([]string{"started", "unchanged"}, r.facts()); d != "" {
+		t.Errorf("facts (-want +got)\n%s", d)
+	}
+	if p := r.person("u-1"); p.Generation != 2 || len(r.runs.again) != 0 {
+		t.Errorf("generation %d, %d runs", p.Generation, len(r.runs.again))
+	}
+}

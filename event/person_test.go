@@ -155,7 +155,7 @@ func TestWhateverHappensToAPerson(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"keep", "reopen", "take", "drop", "end", "activated", "deactivated", "send", "forget", "account failed"} {
+	for _, name := range []string{"keep", "reopen", "take", "decline", "drop", "end", "activated", "deactivated", "send", "forget", "account failed"} {
 		if said[name] == 0 {
 			t.Errorf("no person went through %s: %v", name, said)
 		}
@@ -187,13 +187,16 @@ func copyOf(t *testing.T, p Person) (out Person) {
 func anything(r *rand.Rand, p *Person) (name string, err error) {
 	g := max(1, p.Generation-r.IntN(2))
 	seq := 1 + r.Uint64N(40)
-	switch name = []string{"keep", "reopen", "take", "take", "drop", "end", "end", "activated", "deactivated", "send", "send", "forget", "account failed"}[r.IntN(13)]; name {
+	switch name = []string{"keep", "reopen", "take", "take", "drop", "end", "end", "activated", "deactivated", "send", "send", "forget", "account failed", "decline"}[r.IntN(14)]; name {
 	case "keep":
 		err = p.KeepRecord(g, at(seq))
 	case "reopen":
 		err = p.Reopen(order(VerbReopened, seq))
 	case "take":
 		err = p.TakeOrder(order([]string{VerbResend, VerbWithdrawn}[r.IntN(2)], seq))
+	case "decline":
+		v := order([]string{VerbResend, VerbWithdrawn, VerbReopened}[r.IntN(3)], seq)
+		err = p.Decline(v.Decline(EffectLate, g))
 	case "drop":
 		if err = p.DropOrder(order("", seq).Identity); p.Order != nil && r.IntN(4) == 0 {
 			err = p.DropOrder(p.Order.Identity)

@@ -81,12 +81,13 @@ func (p *Person) Known(id Identity) bool {
 }
 
 // Overtaken tells whether an order that PEOPLE does not remember comes too late.
-// It was said about an earlier generation; or it is older than one that PEOPLE
+// It was said about an earlier generation; or it is no later than one that PEOPLE
 // remembers no more, so it may have been answered long ago. A withdrawal that was
 // answered can be seen, so of withdrawals only the former counts.
 func (p *Person) Overtaken(v Verification) bool {
+	forgot := p.forgot()
 	return p.Generation > 1 && !v.Place().After(p.Opened.Place()) ||
-		v.Verb != VerbWithdrawn && p.forgot().After(v.Place())
+		v.Verb != VerbWithdrawn && forgot != (Place{}) && !v.Place().After(forgot)
 }
 
 // forgot is Forgot. An earlier usher did not note it, so as many orders as fit may
