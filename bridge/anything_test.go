@@ -137,6 +137,10 @@ func (o *outsider) flush() {
 
 func (o *outsider) write() {
 	header, body := o.header(), o.body()
+	if o.IntN(10) == 0 { // CloudEvents in structured mode, or what says that it is
+		header = "NATS/1.0\r\n" + o.one("Content-Type", "content-type", "CONTENT-TYPE") + ": " + o.one("application/cloudevents+json", "application/cloudevents+json; charset=UTF-8", "application/cloudevents-batch+json") + "\r\n\r\n"
+		body = `{"specversion":"1.0","id":` + o.json(1) + `,"source":"/crm","type":` + o.json(1) + `,` + o.one(`"data":`+o.json(3), `"data":{"user_id":"outside-3"}`, `"data_base64":"eyJ1c2VyX2lkIjoib3V0c2lkZS00In0="`, `"data_base64":`+o.json(1)) + `}`
+	}
 	if len(header) == 0 {
 		fmt.Fprintf(&o.out, "PUB %s %d\r\n%s\r\n", o.subject(), len(body), body)
 	} else {

@@ -130,7 +130,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 		wg.Go(func() {
 			for attempt := 0; ctx.Err() == nil; attempt++ { // it ends with ctx, but for a panic
 				_ = b.guard.Do("bridge.consumer", func() error { c.run(ctx); return nil })
-				sleep(ctx, backoff(attempt))
+				event.Sleep(ctx, backoff(attempt))
 			}
 		})
 	}

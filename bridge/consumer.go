@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"usher/event"
 )
 
 const (
@@ -66,7 +68,7 @@ func (c *consumer) run(ctx context.Context) {
 			attempt = 0
 		}
 		if err != nil {
-			sleep(ctx, backoff(attempt))
+			event.Sleep(ctx, backoff(attempt))
 		}
 	}
 	// What is in hand finishes, within limits.
@@ -129,7 +131,7 @@ func (c *consumer) standAside(ctx context.Context, d time.Duration) bool {
 	}
 	<-c.slots
 	c.free()
-	sleep(ctx, d)
+	event.Sleep(ctx, d)
 	c.slots <- struct{}{}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,16 +191,4 @@ func (c *consumer) keepAlive(ctx context.Context) {
 func backoff(n int) time.Duration {
 	d := min(100*time.Millisecond<<min(n, 10), longestWait)
 	return d/2 + rand.N(d/2)
-}
-
-// sleep waits for d and reports false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

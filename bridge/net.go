@@ -42,7 +42,7 @@ func (c *consumer) listen(ctx context.Context) (stop func()) {
 					return
 				}
 				c.Log.Error("a message that was given up is not kept as a dead letter yet", "consumer", c.name, "seq", a.StreamSeq, "error", err)
-				sleep(ctx, backoff(attempt))
+				event.Sleep(ctx, backoff(attempt))
 			}
 		}))
 		if err != nil { // only a closed connection refuses

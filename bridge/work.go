@@ -92,7 +92,7 @@ func (w *work) run(ctx, hands context.Context) {
 				return
 			}
 		case after > 0:
-			sleep(ctx, after)
+			event.Sleep(ctx, after)
 		}
 	}
 }
