@@ -222,7 +222,8 @@ func check(want, got jetstream.StreamConfig) error {
 	case !want.AllowDirect && got.AllowDirect:
 		return wrong("allow_direct", false, true)
 	case want.Metadata[metaKey] != "" && got.Metadata[metaKey] != "" && want.Metadata[metaKey] != got.Metadata[metaKey]:
-		return fmt.Errorf("the key that derives user ids (USHER_ID_KEY) is not the one that %s was filled with: the same person would get two ids; give usher the old key back", want.Name)
+		// Nothing but another start with the right key mends it, so no start waits.
+		return event.Permanent(fmt.Errorf("the key that derives user ids (USHER_ID_KEY) is not the one that %s was filled with: the same person would get two ids; give usher the old key back", want.Name))
 	}
 	return nil
 }
