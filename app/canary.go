@@ -163,7 +163,8 @@ func (p *process) canaries(c Canary, m *metrics.Canary) func(context.Context) er
 		defer t.Stop()
 		for {
 			run, cancel := context.WithTimeout(ctx, canaryLimit(p.Config.Canary))
-			took, err := c.Run(run)
+			var took time.Duration
+			err := p.life.guard.Do("sending a canary user", func() (err error) { took, err = c.Run(run); return err })
 			cancel()
 			var stopped *CanaryError
 			switch {
@@ -172,6 +173,7 @@ func (p *process) canaries(c Canary, m *metrics.Canary) func(context.Context) er
 			case errors.As(err, &stopped):
 				m.Runs.WithLabelValues("failed", stopped.Step).Inc()
 				p.Log.Warn("a canary user did not arrive", "step", stopped.Step, "error", stopped.Err)
+			case err != nil: // a panic, which was counted and told of; at which step is not known
 			default:
 				m.Runs.WithLabelValues("welcomed", "").Inc()
 				m.Seconds.Observe(took.Seconds())

@@ -65,7 +65,7 @@ func Dial(ctx context.Context, data string, e NATSAccess) (*Client, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	nc, err := connectNATS(ctx, url, e, "cli", externalPings, slog.New(slog.DiscardHandler))
+	nc, err := connectNATS(ctx, url, e, "cli", externalPings, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return nil, away("nothing was written", err)
 	}

@@ -34,6 +34,9 @@ var (
 	externalPings = pings{5 * time.Second, 2}
 )
 
+// telling is what the client of NATS calls usher back for, on goroutines of its own.
+const telling = "telling what the client of NATS says"
+
 var errUnreachable = errors.New("no NATS server can be reached")
 
 // connectNATS joins the servers of url. The connection is kept up for as long
@@ -46,7 +49,10 @@ var errUnreachable = errors.New("no NATS server can be reached")
 // A server that is frozen keeps its connections open, so that only an unanswered
 // ping shows it: pings say how often and how many. An embedded one freezes together
 // with its client.
-func connectNATS(ctx context.Context, url string, access NATSAccess, role string, p pings, log *slog.Logger, more ...nats.Option) (*nats.Conn, error) {
+//
+// guard is told of panics in what the client calls; a command, which ends soon and
+// logs nothing, has none.
+func connectNATS(ctx context.Context, url string, access NATSAccess, role string, p pings, log *slog.Logger, guard event.Guard, more ...nats.Option) (*nats.Conn, error) {
 	options, err := access.options(url)
 	if err != nil {
 		return nil, err
@@ -56,11 +62,13 @@ func connectNATS(ctx context.Context, url string, access NATSAccess, role string
 		nats.Timeout(5*time.Second), nats.PingInterval(p.every), nats.MaxPingsOutstanding(p.lost),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Warn("the connection to NATS is lost", "error", err)
+				guard.Func(telling, func() { log.Warn("the connection to NATS is lost", "error", err) })()
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { log.Warn("the connection to NATS is back") }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS reports an error", "error", err) }),
+		nats.ReconnectHandler(func(*nats.Conn) { guard.Func(telling, func() { log.Warn("the connection to NATS is back") })() }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			guard.Func(telling, func() { log.Warn("NATS reports an error", "error", err) })()
+		}),
 	)
 	options = append(options, more...)
 	for attempt := 0; ; attempt++ {

@@ -31,7 +31,7 @@ func TestARoleWithoutStreamsSaysRunSetup(t *testing.T) {
 	if !s.ReadyForConnections(10 * time.Second) {
 		t.Fatal("nats-server is not ready")
 	}
-	nc, err := connectNATS(t.Context(), s.ClientURL(), NATSAccess{NATSUser: "watch", NATSPassword: "password-of-watch"}, "watch", externalPings, slog.New(slog.DiscardHandler))
+	nc, err := connectNATS(t.Context(), s.ClientURL(), NATSAccess{NATSUser: "watch", NATSPassword: "password-of-watch"}, "watch", externalPings, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,11 @@ func starting(t *testing.T, url string) func(key string) error {
 			Base: Base{Data: t.TempDir(), OpsAddr: "127.0.0.1:0", LogLevel: "info", LogFormat: "text"}, External: External{NATSAccess: NATSAccess{NATSURL: url}, Replicas: 1},
 			Servers: Servers{MaxStore: 64 << 20}, Intake: Intake{IDKey: key}, Limits: DefaultLimits(), Roles: Roles{Watch: true},
 		}
-		return Run(ctx, c, Env{Out: io.Discard, Log: slog.New(slog.DiscardHandler), Ready: func(Addresses) { cancel() }})
+		err := Run(ctx, c, Env{Out: io.Discard, Log: slog.New(slog.DiscardHandler), Ready: func(Addresses) { cancel() }})
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // it waited, and was stopped by this test
+			return errors.Join(err, ctx.Err())
+		}
+		return err
 	}
 }
 

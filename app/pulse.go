@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"usher/event"
 )
 
 // How often a server that was silent is asked, and how long it may take to answer.
@@ -22,6 +24,7 @@ const (
 type pulse struct {
 	name  string                      // as /readyz says it; "" where the component's name says it
 	probe func(context.Context) error // its error is one of the round trip
+	guard event.Guard                 // of the probe
 
 	mu     sync.Mutex
 	worked time.Time // the last round trip that did
@@ -68,7 +71,7 @@ func (p *pulse) quiet(now time.Time) bool {
 func (p *pulse) ask(ctx context.Context) {
 	look, cancel := context.WithTimeout(ctx, probeWithin)
 	defer cancel()
-	err := p.probe(look)
+	err := p.guard.Do("asking a server whether it is there", func() error { return p.probe(look) })
 	switch {
 	case ctx.Err() != nil: // the process stops
 		return
@@ -92,6 +95,14 @@ func (ps pulses) ready() error {
 		return fmt.Errorf("%w; and %d more", errs[0], len(errs)-1)
 	}
 	return errors.Join(errs...)
+}
+
+// guardedBy has panics of the probes told to g; one counts as a round trip that failed.
+func (ps pulses) guardedBy(g event.Guard) pulses {
+	for _, p := range ps {
+		p.guard = g
+	}
+	return ps
 }
 
 // run asks those that are silent until ctx ends.

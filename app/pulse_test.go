@@ -84,7 +84,7 @@ func TestReadyzSeesAFrozenServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	proxy := natstest.Between(t, url)
-	nc, err := connectNATS(t.Context(), proxy.URL(), NATSAccess{}, "bridge", pings{time.Minute, 3}, slog.New(slog.DiscardHandler))
+	nc, err := connectNATS(t.Context(), proxy.URL(), NATSAccess{}, "bridge", pings{time.Minute, 3}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestFrozenServerIsLeft(t *testing.T) {
 	_, url := natstest.Start(t)
 	proxy := natstest.Between(t, url)
 	lost := make(chan struct{}, 1)
-	nc, err := connectNATS(t.Context(), proxy.URL(), NATSAccess{}, "bridge", pings{100 * time.Millisecond, 2}, slog.New(slog.DiscardHandler))
+	nc, err := connectNATS(t.Context(), proxy.URL(), NATSAccess{}, "bridge", pings{100 * time.Millisecond, 2}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestFrozenServerIsLeft(t *testing.T) {
 // Without a majority nothing can be stored, though the connection stands.
 func TestReadyzSeesThatTheQuorumIsLost(t *testing.T) {
 	_, nodes := natstest.StartCluster(t)
-	nc, err := connectNATS(t.Context(), nodes[0].ClientURL(), NATSAccess{}, "bridge", externalPings, slog.New(slog.DiscardHandler))
+	nc, err := connectNATS(t.Context(), nodes[0].ClientURL(), NATSAccess{}, "bridge", externalPings, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

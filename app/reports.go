@@ -313,7 +313,7 @@ func (r *regular) run(ctx context.Context, c client.Client) error {
 	go func() {
 		defer close(kept)
 		err := retryUntil(inner, r.log, "schedules", func(ctx context.Context) error {
-			return workflows.KeepSchedules(ctx, c, r.settings.schedules())
+			return r.guard.Do("keeping the schedules", func() error { return workflows.KeepSchedules(ctx, c, r.settings.schedules()) })
 		})
 		if err != nil {
 			return // stopped
@@ -321,9 +321,13 @@ func (r *regular) run(ctx context.Context, c client.Client) error {
 		t := time.NewTicker(time.Minute)
 		defer t.Stop()
 		for {
-			if s, err := r.lastLook(inner); err == nil { // else the gauges keep what they have
-				r.show(s)
-			}
+			_ = r.guard.Do("showing what the last reconciliation found", func() error { // the next time follows
+				s, err := r.lastLook(inner)
+				if err == nil { // else the gauges keep what they have
+					r.show(s)
+				}
+				return err
+			})
 			select {
 			case <-t.C:
 			case <-inner.Done():

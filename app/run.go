@@ -181,17 +181,7 @@ func (p *process) close() error {
 	defer cancel()
 	rest := make(chan error, 1)
 	go func() {
-		if p.temporal != nil {
-			p.temporal.Close()
-		}
-		if p.nc != nil {
-			closeNATS(ctx, p.nc)
-		}
-		if p.servers != nil {
-			rest <- p.servers.Stop(ctx)
-			return
-		}
-		rest <- nil
+		rest <- p.life.guard.Do("closing connections and servers", func() error { return p.disconnect(ctx) })
 	}()
 	select {
 	case err := <-rest:
@@ -200,6 +190,20 @@ func (p *process) close() error {
 		errs = append(errs, errors.New("servers: did not stop in time"))
 	}
 	return errors.Join(errs...)
+}
+
+// disconnect closes what Run has opened beside its parts.
+func (p *process) disconnect(ctx context.Context) error {
+	if p.temporal != nil {
+		p.temporal.Close()
+	}
+	if p.nc != nil {
+		closeNATS(ctx, p.nc)
+	}
+	if p.servers != nil {
+		return p.servers.Stop(ctx)
+	}
+	return nil
 }
 
 func (p *process) startOps(ctx context.Context) error {
@@ -264,7 +268,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if ownNATS {
 		pings = embeddedPings
 	}
-	if p.nc, err = connectNATS(ctx, url, p.NATSAccess, p.roleName(), pings, p.Log, p.Network.nats()...); err != nil {
+	if p.nc, err = connectNATS(ctx, url, p.NATSAccess, p.roleName(), pings, p.Log, p.life.guard, p.Network.nats()...); err != nil {
 		return err
 	}
 	if p.addr.NATS == "" {
@@ -319,7 +323,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	})
 	if len(health) > 0 {
 		p.ops.add("jetstream", health.ready)
-		p.life.start(ctx, part{"pulse of JetStream", health.run, time.Second})
+		p.life.start(ctx, part{"pulse of JetStream", health.guardedBy(p.life.guard).run, time.Second})
 	}
 	if err := p.openCodec(); err != nil || !p.Roles.Bridge && !p.Roles.Worker {
 		return err
@@ -339,7 +343,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	p.ops.add("payload-keys", p.codec.ready)
 	pulse := &pulse{}
 	sdkLog := slog.New(calm{p.Log.Handler(), &p.stopping})
-	if p.temporal, err = connectTemporal(options, p.codec, newSDKMetrics(p.registry), pulse.observe(options.Namespace), sdkLog); err != nil {
+	if p.temporal, err = connectTemporal(options, p.codec, newSDKMetrics(p.registry, p.life.guard), pulse.observe(options.Namespace), sdkLog); err != nil {
 		return fmt.Errorf("the client of Temporal: %w", err)
 	}
 	pulse.probe = namespaceOf(p.temporal, options.Namespace)
@@ -350,7 +354,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return pulse.probe(ctx)
 	})
 	p.ops.add("temporal", pulse.ready)
-	p.life.start(ctx, part{"pulse of Temporal", pulses{pulse}.run, time.Second})
+	p.life.start(ctx, part{"pulse of Temporal", pulses{pulse}.guardedBy(p.life.guard).run, time.Second})
 	return err
 }
 

@@ -23,7 +23,7 @@ func Setup(ctx context.Context, access NATSAccess, in Intake, size Bytes, replic
 	if acceptLost, err = lostStreams(acceptLost); err != nil {
 		return 0, err
 	}
-	nc, err := connectNATS(ctx, access.NATSURL, access, "admin", externalPings, log)
+	nc, err := connectNATS(ctx, access.NATSURL, access, "admin", externalPings, log, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -13,7 +13,7 @@ import (
 // gives others.
 func TestSDKMetricsKeepTheirUsualNames(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	h := newSDKMetrics(reg).WithTags(map[string]string{"namespace": "default", "client_name": "temporal_go", "worker_type": "none", "workflow_type": "none", "activity_type": "none", "task_queue": "none"})
+	h := newSDKMetrics(reg, nil).WithTags(map[string]string{"namespace": "default", "client_name": "temporal_go", "worker_type": "none", "workflow_type": "none", "activity_type": "none", "task_queue": "none"})
 	call := h.WithTags(map[string]string{"operation": "StartWorkflowExecution"})
 	call.Counter("temporal_request").Inc(2)
 	call.Counter("temporal_request").Inc(1)

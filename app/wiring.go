@@ -65,7 +65,7 @@ func (p *process) bridgeConfig(ctx context.Context) (c bridge.Config, err error)
 func (p *process) userIDByEmail(email string) string { return p.key.UserID(email, "") }
 
 func (p *process) sampler() (*streams.Sampler, error) {
-	s := &streams.Sampler{JetStream: p.js, Metrics: metrics.NewStreams(p.registry), Errors: p.figures.SamplerErrors, Log: p.Log}
+	s := &streams.Sampler{JetStream: p.js, Metrics: metrics.NewStreams(p.registry), Errors: p.figures.SamplerErrors, Guard: p.shared.Guard("streams", p.Log), Log: p.Log}
 	if p.ownNATS != nil {
 		s.MaxStore = p.servers.MaxStore()
 	}
@@ -76,7 +76,7 @@ func (p *process) room(s *streams.Sampler) (*streams.Room, error) {
 	return whole(&streams.Room{
 		JetStream: p.js, UserID: p.userIDByEmail,
 		ParkedFor: max(p.ParkedFor, event.DefaultSettings().ParkedFor), // open runs keep the one that they were started with
-		Purged:    s.Metrics.Purged, Log: p.Log,
+		Purged:    s.Metrics.Purged, Guard: p.shared.Guard("streams", p.Log), Log: p.Log,
 	}, "Every")
 }
 

@@ -29,6 +29,7 @@ type Room struct {
 	UserID    func(email string) string // of a user whose record had none
 	ParkedFor time.Duration             // how long a decision waits for its user; default 72 h
 	Purged    *prometheus.CounterVec    // messages, by stream
+	Guard     event.Guard               // told of panics; nil: of none
 	Log       *slog.Logger
 	Every     time.Duration // default 30 s
 
@@ -73,7 +74,7 @@ func (r *Room) Run(ctx context.Context) error {
 	t := time.NewTicker(r.Every)
 	defer t.Stop()
 	for failing := false; ; {
-		err := r.Look(ctx)
+		err := r.Guard.Do("making room in the streams", func() error { return r.Look(ctx) })
 		if err != nil && ctx.Err() == nil && !failing {
 			r.Log.Warn("whether the streams need room could not be seen", "error", err)
 		}

@@ -19,6 +19,7 @@ type Sampler struct {
 	JetStream jetstream.JetStream
 	Metrics   *metrics.Streams
 	Errors    prometheus.Counter
+	Guard     event.Guard // told of panics; nil: of none
 	Log       *slog.Logger
 	Every     time.Duration // default 5 s
 	MaxStore  int64         // of the server, where the account has no limit of its own; 0: not known
@@ -34,7 +35,7 @@ func (s *Sampler) Run(ctx context.Context) error {
 	defer t.Stop()
 	for failing := false; ; {
 		look, cancel := context.WithTimeout(ctx, s.Every)
-		err := s.Look(look)
+		err := s.Guard.Do("looking at JetStream", func() error { return s.Look(look) })
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			s.Errors.Inc()
