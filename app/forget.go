@@ -1,8 +1,11 @@
 package app
 
 import (
+	"path/filepath"
+
 	"go.temporal.io/sdk/client"
 
+	"usher/bridge"
 	"usher/forget"
 )
 
@@ -12,6 +15,7 @@ import (
 // the connection to it.
 func (c *Client) Forgetting(data, temporalAddress, namespace string) (f forget.Forgetting, close func(), err error) {
 	f = forget.Forgetting{JetStream: c.JetStream, People: c.People, Publisher: c.Publisher, Data: data}
+	f.Crashes = func() error { return bridge.BlankCrashes(filepath.Join(data, "bridge")) }
 	address := temporalAddress
 	if a, err := FindRunning(data); err == nil {
 		f.Running, f.Catcher = true, a.CatcherHTTP

@@ -196,8 +196,7 @@ func (h *hands) crashed() (bool, error) {
 		return false, err
 	}
 	s := string(said[:n])
-	asked := strings.HasPrefix(s, "SIGQUIT") || strings.HasPrefix(s, "SIGABRT") // by a person, for the stacks
-	return n > 0 && !asked, nil
+	return n > 0 && !asked(s), nil
 }
 
 // notes are the messages that were in hand.

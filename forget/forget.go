@@ -26,6 +26,9 @@ type Forgetting struct {
 	Catcher string // HTTP address of the catcher of a running `usher up`, "" where there is none
 	Running bool   // an `usher up` runs on the data folder, so its databases are here
 	DryRun  bool
+	// Crashes removes what the Go runtime said when it ended a process on this data
+	// folder, which may be about anyone. Nil: no process is known to keep it.
+	Crashes func() error
 }
 
 // Forgotten is what was removed, and what is left to a person.
@@ -105,6 +108,11 @@ func (f Forgetting) Run(ctx context.Context, userID string) (Forgotten, error) {
 		fact := event.Fact{Kind: event.FactForgotten, UserID: id, Generation: p.Generation, At: time.Now().UTC(), Inbox: p.Source, EventID: event.NewID(), EventSource: event.SourceCLI}
 		if _, err := f.Publisher.Fact(ctx, fact); err != nil {
 			return out, err
+		}
+	}
+	if f.Crashes != nil {
+		if err := f.Crashes(); err != nil {
+			return out, fmt.Errorf("what the Go runtime said at a crash is still there: %w", err)
 		}
 	}
 	return out, f.truncateLogs(ctx)
