@@ -109,7 +109,7 @@ func (k *Console) Run(ctx context.Context) error {
 		go func() { done <- f.run(inner) }()
 	}
 	go func() { done <- k.measure(inner) }()
-	go func() { done <- k.auditor.run(inner) }()
+	go func() { done <- k.keepAudit(inner) }()
 
 	s := serve.Web(k.handler())
 	s.ReadTimeout = 30 * time.Second
@@ -123,6 +123,16 @@ func (k *Console) Run(ctx context.Context) error {
 }
 
 // measure sets the gauges from the read model.
+// keepAudit keeps what could not be kept at once. After a panic the next record is taken.
+func (k *Console) keepAudit(ctx context.Context) error {
+	for {
+		err := k.guard.Do("keeping an audit record", func() error { return k.auditor.run(ctx) })
+		if event.Panicked(err) == nil {
+			return err
+		}
+	}
+}
+
 func (k *Console) measure(ctx context.Context) error {
 	t := time.NewTicker(2 * time.Second)
 	defer t.Stop()
