@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
@@ -22,7 +23,7 @@ type feed struct {
 	js       jetstream.JetStream
 	model    *model
 	stream   string
-	put      func(*sql.Tx, jetstream.Msg, *jetstream.MsgMetadata) (after func(), err error)
+	put      func(*sql.Tx, *nats.Msg, *nats.MsgMetadata) (after func(), err error)
 	guard    event.Guard
 	log      *slog.Logger
 	caughtUp atomic.Bool
@@ -76,31 +77,17 @@ func (f *feed) follow(ctx context.Context) error {
 	defer cancel()
 	// A stop in this moment would leave a consumer behind whose name is not known.
 	making, made := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	c, err := f.js.OrderedConsumer(making, f.stream, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: seq + 1})
+	p, err := newPull(making, f.js, f.stream, seq+1)
 	made()
+	if p != nil {
+		defer func() { p.end(); f.leave(ctx, p.consumer) }()
+	}
 	if err != nil {
 		return err
 	}
-	stop := func() {}
-	defer func() { stop(); f.leave(ctx, c) }()
-	i, err := c.Info(ctx)
-	if err != nil {
-		return err
-	}
-	if i.NumPending == 0 { // what the stream counted last may be deleted
+	if p.pending == 0 { // what the stream counted last may be deleted
 		f.caughtUp.Store(true)
 	}
-	msgs := make(chan jetstream.Msg, perTransaction)
-	cc, err := c.Consume(func(m jetstream.Msg) {
-		select {
-		case msgs <- m:
-		case <-ctx.Done():
-		}
-	})
-	if err != nil {
-		return err
-	}
-	stop = cc.Stop
 	check := time.NewTicker(recheck)
 	defer check.Stop()
 	for {
@@ -110,11 +97,19 @@ func (f *feed) follow(ctx context.Context) error {
 		case <-check.C:
 			now, last, err := f.state(ctx)
 			_, at, err2 := f.model.position(ctx, f.stream)
-			if err != nil || err2 != nil || now != created || last < seq || at != seq {
-				return errors.Join(err, err2) // begin finds out what to do
+			if err = errors.Join(err, err2, p.alive()); err != nil || now != created || last < seq || at != seq {
+				return err // begin finds out what to do
 			}
-		case m := <-msgs:
-			if seq, err = f.take(ctx, created, seq, m, msgs); err != nil {
+		case <-p.lost:
+			return errors.New("the connection was lost")
+		case m := <-p.arrived:
+			batch, err := p.batch(m)
+			if len(batch) > 0 {
+				var failed error
+				seq, failed = f.take(ctx, created, seq, batch)
+				err = errors.Join(failed, err)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -123,10 +118,10 @@ func (f *feed) follow(ctx context.Context) error {
 
 // leave deletes a consumer that was stopped; otherwise the server keeps it for five
 // minutes.
-func (f *feed) leave(ctx context.Context, c jetstream.Consumer) {
+func (f *feed) leave(ctx context.Context, consumer string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_ = f.js.DeleteConsumer(ctx, f.stream, c.CachedInfo().Name)
+	_ = f.js.DeleteConsumer(ctx, f.stream, consumer)
 }
 
 // begin compares the stored position with the stream. A stream that was made
@@ -163,9 +158,8 @@ func (f *feed) state(ctx context.Context) (created int64, last uint64, err error
 	return i.Created.UnixNano(), i.State.LastSeq, nil
 }
 
-// take stores a message and those that are waiting behind it in one transaction
-// with the position.
-func (f *feed) take(ctx context.Context, created int64, seq uint64, m jetstream.Msg, more <-chan jetstream.Msg) (uint64, error) {
+// take stores messages in one transaction with the position.
+func (f *feed) take(ctx context.Context, created int64, seq uint64, batch []*nats.Msg) (uint64, error) {
 	var after []func()
 	var pending uint64
 	err := f.model.transaction(ctx, func(tx *sql.Tx) error {
@@ -175,7 +169,7 @@ func (f *feed) take(ctx context.Context, created int64, seq uint64, m jetstream.
 		if at != seq {
 			return errMoved
 		}
-		for n := 1; ; n++ {
+		for _, m := range batch {
 			meta, err := m.Metadata()
 			if err != nil {
 				return err
@@ -188,15 +182,6 @@ func (f *feed) take(ctx context.Context, created int64, seq uint64, m jetstream.
 				after = append(after, done)
 			}
 			seq, pending = meta.Sequence.Stream, meta.NumPending
-			if n == perTransaction {
-				break
-			}
-			select {
-			case m = <-more:
-				continue
-			default:
-			}
-			break
 		}
 		return setPosition(tx, f.stream, created, seq)
 	})
@@ -214,7 +199,7 @@ func (f *feed) take(ctx context.Context, created int64, seq uint64, m jetstream.
 
 // read puts a message into the model. One on which that panics is passed over at
 // the next try: what it changed before is rolled back with the transaction.
-func (f *feed) read(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (after func(), err error) {
+func (f *feed) read(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (after func(), err error) {
 	seq := meta.Sequence.Stream
 	if f.passed[seq] {
 		return nil, nil
@@ -233,26 +218,26 @@ func (f *feed) read(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (a
 // The put functions leave out what cannot be read: the bridge makes a dead
 // letter of it.
 
-func putUserMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (func(), error) {
-	if strings.HasPrefix(m.Subject(), "users.v1.checkpoint.") {
+func putUserMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
+	if strings.HasPrefix(m.Subject, "users.v1.checkpoint.") {
 		var p progress
-		if json.Unmarshal(m.Data(), &p) != nil || p.Import == "" {
+		if json.Unmarshal(m.Data, &p) != nil || p.Import == "" {
 			return nil, nil
 		}
 		return nil, putImport(tx, p)
 	}
-	if strings.HasPrefix(m.Subject(), "users.v1.progress.") {
+	if strings.HasPrefix(m.Subject, "users.v1.progress.") {
 		var p event.Progress
-		if json.Unmarshal(m.Data(), &p) != nil || p.Import == "" {
+		if json.Unmarshal(m.Data, &p) != nil || p.Import == "" {
 			return nil, nil
 		}
 		return nil, putProgress(tx, p)
 	}
-	source, err := event.ParseImportedSubject(m.Subject())
+	source, err := event.ParseImportedSubject(m.Subject)
 	if err != nil {
 		return nil, nil
 	}
-	env, err := event.ParseEnvelope(m.Headers(), m.Data())
+	env, err := event.ParseEnvelope(m.Header, m.Data)
 	if err != nil {
 		return nil, nil
 	}
@@ -263,12 +248,12 @@ func putUserMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (f
 	return nil, putUser(tx, source, u, meta.Timestamp)
 }
 
-func (f *feed) putVerificationMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (func(), error) {
-	source, _, err := event.ParseVerificationSubject(m.Subject())
+func (f *feed) putVerificationMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
+	source, _, err := event.ParseVerificationSubject(m.Subject)
 	if err != nil {
 		return nil, nil
 	}
-	env, err := event.ParseEnvelope(m.Headers(), m.Data())
+	env, err := event.ParseEnvelope(m.Header, m.Data)
 	if err != nil {
 		return nil, nil
 	}
@@ -280,8 +265,8 @@ func (f *feed) putVerificationMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstre
 	return nil, putDecision(tx, id, b)
 }
 
-func putDeadLetterMessage(tx *sql.Tx, m jetstream.Msg, meta *jetstream.MsgMetadata) (func(), error) {
-	h := m.Headers()
+func putDeadLetterMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
+	h := m.Header
 	d := DeadLetter{
 		Seq: meta.Sequence.Stream, Stream: h.Get(event.HeaderStream), Reason: h.Get(event.HeaderReason), Cause: h.Get(event.HeaderCause),
 		Subject: h.Get(event.HeaderSubject), Sequence: h.Get(event.HeaderSequence), At: meta.Timestamp,

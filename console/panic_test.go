@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
@@ -26,10 +26,10 @@ func TestAMessageOnWhichTheConsoleFailsIsPassedOver(t *testing.T) {
 	figures := newMetrics()
 	f := newFeeds(r.js, m, newWaiters(m.emptyLog), figures.Guard("console", slog.New(slog.NewTextHandler(&r.log, nil))), slog.New(slog.DiscardHandler))[0]
 	put := f.put
-	f.put = func(tx *sql.Tx, msg jetstream.Msg, meta *jetstream.MsgMetadata) (func(), error) {
+	f.put = func(tx *sql.Tx, msg *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
 		after, err := put(tx, msg, meta)
 		if meta.Sequence.Stream == 2 {
-			panic(string(msg.Data()))
+			panic(string(msg.Data))
 		}
 		return after, err
 	}

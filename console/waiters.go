@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 
 	"usher/event"
 )
@@ -59,9 +59,9 @@ func (w *waiters) tell(f event.Fact) {
 }
 
 // putFactMessage stores a fact and wakes its waiters once it can be read.
-func (w *waiters) putFactMessage(tx *sql.Tx, m jetstream.Msg, _ *jetstream.MsgMetadata) (func(), error) {
+func (w *waiters) putFactMessage(tx *sql.Tx, m *nats.Msg, _ *nats.MsgMetadata) (func(), error) {
 	var f event.Fact
-	if json.Unmarshal(m.Data(), &f) != nil || f.ID == "" || f.UserID == "" {
+	if json.Unmarshal(m.Data, &f) != nil || f.ID == "" || f.UserID == "" {
 		return nil, nil
 	}
 	return func() {
