@@ -125,7 +125,8 @@ func runChunk(bin string, first, last uint64, tell func(verdict), over <-chan st
 		default:
 		}
 		cmd := exec.Command(bin, "-test.run=^TestChild$", "-test.timeout=0")
-		cmd.Env = append(os.Environ(), fmt.Sprintf("USHER_SIM_CHILD=%d-%d", first, last), "GOMAXPROCS=1")
+		cmd.Env = append(os.Environ(), fmt.Sprintf("USHER_SIM_CHILD=%d-%d", first, last),
+			"GOMAXPROCS=1", "GOGC=400", "GOMEMLIMIT=1GiB") // what a seed leaves is collected at its end anyway
 		var errs bytes.Buffer
 		out, err := cmd.StdoutPipe()
 		if err == nil {
