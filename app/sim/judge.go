@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,7 @@ var rules = []struct {
 	{"newest", "Of the corrections that count, the newest one wins: its address gets the message.", (*evidence).newestWins},
 	{"once", "A message goes out at most once, or the ledger counts its copies; it counts none when no answer can have been lost.", (*evidence).eachOnce},
 	{"agree", "PEOPLE, the facts and the page agree about everybody.", (*evidence).allAgree},
+	{"page", "The console has read everything, whatever outsiders wrote.", (*evidence).allRead},
 	{"import", "The last word about each import is how it ended.", (*evidence).importsEnd},
 	{"letters", "No message becomes a dead letter that is fine.", (*evidence).noLetters},
 	{"tasks", "No workflow task fails but for a signal that came in the last moment.", (*evidence).noFailedTasks},
@@ -49,6 +51,8 @@ type evidence struct {
 	answers map[string][]event.Fact   // by the event that they answer
 	letters []letter
 	page    map[string]pageRow
+	ends    map[string]uint64 // the last message that a stream has
+	read    map[string]uint64 // the last one that the console has read
 	mails   []taken
 	texts   []taken
 }
@@ -86,9 +90,10 @@ func (w *world) judge(cast []*person) {
 }
 
 func (w *world) collect(cast []*person) (*evidence, error) {
-	e := &evidence{w: w, cast: cast, imports: map[string]event.Progress{}, ids: map[string]string{}, people: map[string]event.Person{}, facts: map[string][]event.Fact{}, answers: map[string][]event.Fact{}, page: map[string]pageRow{}}
+	e := &evidence{w: w, cast: cast, imports: map[string]event.Progress{}, ids: map[string]string{}, people: map[string]event.Person{}, facts: map[string][]event.Fact{}, answers: map[string][]event.Fact{}, page: map[string]pageRow{}, ends: map[string]uint64{}, read: map[string]uint64{}}
 	ctx := w.ctx()
 	err := w.each(ctx, event.StreamUsers, func(m *jetstream.RawStreamMsg) {
+		e.ends[event.StreamUsers] = m.Sequence
 		var last event.Progress
 		if strings.HasPrefix(m.Subject, "users.v1.progress.") && json.Unmarshal(m.Data, &last) == nil {
 			e.imports[last.Import] = last
@@ -117,6 +122,7 @@ func (w *world) collect(cast []*person) (*evidence, error) {
 		byEmail[strings.ToLower(p.email)] = e.ids[p.name()]
 	}
 	err = w.each(ctx, event.StreamVerifications, func(m *jetstream.RawStreamMsg) {
+		e.ends[event.StreamVerifications] = m.Sequence
 		source, verb, err := event.ParseVerificationSubject(m.Subject)
 		if err != nil || len(m.Data) == 0 {
 			return
@@ -193,7 +199,26 @@ func (e *evidence) readPage(path string) error {
 		}
 		e.page[id] = r
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for stream := range e.ends {
+		var seq int64
+		if err := db.QueryRow("SELECT seq FROM positions WHERE stream = ?", stream).Scan(&seq); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		e.read[stream] = uint64(seq)
+	}
+	return nil
+}
+
+func (e *evidence) allRead() (out []string) {
+	for stream, last := range e.ends {
+		if e.read[stream] < last {
+			out = append(out, fmt.Sprintf("the console has read %s to %d, and it ends at %d", stream, e.read[stream], last))
+		}
+	}
+	return out
 }
 
 func (e *evidence) everybodyEnds() (out []string) {

@@ -86,16 +86,22 @@ var ofBridges = map[string]bool{"StartWorkflowExecution": true, "SignalWorkflowE
 
 func draw(r *rand.Rand) *fault {
 	f := &fault{mute: r.IntN(2) == 0}
-	side := pick(r, "bridge", "bridge", "worker", "worker", "worker")
+	side := pick(r, "bridge", "bridge", "worker", "worker", "worker", "watch")
 	where := func(side string) string {
-		if side == "bridge" {
+		switch side {
+		case "watch":
+			return "nats"
+		case "bridge":
 			return pick(r, "nats", "temporal")
 		}
 		return pick(r, "nats", "temporal", "smtp", "sms")
 	}
 	at := func(side, to string) {
-		f.at = side + pick(r, "1", "2") + ">" + to
 		f.nth = 1 + r.IntN(ranges[side+">"+to])
+		if side != "watch" { // of the others there are two
+			side += pick(r, "1", "2")
+		}
+		f.at = side + ">" + to
 	}
 	call := func() {
 		f.at = pick(r, "StartWorkflowExecution", "SignalWorkflowExecution", "SignalWithStartWorkflowExecution", "RespondWorkflowTaskCompleted",
@@ -105,6 +111,9 @@ func draw(r *rand.Rand) *fault {
 	switch r.IntN(12) {
 	case 0, 1, 2:
 		f.what, f.long = "kill", pick(r, 100*time.Millisecond, 2*time.Second, 20*time.Second)
+		if side == "watch" { // its files cannot be cut off
+			f.what = "freeze"
+		}
 		at(side, where(side))
 	case 3:
 		f.what = "cut"
