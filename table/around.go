@@ -18,13 +18,13 @@ type table struct {
 	hidden   HiddenRows
 	order    []int   // column of the titles for each one of the row; nil when they are the first titles
 	titlesAt int64   // offset of the titles in force, when they are not the first
-	ahead    []taken // rows that were read to see what follows
-	known    int     // how many of them are rows of the list
+	ahead    []taken // rows that were read to see what follows, and are no remarks
 	afterGap bool    // the last row was blank
 	begun    bool    // there was a row below the titles
 	drawn    bool    // the table is drawn with lines, as psql does
 	goesOn   bool    // a value of the last row goes on in the next
 	lastAt   int64   // where the last row began
+	endAt    int64   // where the last row that was read ended
 }
 
 // taken is a row that was read, or why none was.
@@ -37,37 +37,29 @@ type taken struct {
 // take returns the next row as it stands, with the place behind it. Lines below the
 // table are left out.
 func (r *Rows) take() (Row, error) {
-	t := r.pop()
-	if t.err != nil {
-		return Row{}, t.err
-	}
-	r.lastAt = t.at
-	if r.header != nil && r.known <= 0 && r.remark(t.Row) {
-		if r.onlyRemarks(t) {
-			return Row{}, io.EOF
+	if len(r.ahead) == 0 { // nearly always
+		at := r.endAt
+		row, err := r.next()
+		r.lastAt = at
+		if err != nil || r.header == nil || !r.remark(&row) || !r.onlyRemarks(row) {
+			return row, err
 		}
+		return Row{}, io.EOF
 	}
-	r.known--
-	r.afterGap = t.blank()
-	return t.Row, nil
+	t := r.ahead[0]
+	r.ahead = r.ahead[1:]
+	r.lastAt = t.at
+	return t.Row, t.err
 }
 
-// pop returns the next of the rows that were read ahead, or reads one.
-func (r *Rows) pop() taken {
-	if len(r.ahead) > 0 {
-		t := r.ahead[0]
-		r.ahead = r.ahead[1:]
-		return t
-	}
-	var t taken
+// next reads a row, with the place behind it.
+func (r *Rows) next() (Row, error) {
+	row, err := r.read()
 	if r.place != nil {
-		t.at, _ = r.place()
+		row.End.Offset, row.End.Line = r.place()
+		r.endAt = row.End.Offset
 	}
-	t.Row, t.err = r.read()
-	if r.place != nil {
-		t.End.Offset, t.End.Line = r.place()
-	}
-	return t
+	return row, err
 }
 
 // mostRemarks is how many lines may stand below a table.
@@ -78,12 +70,12 @@ var countOfRows = regexp.MustCompile(`^\(?\d+ (rows?|records?)( affected| select
 
 // remark reports whether a row may be a line below the table: it has text in the first
 // column and nowhere else, behind a blank row, or it says how many rows there are.
-func (r *Rows) remark(row Row) bool {
-	if row.bad != nil || len(row.cells) == 0 || len(r.header.cells) < 2 {
+func (r *Rows) remark(row *Row) bool {
+	if row.bad != nil || len(row.cells) == 0 || !row.padded && len(row.cells) > 1 || len(r.header.cells) < 2 { // nearly every row
 		return false
 	}
 	text := trimCell(row.cells[0])
-	if text == "" || !row.padded && len(row.cells) > 1 {
+	if text == "" {
 		return false
 	}
 	for _, c := range row.cells[1:] {
@@ -96,36 +88,31 @@ func (r *Rows) remark(row Row) bool {
 
 // onlyRemarks reads on from a remark. When nothing but remarks follows, they end the
 // table; otherwise the rows are kept for take.
-func (r *Rows) onlyRemarks(first taken) bool {
+func (r *Rows) onlyRemarks(first Row) bool {
 	lines := 1
-	rows := []taken{first}
-	for len(rows) < 2*mostRemarks {
-		t := r.pop()
-		rows = append(rows, t)
-		switch gap := r.afterGap; {
-		case errors.Is(t.err, io.EOF):
-			if lines == 1 && first.cut && !countOfRows.MatchString(trimCell(first.cells[0])) {
-				break // it may be half a row
-			}
+	for len(r.ahead) < 2*mostRemarks {
+		t := taken{at: r.endAt}
+		t.Row, t.err = r.next()
+		r.ahead = append(r.ahead, t)
+		if errors.Is(t.err, io.EOF) && (lines > 1 || !first.cut || countOfRows.MatchString(trimCell(first.cells[0]))) { // else it may be half a row
 			for range lines {
 				r.Warnings.Add("W_BELOW", "a line below the table was left out", first.Line)
 			}
-			r.ahead = []taken{t}
+			r.ahead = nil
 			return true
-		case t.err == nil && t.blank():
-			continue
-		case t.err == nil:
-			r.afterGap = true
-			if yes := r.remark(t.Row); yes {
-				lines++
-				continue
-			}
-			r.afterGap = gap
 		}
-		break
+		switch {
+		case t.err != nil:
+			return false
+		case t.blank():
+			continue
+		}
+		r.afterGap = true
+		if !r.remark(&t.Row) {
+			return false
+		}
+		lines++
 	}
-	r.ahead = append(rows[1:], r.ahead...)
-	r.known = len(rows)
 	return false
 }
 
@@ -231,7 +218,7 @@ func (r *Rows) mayBeTitles(cells []string) bool {
 		if c != Email && c != Phone && c != UserID {
 			continue
 		}
-		if i < len(cells) && strings.ContainsAny(cells[i], "@0123456789") {
+		if i < len(cells) && (strings.IndexByte(cells[i], '@') >= 0 || strings.ContainsAny(cells[i], "0123456789")) {
 			return false
 		}
 	}

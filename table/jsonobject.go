@@ -28,7 +28,10 @@ func readObject(text string) (members []member, err error) {
 		return nil, errDepth
 	}
 	object := gjson.Parse(text)
-	inner := envelope(object)
+	inner := ""
+	if strings.IndexByte(text[1:], '{') >= 0 { // nearly none has another object in it
+		inner = envelope(object)
+	}
 	var own map[string]bool // keys of the inner object
 	if inner != "" {
 		own = map[string]bool{}

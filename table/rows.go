@@ -139,7 +139,7 @@ func (t File) OpenAt(ctx context.Context, f *os.File, from Position) (*Rows, err
 			}
 		}
 		t.readText(r, w)
-		r.Number, r.begun = from.Record, from.Record > 0
+		r.Number, r.begun, r.endAt = from.Record, from.Record > 0, from.Offset
 		return r, nil
 	}
 	for r.Number < from.Record {
@@ -179,6 +179,9 @@ func (r *Rows) readHeader(t File) error {
 		}
 		if r.header, err = readHeader(row.cells); err == nil {
 			r.Columns = r.header.kept()
+			if r.place != nil {
+				r.endAt, _ = r.place()
+			}
 		}
 		return err
 	}
@@ -192,7 +195,7 @@ func (r *Rows) Next() (Row, error) {
 		if err != nil {
 			return Row{}, err
 		}
-		if rw.blank() {
+		if r.afterGap = rw.blank(); r.afterGap {
 			r.Blank++
 			continue
 		}
