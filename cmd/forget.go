@@ -54,12 +54,12 @@ func (f forgetCmd) Run(s *session) error {
 			}
 			continue
 		}
-		fmt.Fprint(s.stdout, f.tell(u, done))
+		fmt.Fprint(s.stdout, f.sentence(u, done))
 	}
 	return nil
 }
 
-func (f forgetCmd) tell(user string, done forget.Forgotten) string {
+func (f forgetCmd) sentence(user string, done forget.Forgotten) string {
 	var b strings.Builder
 	verb := "forgotten"
 	if f.DryRun {

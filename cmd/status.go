@@ -211,7 +211,7 @@ func timeline(facts []event.Fact) string {
 			}
 		}
 		if f.Effect == event.EffectLate {
-			b.WriteString(": " + tell(f))
+			b.WriteString(": " + verdictOf(f))
 		}
 		b.WriteByte('\n')
 	}

@@ -93,7 +93,7 @@ func (w where) decide(s *session, users []string, verb string, body event.Verifi
 			fmt.Fprintf(s.stdout, "%s: stored, not answered yet; see `usher status %s`\n", u, ids[i])
 			continue
 		}
-		fmt.Fprintf(s.stdout, "%s: %s\n", u, tell(f))
+		fmt.Fprintf(s.stdout, "%s: %s\n", u, verdictOf(f))
 	}
 	return nil
 }
@@ -115,8 +115,8 @@ func publish(ctx context.Context, c *app.Client, verb, id string, body event.Ver
 	}
 }
 
-// tell is a fact that answers a decision, as a sentence.
-func tell(f event.Fact) string {
+// verdictOf is a fact that answers a decision, as a sentence.
+func verdictOf(f event.Fact) string {
 	switch {
 	case f.Effect == event.EffectApplied:
 		return f.Kind

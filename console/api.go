@@ -12,7 +12,7 @@ func (k *Console) api() http.Handler {
 	mux.HandleFunc("POST /api/v1/users/{user_id}/decision", func(w http.ResponseWriter, r *http.Request) {
 		var d Decision
 		if err := json.NewDecoder(r.Body).Decode(&d); err != nil {
-			answer(w, http.StatusBadRequest, problem("the body is not JSON with a decision and a reason"))
+			writeJSON(w, http.StatusBadRequest, problem("the body is not JSON with a decision and a reason"))
 			return
 		}
 		if _, err := k.model.user(r.Context(), r.PathValue("user_id")); err != nil {
@@ -24,7 +24,7 @@ func (k *Console) api() http.Handler {
 			k.refuse(w, err)
 			return
 		}
-		answer(w, map[string]int{"applied": http.StatusOK, "late": http.StatusConflict, "stored": http.StatusAccepted}[a.Result], a)
+		writeJSON(w, map[string]int{"applied": http.StatusOK, "late": http.StatusConflict, "stored": http.StatusAccepted}[a.Result], a)
 	})
 	mux.HandleFunc("GET /api/v1/users", func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
@@ -36,7 +36,7 @@ func (k *Console) api() http.Handler {
 		if users == nil {
 			users = []User{}
 		}
-		answer(w, http.StatusOK, map[string]any{"users": users, "next_cursor": next})
+		writeJSON(w, http.StatusOK, map[string]any{"users": users, "next_cursor": next})
 	})
 	mux.HandleFunc("GET /api/v1/users/{user_id}", func(w http.ResponseWriter, r *http.Request) {
 		u, err := k.model.user(r.Context(), r.PathValue("user_id"))
@@ -45,7 +45,7 @@ func (k *Console) api() http.Handler {
 			return
 		}
 		k.ledger(r.Context(), &u)
-		answer(w, http.StatusOK, u)
+		writeJSON(w, http.StatusOK, u)
 	})
 	mux.HandleFunc("POST /api/v1/imports/{import}/release", k.releaseAPI)
 	mux.HandleFunc("GET /api/v1/imports", func(w http.ResponseWriter, r *http.Request) {
@@ -54,7 +54,7 @@ func (k *Console) api() http.Handler {
 			k.refuse(w, err)
 			return
 		}
-		answer(w, http.StatusOK, map[string]any{"imports": imports})
+		writeJSON(w, http.StatusOK, map[string]any{"imports": imports})
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
@@ -66,7 +66,7 @@ func (k *Console) api() http.Handler {
 		}
 		if !ok {
 			w.Header().Set("WWW-Authenticate", `Basic realm="usher"`)
-			answer(w, http.StatusUnauthorized, problem("sign in with the user and the password of the console, as HTTP basic auth"))
+			writeJSON(w, http.StatusUnauthorized, problem("sign in with the user and the password of the console, as HTTP basic auth"))
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -80,10 +80,10 @@ func (k *Console) refuse(w http.ResponseWriter, err error) {
 	if code >= 500 && k.repeats.first("a request failed", err) {
 		k.Log.Error("a request failed", "error", err)
 	}
-	answer(w, code, problem(text))
+	writeJSON(w, code, problem(text))
 }
 
-func answer(w http.ResponseWriter, code int, v any) {
+func writeJSON(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(v) // the client is gone

@@ -45,7 +45,7 @@ func TestInABrowser(t *testing.T) {
 	ctx := chromium(t)
 	r := newRig(t)
 	r.run()
-	r.answer(t.Context())
+	r.playWorkflows(t.Context())
 	for i := range 4 {
 		id := fmt.Sprint("u-", i)
 		r.user(id, fmt.Sprint("Person ", i))

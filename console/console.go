@@ -118,7 +118,7 @@ func (k *Console) Run(ctx context.Context) error {
 	for range len(k.feeds) + 2 {
 		errs = append(errs, <-done)
 	}
-	k.tellRepeats(true)
+	k.logRepeats(true)
 	return errors.Join(append(errs, k.model.close())...)
 }
 
@@ -138,7 +138,7 @@ func (k *Console) measure(ctx context.Context) error {
 	defer t.Stop()
 	for {
 		_ = k.guard.Do("measuring", func() error {
-			k.tellRepeats(false)
+			k.logRepeats(false)
 			k.forgetLetters(ctx)
 			if f, err := k.model.figures(ctx); err == nil {
 				k.setGauges(f)

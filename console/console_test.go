@@ -144,9 +144,9 @@ func (r *rig) statusOf(id string) event.Status {
 	return u.Status
 }
 
-// answer plays the workflows: the first decision about a user is applied, any
+// playWorkflows plays the workflows: the first decision about a user is applied, any
 // other is late.
-func (r *rig) answer(ctx context.Context) {
+func (r *rig) playWorkflows(ctx context.Context) {
 	c, err := r.js.OrderedConsumer(ctx, event.StreamVerifications, jetstream.OrderedConsumerConfig{})
 	if err != nil {
 		r.Error(err)
@@ -186,7 +186,7 @@ func TestDecisionsOverTheAPI(t *testing.T) {
 	if code := r.api("POST", "/api/v1/users/u-1/decision", `{"decision":"approved"}`, &a); code != http.StatusAccepted || a.Result != "stored" {
 		t.Errorf("with nobody to answer: %d %+v", code, a)
 	}
-	r.answer(t.Context())
+	r.playWorkflows(t.Context())
 	r.eventually("the stored decision is applied", func() bool { return r.statusOf("u-1") == event.StatusApproved })
 	if code := r.api("POST", "/api/v1/users/u-1/decision", `{"decision":"rejected","reason":"late"}`, &a); code != http.StatusConflict || !strings.Contains(a.Message, "Already approved by console:admin at ") {
 		t.Errorf("the second decision: %d %+v", code, a)
@@ -252,7 +252,7 @@ func page(t *testing.T, c *http.Client, method, address string, form url.Values,
 func TestPages(t *testing.T) {
 	r := newRig(t)
 	stop := r.run()
-	r.answer(t.Context())
+	r.playWorkflows(t.Context())
 	r.user("u-1", "<script>alert(1)</script>")
 	r.fact(event.Fact{Kind: event.FactStarted, UserID: "u-1", Generation: 1, Status: event.StatusWaiting, Inbox: "inbox"})
 	r.eventually("u-1 waits", func() bool { return r.statusOf("u-1") == event.StatusWaiting })

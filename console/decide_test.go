@@ -35,7 +35,7 @@ func (r *rig) stored(stream string) uint64 {
 func TestAnotherDecisionOfTheSameFormIsAnotherEvent(t *testing.T) {
 	r := newRig(t)
 	r.run()
-	r.answer(t.Context())
+	r.playWorkflows(t.Context())
 	r.await("u-1")
 	key := event.NewID()
 	approve, reject := Decision{Decision: event.VerbApproved}, Decision{event.VerbRejected, "a mistake"}
@@ -63,7 +63,7 @@ func TestAnotherDecisionOfTheSameFormIsAnotherEvent(t *testing.T) {
 func TestAnyIdempotencyKeyIsHonoured(t *testing.T) {
 	r := newRig(t)
 	r.run()
-	r.answer(t.Context())
+	r.playWorkflows(t.Context())
 	r.await("u-1")
 	r.await("u-2")
 	decide := func(user, body string) (int, Answer) {
@@ -103,7 +103,7 @@ func TestARequestThatIsGivenUpLeavesTheOthersWaiting(t *testing.T) {
 	_, endFirst := w.expect("e")
 	second, endSecond := w.expect("e")
 	endFirst()
-	w.tell(event.Fact{EventID: "e", Effect: event.EffectApplied})
+	w.factArrived(event.Fact{EventID: "e", Effect: event.EffectApplied})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, ok := decided(ctx, second); !ok {

@@ -106,7 +106,7 @@ func (f *feed) follow(ctx context.Context) error {
 			batch, err := p.batch(m)
 			if len(batch) > 0 {
 				var failed error
-				seq, failed = f.take(ctx, created, seq, batch)
+				seq, failed = f.storeMany(ctx, created, seq, batch)
 				err = errors.Join(failed, err)
 			}
 			if err != nil {
@@ -158,8 +158,8 @@ func (f *feed) state(ctx context.Context) (created int64, last uint64, err error
 	return i.Created.UnixNano(), i.State.LastSeq, nil
 }
 
-// take stores messages in one transaction with the position.
-func (f *feed) take(ctx context.Context, created int64, seq uint64, batch []*nats.Msg) (uint64, error) {
+// storeMany stores messages in one transaction with the position.
+func (f *feed) storeMany(ctx context.Context, created int64, seq uint64, batch []*nats.Msg) (uint64, error) {
 	var after []func()
 	var pending uint64
 	err := f.model.transaction(ctx, func(tx *sql.Tx) error {

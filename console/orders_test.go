@@ -16,7 +16,7 @@ import (
 func TestOrders(t *testing.T) {
 	r := newRig(t)
 	r.run()
-	r.answer(t.Context())
+	r.playWorkflows(t.Context())
 	r.await("u-1")
 	c := browser(t)
 	form := url.Values{"event_id": {event.NewID()}, "order": {event.VerbWithdrawn}, "reason": {"left the company"}}

@@ -36,7 +36,7 @@ func (k *Console) payloads() http.Handler {
 			user = k.sessions.GetString(r.Context(), sessionUser)
 		}
 		if user == "" {
-			answer(w, http.StatusUnauthorized, problem("sign in to usher's console first, under the same host name as this page, then load it again"))
+			writeJSON(w, http.StatusUnauthorized, problem("sign in to usher's console first, under the same host name as this page, then load it again"))
 			return
 		}
 		if seen.longAgo(user) {
@@ -49,7 +49,7 @@ func (k *Console) payloads() http.Handler {
 		h.Add("Vary", "Origin")
 		if origin := r.Header.Get("Origin"); origin != "" {
 			if !slices.Contains(k.PayloadOrigins, origin) {
-				answer(w, http.StatusForbidden, problem("pages of this origin may not read payloads; see --temporal-ui-origin"))
+				writeJSON(w, http.StatusForbidden, problem("pages of this origin may not read payloads; see --temporal-ui-origin"))
 				return
 			}
 			h.Set("Access-Control-Allow-Origin", origin)
@@ -64,7 +64,7 @@ func (k *Console) payloads() http.Handler {
 		case http.MethodPost:
 			http.MaxBytesHandler(k.withSession(decode), mostPayloads).ServeHTTP(w, r)
 		default:
-			answer(w, http.StatusMethodNotAllowed, problem("payloads are posted"))
+			writeJSON(w, http.StatusMethodNotAllowed, problem("payloads are posted"))
 		}
 	})
 }

@@ -17,7 +17,7 @@ func TestThePictureOfTheREADME(t *testing.T) {
 	ctx := chromium(t)
 	r := newRig(t)
 	r.run()
-	r.answer(t.Context())
+	r.playWorkflows(t.Context())
 	for _, u := range []struct {
 		id, name string
 		status   event.Status

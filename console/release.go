@@ -76,12 +76,12 @@ func (k *Console) releaseAPI(w http.ResponseWriter, r *http.Request) {
 		Refuse bool   `json:"refuse"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		answer(w, http.StatusBadRequest, problem("the body is not JSON; {} releases what is held, {\"refuse\": true} gives it back"))
+		writeJSON(w, http.StatusBadRequest, problem("the body is not JSON; {} releases what is held, {\"refuse\": true} gives it back"))
 		return
 	}
 	if err := k.release(r.Context(), admin, r.PathValue("import"), body.Digest, body.Refuse); err != nil {
 		k.refuse(w, err)
 		return
 	}
-	answer(w, http.StatusOK, map[string]string{"result": map[bool]string{false: "released", true: "refused"}[body.Refuse]})
+	writeJSON(w, http.StatusOK, map[string]string{"result": map[bool]string{false: "released", true: "refused"}[body.Refuse]})
 }

@@ -42,9 +42,9 @@ func (r *repeats) first(what string, err error) bool {
 	return true
 }
 
-// tell calls say with each failure that came more often than it was said, when it
+// summarise calls say with each failure that came more often than it was said, when it
 // is over or has gone on for a while, or at the end.
-func (r *repeats) tell(end bool, say func(failure string, more int)) {
+func (r *repeats) summarise(end bool, say func(failure string, more int)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for key, x := range r.of {
@@ -59,9 +59,9 @@ func (r *repeats) tell(end bool, say func(failure string, more int)) {
 	}
 }
 
-// tellRepeats says how often what failed has failed again.
-func (k *Console) tellRepeats(end bool) {
-	k.repeats.tell(end, func(failure string, more int) {
+// logRepeats says how often what failed has failed again.
+func (k *Console) logRepeats(end bool) {
+	k.repeats.summarise(end, func(failure string, more int) {
 		k.Log.Warn("a failure came again, so often", "error", failure, "times", more)
 	})
 }

@@ -47,7 +47,7 @@ func (w *waiters) expect(eventID string) (<-chan event.Fact, func()) {
 	}
 }
 
-func (w *waiters) tell(f event.Fact) {
+func (w *waiters) factArrived(f event.Fact) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.byID[f.EventID] {
@@ -65,7 +65,7 @@ func (w *waiters) putFactMessage(tx *sql.Tx, m *nats.Msg, _ *nats.MsgMetadata) (
 		return nil, nil
 	}
 	return func() {
-		w.tell(f)
+		w.factArrived(f)
 		if f.Kind == event.FactForgotten {
 			w.forgotten()
 		}

@@ -58,7 +58,7 @@ type batch struct {
 // not stored, when a message with the same key was stored while this call waited.
 func (g *group) store(ctx context.Context, key string, m *nats.Msg, alone func(context.Context) error) (there bool, err error) {
 	for {
-		own, other := g.take(key)
+		own, other := g.reserve(key)
 		if other == nil {
 			return false, g.storeMine(ctx, key, own, m, alone)
 		}
@@ -79,9 +79,9 @@ type inHand struct {
 	err  error
 }
 
-// take makes the key the caller's own, or returns the message with that key that
+// reserve makes the key the caller's own, or returns the message with that key that
 // another caller is storing.
-func (g *group) take(key string) (own, other *inHand) {
+func (g *group) reserve(key string) (own, other *inHand) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if other := g.keys[key]; other != nil {
@@ -95,7 +95,7 @@ func (g *group) take(key string) (own, other *inHand) {
 	return own, nil
 }
 
-// storeMine stores the message whose key the caller has taken, and tells those who
+// storeMine stores the message whose key the caller has reserved, and tells those who
 // wait for it.
 func (g *group) storeMine(ctx context.Context, key string, own *inHand, m *nats.Msg, alone func(context.Context) error) error {
 	defer func() {

@@ -17,7 +17,7 @@ import (
 
 // tell publishes n facts at once, each of them times over, and returns how many
 // publishes said that they stored one.
-func tell(t *testing.T, p *Publisher, n, times int) int {
+func publishFacts(t *testing.T, p *Publisher, n, times int) int {
 	t.Helper()
 	var stored atomic.Int64
 	var wg sync.WaitGroup
@@ -63,20 +63,20 @@ func TestFactsThatComeFastAreStoredTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := NewPublisher(js, nil)
-	if got := tell(t, p, 1, 1); got != 1 {
+	if got := publishFacts(t, p, 1, 1); got != 1 {
 		t.Errorf("a lone fact: stored %d", got)
 	}
 	if all, together := inBatches(t, js, event.StreamOnboarding); all != 1 || together != 0 {
 		t.Errorf("a lone fact: %d stored, %d of them in batches", all, together)
 	}
 	const n = 300
-	tell(t, p, n, 1)
+	publishFacts(t, p, n, 1)
 	all, together := inBatches(t, js, event.StreamOnboarding)
 	if all != n || together < n/2 {
 		t.Errorf("%d facts stored, %d of them in batches; want %d, most of them in batches", all, together, n)
 	}
 	// The same again, each twice: a batch with one that is there is refused whole.
-	if got := tell(t, p, n+50, 2); got != 50 {
+	if got := publishFacts(t, p, n+50, 2); got != 50 {
 		t.Errorf("%d facts were new, want 50", got)
 	}
 	if all, _ := inBatches(t, js, event.StreamOnboarding); all != n+50 {
@@ -90,7 +90,7 @@ func TestFactsWithoutBatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := NewPublisher(js, nil)
-	if got := tell(t, p, 100, 1); got != 100 {
+	if got := publishFacts(t, p, 100, 1); got != 100 {
 		t.Errorf("%d facts stored of 100 in a stream that takes no batches", got)
 	}
 	if !p.facts.single.Load() {

@@ -96,7 +96,7 @@ func (p *People) create(ctx context.Context, userID string, person event.Person)
 // for each other: the messages of a welcome go out at the same time, and every
 // conflict costs a write and a read.
 func (p *People) Update(ctx context.Context, userID string, change func(*event.Person) error) (event.Person, error) {
-	done, err := p.turns.take(ctx, userID)
+	done, err := p.turns.wait(ctx, userID)
 	if err != nil {
 		return event.Person{}, err
 	}

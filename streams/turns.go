@@ -17,9 +17,9 @@ type turn struct {
 	users int           // who has it or waits; guarded by turns.mu
 }
 
-// take waits for the turn of a record, or for the end of ctx. done gives it to
+// wait waits for the turn of a record, or for the end of ctx. done gives it to
 // the next one.
-func (t *turns) take(ctx context.Context, userID string) (done func(), err error) {
+func (t *turns) wait(ctx context.Context, userID string) (done func(), err error) {
 	t.mu.Lock()
 	own := t.of[userID]
 	if own == nil {

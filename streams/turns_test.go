@@ -86,22 +86,22 @@ func TestUpdatesOfOneRecordTakeTurns(t *testing.T) {
 // Who waits for a turn waits no longer than its context, and leaves nothing.
 func TestTurnEndsWithItsContext(t *testing.T) {
 	var turns turns
-	done, err := turns.take(t.Context(), "u-1")
+	done, err := turns.wait(t.Context(), "u-1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := turns.take(ctx, "u-1"); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := turns.wait(ctx, "u-1"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a turn that is taken: %v", err)
 	}
-	other, err := turns.take(t.Context(), "u-2")
+	other, err := turns.wait(t.Context(), "u-2")
 	if err != nil {
 		t.Fatal(err)
 	}
 	other()
 	done()
-	if done, err = turns.take(t.Context(), "u-1"); err != nil {
+	if done, err = turns.wait(t.Context(), "u-1"); err != nil {
 		t.Fatal(err)
 	}
 	done()
