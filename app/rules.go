@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,9 @@ type Rules struct {
 	AllOrNothing      []string `help:"Inboxes whose files are refused whole when one row is refused; \"all\" for every one." placeholder:"NAME"`
 	MaxRows           []string `help:"Most rows of a file; 0 is no limit." placeholder:"[NAME=]N"`
 	MaxRefused        []string `help:"Most refused rows of a file; beyond it the file is refused whole. 0 is no limit." placeholder:"[NAME=]N"`
+	Skip              []string `help:"Rows that are left out, by what stands in a column, such as Status=Suspended|Deactivated; repeatable." sep:"none" placeholder:"[NAME=]COLUMN=VALUE|VALUE"`
+	Columns           []string `help:"File that says what columns are taken for, a line each, such as Kontakt = email." placeholder:"[NAME=]FILE"`
+	Strict            []string `help:"Inboxes whose files are refused when there is a warning about them; \"all\" for every one." placeholder:"NAME"`
 	HiddenRows        []string `help:"What is done with rows that a sheet of Excel hides: skip or take; without it they are refused." placeholder:"[NAME=]skip|take"`
 	MaxRefusedPercent []string `help:"Most refused rows of a hundred, in files of more than 20 rows; 0 is no limit." default:"50" placeholder:"[NAME=]PERCENT"`
 
@@ -39,7 +43,25 @@ func (r Rules) ForInbox(source, dir string) (ingest.Inbox, error) {
 	for _, name := range r.AllOrNothing {
 		in.AllOrNothing = in.AllOrNothing || name == source || name == allInboxes
 	}
+	for _, name := range r.Strict {
+		in.Strict = in.Strict || name == source || name == allInboxes
+	}
 	var errs []error
+	for _, rule := range r.Skip {
+		name, rule := skipFor(rule)
+		parsed, err := ingest.ParseSkip(rule)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--skip: %w", err))
+		} else if name == "" || name == source {
+			in.Skip = append(in.Skip, parsed)
+		}
+	}
+	if file := forInbox(r.Columns, source); file != "" {
+		var err error
+		if in.Columns, err = readMapping(file); err != nil {
+			errs = append(errs, fmt.Errorf("--columns: %w", err))
+		}
+	}
 	number := func(flag string, values []string, most float64) float64 {
 		v := forInbox(values, source)
 		if v == "" {
@@ -82,6 +104,41 @@ func ofInbox(v string) (name, value string, named bool) {
 	return name, value, named
 }
 
+// skipFor takes the name of an inbox off a rule, which has an equals sign of its own.
+func skipFor(s string) (name, rule string) {
+	if first, rest, ok := strings.Cut(s, "="); ok && strings.Contains(rest, "=") {
+		return first, rest
+	}
+	return "", s
+}
+
+// readMapping reads a file with a line for each column: its title, an equals sign, and
+// what it is taken for. The title may hold equals signs itself. What follows # at the
+// beginning of a line is a comment.
+func readMapping(file string) (table.Mapping, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	m := table.Mapping{}
+	n := 0
+	for line := range strings.Lines(strings.TrimPrefix(string(b), "\ufeff")) {
+		n++
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		i := strings.LastIndexByte(line, '=')
+		if i < 1 {
+			return nil, fmt.Errorf("%s: line %d is no mapping; write a title, = and what it is taken for, such as Kontakt = email", file, n)
+		}
+		m[strings.TrimSpace(line[:i])] = strings.TrimSpace(line[i+1:])
+	}
+	if err := m.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return m, nil
+}
+
 // forInbox is the value for one inbox: its own, else the last one for all.
 func forInbox(values []string, source string) string {
 	all, own := "", ""
@@ -106,7 +163,17 @@ func (r Rules) check(known map[string]bool) error {
 			errs = append(errs, fmt.Errorf("--%s: there is no inbox %q", flag, name))
 		}
 	}
-	for flag, values := range map[string][]string{"region": r.Region, "max-rows": r.MaxRows, "max-refused": r.MaxRefused, "hidden-rows": r.HiddenRows, "max-refused-percent": r.MaxRefusedPercent,
+	for _, rule := range r.Skip {
+		if name, _ := skipFor(rule); name != "" {
+			unknown("skip", name)
+		}
+	}
+	for _, name := range r.Strict {
+		if name != allInboxes {
+			unknown("strict", name)
+		}
+	}
+	for flag, values := range map[string][]string{"region": r.Region, "columns": r.Columns, "max-rows": r.MaxRows, "max-refused": r.MaxRefused, "hidden-rows": r.HiddenRows, "max-refused-percent": r.MaxRefusedPercent,
 		"complete": r.Complete, "trailer-line": r.TrailerLine, "trailer-name": r.TrailerName, "last-line": r.LastLine, "min-rows": r.MinRows, "shrink-percent": r.ShrinkPercent} {
 		for _, v := range values {
 			if name, _, named := ofInbox(v); named {

@@ -31,6 +31,8 @@ type checkCmd struct {
 	inboxFlags `embed:""`
 	Files      []string `arg:"" name:"file" help:"Files to check." type:"path"`
 	JSON       bool     `name:"json" help:"Print the reports as JSON, one a line."`
+	Rows       int      `help:"Print the bodies of the first events as they would be published, one a line; the report goes to standard error." placeholder:"N"`
+	Key        idKey    `embed:""`
 }
 
 // Run executes `usher check`. It fails when a file or a row would be refused.
@@ -39,11 +41,24 @@ func (c checkCmd) Run(s *session) error {
 	if err != nil {
 		return usageError(err.Error())
 	}
+	reports := s.stdout
+	key := event.Key("usher check derives no ids")
+	if c.Rows > 0 {
+		reports = s.stderr
+		if found, err := (app.Config{Base: app.Base{Data: c.Data}, Intake: c.Key.intake()}).FindIDKey(); err == nil {
+			key = found
+		} else {
+			fmt.Fprintln(s.stderr, "No key for user ids was found, so ids that usher derives will be others than those shown; give --id-key-file or --data.")
+		}
+	}
 	bad := 0
 	for _, f := range c.Files {
-		// Ids are not shown, so any key does.
 		line := s.ticker()
-		r, err := ingest.Check(s.ctx, f, in, event.Key("usher check derives no ids"), func(p event.Progress) { line.show(progressLine(p)) })
+		r, err := ingest.CheckRows(s.ctx, f, in, key, func(p event.Progress) { line.show(progressLine(p)) }, c.Rows, func(body []byte) error {
+			line.done()
+			_, err := fmt.Fprintf(s.stdout, "%s\n", body)
+			return err
+		})
 		line.done()
 		if err != nil {
 			return err
@@ -52,12 +67,12 @@ func (c checkCmd) Run(s *session) error {
 			bad++
 		}
 		if c.JSON {
-			if err := json.NewEncoder(s.stdout).Encode(r); err != nil {
+			if err := json.NewEncoder(reports).Encode(r); err != nil {
 				return err
 			}
 			continue
 		}
-		fmt.Fprintf(s.stdout, "%s\nNothing was published: this is what an import would do.\n\n", r.Text())
+		fmt.Fprintf(reports, "%s\nNothing was published: this is what an import would do.\n\n", r.Text())
 	}
 	if bad > 0 {
 		return fmt.Errorf("%d of %d files have something that would be refused", bad, len(c.Files))

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/segmentio/ksuid"
 
 	"usher/event"
 	"usher/ingest/files"
@@ -18,6 +21,12 @@ import (
 // publishing or moving anything. A file that would be refused is a Report too.
 // tell, if not nil, is told a few times a second how far it is.
 func Check(ctx context.Context, path string, in Inbox, key event.Key, tell func(event.Progress)) (Report, error) {
+	return CheckRows(ctx, path, in, key, tell, 0, nil)
+}
+
+// CheckRows is Check, and gives each the bodies of the first events as they would be
+// published, rows of them at most. key derives the ids of users who bring none.
+func CheckRows(ctx context.Context, path string, in Inbox, key event.Key, tell func(event.Progress), rows int, each func(body []byte) error) (Report, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Report{}, fmt.Errorf("%s: %w", path, files.Reason(err))
@@ -78,5 +87,38 @@ func Check(ctx context.Context, path string, in Inbox, key event.Key, tell func(
 	}
 	j.report.settle("a file in refused/" + in.Source + "/")
 	j.report.FinishedAt = time.Now().UTC()
+	if rows > 0 && j.report.Code == "" {
+		return j.report, j.firstEvents(ctx, rows, each)
+	}
 	return j.report, nil
+}
+
+// firstEvents gives away the bodies of the first events.
+func (j *job) firstEvents(ctx context.Context, rows int, each func(body []byte) error) error {
+	rs, err := j.table.Open(ctx, j.file)
+	if err != nil {
+		return err
+	}
+	defer rs.Close()
+	id := ksuid.New() // an import would have another one
+	e := &encoder{rules: newRules(j.in), key: j.Key, at: id.Time(), digest: j.table.Digest, from: event.Import{ID: id.String(), File: j.report.File}}
+	for rows > 0 {
+		rw, err := rs.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if j.bad.has(rw.Number) || j.skip.has(rw.Number) {
+			continue
+		}
+		rec := rs.Record(rw)
+		u, _ := e.rules.check(&rec)
+		if err := each(e.encode(u, rw).body); err != nil {
+			return err
+		}
+		rows--
+	}
+	return nil
 }

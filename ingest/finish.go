@@ -57,7 +57,7 @@ func (j *job) finish(ctx context.Context) error {
 	r.settle(filepath.ToSlash(filepath.Join("refused", j.in.Source, name+".refused.csv")))
 	r.FinishedAt = time.Now().UTC()
 	if r.Result == resultDuplicate {
-		r.Published, r.Refused = 0, 0
+		r.Published, r.Refused, r.Skipped = 0, 0, 0
 	} else if _, there := files.At(j.claim, refusedDraft); there && (r.Code == "" || r.Code == "E_ALL_ROWS") {
 		j.Fault.At("ingest.refusing")
 		if err := files.Move(j.claim, refusedDraft, refused, name+".refused.csv"); err != nil {
@@ -111,6 +111,7 @@ func (j *job) count() {
 	r, m := j.report, j.Metrics
 	m.Files.WithLabelValues(r.Source, r.Result).Inc()
 	m.Records.WithLabelValues(r.Source, "published", "").Add(float64(r.Published))
+	m.Records.WithLabelValues(r.Source, "skipped", "").Add(float64(r.Skipped))
 	for code, n := range r.Errors {
 		m.Records.WithLabelValues(r.Source, "refused", code).Add(float64(n))
 	}

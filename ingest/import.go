@@ -36,6 +36,7 @@ type job struct {
 	end      ending         // of the file
 	returned bool           // it has rows that were refused before
 	bad      bitmap         // rows that are refused
+	skip     bitmap         // rows that the inbox leaves out
 	warnings table.Warnings // about the rows
 	alone    func()         // lets other suspects be tried; nil for who is none
 
@@ -253,7 +254,7 @@ func (j *job) describe() {
 		warnings.Add("W_NAME", note, 0)
 	}
 	warnings.Merge(j.warnings)
-	r.Warnings = warnings.All()
+	r.Warnings, r.Columns = warnings.All(), t.Columns
 }
 
 // adopt goes on with an import that another process began and left: under its

@@ -31,6 +31,8 @@ type verdict struct {
 	repeats     *spill  // which rows repeat which: key is the row, low the earlier one, tail the column
 	last        lastRow // the very last one
 	titles      string  // fingerprint of the columns
+	skipped     int     // rows that the inbox leaves out
+	skip        bitmap
 	warnings    table.Warnings
 }
 
@@ -71,15 +73,18 @@ func (j *job) validate(ctx context.Context) (err error) {
 	ctx, span := tracing.Child(ctx, "validate", tracing.Inside)
 	defer func() { span.Done(err) }()
 	r := &j.report
-	r.Rows, r.Published, r.Refused, r.Blank, r.Examples = 0, 0, 0, 0, nil
+	r.Rows, r.Published, r.Refused, r.Blank, r.Skipped, r.Examples = 0, 0, 0, 0, 0, nil
 	clear(r.Errors)
+	if err := j.table.Understand(ctx, j.file, j.in.Columns); err != nil {
+		return err
+	}
 	var v verdict
 	defer func() { err = errors.Join(err, v.repeats.remove()) }()
 	if err := j.judge(ctx, &v); err != nil {
 		return err
 	}
-	j.bad, j.titles, j.end, j.warnings = v.bad, v.titles, endOf(j.file, j.table), v.warnings
-	r.Rows, r.Blank, r.Published = v.rows, v.blank, v.rows-v.refused
+	j.bad, j.skip, j.titles, j.end, j.warnings = v.bad, v.skip, v.titles, endOf(j.file, j.table), v.warnings
+	r.Rows, r.Blank, r.Skipped, r.Published = v.rows, v.blank, v.skipped, v.rows-v.refused-v.skipped
 	if r.cutOff, r.cutRow = j.cutOff(&v), v.last.refused; r.cutOff != "" {
 		j.warnings.Add("W_CUT_OFF", r.cutOff, 0)
 	}
@@ -88,7 +93,13 @@ func (j *job) validate(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return j.in.allows(v)
+	if err := j.in.allows(v); err != nil {
+		return err
+	}
+	if j.describe(); j.in.Strict && len(r.Warnings) > 0 {
+		return table.Unusable("E_STRICT", "there are %d kinds of warnings, and this inbox takes no file with one; the first is: %s", len(r.Warnings), r.Warnings[0].Text)
+	}
+	return nil
 }
 
 // judge finds the rows that are to be refused.
@@ -104,6 +115,7 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 	trailing, _ := j.in.trailers()
 	type part struct {
 		bad      []int
+		skipped  []int
 		marks    []entry
 		rows     int
 		last     lastRow
@@ -113,12 +125,19 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 		rules := newRules(j.in)
 		return func(rows []table.Row) part {
 			p := part{rows: len(rows), marks: make([]entry, 0, 2*len(rows))}
+			rules.warnings = &p.warnings
 			for _, rw := range rows {
 				rec := rs.Record(rw)
-				u, errs := rules.check(&rec)
-				if p.last.note(rec, errs); trailing.Regexp != nil && rw.Number == rows[len(rows)-1].Number {
+				if trailing.Regexp != nil && rw.Number == rows[len(rows)-1].Number {
 					p.last.text = strings.Join(rs.Original(rw), j.delimiter())
 				}
+				if rules.skips(&rec) {
+					p.last.note(rec, nil)
+					p.skipped = append(p.skipped, rw.Number)
+					continue
+				}
+				u, errs := rules.check(&rec)
+				p.last.note(rec, errs)
 				if len(errs) > 0 {
 					p.bad = append(p.bad, rw.Number)
 					continue
@@ -142,6 +161,10 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 			return table.Unusable("E_TOO_MANY_ROWS", "the file has more than %d rows, which is the most that this inbox takes; split it, or have the limit raised", most)
 		}
 		v.warnings.Merge(p.warnings)
+		for _, n := range p.skipped {
+			v.skip.set(n)
+			v.skipped++
+		}
 		for _, n := range p.bad {
 			v.bad.set(n)
 			v.refused++
@@ -304,7 +327,7 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) (
 		return func(rows []table.Row) []encoded {
 			out := make([]encoded, 0, len(rows))
 			for _, rw := range rows {
-				if j.bad.has(rw.Number) {
+				if j.bad.has(rw.Number) || j.skip.has(rw.Number) {
 					out = append(out, encoded{end: rw.End})
 					continue
 				}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/nyaruka/phonenumbers/v2"
 	"github.com/nyaruka/phonenumbers/v2/metadata"
@@ -164,4 +165,45 @@ func damagedBySpreadsheet(s, region string) bool {
 	}
 	zero, err := phonenumbers.Parse("0"+s, region)
 	return err == nil && phonenumbers.IsValidNumber(zero)
+}
+
+// withoutPlus looks at a number with signs in it that begins with neither a zero nor a
+// plus. Read at home and read with a plus before it, it may be two numbers; only is the
+// one that exists, and ambiguous says that both do, or none. Of a number that begins in
+// another way, or is the same in both readings, it says nothing.
+func withoutPlus(s, region, here string) (only string, ambiguous bool) {
+	if region == "" || s[0] == '+' {
+		return "", false
+	}
+	digits := digitsOf(s)
+	if len(digits) < 5 || len(digits) == len(s) || digits[0] == '0' || strings.ContainsFunc(s, unicode.IsLetter) {
+		return "", false
+	}
+	abroad, err := parseAnyPhone("+"+digits, "")
+	if err != nil || abroad == here {
+		return "", false
+	}
+	n, err := phonenumbers.Parse(here, "")
+	atHome := err == nil && phonenumbers.IsValidNumber(n)
+	n, err = phonenumbers.Parse(abroad, "")
+	elsewhere := err == nil && phonenumbers.IsValidNumber(n)
+	switch {
+	case atHome && !elsewhere:
+		return here, false
+	case elsewhere && !atHome:
+		return abroad, false
+	case atHome && phonenumbers.GetNddPrefixForRegion(region, true) != "0":
+		return here, false // numbers of this region are written like that
+	}
+	return "", true
+}
+
+// digitsOf are the digits of a number without what stands between them.
+func digitsOf(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, s)
 }

@@ -36,8 +36,10 @@ type Report struct {
 	Published   int             `json:"published"`
 	Refused     int             `json:"refused"`
 	Blank       int             `json:"blank"`
+	Skipped     int             `json:"skipped"` // rows that the inbox leaves out
 	Errors      map[string]int  `json:"errors"`
 	Examples    []Example       `json:"examples,omitempty"`
+	Columns     []table.Use     `json:"columns,omitempty"`
 	Warnings    []table.Warning `json:"warnings,omitempty"`
 	Result      string          `json:"result"`
 	DuplicateOf string          `json:"duplicate_of,omitempty"`
@@ -117,6 +119,7 @@ var nextSteps = map[string]string{
 	"E_CHECKSUM":         "Have the file and its checksum sent again; nothing of it was published.",
 	"E_TRAILER":          "Have the file sent again; nothing of it was published.",
 	"E_POISON":           "Report this, with the file if you may; to try it once more, use usher redrop.",
+	"E_STRICT":           "Mend what the warnings say, or take the inbox out of --strict, and drop the file again; nothing of it was published.",
 	"E_TOO_MANY_REFUSED": "Mend the rows named here and drop the file again; nothing of it was published.",
 }
 
@@ -148,7 +151,18 @@ func (r Report) Text() string {
 	if r.Why != "" {
 		fmt.Fprintf(&b, "\nbecause    %s", r.Why)
 	}
-	fmt.Fprintf(&b, "\nrows       %d, %d published, %d refused, %d blank\n", r.Rows, r.Published, r.Refused, r.Blank)
+	fmt.Fprintf(&b, "\nrows       %d, %d published, %d refused, %d blank", r.Rows, r.Published, r.Refused, r.Blank)
+	if r.Skipped > 0 {
+		fmt.Fprintf(&b, ", %d skipped", r.Skipped)
+	}
+	b.WriteByte('\n')
+	for _, c := range r.Columns {
+		fmt.Fprintf(&b, "column     %q: %s", c.Title, c.As)
+		if c.Note != "" {
+			fmt.Fprintf(&b, ", %s", c.Note)
+		}
+		b.WriteByte('\n')
+	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(&b, "warning    %s", w.Text)
 		if w.Count > 1 {

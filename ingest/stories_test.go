@@ -169,6 +169,7 @@ type story struct {
 	told    strings.Builder
 	dropped map[string]bool // import ids that were told
 	seen    int             // events that were told
+	columns bool            // tell what columns were taken for
 	refused string          // path of the last refused rows
 	imports []string        // ids that may stand in what is told
 	trouble atomic.Value    // what goes wrong when usher reads: changed or deadly; a string
@@ -212,6 +213,21 @@ func (s *story) settings(t *testing.T) {
 			s.inbox.HiddenRows = table.HiddenRows(w[1])
 		case "all-or-nothing":
 			s.inbox.AllOrNothing = true
+		case "strict":
+			s.inbox.Strict = true
+		case "columns":
+			s.columns = true
+		case "take":
+			if s.inbox.Columns == nil {
+				s.inbox.Columns = table.Mapping{}
+			}
+			s.inbox.Columns[w[1]] = w[2]
+		case "skip":
+			rule, err := ParseSkip(w[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.inbox.Skip = append(s.inbox.Skip, rule)
 		case "max-rows":
 			s.inbox.MaxRows = n
 		case "max-refused":
@@ -338,7 +354,7 @@ func (s *story) do(t *testing.T, w []string) {
 		change(func(b []byte) ([]byte, error) { return bytes.ReplaceAll(b, []byte(from), []byte(to)), nil })
 	}
 	switch w[0] {
-	case "region", "hidden-rows", "all-or-nothing", "max-rows", "max-refused", "max-refused-percent", "complete", "last-line", "trailer-line", "trailer-name": // see settings
+	case "strict", "columns", "take", "skip", "region", "hidden-rows", "all-or-nothing", "max-rows", "max-refused", "max-refused-percent", "complete", "last-line", "trailer-line", "trailer-name": // see settings
 	case "crlf":
 		replace("\n", "\r\n")
 	case "cr":
@@ -582,13 +598,26 @@ func (s *story) tell(t *testing.T) {
 	if rep.Delimiter != "" {
 		fmt.Fprintf(&s.told, ", %q", rep.Delimiter)
 	}
-	fmt.Fprintf(&s.told, "\n%d rows, %d published, %d refused, %d blank\n", rep.Rows, rep.Published, rep.Refused, rep.Blank)
+	fmt.Fprintf(&s.told, "\n%d rows, %d published, %d refused, %d blank", rep.Rows, rep.Published, rep.Refused, rep.Blank)
+	if rep.Skipped > 0 {
+		fmt.Fprintf(&s.told, ", %d skipped", rep.Skipped)
+	}
+	fmt.Fprintln(&s.told)
 	s.imports = append(s.imports, rep.Import, "IMPORT")
 	if rep.Code != "" {
 		fmt.Fprintf(&s.told, "%s %s\n", rep.Code, strings.NewReplacer(s.imports...).Replace(rep.Reason))
 	}
 	if rep.DuplicateOf != "" {
 		fmt.Fprintf(&s.told, "duplicate of %s\n", strings.NewReplacer(s.imports...).Replace(rep.DuplicateOf))
+	}
+	if s.columns {
+		for _, c := range rep.Columns {
+			fmt.Fprintf(&s.told, "column %s: %s", c.Title, c.As)
+			if c.Note != "" {
+				fmt.Fprintf(&s.told, ", %s", c.Note)
+			}
+			fmt.Fprintln(&s.told)
+		}
 	}
 	for _, w := range rep.Warnings {
 		fmt.Fprintf(&s.told, "warning: %s %d line %d: %s\n", w.Code, w.Count, w.FirstLine, w.Text)

@@ -40,7 +40,7 @@ func NewShared(reg prometheus.Registerer) *Shared {
 type Ingest struct {
 	*Shared
 	Files         *prometheus.CounterVec // source, result = archived, refused, duplicate
-	Records       *prometheus.CounterVec // source, result = published, refused; reason = "" or a code
+	Records       *prometheus.CounterVec // source, result = published, refused, skipped; reason = "" or a code
 	ImportRows    *prometheus.GaugeVec   // source, state = total, done
 	ImportsInWork *prometheus.GaugeVec   // source
 	Waiting       *prometheus.GaugeVec   // source

@@ -23,6 +23,8 @@ const (
 
 	columnAttribute Column = -1 // any other column
 	columnOwn       Column = -2 // one that usher added to refused rows
+	columnSecret    Column = -3 // one whose cells may be passwords or the like, which are never published
+	columnIgnored   Column = -4 // one that a mapping leaves out
 )
 
 var columnNames = [Columns]string{"user_id", "name", "email", "phone", "locale", "first_name", "last_name"}
@@ -30,58 +32,30 @@ var columnNames = [Columns]string{"user_id", "name", "email", "phone", "locale",
 // String is the column as events and reports name it.
 func (c Column) String() string { return columnNames[c] }
 
-// aliases of the canonical columns, in the form that fold gives them.
-var aliases = func() map[string]Column {
-	m := map[string]Column{}
-	for column, names := range [Columns]string{
-		UserID:    "userid id uid externalid employeeid customerid memberid personid accountid benutzerid kundennummer",
-		Name:      "name fullname displayname completename vollername",
-		FirstName: "firstname givenname forename vorname",
-		LastName:  "lastname surname familyname nachname",
-		Email:     "email emailaddress mail mailaddress emails primaryemail workemail emailadresse",
-		Phone:     "phone phonenumber mobile mobilephone mobilenumber cell cellphone telephone tel telefon telefonnummer handy handynummer msisdn",
-		Locale:    "locale language lang preferredlanguage sprache",
-	} {
-		for _, n := range strings.Fields(names) {
-			m[n] = Column(column)
-		}
-	}
-	return m
-}()
-
-// fold is a header without what people write differently: case, spaces, dashes,
-// underscores, dots.
-func fold(h string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, h)
-}
-
-// canonical is the column that a header means, or columnAttribute.
-func canonical(h string) Column {
-	if c, ok := aliases[fold(h)]; ok {
-		return c
-	}
-	return columnAttribute
-}
-
-// header is the first record of a table, understood.
+// header is the row with the titles, understood.
 type header struct {
-	cells   []string // as they stand
-	columns []Column // canonical, columnAttribute or columnOwn
-	needed  int      // how many cells a row has at least; columns after that are attributes
-	escaped int      // index of the column that lists cells to unescape, or -1
-	raw     int      // index of the column with objects of JSON, or -1
+	cells     []string        // as they stand
+	columns   []Column        // canonical, or one of the others
+	otherwise []choice        // columns that count where the one before them has nothing, in order
+	needed    int             // how many cells a row has at least; columns after that are attributes
+	escaped   int             // index of the column that lists cells to unescape, or -1
+	raw       int             // index of the column with objects of JSON, or -1
+	alike     []string        // pairs of columns that may mean the same
+	nothing   map[string]bool // words that mean nothing in this file, such as NA
+	uses      []Use           // what each column was taken for
 }
 
-// readHeader understands the first record of a table. Its error is a *FileError.
+// choice is a column that may be read for a meaning.
+type choice struct {
+	at int
+	meaning
+}
+
+// readHeader understands the row with the titles by itself; Understand also asks the
+// cells. Its error is a *FileError.
 func readHeader(cells []string) (*header, error) {
 	h := &header{escaped: -1, raw: -1}
-	var seen [Columns]string
-	titles := map[string]bool{}
+	titles := map[string]int{}
 	address := false
 	back := slices.ContainsFunc(cells, func(c string) bool { return trimCell(c) == colEscaped }) // refused rows that came back
 	for i, c := range cells {
@@ -89,7 +63,7 @@ func readHeader(cells []string) (*header, error) {
 		if back {
 			c = unescapeTitle(c)
 		}
-		column := canonical(c)
+		column := columnAttribute
 		switch {
 		case ownColumns[c]:
 			column = columnOwn
@@ -100,25 +74,26 @@ func readHeader(cells []string) (*header, error) {
 			h.raw = i
 		case c == "":
 			c = fmt.Sprintf("column %d", i+1) // so that nothing under it is lost
-		case column != columnAttribute && seen[column] != "":
-			return nil, Unusable("E_HEADER", "the columns %q and %q both mean %s; keep one of them", seen[column], c, columnNames[column])
-		case column != columnAttribute:
-			seen[column] = c
-			h.needed = i + 1
-		case titles[c]:
-			return nil, Unusable("E_HEADER", "two columns are named %q; name one of them differently", c)
 		default:
 			address = address || strings.Contains(c, "@")
 		}
-		titles[c] = true
+		if titles[c]++; titles[c] > 1 && column == columnAttribute { // the first keeps its title
+			for n := titles[c]; ; n++ {
+				if other := fmt.Sprintf("%s (%d)", c, n); titles[other] == 0 {
+					titles[other]++
+					c = other
+					break
+				}
+			}
+		}
 		h.cells = append(h.cells, c)
 		h.columns = append(h.columns, column)
 	}
-	if seen[Email] == "" && seen[Phone] == "" && seen[UserID] == "" && h.raw < 0 {
+	if err := h.decide(nil, nil); err != nil {
 		if address {
 			return nil, Unusable("E_HEADER", "the first line is a user and not the names of the columns; put a line such as email,name above it")
 		}
-		return nil, Unusable("E_HEADER", "no column for an e-mail address or a phone number was found; name one email or phone")
+		return nil, err
 	}
 	return h, nil
 }

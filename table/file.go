@@ -35,6 +35,7 @@ type File struct {
 	Delimiter byte     // of CSV, else 0
 	Why       string   // how format, encoding and delimiter were told
 	Warnings  Warnings // what may be wrong with it although it can be read; more may come with its rows
+	Columns   []Use    // what each column was taken for; of Understand
 
 	// HiddenRows is what its reader wants done with hidden rows of XLSX.
 	HiddenRows HiddenRows
@@ -47,6 +48,7 @@ type File struct {
 	nesting nesting   // of JSON
 	sheet   sheetPart // of XLSX
 	layout  layout    // of that sheet
+	header  *header   // with what Understand found; of JSON, its keys
 	tmp     string    // folder for what must be unpacked to the disk
 }
 
@@ -69,7 +71,7 @@ func Unusable(code, sentence string, args ...any) error {
 var FileCodes = []string{"E_EMPTY", "E_FORMAT", "E_HEADER", "E_JSON_ARRAY", "E_SHEETS", "E_TOO_BIG", "E_UNPACK"}
 
 // RowCodes are the codes of a RowError that this package makes.
-var RowCodes = []string{"E_COLUMN_COUNT", "E_EXCEL_FORMULA", "E_EXCEL_HIDDEN", "E_JSON", "E_QUOTE", "E_TOO_LONG"}
+var RowCodes = []string{"E_COLUMN_COUNT", "E_EXCEL_FORMULA", "E_EXCEL_HIDDEN", "E_JSON", "E_QUOTE", "E_TOO_LONG", "E_VALUE"}
 
 // Inspect reads the file once; tmp is a folder that it may make for what has to
 // be unpacked to the disk. The error is a *FileError when the file cannot be an

@@ -12,6 +12,8 @@ type Record struct {
 	Values       [Columns]string
 	Attributes   []Attribute // any other column, in the order of the file
 	Bad          *RowError   // why the row has no values
+	Wrong        []RowError  // values that cannot be used; what was left out is empty
+	Warnings     []Warning   // what was done about values, each counted once
 }
 
 // Attribute is a value under a title that has no meaning of its own.
@@ -23,9 +25,9 @@ func (r *Rows) Record(rw Row) Record {
 	switch {
 	case rw.bad != nil:
 	case rw.object != "":
-		rec.readObject(rw.object)
+		rec.readObject(rw.object, r.keys)
 	case r.header.raw >= 0 && r.header.raw < len(rw.cells) && trimCell(rw.cells[r.header.raw]) != "":
-		rec.readObject(trimCell(r.header.unescaped(rw.cells)[r.header.raw]))
+		rec.readObject(trimCell(r.header.unescaped(rw.cells)[r.header.raw]), nil)
 	default:
 		rec.readCells(r.header, rw)
 	}
@@ -63,24 +65,47 @@ func (rec *Record) readCells(h *header, rw Row) {
 			continue
 		}
 		switch column := h.columns[i]; column {
-		case columnOwn:
+		case columnOwn, columnSecret, columnIgnored:
 		case columnAttribute:
 			if rec.Attributes == nil {
 				rec.Attributes = make([]Attribute, 0, len(cells)-i)
 			}
-			rec.Attributes = append(rec.Attributes, Attribute{h.cells[i], c})
+			rec.attribute(h.cells[i], c)
 		default:
-			rec.Values[column] = c
+			rec.Values[column] = rec.value(column, c, h.nothing)
+		}
+	}
+	for _, o := range h.otherwise {
+		if rec.Values[o.column] == "" && o.at < len(cells) {
+			if c := trimCell(cells[o.at]); c != "" && c != `\N` {
+				rec.Values[o.column] = rec.value(o.column, c, h.nothing)
+			}
 		}
 	}
 }
 
-func (rec *Record) readObject(text string) {
+// attribute keeps a value that has no meaning of its own. An object or a list with
+// secrets in it is left out.
+func (rec *Record) attribute(title, value string) {
+	if (value[0] == '{' || value[0] == '[') && holdsSecrets(value) {
+		rec.warn("W_SECRET", fmt.Sprintf("the value of %q may hold passwords or the like; it was not published", title))
+		return
+	}
+	rec.Attributes = append(rec.Attributes, Attribute{title, value})
+}
+
+func (rec *Record) warn(code, text string) {
+	rec.Warnings = append(rec.Warnings, Warning{code, text, 1, rec.Line})
+}
+
+func (rec *Record) readObject(text string, k *keys) {
 	members, err := readObject(text)
 	if err != nil {
 		rec.Bad = &RowError{"E_JSON", "", err.Error()}
 		return
 	}
+	var ranks [Columns]int
+	var from [Columns]int // the member with the value, counted from 1
 	for i, m := range members {
 		if slices.ContainsFunc(members[:i], func(e member) bool { return e.key == m.key }) {
 			rec.Bad = &RowError{"E_JSON", "", "a key stands twice in the object"}
@@ -90,14 +115,73 @@ func (rec *Record) readObject(text string) {
 		if value == "" || ownColumns[m.key] {
 			continue
 		}
-		switch column := canonical(m.key); {
-		case column == columnAttribute:
-			rec.Attributes = append(rec.Attributes, Attribute{m.key, value})
-		case rec.Values[column] != "":
-			rec.Bad = &RowError{"E_JSON", columnNames[column], "two keys mean " + columnNames[column]}
-			return
-		default:
-			rec.Values[column] = value
+		c, rank := k.find(m.key)
+		if c < 0 {
+			if c == columnAttribute {
+				rec.attribute(m.key, value)
+			}
+			continue
+		}
+		switch {
+		case from[c] > 0 && ranks[c] <= rank:
+			rec.attribute(m.key, value)
+			continue
+		case from[c] > 0:
+			had := members[from[c]-1]
+			rec.attribute(had.key, trimCell(had.value))
+		}
+		if plain := rec.value(c, value, k.nothing()); plain != "" {
+			rec.Values[c], ranks[c], from[c] = plain, rank, i+1
 		}
 	}
+}
+
+// keys are what the keys of objects mean.
+type keys struct {
+	of     map[string]choice
+	words  map[string]bool
+	chosen [Columns]bool
+}
+
+// keysOf are those of the objects that Understand saw; nil when it saw none.
+func keysOf(h *header) *keys {
+	if h == nil {
+		return nil
+	}
+	k := &keys{of: map[string]choice{}, words: h.nothing}
+	for i, title := range h.cells {
+		k.of[title] = choice{i, meaning{h.columns[i], -1}}
+		if c := h.columns[i]; c >= 0 {
+			k.chosen[c] = true
+		}
+	}
+	for _, o := range h.otherwise {
+		k.of[h.cells[o.at]] = o
+	}
+	return k
+}
+
+// find is the meaning of a key. One that was not seen before means what it says, but
+// never another kind of id than the others have.
+func (k *keys) find(key string) (c Column, rank int) {
+	if k != nil {
+		if known, ok := k.of[key]; ok {
+			return known.column, known.rank
+		}
+	}
+	if secretTitle(key) {
+		return columnSecret, 0
+	}
+	means, ok := titleMeaning(key)
+	if !ok || means.rank >= login || k != nil && k.chosen[means.column] && means.column == UserID {
+		return columnAttribute, 0
+	}
+	return means.column, means.rank
+}
+
+func (k *keys) nothing() map[string]bool {
+	if k == nil {
+		return nil
+	}
+	return k.words
 }

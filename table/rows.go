@@ -62,6 +62,7 @@ type Rows struct {
 	Warnings Warnings // about the rows so far; of whoever calls Next
 
 	header *header // nil of JSON
+	keys   *keys   // of JSON, and of rows that hold objects
 	read   func() (Row, error)
 	place  func() (offset int64, line int) // nil where the file cannot seek
 	close  func()
@@ -98,7 +99,7 @@ func (t File) Open(ctx context.Context, f *os.File) (r *Rows, err error) {
 	r.close = done
 	t.readText(r, newWindow(text))
 	if t.Format != FormatCSV {
-		r.Columns = []string{colRaw}
+		r.Columns, r.keys = []string{colRaw}, keysOf(t.header)
 		return r, nil
 	}
 	return r, r.readHeader(t)
@@ -177,7 +178,10 @@ func (r *Rows) readHeader(t File) error {
 		if t.short {
 			row.cells = append([]string{""}, row.cells...)
 		}
-		if r.header, err = readHeader(row.cells); err == nil {
+		if r.header = t.header; r.header == nil {
+			r.header, err = readHeader(row.cells)
+		}
+		if err == nil {
 			r.Columns = r.header.kept()
 			if r.place != nil {
 				r.endAt, _ = r.place()

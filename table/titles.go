@@ -70,7 +70,11 @@ func inLine(err error, line int) error {
 // knownTitles counts the cells that name a column which usher knows.
 func knownTitles(cells []string) (n int) {
 	for _, c := range cells {
-		if canonical(c) != columnAttribute || trimCell(c) == colRaw {
+		_, ok := titleMeaning(c)
+		if !ok {
+			_, ok = guessMeaning(c)
+		}
+		if t := trimCell(c); ok || t == colRaw || ownColumns[t] {
 			n++
 		}
 	}

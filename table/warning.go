@@ -12,7 +12,8 @@ type Warning struct {
 }
 
 // WarningCodes are the codes of a Warning that this package makes.
-var WarningCodes = []string{"W_BELOW", "W_ENCODING", "W_EXCEL_FORMULA", "W_EXCEL_HIDDEN", "W_EXCEL_LINK", "W_EXCEL_MERGED", "W_NAME", "W_QUOTES", "W_SHEETS", "W_TITLES"}
+var WarningCodes = []string{"W_BELOW", "W_COLUMN", "W_ENCODING", "W_EXCEL_FORMULA", "W_EXCEL_HIDDEN", "W_EXCEL_LINK", "W_EXCEL_MERGED", "W_NAME", "W_NOTHING", "W_QUOTES",
+	"W_SECRET", "W_SEVERAL", "W_SHEETS", "W_TITLES", "W_UNWRAPPED"}
 
 // Warnings collects warnings without growing with the file: those of one code and
 // text are counted, and only the first line is kept. The zero value is ready. It is

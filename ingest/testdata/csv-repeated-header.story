@@ -7,11 +7,12 @@ a@example.org,b@example.org
 email,note,note
 a@example.org,x,y
 -- want --
-mail.csv: refused, csv, utf-8, ","
-0 rows, 0 published, 0 refused, 0 blank
-E_HEADER the columns "email" and "E-Mail" both mean email; keep one of them
-Mend the file and drop it again.
-note.csv: refused, csv, utf-8, ","
-0 rows, 0 published, 0 refused, 0 blank
-E_HEADER two columns are named "note"; name one of them differently
-Mend the file and drop it again.
+mail.csv: archived, csv, utf-8, ","
+1 rows, 1 published, 0 refused, 0 blank
+warning: W_COLUMN 1 line 0: the columns "email" and "E-Mail" may both mean email; the first of them was taken
+user (derived)||a@example.org|||E-Mail=b@example.org
+Nothing to do.
+note.csv: archived, csv, utf-8, ","
+1 rows, 1 published, 0 refused, 0 blank
+user (derived)||a@example.org|||note=x|note (2)=y
+Nothing to do.

@@ -25,16 +25,17 @@ drop zeros.xlsx
 </sheetData></worksheet>
 -- want --
 people.xlsx: archived, xlsx, utf-8
-5 rows, 3 published, 2 refused, 0 blank
+5 rows, 2 published, 3 refused, 0 blank
 warning: W_EXCEL_FORMULA 1 line 4: a formula in a column that is kept as it is has no result in the file: it was left empty
 E_EXCEL_FORMULA line 2 email: cell C2 has a formula whose result is not in the file; open the file in Excel, save it again and drop that
 E_EXCEL_FORMULA line 3 email: cell C3 has a formula whose result is not in the file; open the file in Excel, save it again and drop that
+E_VALUE line 5 name: this is what a program wrote, and no name; write the name, or leave the cell empty
 user u-3|C|u-3@example.org||
-user u-4|0|d@example.org|||note=0
 user u-5|E|e@example.org||
 back: user_id,name,email,note,_row,_line,_code,_field,_reason,_escaped
 back: u-1,A,,,1,2,E_EXCEL_FORMULA,email,"cell C2 has a formula whose result is not in the file; open the file in Excel, save it again and drop that",
 back: u-2,B,,,2,3,E_EXCEL_FORMULA,email,"cell C3 has a formula whose result is not in the file; open the file in Excel, save it again and drop that",
+back: u-4,0,d@example.org,0,4,5,E_VALUE,name,"this is what a program wrote, and no name; write the name, or leave the cell empty",
 Mend the rows in refused/excel-formula-without-result/IMPORT-people.xlsx.refused.csv and drop that file.
 zeros.xlsx: archived, xlsx, utf-8
 5 rows, 2 published, 3 refused, 0 blank

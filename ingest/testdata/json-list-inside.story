@@ -32,8 +32,8 @@ drop cut.json
 -- want --
 firebase.json: archived, json, utf-8
 2 rows, 2 published, 0 refused, 0 blank
-user (derived)||ann@example.org|||localId=u1
-user (derived)||bob@example.org|||localId=u2
+user u1||ann@example.org||
+user u2||bob@example.org||
 Nothing to do.
 keycloak.json: archived, json, utf-8
 1 rows, 1 published, 0 refused, 0 blank
