@@ -480,7 +480,7 @@ func TestTitlesInRefusedRowsAreNoFormulas(t *testing.T) {
 	r := newRig(t)
 	r.run()
 	r.drop("a.csv", "user_id,email,=1+1,'@x\nu-1,nobody,a,b\n")
-	r.drop("b.jsonl", `{"user_id":"u-2","email":"two@example.org","=HYPERLINK(0)":"`+strings.Repeat("x", 2000)+`"}`+"\n")
+	r.drop("b.jsonl", `{"user_id":"u-2","name":"äöüäöüäöüäöü","email":"two@example.org","=HYPERLINK(0)":"`+"\xff\"}\n")
 	reports := r.reports(2)
 	refused := func(name string) string {
 		b, err := os.ReadFile(filepath.Join(r.dir, "refused", "inbox", reports[name].Import+"-"+name+".refused.csv"))

@@ -34,15 +34,15 @@ func (c Column) String() string { return columnNames[c] }
 
 // header is the row with the titles, understood.
 type header struct {
-	cells     []string        // as they stand
-	columns   []Column        // canonical, or one of the others
-	otherwise []choice        // columns that count where the one before them has nothing, in order
-	needed    int             // how many cells a row has at least; columns after that are attributes
-	escaped   int             // index of the column that lists cells to unescape, or -1
-	raw       int             // index of the column with objects of JSON, or -1
-	alike     []string        // pairs of columns that may mean the same
-	nothing   map[string]bool // words that mean nothing in this file, such as NA
-	uses      []Use           // what each column was taken for
+	cells     []string // as they stand
+	columns   []Column // canonical, or one of the others
+	otherwise []choice // columns that count where the one before them has nothing, in order
+	needed    int      // how many cells a row has at least; columns after that are attributes
+	escaped   int      // index of the column that lists cells to unescape, or -1
+	raw       int      // index of the column with objects of JSON, or -1
+	alike     []string // pairs of columns that may mean the same
+	words     words    // what values mean in this file
+	uses      []Use    // what each column was taken for
 }
 
 // choice is a column that may be read for a meaning.

@@ -71,7 +71,7 @@ func Unusable(code, sentence string, args ...any) error {
 var FileCodes = []string{"E_EMPTY", "E_FORMAT", "E_HEADER", "E_JSON_ARRAY", "E_SHEETS", "E_TOO_BIG", "E_UNPACK"}
 
 // RowCodes are the codes of a RowError that this package makes.
-var RowCodes = []string{"E_COLUMN_COUNT", "E_EXCEL_FORMULA", "E_EXCEL_HIDDEN", "E_JSON", "E_QUOTE", "E_TOO_LONG", "E_VALUE"}
+var RowCodes = []string{"E_COLUMN_COUNT", "E_EXCEL_FORMULA", "E_EXCEL_HIDDEN", "E_JSON", "E_NUMBER_LIMIT", "E_QUOTE", "E_TOO_LONG", "E_VALUE"}
 
 // Inspect reads the file once; tmp is a folder that it may make for what has to
 // be unpacked to the disk. The error is a *FileError when the file cannot be an

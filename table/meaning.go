@@ -175,8 +175,8 @@ func canonical(h string) Column {
 	return columnAttribute
 }
 
-// words are those of a title, in the form that fold gives each of them.
-func words(h string) (out []string) {
+// wordsOf are those of a title, in the form that fold gives each of them.
+func wordsOf(h string) (out []string) {
 	var word strings.Builder
 	end := func() {
 		if word.Len() > 0 {
@@ -217,7 +217,7 @@ var aboutOthers = func() map[string]bool {
 
 // otherPersons reports whether a title is about another address than the person's.
 func otherPersons(title string) bool {
-	for _, w := range words(title) {
+	for _, w := range wordsOf(title) {
 		if aboutOthers[w] {
 			return true
 		}
@@ -233,7 +233,7 @@ var severalTitles = regexp.MustCompile(`@|[;|\t]|,[^ ]`)
 
 // guessMeaning finds a meaning within a longer title, such as the question of a form.
 func guessMeaning(title string) (best meaning, ok bool) {
-	all := words(title)
+	all := wordsOf(title)
 	if len(all) < 2 || len(all) > 40 || severalTitles.MatchString(title) || otherPersons(title) {
 		return meaning{}, false
 	}
@@ -266,7 +266,7 @@ var secretWords = func() map[string]bool {
 
 // secretTitle reports whether the cells under a title may be secrets.
 func secretTitle(title string) bool {
-	all := words(title)
+	all := wordsOf(title)
 	for i, w := range all {
 		if secretWords[w] || i > 0 && secretWords[all[i-1]+w] || i > 1 && secretWords[all[i-2]+all[i-1]+w] || strings.HasSuffix(w, "password") || strings.HasPrefix(w, "password") {
 			return true

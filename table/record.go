@@ -72,13 +72,13 @@ func (rec *Record) readCells(h *header, rw Row) {
 			}
 			rec.attribute(h.cells[i], c)
 		default:
-			rec.Values[column] = rec.value(column, c, h.nothing)
+			rec.Values[column] = rec.value(column, c, &h.words)
 		}
 	}
 	for _, o := range h.otherwise {
 		if rec.Values[o.column] == "" && o.at < len(cells) {
 			if c := trimCell(cells[o.at]); c != "" && c != `\N` {
-				rec.Values[o.column] = rec.value(o.column, c, h.nothing)
+				rec.Values[o.column] = rec.value(o.column, c, &h.words)
 			}
 		}
 	}
@@ -130,7 +130,7 @@ func (rec *Record) readObject(text string, k *keys) {
 			had := members[from[c]-1]
 			rec.attribute(had.key, trimCell(had.value))
 		}
-		if plain := rec.value(c, value, k.nothing()); plain != "" {
+		if plain := rec.value(c, value, k.means()); plain != "" {
 			rec.Values[c], ranks[c], from[c] = plain, rank, i+1
 		}
 	}
@@ -139,7 +139,7 @@ func (rec *Record) readObject(text string, k *keys) {
 // keys are what the keys of objects mean.
 type keys struct {
 	of     map[string]choice
-	words  map[string]bool
+	words  words
 	chosen [Columns]bool
 }
 
@@ -148,7 +148,7 @@ func keysOf(h *header) *keys {
 	if h == nil {
 		return nil
 	}
-	k := &keys{of: map[string]choice{}, words: h.nothing}
+	k := &keys{of: map[string]choice{}, words: h.words}
 	for i, title := range h.cells {
 		k.of[title] = choice{i, meaning{h.columns[i], -1}}
 		if c := h.columns[i]; c >= 0 {
@@ -179,9 +179,9 @@ func (k *keys) find(key string) (c Column, rank int) {
 	return means.column, means.rank
 }
 
-func (k *keys) nothing() map[string]bool {
+func (k *keys) means() *words {
 	if k == nil {
-		return nil
+		return &words{}
 	}
-	return k.words
+	return &k.words
 }

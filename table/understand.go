@@ -94,8 +94,13 @@ func (t *File) Understand(ctx context.Context, f *os.File, mapping Mapping) erro
 		return nil
 	}
 	err = h.decide(v, mapping)
-	h.nothing = v.nothing(h.columns)
-	t.Columns = h.uses
+	h.words = words{v.nothing(h.columns), v.cutNumbers(h.columns)}
+	t.Columns = nil
+	for i, u := range h.uses {
+		if h.columns[i] != columnOwn {
+			t.Columns = append(t.Columns, u)
+		}
+	}
 	if err != nil {
 		return err
 	}

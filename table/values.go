@@ -33,6 +33,12 @@ var sometimesNothing = map[string]bool{"NA": true, "None": true, "none": true, "
 // namesLikeNothing are names that look like a program's word for nothing.
 var namesLikeNothing = map[string]bool{"Null": true, "Na": true, "NA": true, "Nan": true, "None": true}
 
+// words are values that mean something of their own in one file.
+type words struct {
+	nothing map[string]bool // NA and its like, which mean nothing
+	cut     map[string]bool // numbers that were too large
+}
+
 // nothing are the words that mean nothing in this file: those in a column of addresses
 // or numbers, and those in more than one cell.
 func (v votes) nothing(columns []Column) map[string]bool {
@@ -59,9 +65,45 @@ func (v votes) nothing(columns []Column) map[string]bool {
 	return words
 }
 
+// largest are the largest numbers of types: what a program stores of one that is
+// larger.
+var largest = map[string]bool{"2147483647": true, "4294967295": true, "9223372036854775807": true, "18446744073709551615": true}
+
+// cutNumbers are those of them that stand in several rows where each person has a
+// number of their own.
+func (v votes) cutNumbers(columns []Column) map[string]bool {
+	count := map[string]int{}
+	for i := range v {
+		for _, cell := range v[i].cells {
+			if c := columns[i]; c != Phone && c != UserID {
+				break
+			}
+			if cell, _, _ = strings.Cut(strings.TrimPrefix(cell, "+"), ".0"); largest[cell] {
+				count[cell]++
+			}
+		}
+	}
+	var cut map[string]bool
+	for n, times := range count {
+		if times > 1 {
+			if cut == nil {
+				cut = map[string]bool{}
+			}
+			cut[n] = true
+		}
+	}
+	return cut
+}
+
 // value is what a cell of a column that usher knows says: without what programs wrap
 // around it, and empty when it says that it is.
-func (rec *Record) value(c Column, s string, nothing map[string]bool) string {
+func (rec *Record) value(c Column, s string, in *words) string {
+	if in.cut != nil && (c == Phone || c == UserID) {
+		if n, _, _ := strings.Cut(strings.TrimPrefix(s, "+"), ".0"); in.cut[n] {
+			rec.Wrong = append(rec.Wrong, RowError{"E_NUMBER_LIMIT", columnNames[c], "this is the largest number that a program could store, and stands in several rows; export the list again with this column as text"})
+			return ""
+		}
+	}
 	if plainValueOf(s) {
 		return s
 	}
@@ -70,7 +112,7 @@ func (rec *Record) value(c Column, s string, nothing map[string]bool) string {
 	}
 	name := c == Name || c == FirstName || c == LastName
 	switch {
-	case alwaysNothing(s), nothing[s], !name && s == "Null", sometimesNothing[s] && (c == Email || c == Phone):
+	case alwaysNothing(s), in.nothing[s], !name && s == "Null", sometimesNothing[s] && (c == Email || c == Phone):
 		rec.warn("W_NOTHING", fmt.Sprintf("cells with the word %q were read as empty", s))
 		return ""
 	case name && namesLikeNothing[s]:
@@ -92,7 +134,7 @@ func plainValueOf(s string) bool {
 	case '{', '[', '<', '=', '\'', '"', '?':
 		return false
 	}
-	return s[len(s)-1] != '"' && !strings.Contains(s, ":") && !strings.Contains(s, ";") && !strings.Contains(s, "object") && !strings.ContainsAny(s, "<{&?")
+	return s[len(s)-1] != '"' && !strings.Contains(s, "#EXT#") && !strings.Contains(s, ":") && !strings.Contains(s, ";") && !strings.Contains(s, "object") && !strings.ContainsAny(s, "<{&?")
 }
 
 // markup is a tag of HTML, and formula is one that stands as its text.
@@ -124,6 +166,11 @@ func (rec *Record) unwrap(c Column, s string) string {
 	}
 	if c == Email && len(plain) > 7 && strings.EqualFold(plain[:7], "mailto:") {
 		plain, _, _ = strings.Cut(plain[7:], "?")
+	}
+	if before, _, guest := strings.Cut(plain, "#EXT#@"); c == Email && guest { // how Entra names guests
+		if i := strings.LastIndexByte(before, '_'); i > 0 {
+			plain = before[:i] + "@" + before[i+1:]
+		}
 	}
 	if c == Phone && len(plain) > 4 && strings.EqualFold(plain[:4], "tel:") {
 		plain = plain[4:]

@@ -25,6 +25,7 @@ Ann Lee,ann@example.org,Xy12345678,No,Ann,Lee,+12125550123
 userPrincipalName,displayName,surname,mail,givenName,id,telephoneNumber,mobilePhone,alternateEmailAddress
 ann@example.org,Ann Lee,Lee,ann.lee@example.org,Ann,0a1b,+12125550100,+12125550123,
 bob@example.org,Bob Poe,Poe,,Bob,0a1c,+12125550199,,
+cec_example.net#EXT#@contoso.example.org,Cec Roe,Roe,,Cec,0a1d,,,
 -- microsoft365.csv --
 User Name,First Name,Last Name,Display Name,Job Title,Office Phone,Mobile Phone,Fax
 ann@example.org,Ann,Lee,Ann Lee,Chief,+12125550100,+12125550123,+12125550177
@@ -88,7 +89,7 @@ warning: W_SECRET 1 line 0: the column "Initial password [passwordProfile] Requi
 user (derived)|Ann Lee|ann@example.org|+12125550123||Block sign in (Yes/No) [accountEnabled] Required=No
 Nothing to do.
 entra-download.csv: archived, csv, utf-8, ","
-2 rows, 2 published, 0 refused, 0 blank
+3 rows, 3 published, 0 refused, 0 blank
 column userPrincipalName: attribute, counts for email where "mail" has nothing
 column displayName: name
 column surname: last_name
@@ -98,8 +99,10 @@ column id: user_id
 column telephoneNumber: attribute, counts for phone where "mobilePhone" has nothing
 column mobilePhone: phone, preferred to "telephoneNumber"
 column alternateEmailAddress: attribute, "mail" is taken for email before it
+warning: W_UNWRAPPED 1 line 4: what a program wrote around the email was taken off
 user 0a1b|Ann Lee|ann.lee@example.org|+12125550123||telephoneNumber=+12125550100|userPrincipalName=ann@example.org
 user 0a1c|Bob Poe|bob@example.org|+12125550199||telephoneNumber=+12125550199|userPrincipalName=bob@example.org
+user 0a1d|Cec Roe|cec@example.net|||userPrincipalName=cec_example.net#EXT#@contoso.example.org
 Nothing to do.
 microsoft365.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank

@@ -16,6 +16,7 @@ user_id,email,phone
 -- limit.csv --
 email,phone
 g@example.org,2147483647
+j@example.org,12147483647
 h@example.org,2147483647
 i@example.org,+12125550123
 -- want --
@@ -39,8 +40,12 @@ back: user_id,email,phone,_row,_line,_code,_field,_reason,_escaped
 back: 10000002,f@example.org,4.1555501234567E9,2,3,E_PHONE_INVALID,phone,"this is a number with decimals, and no phone number; format the column as text and export again",
 Mend the rows in refused/value-floats/IMPORT-java.csv.refused.csv and drop that file.
 limit.csv: archived, csv, utf-8, ","
-3 rows, 3 published, 0 refused, 0 blank
-user (derived)||g@example.org|+12147483647|
-user (derived)||h@example.org|+12147483647|
+4 rows, 2 published, 2 refused, 0 blank
+E_NUMBER_LIMIT line 2 phone: this is the largest number that a program could store, and stands in several rows; export the list again with this column as text
+E_NUMBER_LIMIT line 4 phone: this is the largest number that a program could store, and stands in several rows; export the list again with this column as text
+user (derived)||j@example.org|+12147483647|
 user (derived)||i@example.org|+12125550123|
-Nothing to do.
+back: email,phone,_row,_line,_code,_field,_reason,_escaped
+back: g@example.org,2147483647,1,2,E_NUMBER_LIMIT,phone,"this is the largest number that a program could store, and stands in several rows; export the list again with this column as text",
+back: h@example.org,2147483647,3,4,E_NUMBER_LIMIT,phone,"this is the largest number that a program could store, and stands in several rows; export the list again with this column as text",
+Mend the rows in refused/value-floats/IMPORT-limit.csv.refused.csv and drop that file.
