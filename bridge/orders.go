@@ -266,10 +266,11 @@ func (b *Bridge) tellAgain(ctx context.Context, p event.Person, v event.Verifica
 	if o.Declined == "" {
 		return b.tellEffect(ctx, p, v, event.EffectDuplicate)
 	}
+	f := b.answer(p, v, string(o.Declined), o.Declined)
 	if o.Generation != p.Generation { // of whose decision nothing is known
-		p.Generation, p.Decided = o.Generation, nil
+		f.Generation, f.Verdict, f.DecidedBy, f.DecidedAt = o.Generation, "", "", nil
 	}
-	return b.tellEffect(ctx, p, v, o.Declined)
+	return b.tell(ctx, f)
 }
 
 // drop gives up an order that PEOPLE has taken, unless it was given another run
