@@ -1,21 +1,12 @@
 package sim
 
 import (
-	"context"
-	"database/sql"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-	_ "modernc.org/sqlite" // the driver of the console's read model
-
 	"usher/event"
-	"usher/streams"
 )
 
 // rules is the one list of what must hold when a seed is over, whatever happened.
@@ -38,43 +29,6 @@ var rules = []struct {
 	{"tasks", "No workflow task fails but for a signal that came in the last moment.", (*evidence).noFailedTasks},
 }
 
-// evidence is what a seed left.
-type evidence struct {
-	w       *world
-	cast    []*person
-	ids     map[string]string         // user ids, by name
-	imports map[string]event.Progress // the last word, by import
-	records []record                  // of USERS
-	said    []said                    // of VERIFICATIONS
-	people  map[string]event.Person   // PEOPLE
-	facts   map[string][]event.Fact   // by user id
-	answers map[string][]event.Fact   // by the event that they answer
-	letters []letter
-	page    map[string]pageRow
-	ends    map[string]uint64 // the last message that a stream has
-	read    map[string]uint64 // the last one that the console has read
-	mails   []taken
-	texts   []taken
-}
-
-type record struct {
-	seq    uint64
-	stored time.Time
-	id     string // source/event id
-	user   event.User
-}
-
-type said struct {
-	id, verb string
-	stored   time.Time
-	userID   string
-}
-
-type pageRow struct {
-	status     string
-	generation int
-}
-
 // judge holds the rules against what is there.
 func (w *world) judge(cast []*person) {
 	e, err := w.collect(cast)
@@ -87,129 +41,6 @@ func (w *world) judge(cast []*person) {
 			w.trace.fail(r.name + ": " + what)
 		}
 	}
-}
-
-func (w *world) collect(cast []*person) (*evidence, error) {
-	e := &evidence{w: w, cast: cast, imports: map[string]event.Progress{}, ids: map[string]string{}, people: map[string]event.Person{}, facts: map[string][]event.Fact{}, answers: map[string][]event.Fact{}, page: map[string]pageRow{}, ends: map[string]uint64{}, read: map[string]uint64{}}
-	ctx := w.ctx()
-	err := w.each(ctx, event.StreamUsers, func(m *jetstream.RawStreamMsg) {
-		e.ends[event.StreamUsers] = m.Sequence
-		var last event.Progress
-		if strings.HasPrefix(m.Subject, "users.v1.progress.") && json.Unmarshal(m.Data, &last) == nil {
-			e.imports[last.Import] = last
-			return
-		}
-		source, err := event.ParseImportedSubject(m.Subject)
-		if err != nil {
-			return
-		}
-		env, err := event.ParseEnvelope(m.Header, m.Data)
-		if err != nil {
-			return
-		}
-		user, err := event.ParseUser(env.Data)
-		if err != nil {
-			return
-		}
-		e.ids[user.Name] = user.UserID
-		e.records = append(e.records, record{m.Sequence, m.Time, source + "/" + env.ID, user})
-	})
-	if err != nil {
-		return nil, err
-	}
-	byEmail := map[string]string{}
-	for _, p := range cast {
-		byEmail[strings.ToLower(p.email)] = e.ids[p.name()]
-	}
-	err = w.each(ctx, event.StreamVerifications, func(m *jetstream.RawStreamMsg) {
-		e.ends[event.StreamVerifications] = m.Sequence
-		source, verb, err := event.ParseVerificationSubject(m.Subject)
-		if err != nil || len(m.Data) == 0 {
-			return
-		}
-		env, err := event.ParseEnvelope(m.Header, m.Data)
-		if err != nil {
-			return
-		}
-		var b event.VerificationBody
-		if json.Unmarshal(env.Data, &b) != nil {
-			return
-		}
-		if b.UserID == "" {
-			b.UserID = byEmail[strings.ToLower(b.Email)]
-		}
-		e.said = append(e.said, said{source + "/" + env.ID, verb, m.Time, b.UserID})
-	})
-	if err != nil {
-		return nil, err
-	}
-	people, err := streams.NewPeople(ctx, w.js)
-	if err != nil {
-		return nil, err
-	}
-	if err := people.Each(ctx, func(id string, p event.Person) error { e.people[id] = p; return nil }); err != nil {
-		return nil, err
-	}
-	w.facts.mu.Lock()
-	for _, f := range w.facts.list {
-		e.facts[f.UserID] = append(e.facts[f.UserID], f)
-		if f.EventID != "" {
-			id := f.EventSource + "/" + f.EventID
-			e.answers[id] = append(e.answers[id], f)
-		}
-	}
-	e.letters = slices.Clone(w.facts.letters)
-	w.facts.mu.Unlock()
-	e.mails, e.texts = w.sink.all()
-	return e, e.readPage(filepath.Join(w.dir, "console", "console.db"))
-}
-
-// each reads a whole stream.
-func (w *world) each(ctx context.Context, stream string, f func(*jetstream.RawStreamMsg)) error {
-	s, err := w.js.Stream(ctx, stream)
-	if err != nil {
-		return err
-	}
-	i := s.CachedInfo().State
-	for seq := i.FirstSeq; seq <= i.LastSeq; seq++ {
-		m, err := s.GetMsg(ctx, seq)
-		if err == nil {
-			f(m)
-		}
-	}
-	return nil
-}
-
-func (e *evidence) readPage(path string) error {
-	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(5000)")
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	rows, err := db.Query("SELECT user_id, status, generation FROM people")
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id string
-		var r pageRow
-		if err := rows.Scan(&id, &r.status, &r.generation); err != nil {
-			return err
-		}
-		e.page[id] = r
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	for stream := range e.ends {
-		var seq int64
-		if err := db.QueryRow("SELECT seq FROM positions WHERE stream = ?", stream).Scan(&seq); err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		e.read[stream] = uint64(seq)
-	}
-	return nil
 }
 
 func (e *evidence) allRead() (out []string) {
@@ -316,128 +147,6 @@ func (e *evidence) eachAnswered() (out []string) {
 func kinds(facts []event.Fact) (out []string) {
 	for _, f := range facts {
 		out = append(out, f.Kind)
-	}
-	return out
-}
-
-func (e *evidence) ordersDone() (out []string) {
-	for _, s := range e.said {
-		p := e.people[s.userID]
-		applied := func(kind string) bool {
-			return slices.ContainsFunc(e.answers[s.id], func(f event.Fact) bool {
-				return f.Effect == event.EffectApplied && f.Kind == kind && f.Generation == p.Generation
-			})
-		}
-		switch s.verb {
-		case event.VerbWithdrawn:
-			if applied(event.FactWithdrawn) && p.Status != event.StatusWithdrawn {
-				out = append(out, fmt.Sprintf("%s was answered as done, and %s is %s", s.id, s.userID, p.Status))
-			}
-			if late := slices.ContainsFunc(e.answers[s.id], func(f event.Fact) bool { return f.Effect == event.EffectLate }); late && p.Status == event.StatusWelcomed && s.stored.After(p.Opened.Stored) {
-				out = append(out, fmt.Sprintf("%s was answered as late, and %s is %s", s.id, s.userID, p.Status))
-			}
-		case event.VerbResend:
-			if applied(event.FactResend) && p.Status != event.StatusWithdrawn && !e.sentAgain(p) {
-				out = append(out, fmt.Sprintf("%s was answered as done, and nothing was sent again to %s", s.id, s.userID))
-			}
-		}
-	}
-	return out
-}
-
-func (e *evidence) sentAgain(p event.Person) bool {
-	for key, s := range p.Sends {
-		if strings.HasPrefix(key, fmt.Sprintf("%d.", p.Generation)) && !strings.HasSuffix(key, ".1") && s.Taken() {
-			return true
-		}
-	}
-	return false
-}
-
-func (e *evidence) newestWins() (out []string) {
-	for _, p := range e.cast {
-		id := e.ids[p.name()]
-		person := e.people[id]
-		// Of this generation, what was answered as new.
-		var newest record
-		for _, r := range e.records {
-			if r.user.UserID != id || r.seq < newest.seq {
-				continue
-			}
-			for _, f := range e.answers[r.id] {
-				if f.Generation == person.Generation && (f.Kind == event.FactStarted || f.Kind == event.FactUpdated) {
-					newest = r
-				}
-			}
-		}
-		if last := e.lastRecord(id, p.strict); last.seq > 0 { // whatever it was answered with: PEOPLE may have had it first
-			newest = last
-		}
-		if newest.seq == 0 {
-			continue
-		}
-		if person.Status == event.StatusWelcomed && person.Record < newest.seq && !e.same(person.Record, newest) {
-			out = append(out, fmt.Sprintf("PEOPLE names record %d of %s, and record %d counts", person.Record, id, newest.seq))
-		}
-		s, ok := person.Sends[event.SendKey(person.Generation, event.PurposeWelcome, event.ChannelEmail, 1)]
-		if !ok || !s.Taken() {
-			continue
-		}
-		for _, m := range e.mails {
-			if strings.Contains(m.ref, s.MessageID) && m.to != newest.user.Email && !strings.Contains(newest.user.Email, "\u00fc") && !strings.Contains(newest.user.Email, "xn--") {
-				out = append(out, fmt.Sprintf("the welcome of %s (generation %d) went to %s, and record %d has %s", id, person.Generation, m.to, newest.seq, newest.user.Email))
-			}
-		}
-	}
-	return out
-}
-
-// same tells whether two records say the same.
-func (e *evidence) same(seq uint64, r record) bool {
-	return slices.ContainsFunc(e.records, func(x record) bool { return x.seq == seq && x.user.SameData(r.user) })
-}
-
-func (e *evidence) eachOnce() (out []string) {
-	mails := map[string]int{}
-	for _, m := range e.mails {
-		mails[strings.Trim(m.ref, "<>")]++
-	}
-	texts := map[string]int{}
-	for _, m := range e.texts {
-		texts[m.to]++
-	}
-	known := map[string]bool{}
-	for id, p := range e.people {
-		least, most, phone := 0, 0, ""
-		for _, c := range e.cast {
-			if e.ids[c.name()] == id {
-				phone = c.phone
-			}
-		}
-		for key, s := range p.Sends {
-			if s.Copies > 0 && !e.w.plan.excused {
-				out = append(out, fmt.Sprintf("the ledger of %s counts %d copies of %s, and no answer can have been lost", id, s.Copies, key))
-			}
-			if strings.Contains(key, "."+event.ChannelSMS+".") {
-				if most += 1 + s.Copies; s.Taken() {
-					least++
-				}
-				continue
-			}
-			known[s.MessageID] = true
-			n := mails[s.MessageID]
-			if n > 1+s.Copies || n == 0 && s.Taken() {
-				out = append(out, fmt.Sprintf("%d mails %s of %s went out, and the ledger says %s with %d copies", n, key, id, s.State, s.Copies))
-			}
-		}
-		if n := texts[phone]; phone != "" && (n > most || n < least) {
-			out = append(out, fmt.Sprintf("%d text messages to %s went out, and the ledger knows %d to %d", n, id, least, most))
-		}
-	}
-	for ref := range mails {
-		if !known[ref] {
-			out = append(out, "a mail went out of which the ledger knows nothing: "+ref)
-		}
 	}
 	return out
 }

@@ -1,0 +1,178 @@
+package sim
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	_ "modernc.org/sqlite" // the driver of the console's read model
+
+	"usher/event"
+	"usher/streams"
+)
+
+// evidence is what a seed left.
+type evidence struct {
+	w       *world
+	cast    []*person
+	ids     map[string]string         // user ids, by name
+	imports map[string]event.Progress // the last word, by import
+	records []record                  // of USERS
+	said    []said                    // of VERIFICATIONS
+	people  map[string]event.Person   // PEOPLE
+	facts   map[string][]event.Fact   // by user id
+	answers map[string][]event.Fact   // by the event that they answer
+	letters []letter
+	page    map[string]pageRow
+	ends    map[string]uint64 // the last message that a stream has
+	read    map[string]uint64 // the last one that the console has read
+	mails   []taken
+	texts   []taken
+}
+
+type record struct {
+	seq    uint64
+	stored time.Time
+	id     string // source/event id
+	user   event.User
+}
+
+type said struct {
+	id, verb string
+	stored   time.Time
+	userID   string
+}
+
+type pageRow struct {
+	status     string
+	generation int
+}
+
+func (w *world) collect(cast []*person) (*evidence, error) {
+	e := &evidence{w: w, cast: cast, imports: map[string]event.Progress{}, ids: map[string]string{}, people: map[string]event.Person{}, facts: map[string][]event.Fact{}, answers: map[string][]event.Fact{}, page: map[string]pageRow{}, ends: map[string]uint64{}, read: map[string]uint64{}}
+	ctx := w.ctx()
+	err := w.each(ctx, event.StreamUsers, func(m *jetstream.RawStreamMsg) {
+		e.ends[event.StreamUsers] = m.Sequence
+		var last event.Progress
+		if strings.HasPrefix(m.Subject, "users.v1.progress.") && json.Unmarshal(m.Data, &last) == nil {
+			e.imports[last.Import] = last
+			return
+		}
+		source, err := event.ParseImportedSubject(m.Subject)
+		if err != nil {
+			return
+		}
+		env, err := event.ParseEnvelope(m.Header, m.Data)
+		if err != nil {
+			return
+		}
+		user, err := event.ParseUser(env.Data)
+		if err != nil {
+			return
+		}
+		e.ids[user.Name] = user.UserID
+		e.records = append(e.records, record{m.Sequence, m.Time, source + "/" + env.ID, user})
+	})
+	if err != nil {
+		return nil, err
+	}
+	byEmail := map[string]string{}
+	for _, p := range cast {
+		byEmail[strings.ToLower(p.email)] = e.ids[p.name()]
+	}
+	err = w.each(ctx, event.StreamVerifications, func(m *jetstream.RawStreamMsg) {
+		e.ends[event.StreamVerifications] = m.Sequence
+		source, verb, err := event.ParseVerificationSubject(m.Subject)
+		if err != nil || len(m.Data) == 0 {
+			return
+		}
+		env, err := event.ParseEnvelope(m.Header, m.Data)
+		if err != nil {
+			return
+		}
+		var b event.VerificationBody
+		if json.Unmarshal(env.Data, &b) != nil {
+			return
+		}
+		if b.UserID == "" {
+			b.UserID = byEmail[strings.ToLower(b.Email)]
+		}
+		e.said = append(e.said, said{source + "/" + env.ID, verb, m.Time, b.UserID})
+	})
+	if err != nil {
+		return nil, err
+	}
+	people, err := streams.NewPeople(ctx, w.js)
+	if err != nil {
+		return nil, err
+	}
+	if err := people.Each(ctx, func(id string, p event.Person) error { e.people[id] = p; return nil }); err != nil {
+		return nil, err
+	}
+	w.facts.mu.Lock()
+	for _, f := range w.facts.list {
+		e.facts[f.UserID] = append(e.facts[f.UserID], f)
+		if f.EventID != "" {
+			id := f.EventSource + "/" + f.EventID
+			e.answers[id] = append(e.answers[id], f)
+		}
+	}
+	e.letters = slices.Clone(w.facts.letters)
+	w.facts.mu.Unlock()
+	e.mails, e.texts = w.sink.all()
+	return e, e.readPage(filepath.Join(w.dir, "console", "console.db"))
+}
+
+// each reads a whole stream.
+func (w *world) each(ctx context.Context, stream string, f func(*jetstream.RawStreamMsg)) error {
+	s, err := w.js.Stream(ctx, stream)
+	if err != nil {
+		return err
+	}
+	i := s.CachedInfo().State
+	for seq := i.FirstSeq; seq <= i.LastSeq; seq++ {
+		m, err := s.GetMsg(ctx, seq)
+		if err == nil {
+			f(m)
+		}
+	}
+	return nil
+}
+
+func (e *evidence) readPage(path string) error {
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(5000)")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	rows, err := db.Query("SELECT user_id, status, generation FROM people")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		var r pageRow
+		if err := rows.Scan(&id, &r.status, &r.generation); err != nil {
+			return err
+		}
+		e.page[id] = r
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for stream := range e.ends {
+		var seq int64
+		if err := db.QueryRow("SELECT seq FROM positions WHERE stream = ?", stream).Scan(&seq); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		e.read[stream] = uint64(seq)
+	}
+	return nil
+}
