@@ -70,10 +70,13 @@ func (j *job) cutOff(v *verdict) string {
 		return ""
 	}
 	after := fmt.Sprintf("the file may have been cut off after row %d", v.rows-1)
+	if v.rows == 1 {
+		after = "the file may have been cut off in its first row"
+	}
 	switch {
-	case v.last.broken:
+	case v.last.broken && (v.refused < v.rows || j.end == endNone): // a header that fits no row is another matter
 		return fmt.Sprintf("%s: its last row, on line %d, cannot be read", after, v.last.line)
-	case j.end == endNone && (v.rows > 1 || j.table.Format == table.FormatCSV):
+	case !v.last.broken && j.end == endNone && (v.rows > 1 || j.table.Format == table.FormatCSV):
 		return fmt.Sprintf("%s: its last line, %d, has no line end, and all others have one", after, v.last.line)
 	}
 	return ""

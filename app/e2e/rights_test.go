@@ -224,6 +224,23 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	// What its watcher told is known away from its folder.
 	a.until("the import is over", func() bool { return strings.Contains(a.mustRun("cli", "status", "a.csv"), "a.csv: archived") })
 
+	// Files that may have been cut off wait until a person answers.
+	for i, name := range []string{"cut-1.csv", "cut-2.csv"} {
+		a.put(name, fmt.Sprintf("user_id,email\nu-6%d,u6%d@example.org", i, i))
+		a.until(name+" is held", func() bool { return strings.Contains(a.mustRun("cli", "status"), name+": held") })
+	}
+	a.mustRun("cli", "release", "cut-1.csv", "--refuse")
+	held := regexp.MustCompile(`"import":"(\w+)","file":"cut-2\.csv"`)
+	var found []string
+	a.until("the console knows the held file", func() bool {
+		found = held.FindStringSubmatch(a.ask("GET", "/api/v1/imports", ""))
+		return found != nil
+	})
+	a.ask("POST", "/api/v1/imports/"+found[1]+"/release", `{"refuse":true}`)
+	for _, name := range []string{"cut-1.csv", "cut-2.csv"} {
+		a.until(name+" is refused", func() bool { return strings.Contains(a.mustRun("cli", "status", name), name+": refused") })
+	}
+
 	// Orders, and what cannot be used.
 	a.mustRun("cli", "resend", "u-1", "--channel", "email")
 	if out := a.mustRun("cli", "resend", "--status", "welcomed", "--dry-run"); !strings.Contains(out, "4 users") {
@@ -270,23 +287,6 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	a.mustRun("cli", "suppress", "ls", "--id-key", a.config.IDKey)
 	a.mustRun("cli", "suppress", "rm", "x@example.org", "--id-key", a.config.IDKey)
 	a.mustRun("admin", "forget", "u-2", "--temporal-address", a.addr.Temporal)
-
-	// Files that may have been cut off wait until a person answers.
-	for i, name := range []string{"cut-1.csv", "cut-2.csv"} {
-		a.put(name, fmt.Sprintf("user_id,email\nu-6%d,u6%d@example.org", i, i))
-		a.until(name+" is held", func() bool { return strings.Contains(a.mustRun("cli", "status"), name+": held") })
-	}
-	a.mustRun("cli", "release", "cut-1.csv", "--refuse")
-	held := regexp.MustCompile(`"import":"(\w+)","file":"cut-2\.csv"`)
-	var found []string
-	a.until("the console knows the held file", func() bool {
-		found = held.FindStringSubmatch(a.ask("GET", "/api/v1/imports", ""))
-		return found != nil
-	})
-	a.ask("POST", "/api/v1/imports/"+found[1]+"/release", `{"refuse":true}`)
-	for _, name := range []string{"cut-1.csv", "cut-2.csv"} {
-		a.until(name+" is refused", func() bool { return strings.Contains(a.mustRun("cli", "status", name), name+": refused") })
-	}
 
 	a.mustRun("cli", "canary", "--inbox", filepath.Join(a.data["watch"], event.SourceCanary), "--email", "sink@example.org")
 	if left, going := canariesLeft(t, admin.JetStream); len(left) > 0 || going < 8 {

@@ -151,9 +151,12 @@ func (s *settler) scan(q *queue) error {
 	}
 	held := 0
 	for _, id := range ids {
+		if q.has(id) {
+			continue
+		}
 		if s.Wanted(s.f, id) {
 			q.add(id, func() int64 { return s.f.size(id) })
-		} else if _, noted := files.At(s.f.Root, path.Join(ClaimPath(id), HeldNote)); noted && !q.has(id) {
+		} else if _, noted := files.At(s.f.Root, path.Join(ClaimPath(id), HeldNote)); noted {
 			held++
 		}
 	}
