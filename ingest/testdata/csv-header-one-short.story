@@ -30,8 +30,7 @@ Nothing to do.
 names.csv: refused, csv, utf-8, ","
 1 rows, 0 published, 1 refused, 0 blank
 E_ALL_ROWS no row can be used
-warning: W_CUT_OFF 1 line 0: the file may have been cut off after row 0: its last row, on line 2, cannot be read
 E_COLUMN_COUNT line 2 : the row has 3 columns, the header has 2
 back: name,email,_row,_line,_code,_field,_reason,_escaped
 back: Lee," Ann ann@example.org",1,2,E_COLUMN_COUNT,,"the row has 3 columns, the header has 2",
-Compare the file with what was sent. If it was cut off, have the whole file sent again and drop that.
+Mend the rows in refused/csv-header-one-short/IMPORT-names.csv.refused.csv and drop that file.
