@@ -11,16 +11,7 @@ import (
 // The role commands take the groups of settings that they use.
 type (
 	upCmd struct {
-		app.Base     `embed:""`
-		app.External `embed:""`
-		app.Servers  `embed:""`
-		app.Intake   `embed:""`
-		app.Delivery `embed:""`
-		app.Receipts `embed:""`
-		app.Accounts `embed:""`
-		app.Reports  `embed:""`
-		app.Web      `embed:""`
-		app.Limits   `embed:""`
+		app.Config `embed:""`
 	}
 	watchCmd struct {
 		app.Base     `embed:""`
@@ -58,14 +49,10 @@ type (
 	}
 )
 
-func (u upCmd) config() app.Config {
-	return app.Config{Base: u.Base, External: u.External, Servers: u.Servers, Intake: u.Intake, Delivery: u.Delivery, Receipts: u.Receipts, Accounts: u.Accounts, Reports: u.Reports, Web: u.Web, Limits: u.Limits, Roles: app.AllRoles}
-}
-
 // Run executes `usher up`.
 func (u upCmd) Run(s *session) error {
-	c := u.config()
-	c.Sample = u.Sample
+	c := u.Config
+	c.Roles = app.AllRoles
 	sampled, err := dropSample(c)
 	if err != nil {
 		return err
