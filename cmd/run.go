@@ -11,8 +11,12 @@ import (
 // The role commands take the groups of settings that they use.
 type (
 	upCmd struct {
-		app.Config `embed:""`
+		Settings settings `embed:""`
 	}
+	// settings are without the methods of app.Config: the parser would call Validate, and
+	// then what is wrong with a value were an error of the command line, with another
+	// exit code than the other roles have.
+	settings app.Config
 	watchCmd struct {
 		app.Base     `embed:""`
 		app.External `embed:""`
@@ -51,7 +55,7 @@ type (
 
 // Run executes `usher up`.
 func (u upCmd) Run(s *session) error {
-	c := u.Config
+	c := app.Config(u.Settings)
 	c.Roles = app.AllRoles
 	sampled, err := dropSample(c)
 	if err != nil {
