@@ -28,7 +28,7 @@ const (
 // that are divided by |, in order of preference. English, German, French, Spanish,
 // Italian, Portuguese, Dutch, Polish, Turkish, Russian and Japanese.
 var titlesOf = [Columns]string{
-	UserID: "user id, external id, employee id, person id, member id, customer id, benutzer id, mitarbeiter id, personalnummer, kundennummer, uid, id, local id | | | | | | account id",
+	UserID: "user id, external id, employee id, person id, member id, customer id, record id, benutzer id, mitarbeiter id, personalnummer, kundennummer, uid, id, local id | | | | | | account id",
 	Name: "full name, display name, complete name, voller name, vollständiger name, nom complet, nombre completo, nome completo, volledige naam, imię i nazwisko, ad soyad, adı soyadı, фио, полное имя, 氏名, お名前, 名前, name" +
 		"| nom, naam, nombre, nome, ad, adı, имя, 名",
 	FirstName: "first name, given name, forename, vorname, rufname, prénom, nombre de pila, primer nombre, primeiro nome, nome proprio, voornaam, imię, isim, 名前(名)",
@@ -39,7 +39,7 @@ var titlesOf = [Columns]string{
 		"| | | username, user principal name, upn, login, login id, login name, user login, sign in name, preferred username, account name, benutzername, anmeldename, nutzername, nom d'utilisateur, identifiant, usuario, nombre de usuario, nome utente, gebruikersnaam, kullanıcı adı" +
 		"| other email, secondary email, alternate email, alternate email address, alternative email, recovery email, backup email, home secondary email, work secondary email, zweite email",
 	Phone: "mobile, mobile phone, mobile phone number, mobile number, mobile no, mobile tel, cell, cell phone, cell phone number, cell number, cellphone number, handy, handynummer, mobil, mobiltelefon, mobilnummer, mobilfunknummer, msisdn, sms, sms number, sms phone, whatsapp, whatsapp number, whatsapp phone, portable, téléphone portable, téléphone mobile, numéro de portable, móvil, teléfono móvil, celular, teléfono celular, cellulare, telefono cellulare, numero di cellulare, telemóvel, telefone celular, mobiel, mobiel nummer, telefon komórkowy, komórka, numer komórkowy, cep, cep tel, cep telefonu, gsm, gsm number, мобильный, мобильный телефон, 携帯, 携帯電話, 携帯電話番号, 携帯番号" +
-		"| phone, phone number, phone no, telephone, telephone number, tel, tel no, telefon, telefonnummer, telefonnr, rufnummer, téléphone, numéro de téléphone, teléfono, número de teléfono, telefono, numero di telefono, telefone, número de telefone, telefoon, telefoonnummer, numer telefonu, nr telefonu, telefon numarası, телефон, номер телефона, 電話, 電話番号, primary phone, main phone, contact number, contact phone" +
+		"| phone, phone number, phone numbers, phones, phone no, telephone, telephone number, tel, tel no, telefon, telefonnummer, telefonnr, rufnummer, téléphone, numéro de téléphone, teléfono, número de teléfono, telefono, numero di telefono, telefone, número de telefone, telefoon, telefoonnummer, numer telefonu, nr telefonu, telefon numarası, телефон, номер телефона, 電話, 電話番号, primary phone, main phone, contact number, contact phone" +
 		"| work phone, work phone number, business phone, office phone, direct phone, telefon geschäftlich, telefon dienstlich, téléphone professionnel" +
 		"| home phone, home phone number, private phone, personal phone, landline, festnetz, telefon privat, téléphone fixe" +
 		"| | | other phone, recovery phone, alternate phone, secondary phone, default address phone",

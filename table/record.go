@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/tidwall/gjson"
 )
 
 // Record is a row with its values by what they mean.
@@ -134,6 +136,25 @@ func (rec *Record) readObject(text string, k *keys) {
 			rec.Values[c], ranks[c], from[c] = plain, rank, i+1
 		}
 	}
+	for _, m := range members {
+		if fold(m.key) == "attributes" && strings.HasPrefix(m.value, "{") {
+			rec.readAttributes(m.value, k)
+		}
+	}
+}
+
+// readAttributes takes the phone number and the language from the object of a user
+// directory in which attributes of one's own stand.
+func (rec *Record) readAttributes(object string, k *keys) {
+	gjson.Parse(object).ForEach(func(key, value gjson.Result) bool {
+		means, ok := titleMeaning(key.Str)
+		if ok && (means.column == Phone || means.column == Locale) && means.rank < numbered && rec.Values[means.column] == "" {
+			if plain := trimCell(plainValue(value)); plain != "" {
+				rec.Values[means.column] = rec.value(means.column, plain, k.means())
+			}
+		}
+		return true
+	})
 }
 
 // keys are what the keys of objects mean.
