@@ -146,7 +146,7 @@ user 003B|Bob Poe|bob@example.org|+12125550100||AccountId=001Z|Phone=+1212555010
 Nothing to do.
 hubspot.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
-column Record ID: attribute
+column Record ID: user_id
 column First Name: first_name
 column Last Name: last_name
 column Email: email
@@ -154,7 +154,7 @@ column Phone Number: attribute, counts for phone where "Mobile Phone Number" has
 column Mobile Phone Number: phone, preferred to "Phone Number"
 column Contact owner: attribute
 column Lead Status: attribute
-user (derived)|Ann Lee|ann@example.org|+12125550123||Contact owner=Bob|Lead Status=New|Phone Number=+12125550100|Record ID=17
+user 17|Ann Lee|ann@example.org|+12125550123||Contact owner=Bob|Lead Status=New|Phone Number=+12125550100
 Nothing to do.
 shopify.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
