@@ -92,7 +92,7 @@ func (p *process) consoleConfig() (c console.Config, err error) {
 	return console.Config{
 		Listener: p.console, JetStream: p.js, DB: p.path("console.db"), Ledger: p.people, Password: password,
 		PrintPassword: func(user, password string) {
-			fmt.Fprintf(p.Out, "\n  The console's account is %s, its password %s\n  It is printed this once only.\n", user, password)
+			fmt.Fprintf(p.Out, "\n  Sign in to the console as %s, with the password %s\n  It is printed this once only.\n", user, password)
 		},
 		Payloads: p.payloads(), PayloadOrigins: p.payloadOrigins(), Previews: messages, Metrics: metrics.NewConsole(p.registry, p.shared), Tracer: p.tracer, Log: p.Log,
 	}, nil
