@@ -31,7 +31,7 @@ func Architecture(root string, was []byte) ([]byte, error) {
 		return nil, fmt.Errorf("architecture.md lacks the lines %q and %q", packagesBegin, packagesEnd)
 	}
 	table, err := packages(root)
-	return slices.Concat(before, []byte(packagesBegin), table, []byte(packagesEnd), after), err
+	return []byte(Wrap(string(slices.Concat(before, []byte(packagesBegin), table, []byte(packagesEnd), after)))), err
 }
 
 // pkg is one package of the project.

@@ -24,7 +24,7 @@ func Intake(root string, was []byte) ([]byte, error) {
 		return nil, fmt.Errorf("intake.md lacks the lines %q and %q", systemsBegin, systemsEnd)
 	}
 	table, err := systems(filepath.Join(root, "table", "testdata", "exports"))
-	return slices.Concat(before, []byte(systemsBegin), table, []byte(systemsEnd), after), err
+	return []byte(Wrap(string(slices.Concat(before, []byte(systemsBegin), table, []byte(systemsEnd), after)))), err
 }
 
 // systems is a table of the systems, and below it the programs whose own files are

@@ -130,8 +130,9 @@ func (s Scenario) test(name, alert string) testCase {
 func reference() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "<!-- %s -->\n# Metrics\n\n", generated)
-	b.WriteString("Every metric that usher exports at `/metrics`. Label values are bounded sets, and the combinations known beforehand exist at zero.\n" +
-		"Histograms are classic ones, with native ones beside them for a Prometheus that scrapes those.\n")
+	b.WriteString("Every metric that usher exports at `/metrics`. Label values are bounded sets, and the combinations\n" +
+		"known beforehand exist at zero. Histograms are classic ones, with native ones beside them for a\n" +
+		"Prometheus that scrapes those.\n")
 	for _, s := range []struct{ title, prefix string }{
 		{"usher", "usher_"}, {"JetStream and the embedded NATS", "jetstream_ gnatsd_"}, {"Temporal SDK", "temporal_"}, {"Go and the process", "go_ process_ promhttp_ up"},
 	} {

@@ -1,5 +1,5 @@
-// Command generate writes the parts of docs/ that are made from the code. Run it
-// from the project's root.
+// Command generate writes the parts of docs/ that are made from the code, and puts
+// the prose of all pages in short lines. Run it from the project's root.
 package main
 
 import (
@@ -30,16 +30,28 @@ func main() {
 			return []byte(head + cmd.SettingsTable(settings)), nil
 		},
 	} {
-		text, err := os.ReadFile(path)
-		if err == nil {
-			text, err = anew(text)
-		}
-		if err == nil {
-			err = os.WriteFile(path, text, 0o644)
-		}
-		if err != nil {
-			fail(err)
-		}
+		rewrite(path, anew)
+	}
+	pages, err := docs.Pages(".")
+	if err != nil {
+		fail(err)
+	}
+	for _, path := range pages {
+		rewrite(path, func(text []byte) ([]byte, error) { return []byte(docs.Wrap(string(text))), nil })
+	}
+}
+
+// rewrite puts what anew makes of a file in its place.
+func rewrite(path string, anew func(text []byte) ([]byte, error)) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		text, err = anew(text)
+	}
+	if err == nil {
+		err = os.WriteFile(path, text, 0o644)
+	}
+	if err != nil {
+		fail(err)
 	}
 }
 
