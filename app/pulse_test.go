@@ -97,9 +97,10 @@ func TestReadyzSeesAFrozenServer(t *testing.T) {
 	r := newReady(t, "jetstream", ps)
 	r.becomes(time.Second, "ok\n")
 	proxy.Freeze(true)
-	r.becomes(probeEvery+probeWithin+5*time.Second, "degraded\njetstream: degraded: ")
-	if _, body := r.says(); !strings.Contains(body, "USERS: no answer within 4s (since 20") || !nc.IsConnected() {
-		t.Errorf("it says %q, connected: %v", body, nc.IsConnected())
+	// Probes end one after the other; the first of the list is named once it has.
+	r.becomes(probeEvery+probeWithin+5*time.Second, "degraded\njetstream: degraded: USERS: no answer within 4s (since 20")
+	if !nc.IsConnected() {
+		t.Error("the connection is gone")
 	}
 	proxy.Freeze(false)
 	r.becomes(probeEvery+probeWithin+5*time.Second, "ok\n")
