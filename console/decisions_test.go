@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"testing"
 
 	"usher/event"
@@ -53,5 +54,17 @@ func TestAConsoleLeavesNothingBehind(t *testing.T) {
 		if n := s.CachedInfo().State.Consumers; n > 0 {
 			t.Errorf("%d consumers are left on %s", n, name)
 		}
+	}
+}
+
+// An entry of the timeline is a fact with more in it, and can be read as one.
+func TestAnEntryIsAFact(t *testing.T) {
+	b, err := json.Marshal(Entry{Fact: event.Fact{ID: "f-1", Kind: event.FactRejected}, Note: "the contract has ended", Actor: "ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f event.Fact
+	if err := json.Unmarshal(b, &f); err != nil || f.ID != "f-1" {
+		t.Errorf("%s: %+v, %v", b, f, err)
 	}
 }

@@ -123,7 +123,7 @@ type Fact struct {
 	Copies   int    `json:"copies,omitempty"` // sent again after an unknown outcome
 
 	// On the way from the run to the step that publishes the fact, which leaves it out.
-	Note *Note `json:"note,omitempty"`
+	Note *Note `json:"people,omitempty"`
 }
 
 // Note is what PEOPLE is told or asked before a fact is published, because the run
