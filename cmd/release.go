@@ -1,10 +1,12 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,6 +67,7 @@ func (r releaseCmd) find(ctx context.Context, c *app.Client) (event.Progress, er
 	case len(held) == 1:
 		return held[0], nil
 	case len(held) > 1:
+		slices.SortFunc(held, func(a, b event.Progress) int { return cmp.Compare(a.Import, b.Import) })
 		var ids []string
 		for _, p := range held {
 			ids = append(ids, fmt.Sprintf("%s (inbox %s, %d rows)", p.Import, p.Source, p.Rows))
