@@ -69,6 +69,7 @@ func (h *holder) state(user string) (usable bool, keys, calls int) {
 // An account is made usable once although an answer gets lost, and is taken back
 // when the user is withdrawn; the next generation gets it again.
 func TestAccountsFollowTheOnboarding(t *testing.T) {
+	t.Parallel()
 	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	verify, err := standardwebhooks.NewWebhook(secret)
 	if err != nil {

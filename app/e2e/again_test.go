@@ -18,6 +18,7 @@ import (
 // file, a later full export, both streams replayed from the start into a
 // Temporal that has forgotten them. Nobody is welcomed twice.
 func TestNobodyIsWelcomedTwice(t *testing.T) {
+	t.Parallel()
 	const users = 20
 	u := newUsher(t)
 	u.drop("first.csv", list(1, users, "first"))

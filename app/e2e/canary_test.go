@@ -21,6 +21,7 @@ import (
 // the records of both out; everything else about them goes by itself, and nothing
 // about people. A regression of issue 14.
 func TestNothingIsLeftOfCanariesThatFailed(t *testing.T) {
+	t.Parallel()
 	u := newUsher(t)
 	u.config.SMTPAddr = moodySMTP(t, map[string][]error{
 		"gone@example.org": {&smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "nobody"}, errAlways},

@@ -53,6 +53,7 @@ sms slow=6s 2%
 // one message on each channel. Where a copy had to be risked, the ledger has
 // counted it; with the policy hold no copy is ever risked.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	users := 75
 	if n, err := strconv.Atoi(os.Getenv("USHER_SOAK_CHAOS")); err == nil {
 		users = n

@@ -51,7 +51,7 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 		}
 	}()
 
-	u.drop("users.csv", list(1, 2, "vip")+"bad id!,Nobody,nobody@example.org,,en,\n")
+	u.drop("users.csv", list(1, 2, "vip")+"u-99,Nobody,nobody,,en,\n")
 	u.drop("odd.csv", "colour,size\nred,1\n")
 	u.waitIdle(2)
 	u.publishRaw("verifications.v1.crm.approved", `{"user_id":`)
@@ -104,7 +104,7 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 		return v.api("/api/v1/imports", &files) == 200 && len(files.Imports) == 2 && files.Imports[0].Over() && files.Imports[1].Over()
 	})
 	for _, i := range files.Imports {
-		good := i.File == "users.csv" && i.State == event.ImportArchived && i.Rows == 3 && i.Published == 2 && i.Refused == 1 && i.Errors["E_USER_ID"] == 1 && i.Import == ann.Import
+		good := i.File == "users.csv" && i.State == event.ImportArchived && i.Rows == 3 && i.Published == 2 && i.Refused == 1 && i.Errors["E_EMAIL_SYNTAX"] == 1 && i.Import == ann.Import
 		bad := i.File == "odd.csv" && i.State == event.ImportRefused && i.Code == "E_HEADER" && i.Reason != "" && i.Next != ""
 		if !good && !bad {
 			t.Errorf("an import is %+v", i)
@@ -118,7 +118,7 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 		"/{$}":             {"/", []string{"<h1>"}},
 		"/users":           {"/users", []string{"u-1", "u-2", "User 2", "welcomed", "rejected"}},
 		"/users/{user_id}": {"/users/u-1", []string{"<h2>Messages</h2>", "accepted by smtp", "accepted by twilio", "What happened", "activated", "users.csv, line 2"}},
-		"/imports":         {"/imports", []string{"users.csv", "archived", "E_USER_ID 1", "odd.csv", "refused", "(E_HEADER)"}},
+		"/imports":         {"/imports", []string{"users.csv", "archived", "E_EMAIL_SYNTAX 1", "odd.csv", "refused", "(E_HEADER)"}},
 		"/deadletters":     {"/deadletters", []string{"VERIFICATIONS", "malformed", "verifications.v1.crm.approved"}},
 		"/figures":         {"/figures", []string{"<svg", "welcomed"}},
 		"/preview":         {"/preview", []string{"welcome"}},

@@ -24,6 +24,7 @@ import (
 // and refused files apart, which are listed; the others are as they were, and a
 // later list does not welcome the person again.
 func TestForget(t *testing.T) {
+	t.Parallel()
 	u := newUsher(t)
 	u.config.TellRejected = []string{event.SourceInbox}
 	u.config.ReceiptsURL = "http://receipts.example"

@@ -25,6 +25,7 @@ var points = []string{
 // one finds what was left and is killed at the next point. In the end everybody
 // is welcomed.
 func TestKilledAtNamedPoints(t *testing.T) {
+	t.Parallel()
 	const each = 4
 	u := newUsher(t)
 	var all []string
@@ -59,6 +60,7 @@ func TestKilledAtNamedPoints(t *testing.T) {
 
 // 500 users, and a process that is killed again and again at random moments.
 func TestKilledAtRandom(t *testing.T) {
+	t.Parallel()
 	const users = 500
 	u := newUsher(t)
 	u.drop("all.csv", list(1, users, ""))

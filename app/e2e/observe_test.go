@@ -36,6 +36,7 @@ import (
 // Prometheus's engine and, where it is installed, of the real server that
 // scraped with the configuration that is shipped.
 func TestEveryPanelShowsData(t *testing.T) {
+	t.Parallel()
 	u := newUsher(t)
 	u.config.SMTPAddr = moodySMTP(t, map[string][]error{
 		"u2@example.org": {&smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "later"}},
@@ -52,7 +53,7 @@ func TestEveryPanelShowsData(t *testing.T) {
 	u.scrape(store)
 	before := store.Len()
 
-	u.drop("users.csv", list(1, 6, "")+"bad id!,Nobody,nobody@example.org,,en,\n")
+	u.drop("users.csv", list(1, 6, "")+"u-99,Nobody,nobody,,en,\n")
 	u.waitIdle(6)
 	u.publishRaw("verifications.v1.crm.approved", `{"user_id":`)
 	u.scrape(store)
@@ -94,7 +95,7 @@ func TestEveryPanelShowsData(t *testing.T) {
 	})
 	for expr, want := range map[string]float64{
 		`max(usher_people{status="waiting"})`: 1, `max(usher_people{status="partly_welcomed"})`: 1,
-		`sum(usher_records_total{result="refused",reason="E_USER_ID"})`:              1,
+		`sum(usher_records_total{result="refused",reason="E_EMAIL_SYNTAX"})`:              1,
 		`sum(usher_records_total{result="published"})`:                               6,
 		`sum(usher_events_total{kind="user",effect="applied"})`:                      6,
 		`sum(usher_events_total{kind="verification",effect="applied"})`:              5,

@@ -67,6 +67,7 @@ func (u *usher) count(n int) int {
 // whose onboarding is over, and none when the streams are replayed into a
 // Temporal that has forgotten everything.
 func TestOrders(t *testing.T) {
+	t.Parallel()
 	u := newUsher(t)
 	u.config.TellRejected = []string{event.SourceInbox}
 	u.drop("list.csv", list(1, 4, "first"))
@@ -187,6 +188,7 @@ func (u *usher) people(users ...string) map[string]event.Person {
 // e-mail could not go out, a decision that waits for its user. The folder grows
 // older, so what has a time limit may have ended by it.
 func TestOldDataFolder(t *testing.T) {
+	t.Parallel()
 	u := newUsher(t)
 	if out, err := exec.Command("tar", "-xzf", "testdata/data-before-revisions.tar.gz", "-C", u.dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -47,6 +47,7 @@ func (u *usher) raw(id string) (out []*commonpb.Payload) {
 // is missing, and goes on when it is back. The console decrypts for the page of
 // Temporal's web pages.
 func TestThePayloadKeyChangesWhileOnboardingsWait(t *testing.T) {
+	t.Parallel()
 	u := newUsher(t)
 	u.drop("a.csv", list(1, 2, ""))
 	u.start("")

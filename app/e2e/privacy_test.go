@@ -17,6 +17,7 @@ import (
 // Personal data of unusual forms in every field, also in places where it does
 // not belong, shows up in no log, no metric, and nothing that Temporal stores.
 func TestPersonalDataStaysWhereItBelongs(t *testing.T) {
+	t.Parallel()
 	u := newUsher(t)
 	secrets := []string{"zephyrine", "o'quux+tag", "grünwald", "4930778899", "quibble", "xanthippe"}
 	u.drop("xanthippe@quibble.example.csv", "user_id,name,email,phone,locale,Department\n"+

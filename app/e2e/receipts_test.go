@@ -30,6 +30,7 @@ import (
 // listeners, a hard bounce suppresses the address, and the next user with that
 // address is not written to.
 func TestReceipts(t *testing.T) {
+	t.Parallel()
 	u := newUsher(t)
 	u.config.ReceiptsHTTPAddr, u.config.SMSToken = "127.0.0.1:0", "the token of this test"
 	u.config.ReceiptsSMTPAddr, u.config.ReturnPath = "127.0.0.1:0", "bounces@usher.example"

@@ -170,6 +170,7 @@ func (u *usher) checked(records int) {
 // Deciders and operators are told once how things stand, by Temporal's own
 // schedules, which follow the settings; and what is lost on purpose is said.
 func TestReports(t *testing.T) {
+	t.Parallel()
 	u := newUsher(t)
 	u.config.Reports = app.Reports{
 		Deciders: map[string]string{"*": "boss@example.org", "inbox": "ann@example.org", "hr": "hr@example.org"},
@@ -218,7 +219,10 @@ func TestReports(t *testing.T) {
 	}
 	defer c.Close()
 	u.drop("b.csv", list(11, 2, ""))
-	u.waitIdle(6)
+	for _, id := range []string{"u-11", "u-12"} {
+		u.reaches(id, "waiting", has(event.StatusWaiting))
+	}
+	u.waitIdle(6) // redeliveries after the kill count, so this alone proves nothing
 	kv, err := c.JetStream.KeyValue(t.Context(), event.BucketPeople)
 	if err != nil {
 		t.Fatal(err)
