@@ -95,11 +95,11 @@ func TestEveryPanelShowsData(t *testing.T) {
 	})
 	for expr, want := range map[string]float64{
 		`max(usher_people{status="waiting"})`: 1, `max(usher_people{status="partly_welcomed"})`: 1,
-		`sum(usher_records_total{result="refused",reason="E_EMAIL_SYNTAX"})`:              1,
+		`sum(usher_records_total{result="refused",reason="E_EMAIL_SYNTAX"})`:         1,
 		`sum(usher_records_total{result="published"})`:                               6,
 		`sum(usher_events_total{kind="user",effect="applied"})`:                      6,
 		`sum(usher_events_total{kind="verification",effect="applied"})`:              5,
-		`sum(usher_retries_total{stage="email",reason="transient"})`:                 1,
+		`sum(usher_retries_total{stage="email",reason="deferred"})`:                  1,
 		`sum(usher_notify_messages_total{channel="email",outcome="failed"})`:         1,
 		`sum(usher_notify_messages_total{outcome="accepted"})`:                       7,
 		`sum(usher_finished_total)`:                                                  5,
