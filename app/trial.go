@@ -58,6 +58,12 @@ func (t Trial) Run(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
+	for i := range providers.Email {
+		providers.Email[i].Said = said(out, providers.Email[i].Name)
+	}
+	for i := range providers.SMS {
+		providers.SMS[i].Said = said(out, cmp.Or(providers.SMS[i].Name, providers.SMS[i].Preset))
+	}
 	templates, err := t.Content.fs()
 	if err != nil {
 		return err
@@ -90,6 +96,13 @@ func (t Trial) Run(ctx context.Context, out io.Writer) error {
 		fmt.Fprintf(out, "accepted by %s after %s; its id there: %s\n", sent.Provider, time.Since(began).Round(time.Millisecond), cmp.Or(sent.ProviderID, "not said"))
 	}
 	return errors.Join(err, s.Close())
+}
+
+// said prints a provider's words.
+func said(out io.Writer, provider string) notify.Said {
+	return func(words string) {
+		fmt.Fprintf(out, "%s says: %s\n", provider, strings.ReplaceAll(words, "\n", "\n  "))
+	}
 }
 
 // only leaves one provider of a channel.

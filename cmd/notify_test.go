@@ -71,7 +71,7 @@ sms:
 		{"--to ann@example.org --dry-run --provider main --locale de", "Content-Language: de", "", 0},
 		{"--to +4930123456 --dry-run --name Ольга-Александра-Константинопольская-Мещерякова", "the text takes 2 segments", "", 0},
 		{"--to ann@example.org --provider none", "", "none of the 2 providers for email is called none", 1},
-		{"--to ann@example.org --provider away", "", "transient", 1},
+		{"--to ann@example.org --provider away", "away says: dial tcp 127.0.0.1:1: connect: connection refused", "transient", 1},
 		{"--to ann@example.org --allow-recipients @test.example", "", "not_allowed", 1},
 	} {
 		code, out, errs := run(t, files, append(strings.Fields("notify test --providers providers.yaml"), strings.Fields(tc.args)...)...)

@@ -43,6 +43,7 @@ func (t *httpTransport) answer(resp *http.Response, body []byte, whole, crossed 
 		}
 		return id, nil
 	}
+	t.Said.hear("HTTP %s\n%s", resp.Status, t.masked(body))
 	reason, ok := t.Reasons[code]
 	text := t.Texts.in(string(body))
 	switch {

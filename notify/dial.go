@@ -29,6 +29,7 @@ func (d Dial) or(limit time.Duration) Dial {
 func (t *smtpTransport) open(ctx context.Context) (*conn, error) {
 	network, err := t.Dial.or(t.StepTimeout)(ctx, "tcp", t.Addr)
 	if err != nil {
+		t.Said.hear("%v", err)
 		return nil, &failure{reason: ReasonTransient, blames: true, closed: true, err: errors.New("the SMTP server cannot be reached")}
 	}
 	tracing.Event(ctx, "connected")
@@ -78,8 +79,10 @@ func (t *smtpTransport) connectFailure(err error) *failure {
 	var network net.Error
 	switch {
 	case errors.As(err, &cert), errors.As(err, &header):
+		t.Said.hear("%v", err)
 		return configFailure("TLS with the SMTP server fails")
 	case !isReply(err) && !errors.As(err, &network) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		t.Said.hear("%v", err)
 		return configFailure("the SMTP server does not speak as configured, such as without STARTTLS")
 	}
 	return t.failure(phaseConnect, err)

@@ -55,6 +55,7 @@ type SMTPConfig struct {
 	CertificateEnds func(time.Time) `yaml:"-"`
 
 	Dial Dial `yaml:"-"` // instead of the system's
+	Said Said `yaml:"-"` // hears the server's words about what it does not take
 }
 
 // Limits of steps before the moment from which on a provider may have the

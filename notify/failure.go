@@ -44,6 +44,7 @@ func configFailure(text string) *failure {
 func (t *smtpTransport) failure(p phase, err error) *failure {
 	var reply *smtp.SMTPError
 	if !errors.As(err, &reply) {
+		t.Said.hear("%v", err)
 		f := failureOf(ReasonTransient, errors.New("the connection to the SMTP server failed"))
 		if p == phaseDot {
 			f = failureOf(ReasonUnknown, errors.New("no reply after the final dot"))
@@ -52,6 +53,7 @@ func (t *smtpTransport) failure(p phase, err error) *failure {
 		return f
 	}
 	code := codeError{reply.Code, reply.EnhancedCode}
+	t.Said.hear("%s %s", code, reply.Message)
 	w := smtpWord(p, reply.Code, reply.EnhancedCode, reply.Message)
 	own := cmp.Or(t.Reasons[code.String()], t.Reasons[itoa(reply.Code)], t.Texts.in(reply.Message))
 	f := failureOf(cmp.Or(own, w.reason), code)

@@ -54,6 +54,7 @@ type HTTPConfig struct {
 	AnswerTimeout time.Duration `yaml:"answer_timeout"` // until the answer, default 1 min
 
 	Dial Dial `yaml:"-"` // instead of the system's
+	Said Said `yaml:"-"` // hears the service's words about what it does not take
 }
 
 // httpData is what templates of a request may use.
@@ -340,6 +341,9 @@ func (t *httpTransport) deliver(ctx context.Context, m message, commit func() er
 		req.Body = nil
 	}
 	resp, err := t.client.Do(req)
+	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+		t.Said.hear("%v", wrapped.Err) // without the address, which may hold a secret
+	}
 	crossed, refused := body.state()
 	switch {
 	case refused != nil:

@@ -96,6 +96,30 @@ func (t *httpTransport) describe(m message) (string, error) {
 	return b.String(), nil
 }
 
+// Said hears in a provider's own words why it does not take a message. They may quote
+// names and addresses, so they are for the operator who tries one, and for no log. Nil
+// hears nothing. It may be called from several goroutines.
+type Said func(words string)
+
+// mostWords bounds what is told of an answer, in bytes.
+const mostWords = 2000
+
+func (s Said) hear(format string, args ...any) {
+	if s == nil {
+		return
+	}
+	words := strings.TrimSpace(fmt.Sprintf(format, args...))
+	s(strings.ToValidUTF8(words[:min(len(words), mostWords)], "\ufffd"))
+}
+
+// masked is what a service answered, without the secret if it echoes that.
+func (t *httpTransport) masked(body []byte) []byte {
+	if t.Secret == "" {
+		return body
+	}
+	return bytes.ReplaceAll(body, []byte(t.Secret), []byte(mask))
+}
+
 // Trial is a ledger that forgets, for a message that belongs to no user.
 type Trial struct {
 	mu    sync.Mutex
