@@ -67,7 +67,7 @@ func (o *onboarding) deliver(ctx workflow.Context) error {
 func (o *onboarding) welcome(ctx workflow.Context) event.Status {
 	tried, reached := 0, 0
 	for _, c := range o.welcomes() {
-		if !c.absent {
+		if !c.absent && c.ordinal > 0 { // a run for an order knows of no other
 			tried++
 		}
 		if c.reached {

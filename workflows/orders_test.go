@@ -310,6 +310,7 @@ func TestSentAgain(t *testing.T) {
 	partly, partlyPerson := after(event.StatusPartlyWelcomed, order("s1", event.VerbResend), nil, noSMS)
 	all, allPerson := after(event.StatusWelcomed, order("s1", event.VerbResend), nil, both)
 	one, onePerson := after(event.StatusWelcomed, order("s1", event.VerbResend, event.ChannelEmail), nil, both)
+	mail, mailPerson := after(event.StatusWelcomed, order("s1", event.VerbResend), nil, map[string]event.Sent{event.ChannelEmail: {Ordinal: 1, Accepted: true}})
 	gone := event.Account{Target: "scim", Ref: "r-u-1"}
 	undone, undonePerson := after(event.StatusUnreached, order("s1", event.VerbResend), &gone, map[string]event.Sent{event.ChannelEmail: {Ordinal: 1}, event.ChannelSMS: {Ordinal: 1}})
 	fails, failsPerson := after(event.StatusWelcomed, order("s1", event.VerbResend, event.ChannelEmail), nil, both)
@@ -323,6 +324,11 @@ func TestSentAgain(t *testing.T) {
 			in: all, person: allPerson,
 			story: []string{"sent welcomed", "sent welcomed"}, asides: []string{"resend welcomed"},
 			status: event.StatusWelcomed, sent: []string{"email Ann again", "sms Ann again"}, orders: 1,
+		},
+		"where nothing is sent on the other channel": { // so PEOPLE knows no message of it
+			in: mail, person: mailPerson,
+			story: []string{"sent welcomed"}, asides: []string{"resend welcomed"},
+			status: event.StatusWelcomed, sent: []string{"email Ann again"}, orders: 1,
 		},
 		"one channel": {
 			in: one, person: onePerson,
