@@ -308,6 +308,10 @@ func (x *exercise) stories() {
 	x.want("a local step", x.run("local", "Local"), "attempt 2")
 	kinds := x.kinds("timers", "")
 	x.want("the events of timers", strings.Join(kinds, " "), "WorkflowExecutionStarted TimerStarted TimerStarted TimerCanceled TimerFired WorkflowExecutionCompleted")
+	x.want("a step that is taken back between two tries", x.run("taken-back", "TakesBack"), "attempt 1")
+	kinds = x.kinds("taken-back", "")
+	x.want("the events of what is taken back", strings.Join(kinds[:min(6, len(kinds))], " "),
+		"WorkflowExecutionStarted ActivityTaskScheduled TimerStarted TimerFired ActivityTaskCancelRequested ActivityTaskScheduled")
 	x.want("the events of a step that fails twice", strings.Join(x.kinds("activity-"+strings.ReplaceAll(fmt.Sprintf("%+v", Plan{Does: "fail", Until: 3}), " ", ""), ""), " "),
 		"WorkflowExecutionStarted ActivityTaskScheduled ActivityTaskStarted ActivityTaskCompleted WorkflowExecutionCompleted")
 }

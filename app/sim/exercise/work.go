@@ -26,7 +26,7 @@ type Plan struct {
 // work runs a worker until the returned function is called.
 func (x *exercise) work() (stop func()) {
 	w := worker.New(x.c, x.queue, worker.Options{DisableRegistrationAliasing: true, WorkerStopTimeout: 5 * time.Second, MaxHeartbeatThrottleInterval: 50 * time.Millisecond, DeadlockDetectionTimeout: 10 * time.Second})
-	for name, f := range map[string]any{"Waits": waits, "Acts": acts, "Times": times, "Counts": counts, "Local": local, "Hasty": hasty} {
+	for name, f := range map[string]any{"Waits": waits, "Acts": acts, "Times": times, "Counts": counts, "Local": local, "Hasty": hasty, "TakesBack": takesBack} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
 	w.RegisterActivityWithOptions(act, activity.RegisterOptions{Name: "act"})
@@ -135,6 +135,28 @@ func times(ctx workflow.Context) (string, error) {
 		return "", errors.New("the long timer was not cancelled")
 	}
 	return "[TimerStarted TimerStarted TimerCanceled TimerFired]", short.Get(ctx, nil)
+}
+
+// takesBack takes an activity back that waits for its next try, and begins another
+// one in the same task.
+func takesBack(ctx workflow.Context) (string, error) {
+	o := workflow.ActivityOptions{StartToCloseTimeout: 20 * time.Second, WaitForCancellation: true, RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Hour}}
+	ctx = workflow.WithActivityOptions(ctx, o)
+	step, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	first := workflow.ExecuteActivity(step, "act", Plan{Does: "fail", Until: 9})
+	if err := workflow.Sleep(ctx, 300*time.Millisecond); err != nil {
+		return "", err
+	}
+	cancel()
+	var out string
+	if err := workflow.ExecuteActivity(ctx, "act", Plan{Does: "succeed"}).Get(ctx, &out); err != nil {
+		return "", err
+	}
+	if err := first.Get(ctx, nil); !temporal.IsCanceledError(err) {
+		return "", errors.New("the first activity was not cancelled")
+	}
+	return out, nil
 }
 
 func counts(ctx workflow.Context, n int) (string, error) {

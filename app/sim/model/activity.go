@@ -217,10 +217,11 @@ func (r *run) cancelActivity(id, completed int64) {
 	if a.started.IsZero() { // nobody works on it
 		a.stop()
 		delete(r.activities, id)
-		r.write(enums.EVENT_TYPE_ACTIVITY_TASK_CANCELED, &history.HistoryEvent{Attributes: &history.HistoryEvent_ActivityTaskCanceledEventAttributes{
+		// Behind the events of all commands of this task: their numbers are counted by the
+		// SDK, which knows nothing of this one.
+		r.buffered = append(r.buffered, &history.HistoryEvent{EventType: enums.EVENT_TYPE_ACTIVITY_TASK_CANCELED, Attributes: &history.HistoryEvent_ActivityTaskCanceledEventAttributes{
 			ActivityTaskCanceledEventAttributes: &history.ActivityTaskCanceledEventAttributes{ScheduledEventId: id, LatestCancelRequestedEventId: event},
 		}})
-		r.due = true
 	}
 }
 

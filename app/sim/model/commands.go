@@ -46,8 +46,7 @@ func (s *Server) RespondWorkflowTaskCompleted(_ context.Context, q *workflowserv
 			return &workflowservice.RespondWorkflowTaskCompletedResponse{}, nil
 		}
 	}
-	more := len(r.buffered) > 0 || r.due
-	r.due = false
+	more := len(r.buffered) > 0
 	r.flush()
 	out := &workflowservice.RespondWorkflowTaskCompletedResponse{}
 	switch {

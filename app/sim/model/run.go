@@ -21,7 +21,6 @@ type run struct {
 	buffered                    []*history.HistoryEvent // that happened while a task was in work
 	signals                     map[string]bool         // request ids
 	cancelled                   bool
-	due                         bool // a command made an event that the workflow must see
 
 	task       *task // nil when there is nothing to do
 	attempts   int   // of the task, failed in a row
