@@ -230,7 +230,12 @@ func (w *world) step(name string, h *wire.Host, to string, _ []byte) wire.Fate {
 	return out
 }
 
+// restartNATS does nothing while it is down already: two faults may ask for it.
 func (w *world) restartNATS(after time.Duration) {
+	if !w.restarting.CompareAndSwap(false, true) {
+		return
+	}
+	defer w.restarting.Store(false)
 	w.stopNATS()
 	time.Sleep(after)
 	if err := w.startNATS(); err != nil {

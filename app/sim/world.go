@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -40,12 +41,13 @@ type world struct {
 	plan  *plan
 	trace *trace
 
-	nats     *server.Server
-	natsWire net.Listener
-	temporal *model.Server
-	grpc     *grpc.Server
-	sink     *sink
-	serving  sync.WaitGroup
+	nats       *server.Server
+	restarting atomic.Bool // nats is down and comes again
+	natsWire   net.Listener
+	temporal   *model.Server
+	grpc       *grpc.Server
+	sink       *sink
+	serving    sync.WaitGroup
 
 	mu        sync.Mutex
 	processes map[string]*process // those that live, by name
