@@ -75,6 +75,7 @@ type reader struct {
 	all   uint64
 	last  uint64 // of the stream when it began
 	next  uint64 // sequence to go on from; 0: where the selection begins
+	empty bool   // a consumer found nothing from there on
 }
 
 // interruption is an error after which a new consumer may go on.
@@ -85,6 +86,9 @@ func (i interruption) Unwrap() error { return i.error }
 func (r *reader) run(ctx context.Context) error {
 	err := r.session(ctx)
 	for next, since := r.next, time.Now(); r.began; {
+		if err == nil && r.short() {
+			err = r.session(ctx)
+		}
 		if i := (interruption{}); !errors.As(err, &i) {
 			break
 		}
@@ -102,6 +106,13 @@ func (r *reader) run(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// short tells whether reading ended before what was the last message when it began.
+// While a message replaces another of its subject, the server may count neither, so
+// the one that replaced the last is looked for by a consumer of its own.
+func (r *reader) short() bool {
+	return r.sel.Latest && !r.empty && r.next > 0 && r.next <= r.last
 }
 
 // session makes a consumer and reads to the end, or until it is interrupted.
@@ -134,7 +145,7 @@ func (r *reader) session(ctx context.Context) error {
 	if !r.began {
 		r.began, r.last, r.all = true, s.CachedInfo().State.LastSeq, c.CachedInfo().NumPending
 	}
-	if c.CachedInfo().NumPending == 0 {
+	if r.empty = c.CachedInfo().NumPending == 0; r.empty {
 		return nil
 	}
 	return r.pull(ctx, c.CachedInfo().Name)
