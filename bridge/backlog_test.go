@@ -78,7 +78,7 @@ func TestBacklog(t *testing.T) {
 	if memory[1] > memory[0]+64 {
 		t.Errorf("the backlog costs memory: %.0f MB instead of %.0f", memory[1], memory[0])
 	}
-	if rates[1] < rates[0]/2 { // other load on the machine shows here as well
+	if most > backlogTaken && rates[1] < rates[0]/2 { // two of one size differ by the machine's other load only
 		t.Errorf("the backlog costs time: %.0f/s instead of %.0f", rates[1], rates[0])
 	}
 }
