@@ -90,6 +90,18 @@ func connectNATS(ctx context.Context, url string, access NATSAccess, role string
 	}
 }
 
+// bucket opens one that is there already, however long the servers take to answer. One
+// that is not there ends the start.
+func (p *process) bucket(ctx context.Context, name string, open func(context.Context) error) error {
+	return retryUntil(ctx, p.Log, "bucket "+name, func(ctx context.Context) error {
+		err := open(ctx)
+		if errors.Is(err, jetstream.ErrBucketNotFound) {
+			return event.Permanent(err)
+		}
+		return err
+	})
+}
+
 // retryUntil calls f until it succeeds, fails for good or ctx ends: servers may come
 // in any order. A cause that changes is logged, at most every ten seconds: some name a
 // port.

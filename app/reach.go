@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"usher/event"
 	"usher/streams"
 )
 
@@ -78,13 +79,18 @@ func (p *process) reachNATS(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	if p.people, err = streams.NewPeople(ctx, p.js); err != nil {
+	err = p.bucket(ctx, event.BucketPeople, func(ctx context.Context) (err error) {
+		p.people, err = streams.NewPeople(ctx, p.js)
 		return err
-	}
-	if p.Roles.Worker {
-		if p.reports, err = streams.NewReports(ctx, p.js); err != nil {
+	})
+	if err == nil && p.Roles.Worker {
+		err = p.bucket(ctx, event.BucketReports, func(ctx context.Context) (err error) {
+			p.reports, err = streams.NewReports(ctx, p.js)
 			return err
-		}
+		})
+	}
+	if err != nil {
+		return err
 	}
 	if !ownNATS && p.Roles.Bridge { // the role whose account may ask
 		p.warnOfLoss(ctx)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"usher/event"
 	"usher/metrics"
 	"usher/notify"
 	"usher/streams"
@@ -47,7 +48,11 @@ func (r Receipts) validate() error {
 // openDelivery opens what lies beside the ledger, and makes what takes receipts
 // when some may come.
 func (p *process) openDelivery(ctx context.Context, m *metrics.Worker) (list *streams.Delivery, receipts *notify.Receipts, err error) {
-	if list, err = streams.NewDelivery(ctx, p.js); err != nil || !p.Receipts.enabled() {
+	err = p.bucket(ctx, event.BucketDelivery, func(ctx context.Context) (err error) {
+		list, err = streams.NewDelivery(ctx, p.js)
+		return err
+	})
+	if err != nil || !p.Receipts.enabled() {
 		return list, nil, err
 	}
 	receipts, err = whole(&notify.Receipts{Ledger: ledgers{p.people, p.reports}, References: list, Suppressions: list, Facts: p.pub, Metrics: m, Log: p.Log})

@@ -77,7 +77,11 @@ func (p *process) openLives(ctx context.Context) error {
 		p.Log.Warn("a restart of this process will not be recognised as one; what it had in hand is taken over after a silence", "error", err)
 	}
 	p.me = me
-	if p.lives, err = streams.NewAlive(ctx, p.js, me, max(p.Heartbeat, leastSilence)); err != nil {
+	err = p.bucket(ctx, event.BucketDelivery, func(ctx context.Context) (err error) {
+		p.lives, err = streams.NewAlive(ctx, p.js, me, max(p.Heartbeat, leastSilence))
+		return err
+	})
+	if err != nil {
 		release()
 		return err
 	}
