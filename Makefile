@@ -62,7 +62,7 @@ soak: ## for longer: kills five times over, chaos over 1,000 users, three NATS n
 	$(GO) test -tags $(TAGS) -race -timeout 180m ./app/embedded ./app/e2e
 
 sim: ## live SEEDS seeds of the simulation (1000); interrupted, it goes on where it was
-	USHER_SIM_SEEDS=$(SEEDS) USHER_SIM_STATE=$(CURDIR)/.sim-next $(GO) test -tags $(TAGS) -timeout 12h -run 'TestSeeds$$' -v ./app/sim
+	USHER_SIM_SEEDS=$(SEEDS) USHER_SIM_STATE=$(CURDIR)/.sim-next $(GO) test -tags $(TAGS) -count=1 -timeout 12h -run 'TestSeeds$$' -v ./app/sim
 
 faults: ## put each fault of app/sim/faults back: seeds of the simulation must find it
 	@app/sim/faults/check.sh
