@@ -93,25 +93,16 @@ func (b *workbook) readTexts(part string) error {
 		return err
 	}
 	defer x.close()
-	for {
-		e, err := x.element()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return x.each(func(e xml.StartElement) error {
 		if e.Name.Local != "si" {
-			continue
+			return nil
 		}
 		text, err := x.richText(e)
 		if err != nil {
 			return err
 		}
-		if err := b.texts.add(text); err != nil {
-			return err
-		}
-	}
+		return b.texts.add(text)
+	})
 }
 
 // richText is the text in an element, whose runs may have fonts of their own. How it

@@ -3,6 +3,7 @@ package table
 import (
 	"archive/zip"
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -166,14 +167,7 @@ func (b *workbook) readSheets(main string, rels map[string]relation) error {
 		return err
 	}
 	defer x.close()
-	for {
-		e, err := x.element()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return x.each(func(e xml.StartElement) error {
 		switch e.Name.Local {
 		case "workbookPr":
 			b.since04 = isTrue(attribute(e, "date1904"))
@@ -186,7 +180,8 @@ func (b *workbook) readSheets(main string, rels map[string]relation) error {
 				b.sheets = append(b.sheets, sheetPart{attribute(e, "name"), r.target, state == "hidden" || state == "veryHidden"})
 			}
 		}
-	}
+		return nil
+	})
 }
 
 // relation is a reference of one part to another, or to the outside.

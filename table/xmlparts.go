@@ -75,6 +75,22 @@ func (x *xmlPart) Token() (xml.Token, error) {
 
 var errNested = fmt.Errorf("more than %d elements stand in one another", maxElements)
 
+// each calls do with each element that begins, until the part ends or do fails.
+func (x *xmlPart) each(do func(xml.StartElement) error) error {
+	for {
+		e, err := x.element()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := do(e); err != nil {
+			return err
+		}
+	}
+}
+
 // element is the next element that begins. The error is io.EOF at the end.
 func (x *xmlPart) element() (xml.StartElement, error) {
 	for {
