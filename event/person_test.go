@@ -277,3 +277,14 @@ func succeeds(was, is Person, taken map[Identity]int) error {
 	}
 	return nil
 }
+
+// Once the account is usable nothing is said to stand in its way.
+func TestTroubleEndsWithTheAccount(t *testing.T) {
+	p := NewPerson("inbox", Opened{Seq: 1, Stored: noon})
+	if err := p.AccountFailed(1, Trouble{Target: "scim", Reason: "config", Tries: 2, At: noon}); err != nil || p.Trouble == nil {
+		t.Fatalf("%v, %+v", err, p.Trouble)
+	}
+	if err := p.Activated(1, Account{Target: "scim"}); err != nil || p.Trouble != nil {
+		t.Errorf("%v, %+v", err, p.Trouble)
+	}
+}
