@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +21,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/streams/natstest"
 )
 
 // hooked is Workflows with something that happens before each start.
@@ -48,24 +48,6 @@ func (r *rig) users(n int) {
 	}
 }
 
-// safeLog may be read while a bridge writes to it.
-type safeLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *safeLog) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *safeLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // A server that comes and goes costs the messages that wait for it no delivery and
 // no wait for their time to run out: there are more of them than hands, Temporal is
 // slow, and half the time it is away.
@@ -85,7 +67,7 @@ func TestAServerThatComesAndGoesCostsNoDelivery(t *testing.T) {
 		}
 		return nil
 	})
-	log := &safeLog{}
+	log := &natstest.Output{}
 	hook := r.with
 	r.with = func(c *Config) { hook(c); c.Log = slog.New(slog.NewTextHandler(log, nil)) }
 	r.users(n)
@@ -370,7 +352,7 @@ func TestAPartOfAServerThatIsAwayStopsItsOwn(t *testing.T) {
 // panics are counted and logged without what the message says.
 func TestAPanicIsOneMessagesOwn(t *testing.T) {
 	r := newRig(t)
-	log := &safeLog{}
+	log := &natstest.Output{}
 	var inHand, company, tries atomic.Int64
 	r.hook(func(in event.Onboarding) error {
 		others := inHand.Add(1) - 1

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,7 +36,7 @@ type rig struct {
 	console *Console
 	db      string
 	base    string
-	log     bytes.Buffer
+	log     natstest.Output
 	change  func(*Config) // of the next run; nil: nothing
 }
 

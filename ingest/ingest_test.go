@@ -57,7 +57,7 @@ type rig struct {
 	settle  time.Duration
 	watcher *Watcher // the last one
 
-	log     bytes.Buffer
+	log     natstest.Output
 	handler slog.Handler // guards log
 }
 

@@ -11,13 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"usher/event"
+	"usher/streams/natstest"
 )
 
 // upload is one way in which others bring files into an inbox.
@@ -195,29 +195,11 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// output is what a server has said so far.
-type output struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 // serve runs a server until the test ends, and waits until it answers. It returns
 // what gives the server's words so far.
 func serve(t *testing.T, c *exec.Cmd, port string) (says func() string) {
 	t.Helper()
-	out := &output{}
+	out := &natstest.Output{}
 	c.Stdout, c.Stderr = out, out
 	c.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 	if err := c.Start(); err != nil {

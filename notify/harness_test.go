@@ -19,6 +19,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/streams/natstest"
 )
 
 // memory is a Ledger with compare-and-set, and with errors on demand.
@@ -210,7 +211,7 @@ func (s *smtpServer) seen() (conns int, verbs string) {
 type rig struct {
 	*Sender
 	ledger *memory
-	log    bytes.Buffer
+	log    natstest.Output
 }
 
 func newRig(t *testing.T, smtpAddr, smsURL string, change ...func(*Config)) *rig {

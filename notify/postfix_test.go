@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -11,13 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/jhillyerd/enmime/v2"
 
 	"usher/event"
+	"usher/streams/natstest"
 )
 
 // postfix is Debian's, with a configuration of its own on a free port. It
@@ -26,24 +25,7 @@ type postfix struct {
 	addr  string
 	roots string // file with the certificate to trust
 	box   string
-	log   *lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log   *natstest.Output
 }
 
 const masterCF = `
@@ -123,7 +105,7 @@ func startPostfix(t testing.TB, idle time.Duration, more ...func(dir string) str
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	p := &postfix{box: filepath.Join(dir, "box"), roots: filepath.Join(dir, "roots.pem"), log: &lockedBuffer{}}
+	p := &postfix{box: filepath.Join(dir, "box"), roots: filepath.Join(dir, "roots.pem"), log: &natstest.Output{}}
 	h := httptest.NewTLSServer(nil) // for its certificate
 	defer h.Close()
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: h.Certificate().Raw})
