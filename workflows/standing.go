@@ -56,10 +56,15 @@ func (a *Activities) LookUp(ctx context.Context, in Look) (Standing, error) {
 //
 // A run for which nothing is left to do takes what it is given, like any that has
 // written its end, and ends.
+//
+// What was seen stands in the history before anything is made of it. A local step
+// would be done anew with the task that it is in, and then see what that task's
+// other steps have changed before their worker died: an order that is done, though
+// nobody was told of it yet.
 func (o *onboarding) look(ctx workflow.Context) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // what a cancelled run takes back depends on it
 	var now Standing
-	if err := o.doLocally(ctx, activityLookUp, Look{UserID: o.userID, Order: o.order}, &now); err != nil {
+	if err := o.do(ctx, activityLookUp, Look{UserID: o.userID, Order: o.order}, &now); err != nil {
 		return err
 	}
 	if !now.Order {

@@ -1,8 +1,12 @@
 package workflows
 
 import (
+	"context"
 	"testing"
 	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 
 	"usher/event"
 )
@@ -82,4 +86,31 @@ func TestAStartThatIsLate(t *testing.T) {
 			in: open, person: ended, status: event.StatusRejected,
 		},
 	})
+}
+
+// A worker may die with the task in which a run began and carried an order out: PEOPLE
+// has the order as done, and nobody was told. So the next worker must find in the
+// history what the first one saw, and not look anew.
+func TestWhatARunSawIsOnRecordBeforeAnythingIsMadeOfIt(t *testing.T) {
+	in, p := after(event.StatusWelcomed, order("o1", event.VerbWithdrawn), nil, both)
+	env, w := setup(t)
+	w.person = *p
+	first := ""
+	env.SetOnActivityStartedListener(func(i *activity.Info, _ context.Context, _ converter.EncodedValues) {
+		if first == "" {
+			first = i.ActivityType.Name
+		}
+	})
+	env.SetOnLocalActivityStartedListener(func(i *activity.Info, _ context.Context, _ []any) {
+		if first == "" {
+			first = "the local " + i.ActivityType.Name
+		}
+	})
+	env.ExecuteWorkflow(event.WorkflowOnboard, in)
+	if err := env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+	if first != activityLookUp {
+		t.Errorf("the first step is %s", first)
+	}
 }
