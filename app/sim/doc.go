@@ -16,6 +16,6 @@
 // same ones; the turns of goroutines are the runtime's, and may differ.
 //
 // The files: plan.go draws faults and lets them happen, story.go says what happens
-// to people, evidence.go collects what is left, judge.go and judge_sends.go hold the
-// rules against it, world.go and sink.go are the stage.
+// to people, evidence.go collects what is left, judge.go holds the promises
+// and the rules against it, world.go and sink.go are the stage.
 package sim

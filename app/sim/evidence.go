@@ -14,6 +14,7 @@ import (
 	_ "modernc.org/sqlite" // the driver of the console's read model
 
 	"usher/event"
+	"usher/event/promises"
 	"usher/streams"
 )
 
@@ -21,15 +22,16 @@ import (
 type evidence struct {
 	w       *world
 	cast    []*person
-	ids     map[string]string         // user ids, by name
-	imports map[string]event.Progress // the last word, by import
-	records []record                  // of USERS
-	said    []said                    // of VERIFICATIONS
-	people  map[string]event.Person   // PEOPLE
-	facts   map[string][]event.Fact   // by user id
-	answers map[string][]event.Fact   // by the event that they answer
-	letters []letter
-	page    map[string]pageRow
+	ids     map[string]string               // user ids, by name
+	imports map[string]event.Progress       // the last word, by import
+	records []record                        // of USERS
+	said    []said                          // of VERIFICATIONS
+	empty   int                             // dead letters that are due: of messages without a body
+	people  map[string]event.Person         // PEOPLE
+	facts   []event.Fact                    // of ONBOARDING
+	answers map[event.Identity][]event.Fact // by the event that they answer
+	letters []promises.Letter
+	pages   map[string]promises.Page
 	ends    map[string]uint64 // the last message that a stream has
 	read    map[string]uint64 // the last one that the console has read
 	mails   []taken
@@ -37,25 +39,21 @@ type evidence struct {
 }
 
 type record struct {
+	event.Identity
 	seq    uint64
 	stored time.Time
-	id     string // source/event id
 	user   event.User
 }
 
 type said struct {
-	id, verb string
-	stored   time.Time
-	userID   string
-}
-
-type pageRow struct {
-	status     string
-	generation int
+	event.Identity
+	verb   string
+	stored time.Time
+	userID string
 }
 
 func (w *world) collect(cast []*person) (*evidence, error) {
-	e := &evidence{w: w, cast: cast, imports: map[string]event.Progress{}, ids: map[string]string{}, people: map[string]event.Person{}, facts: map[string][]event.Fact{}, answers: map[string][]event.Fact{}, page: map[string]pageRow{}, ends: map[string]uint64{}, read: map[string]uint64{}}
+	e := &evidence{w: w, cast: cast, imports: map[string]event.Progress{}, ids: map[string]string{}, people: map[string]event.Person{}, answers: map[event.Identity][]event.Fact{}, pages: map[string]promises.Page{}, ends: map[string]uint64{}, read: map[string]uint64{}}
 	ctx := w.ctx()
 	err := w.each(ctx, event.StreamUsers, func(m *jetstream.RawStreamMsg) {
 		e.ends[event.StreamUsers] = m.Sequence
@@ -77,7 +75,7 @@ func (w *world) collect(cast []*person) (*evidence, error) {
 			return
 		}
 		e.ids[user.Name] = user.UserID
-		e.records = append(e.records, record{m.Sequence, m.Time, source + "/" + env.ID, user})
+		e.records = append(e.records, record{event.Identify(source, env.ID, "", event.Position{}), m.Sequence, m.Time, user})
 	})
 	if err != nil {
 		return nil, err
@@ -103,7 +101,7 @@ func (w *world) collect(cast []*person) (*evidence, error) {
 		if b.UserID == "" {
 			b.UserID = byEmail[strings.ToLower(b.Email)]
 		}
-		e.said = append(e.said, said{source + "/" + env.ID, verb, m.Time, b.UserID})
+		e.said = append(e.said, said{event.Identify(source, env.ID, "", event.Position{}), verb, m.Time, b.UserID})
 	})
 	if err != nil {
 		return nil, err
@@ -116,10 +114,10 @@ func (w *world) collect(cast []*person) (*evidence, error) {
 		return nil, err
 	}
 	w.facts.mu.Lock()
-	for _, f := range w.facts.list {
-		e.facts[f.UserID] = append(e.facts[f.UserID], f)
+	e.facts, e.empty = slices.Clone(w.facts.list), w.facts.empty
+	for _, f := range e.facts {
 		if f.EventID != "" {
-			id := f.EventSource + "/" + f.EventID
+			id := event.Identity{Source: f.EventSource, ID: f.EventID}
 			e.answers[id] = append(e.answers[id], f)
 		}
 	}
@@ -127,6 +125,24 @@ func (w *world) collect(cast []*person) (*evidence, error) {
 	w.facts.mu.Unlock()
 	e.mails, e.texts = w.sink.all()
 	return e, e.readPage(filepath.Join(w.dir, "console", "console.db"))
+}
+
+// world is the evidence as the promises take it.
+func (e *evidence) world() promises.World {
+	w := promises.World{People: e.people, Facts: e.facts, Letters: e.letters, Pages: e.pages, Deserved: map[string]int{event.ReasonMalformed: e.empty}}
+	for _, r := range e.records {
+		w.Records = append(w.Records, promises.Record{Identity: r.Identity, Seq: r.seq, UserID: r.user.UserID, Inbox: r.Source, Email: r.user.Email, Phone: r.user.Phone})
+	}
+	for _, s := range e.said {
+		w.Events = append(w.Events, promises.Event{Identity: s.Identity, UserID: s.userID, Verb: s.verb})
+	}
+	for _, m := range e.mails {
+		w.Arrived = append(w.Arrived, promises.Arrival{Channel: event.ChannelEmail, To: m.to, ID: m.ref})
+	}
+	for _, m := range e.texts {
+		w.Arrived = append(w.Arrived, promises.Arrival{Channel: event.ChannelSMS, To: m.to})
+	}
+	return w
 }
 
 // each reads a whole stream.
@@ -151,20 +167,21 @@ func (e *evidence) readPage(path string) error {
 		return err
 	}
 	defer db.Close()
-	rows, err := db.Query("SELECT user_id, status, generation FROM people")
+	people, err := db.Query("SELECT user_id, status, generation, coalesce(group_concat(f.id, ' '), '') FROM people LEFT JOIN facts f USING (user_id) GROUP BY user_id")
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var id string
-		var r pageRow
-		if err := rows.Scan(&id, &r.status, &r.generation); err != nil {
+	defer people.Close()
+	for people.Next() {
+		var user, facts string
+		var p promises.Page
+		if err := people.Scan(&user, &p.Status, &p.Generation, &facts); err != nil {
 			return err
 		}
-		e.page[id] = r
+		p.Facts = strings.Fields(facts)
+		e.pages[user] = p
 	}
-	if err := rows.Err(); err != nil {
+	if err := people.Err(); err != nil {
 		return err
 	}
 	for stream := range e.ends {

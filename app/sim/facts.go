@@ -2,12 +2,14 @@ package sim
 
 import (
 	"encoding/json"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
+	"usher/event/promises"
 )
 
 // facts are all facts and dead letters, as they come.
@@ -16,15 +18,9 @@ type facts struct {
 	list    []event.Fact
 	seen    map[string]bool
 	change  chan struct{}
-	letters []letter
+	letters []promises.Letter
+	empty   int // of them, of messages without a body
 	stop    []func()
-}
-
-// letter is a dead letter.
-type letter struct {
-	stream, reason, cause, eventID string
-	subject                        string
-	data                           []byte
 }
 
 func (w *world) follow() error {
@@ -40,9 +36,13 @@ func (w *world) follow() error {
 		},
 		event.StreamDeadLetters: func(m jetstream.Msg) {
 			h := m.Headers()
-			l := letter{h.Get(event.HeaderStream), h.Get(event.HeaderReason), h.Get(event.HeaderCause), h.Get(event.HeaderEventID), h.Get(event.HeaderSubject), m.Data()}
+			l := promises.Letter{Stream: h.Get(event.HeaderStream), EventID: h.Get(event.HeaderEventID), Reason: h.Get(event.HeaderReason)}
+			l.Sequence, _ = strconv.ParseUint(h.Get(event.HeaderSequence), 10, 64) // 0 of one that has none
 			f.letters = append(f.letters, l)
-			w.trace.say("letter", l.stream+" "+l.reason+" "+l.cause+" "+string(l.data))
+			if len(m.Data()) == 0 && l.Reason == event.ReasonMalformed {
+				f.empty++
+			}
+			w.trace.say("letter", l.Stream+" "+l.Reason+" "+h.Get(event.HeaderCause)+" "+string(m.Data()))
 		},
 	} {
 		c, err := w.js.CreateConsumer(w.ctx(), stream, jetstream.ConsumerConfig{Durable: "looks-on", AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: -1})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/mail"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,7 +78,7 @@ func (s *session) Data(r io.Reader) error {
 	if later := s.sink.refuse(); later {
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "come again later"}
 	}
-	s.sink.take(&s.sink.mails, taken{m.Header.Get("Message-Id"), s.to, time.Now()})
+	s.sink.take(&s.sink.mails, taken{strings.Trim(m.Header.Get("Message-Id"), "<>"), s.to, time.Now()})
 	s.sink.think()
 	return nil
 }

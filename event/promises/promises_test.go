@@ -132,19 +132,23 @@ func TestEveryPromiseCanBeBroken(t *testing.T) {
 		"a copy that is not counted":        {send("bob", "2.welcome.email.1", func(s *event.Send) { s.Copies = 0 }), "arrived 2 times"},
 		"a message that never arrived":      {func(w *World) { w.Arrived = w.Arrived[1:] }, "arrived 0 times, the ledger says accepted"},
 		"a failed message that arrived":     {send("ann", "1.welcome.email.1", func(s *event.Send) { s.State = event.SendFailed }), "arrived 1 times, the ledger says failed"},
-		"an entry left open":                {send("ann", "1.welcome.sms.1", func(s *event.Send) { s.State = event.SendSubmitting }), "left at submitting"},
-		"a message of nobody":               {func(w *World) { w.Arrived[0].ID = "other@usher" }, "a message arrived that no ledger names"},
-		"a message to nobody":               {func(w *World) { w.Arrived[1].To = "+499" }, "address of no record by sms"},
-		"a message to the old address":      {func(w *World) { w.Arrived[0].To = "ann@old.example" }, "went to another address"},
-		"the older correction":              {func(w *World) { w.person("ann", func(p *event.Person) { p.Record = 1 }) }, "has the data of record 1, the newest that took effect is 3"},
-		"a decision without an answer":      {func(w *World) { w.Facts = append(w.Facts[:4:4], w.Facts[5:]...) }, "rejected crm/no-ann about ann: never answered"},
-		"two decisions":                     {func(w *World) { w.Facts[4].Effect = event.EffectApplied }, "decided generation 1, and so did crm/yes-ann"},
-		"a decision of two generations":     {func(w *World) { f := w.Facts[9]; f.Generation = 2; w.Facts = append(w.Facts, f) }, "took effect in the generations"},
-		"a decision answered in two ways":   {func(w *World) { f := w.Facts[3]; f.Effect, f.N = event.EffectLate, 0; w.Facts = append(w.Facts, f) }, "answered [applied late] in generation 1"},
-		"a sender who was told otherwise":   {func(w *World) { w.Events[1].Told = event.EffectApplied }, "was told applied, no fact says so"},
-		"another event decided":             {func(w *World) { w.person("ann", func(p *event.Person) { p.Decided.ID = "other" }) }, "another event decided"},
-		"a withdrawal without effect":       {func(w *World) { w.Events[0].Verb = event.VerbWithdrawn }, "but the person is welcomed"},
-		"a sending that sent nothing":       {func(w *World) { w.Events[4].Verb = event.VerbResend }, "no message was sent again"},
+		"an entry left open": {func(w *World) {
+			send("ann", "1.welcome.sms.1", func(s *event.Send) { s.State = event.SendSubmitting })(w)
+			w.person("ann", func(p *event.Person) { p.Order = &event.Outstanding{} })
+		}, "left at submitting"},
+		"a message of nobody":             {func(w *World) { w.Arrived[0].ID = "other@usher" }, "a message arrived that no ledger names"},
+		"a message to nobody":             {func(w *World) { w.Arrived[1].To = "+499" }, "address of no record by sms"},
+		"a message to the old address":    {func(w *World) { w.Arrived[0].To = "ann@old.example" }, "went to another address"},
+		"the older correction":            {func(w *World) { w.person("ann", func(p *event.Person) { p.Record = 1 }) }, "has the data of record 1, the newest that took effect is 3"},
+		"a decision without an answer":    {func(w *World) { w.Facts = append(w.Facts[:4:4], w.Facts[5:]...) }, "rejected crm/no-ann about ann: never answered"},
+		"a decision that was never new":   {func(w *World) { w.Facts[4].Effect = event.EffectDuplicate }, "rejected crm/no-ann about ann: never answered, but as a duplicate"},
+		"two decisions":                   {func(w *World) { w.Facts[4].Effect = event.EffectApplied }, "decided generation 1, and so did crm/yes-ann"},
+		"a decision of two generations":   {func(w *World) { f := w.Facts[9]; f.Generation = 2; w.Facts = append(w.Facts, f) }, "took effect in the generations"},
+		"a decision answered in two ways": {func(w *World) { f := w.Facts[3]; f.Effect, f.N = event.EffectLate, 0; w.Facts = append(w.Facts, f) }, "answered [applied late] in generation 1"},
+		"a sender who was told otherwise": {func(w *World) { w.Events[1].Told = event.EffectApplied }, "was told applied, no fact says so"},
+		"another event decided":           {func(w *World) { w.person("ann", func(p *event.Person) { p.Decided.ID = "other" }) }, "another event decided"},
+		"a withdrawal without effect":     {func(w *World) { w.Events[0].Verb = event.VerbWithdrawn }, "but the person is welcomed"},
+		"a sending that sent nothing":     {func(w *World) { w.Events[4].Verb = event.VerbResend }, "no message was sent again"},
 		"a reopening that was lost": {func(w *World) {
 			w.person("bob", func(p *event.Person) { p.Generation, p.Opened.Identity = 1, w.Records[1].Identity })
 		}, "the person is in generation 1"},
@@ -153,7 +157,7 @@ func TestEveryPromiseCanBeBroken(t *testing.T) {
 		"a message without its fact":    {func(w *World) { w.Facts[6].Kind = event.FactUpdated }, "by the ledger [1.welcome.email.1 1.welcome.sms.1] were sent to ann, by the facts [1.welcome.email.1]"},
 		"a console that is behind":      {func(w *World) { p := w.Pages["ann"]; p.Status = event.StatusActive; w.Pages["ann"] = p }, "the console shows active in 1"},
 		"a timeline that lacks a fact":  {func(w *World) { p := w.Pages["ann"]; p.Facts = p.Facts[1:]; w.Pages["ann"] = p }, "the console shows 7"},
-		"a page without the messages":   {func(w *World) { p := w.Pages["bob"]; p.Messages = nil; w.Pages["bob"] = p }, "the console shows map[]"},
+		"a page without the messages":   {func(w *World) { p := w.Pages["bob"]; p.Messages = map[string]event.SendState{}; w.Pages["bob"] = p }, "the console shows map[]"},
 		"a dead letter by an outage": {func(w *World) {
 			w.Letters = append(w.Letters, Letter{event.StreamUsers, 99, "", event.ReasonExhausted})
 		}, "1 with the reason exhausted, 0 were deserved"},
