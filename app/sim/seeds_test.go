@@ -160,7 +160,7 @@ func runChunk(bin string, first, last uint64, tell func(verdict), over <-chan st
 			var exit *exec.ExitError
 			why := "it was killed, because it hung"
 			if errors.As(err, &exit) && exit.Exited() {
-				why = firstLine(errs.String())
+				why = firstLine(errs.String()) + lastWords(first, errs.Bytes())
 			}
 			tell(verdict{first, []string{"alive: the process died: " + why}})
 			first++
@@ -175,6 +175,20 @@ func firstLine(s string) string {
 		return m
 	}
 	return s[:min(len(s), 300)]
+}
+
+// lastWords keeps all that a process said which died, and tells where: a death is
+// rare, and the seed may live when it is tried again.
+func lastWords(seed uint64, said []byte) string {
+	f, err := os.CreateTemp("", fmt.Sprintf("usher-sim-%d-*.txt", seed))
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if _, err := f.Write(said); err != nil {
+		return ""
+	}
+	return " (all of it: " + f.Name() + ")"
 }
 
 // TestChild is the process that lives some seeds.
