@@ -8,11 +8,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"usher/event"
 	"usher/metrics"
 	"usher/streams"
+	"usher/streams/natstest"
 )
 
 // A probe that panics is a server that is not known to be there, and the next probe
@@ -75,6 +78,30 @@ func TestAPanicOfASampler(t *testing.T) {
 			t.Errorf("%v panics are counted", n)
 		}
 	})
+}
+
+// panicking is a log that cannot be written.
+type panicking struct{ slog.Handler }
+
+func (panicking) Enabled(context.Context, slog.Level) bool  { return true }
+func (panicking) Handle(context.Context, slog.Record) error { panic("ann@example.org") }
+
+// What the client of NATS calls, it calls from goroutines that stop no panic.
+func TestAPanicInWhatTheNATSClientCalls(t *testing.T) {
+	s := natstest.Run(t, t.TempDir(), server.RANDOM_PORT)
+	told := make(chan *event.PanicError, 9)
+	nc, err := connectNATS(t.Context(), s.ClientURL(), NATSAccess{}, "test", pings{time.Minute, 2}, slog.New(panicking{}), func(p *event.PanicError) { told <- p })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	s.Shutdown() // the connection is lost
+	if p := <-told; p.Kind != "string" || strings.Contains(p.Error(), "ann@") {
+		t.Errorf("%v", p)
+	}
+	if nc.IsClosed() {
+		t.Error("the client does not try to come back")
+	}
 }
 
 // The SDK counts on goroutines that stop no panic: a metric that cannot be made, or
