@@ -80,7 +80,7 @@ func (p *process) startConsumers(ctx context.Context) error {
 		}, workflows.StopTimeout + 500*time.Millisecond})
 	}
 	if p.Roles.Bridge {
-		c, err := p.bridgeConfig(ctx)
+		c, err := p.bridgeConfig()
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"fmt"
 
 	"usher/account"
@@ -47,13 +46,9 @@ func (p *process) activities(m *metrics.Worker, sender *notify.Sender, target ac
 	}, "Tracer", "Fault")
 }
 
-func (p *process) bridgeConfig(ctx context.Context) (c bridge.Config, err error) {
-	records, err := streams.NewRecords(ctx, p.js)
-	if err != nil {
-		return c, err
-	}
+func (p *process) bridgeConfig() (c bridge.Config, err error) {
 	return whole(bridge.Config{
-		JetStream: p.js, People: p.people, Workflows: bridge.NewTemporal(p.temporal), Publisher: p.pub, Records: records,
+		JetStream: p.js, People: p.people, Workflows: bridge.NewTemporal(p.temporal), Publisher: p.pub, Records: streams.NewRecords(p.js),
 		UserIDByEmail: p.userIDByEmail,
 		Settings:      p.settings(""), Inboxes: p.inboxSettings(), Verifiers: p.verifiers(), MostParked: p.MostParked, AckWait: p.AckWait,
 		Dir:     p.path("bridge"),

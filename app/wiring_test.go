@@ -92,7 +92,7 @@ func TestAStageWithoutANeighbourIsNotBuilt(t *testing.T) {
 	if _, err := p.activities(m, nil, nil); err == nil || !strings.Contains(err.Error(), "workflows.Activities: People is not set") || !strings.Contains(err.Error(), "Sender is not set") {
 		t.Errorf("activities: %v", err)
 	}
-	if _, err := p.bridgeConfig(t.Context()); err == nil || !strings.Contains(err.Error(), "bridge.Config: People is not set") {
+	if _, err := p.bridgeConfig(); err == nil || !strings.Contains(err.Error(), "bridge.Config: People is not set") {
 		t.Errorf("the bridge: %v", err)
 	}
 	c, err := p.consoleConfig()
@@ -116,7 +116,7 @@ func TestAStageWithoutANeighbourIsNotBuilt(t *testing.T) {
 // regression of issue 14.
 func TestEveryoneDerivesTheSameID(t *testing.T) {
 	p := newWired(t, false)
-	b, err := p.bridgeConfig(t.Context())
+	b, err := p.bridgeConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func wired(t *testing.T, p *process) (all []any) {
 	}
 	a, err := p.activities(m, s, none)
 	add(a, err)
-	b, err := p.bridgeConfig(t.Context())
+	b, err := p.bridgeConfig()
 	add(b, err)
 	sampler, err := p.sampler()
 	add(sampler, err)

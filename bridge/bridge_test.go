@@ -202,10 +202,7 @@ func (r *rig) run() (stop func()) {
 	reg := prometheus.NewRegistry()
 	shared := metrics.NewShared(reg)
 	r.metrics = metrics.NewBridge(reg, shared)
-	records, err := streams.NewRecords(context.Background(), r.js)
-	if err != nil {
-		r.Fatal(err)
-	}
+	records := streams.NewRecords(r.js)
 	workflows := r.workflows
 	if workflows == nil {
 		workflows = r.runs

@@ -42,10 +42,7 @@ func TestARecordIsNotGoneBecauseACopyIsBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := NewRecords(t.Context(), behind{js})
-	if err != nil {
-		t.Fatal(err)
-	}
+	records := NewRecords(behind{js})
 	if u, ok, err := records.Record(t.Context(), ack.Sequence, "u-1"); err != nil || !ok || !u.SameData(want) {
 		t.Errorf("the record is there: %v, %v, %+v", ok, err, u)
 	}

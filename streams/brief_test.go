@@ -59,10 +59,7 @@ func TestLostAnswerIsGivenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := streams.NewRecords(ctx, js)
-	if err != nil {
-		t.Fatal(err)
-	}
+	records := streams.NewRecords(js)
 	reports, err := streams.NewReports(ctx, js)
 	if err != nil {
 		t.Fatal(err)

@@ -19,13 +19,8 @@ type Records struct {
 	js jetstream.JetStream
 }
 
-// NewRecords opens the stream, which Ensure has made.
-func NewRecords(ctx context.Context, js jetstream.JetStream) (*Records, error) {
-	if _, err := js.Stream(ctx, event.StreamUsers); err != nil {
-		return nil, fmt.Errorf("stream %s: %w", event.StreamUsers, err)
-	}
-	return &Records{js}, nil
-}
+// NewRecords reads the stream that Ensure has made.
+func NewRecords(js jetstream.JetStream) *Records { return &Records{js} }
 
 // Record reads the user of the message seq. ok is false when the message is gone,
 // or is about another user because the stream was made anew.

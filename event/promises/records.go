@@ -63,7 +63,9 @@ func addressed(w World) (out []string) {
 	told := w.answering(event.AnswersUser)
 	byID, bySeq, newest := map[string]Arrival{}, map[uint64]Record{}, map[string]Record{}
 	for _, a := range w.Arrived {
-		byID[a.ID] = a
+		if a.ID != "" {
+			byID[a.ID] = a
+		}
 	}
 	for _, r := range w.Records {
 		bySeq[r.Seq] = r
@@ -76,7 +78,9 @@ func addressed(w World) (out []string) {
 	}
 	for _, user := range slices.Sorted(maps.Keys(w.People)) {
 		p := w.People[user]
-		if r, ok := newest[user]; ok && p.Record != r.Seq {
+		r, ok := newest[user]
+		claimed := p.Record == p.Opened.Seq && p.Record > r.Seq // a newer one opened the onboarding, and was not in time
+		if ok && p.Record != r.Seq && !claimed {
 			out = append(out, fmt.Sprintf("%s has the data of record %d, the newest that took effect is %d", user, p.Record, r.Seq))
 		}
 		for _, m := range p.Messages() {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"io"
+	"net"
 	"os"
 	"slices"
 	"sync"
@@ -87,7 +88,7 @@ func (p *pipe) write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return 0, io.ErrClosedPipe
+		return 0, net.ErrClosed
 	}
 	at := time.Now()
 	if f := p.host.net.Latency; f != nil {

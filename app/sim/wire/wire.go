@@ -11,7 +11,6 @@ package wire
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -282,7 +281,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	switch c.host.Step(c.addr, b) {
 	case Lose:
 		c.lose()
-		return 0, io.ErrClosedPipe
+		return 0, net.ErrClosed
 	case Mute:
 		n, err := c.out.write(b)
 		c.down.close(true)
