@@ -45,13 +45,15 @@ back: g@example.org,Gil Ng,#REF!,Ng,7,8,E_EXCEL_ERROR,first_name,a formula of th
 back: h@example.org,Hal Ng,Hal,[object Object],8,9,E_VALUE,last_name,"this is what a program wrote, and no name; write the name, or leave the cell empty",
 Mend the rows in refused/name-parts/IMPORT-people.csv.refused.csv and drop that file.
 people.jsonl: archived, jsonl, utf-8
-7 rows, 7 published, 0 refused, 0 blank
+7 rows, 6 published, 1 refused, 0 blank
 warning: W_UNWRAPPED 6 line 2: what a program wrote around the name was taken off
+E_TOO_LONG line 7 first_name: the name has 201 characters, at most 200 are allowed
 user (derived)|Kim A. Ng (given Kim, family Ng)|k@example.org||
-user (derived)|Al Lee|l@example.org||
-user (derived)|Dr. M. Lee|m@example.org||
-user (derived)|Nia Poe|n@example.org||
+user (derived)|Al Lee (given Al, family Lee)|l@example.org||
+user (derived)|Dr. M. Lee (given Mo, family Lee)|m@example.org||
+user (derived)|Nia Poe (given Nia, family Poe)|n@example.org||
 user (derived)|Oz Ng|o@example.org||
-user (derived)|Pat Ng (given , family Ng-Lee)|p@example.org||
-user (derived)|Q. Ng|q@example.org||
-Nothing to do.
+user (derived)|Pat Ng (given Pat, family Ng-Lee)|p@example.org||
+back: _raw,_row,_line,_code,_field,_reason,_escaped
+back: "{""email"":""q@example.org"",""name"":{""first"":""xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"",""last"":""Ng"",""full"":""Q. Ng""}}",7,7,E_TOO_LONG,first_name,"the name has 201 characters, at most 200 are allowed",
+Mend the rows in refused/name-parts/IMPORT-people.jsonl.refused.csv and drop that file.
