@@ -143,11 +143,19 @@ func TestSCIMSendsWhatRFC7643Asks(t *testing.T) {
 	}
 	got := body(ada, UserNameEmail)
 	want := `{"active":true,"displayName":"Ada Lovelace","emails":[{"primary":true,"type":"work","value":"ada@example.org"}],"externalId":"u-1.ada","locale":"en-GB",` +
-		`"name":{"formatted":"Ada Lovelace"},"phoneNumbers":[{"type":"mobile","value":"+4915112345678"}],"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@example.org"}`
+		`"name":{"familyName":"Lovelace","formatted":"Ada Lovelace","givenName":"Ada"},"phoneNumbers":[{"type":"mobile","value":"+4915112345678"}],"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@example.org"}`
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if got := body(event.User{UserID: "u-3", Phone: "+1"}, UserNameEmail); !strings.Contains(got, `"userName":"u-3"`) {
+	for want, u := range map[string]event.User{
+		`"name":{"formatted":"Ada Lovelace"},`:                     {UserID: "u-4", Name: "Ada Lovelace"}, // which part is which, it does not say
+		`"name":{"familyName":"Lovelace","formatted":"Lovelace"},`: {UserID: "u-4", Name: "Lovelace", FamilyName: "Lovelace"},
+	} {
+		if got := body(u, UserNameEmail); !strings.Contains(got, want) {
+			t.Errorf("%s lacks %s", got, want)
+		}
+	}
+	if got := body(event.User{UserID: "u-3", Phone: "+1"}, UserNameEmail); strings.Contains(got, `"name"`) || !strings.Contains(got, `"userName":"u-3"`) {
 		t.Error(got)
 	}
 	if got := body(ada, UserNameUserID); !strings.Contains(got, `"userName":"u-1.ada"`) {
@@ -220,7 +228,7 @@ func TestWebhookBodies(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		`{"type":"account.activate","data":{"user_id":"u-1.ada","name":"Ada Lovelace","email":"ada@example.org","phone":"+4915112345678","locale":"en-GB"}}`,
+		`{"type":"account.activate","data":{"user_id":"u-1.ada","name":"Ada Lovelace","given_name":"Ada","family_name":"Lovelace","email":"ada@example.org","phone":"+4915112345678","locale":"en-GB"}}`,
 		`{"type":"account.delete","data":{"user_id":"u-1.ada","id":"a-1"}}`,
 	}
 	for i, b := range r.bodies {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"usher/event"
 )
 
@@ -76,6 +78,38 @@ func TestARefusalOfEverybodyFailsNoUser(t *testing.T) {
 		if _, err := target.Activate(t.Context(), id, user(id)); err != nil {
 			t.Errorf("after the mend, %s: %v", id, err)
 		}
+	}
+}
+
+// A service that wants the parts of a name gets them, of lists that have them.
+func TestTheServiceGetsThePartsOfTheName(t *testing.T) {
+	t.Parallel()
+	p, target := newPicky(t)
+	var got []any
+	p.refuse = func(account map[string]any) (int, string) {
+		name, _ := account["name"].(map[string]any)
+		if got = append(got, account["name"]); name["givenName"] == nil || name["familyName"] == nil {
+			return http.StatusBadRequest, badValue
+		}
+		return 0, ""
+	}
+	u := user("u-1")
+	u.Name = "Dr. Ada K. Lovelace"
+	if _, err := target.Activate(t.Context(), "k", u); err == nil || event.IsPermanent(err) {
+		t.Errorf("without the parts: %v", err)
+	}
+	u.GivenName, u.FamilyName = "Ada King", "Lovelace"
+	if _, err := target.Activate(t.Context(), "k", u); err != nil {
+		t.Errorf("with the parts: %v", err)
+	}
+	want := []any{
+		map[string]any{"formatted": "Dr. Ada K. Lovelace"},
+		map[string]any{"formatted": "Dr. Ada K. Lovelace", "givenName": "Ada King", "familyName": "Lovelace"},
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
 	}
 }
 

@@ -186,4 +186,4 @@ func (p *provider) Patch(r *http.Request, id string, operations []scim.PatchOper
 	return p.resource(id), nil
 }
 
-var ada = event.User{UserID: "u-1.ada", Name: "Ada Lovelace", Email: "ada@example.org", Phone: "+4915112345678", Locale: "en-GB"}
+var ada = event.User{UserID: "u-1.ada", Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace", Email: "ada@example.org", Phone: "+4915112345678", Locale: "en-GB"}

@@ -297,7 +297,15 @@ func (s *scimTarget) newUser(u event.User) map[string]any {
 	out := map[string]any{"schemas": []string{schemaUser}, "externalId": u.UserID, "userName": s.name(u), "active": true}
 	if u.Name != "" {
 		out["displayName"] = u.Name
-		out["name"] = map[string]string{"formatted": u.Name} // which part of a name is which is not known
+	}
+	name := map[string]string{} // its parts only as the list has them: a whole name does not say which is which
+	for attribute, v := range map[string]string{"formatted": u.Name, "givenName": u.GivenName, "familyName": u.FamilyName} {
+		if v != "" {
+			name[attribute] = v
+		}
+	}
+	if len(name) > 0 {
+		out["name"] = name
 	}
 	if u.Email != "" {
 		out["emails"] = []any{map[string]any{"value": u.Email, "type": "work", "primary": true}}

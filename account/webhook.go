@@ -51,6 +51,8 @@ type message struct {
 type activation struct {
 	UserID     string            `json:"user_id"`
 	Name       string            `json:"name,omitempty"`
+	GivenName  string            `json:"given_name,omitempty"`
+	FamilyName string            `json:"family_name,omitempty"`
 	Email      string            `json:"email,omitempty"`
 	Phone      string            `json:"phone,omitempty"`
 	Locale     string            `json:"locale,omitempty"`
@@ -68,7 +70,7 @@ const mostID = 256
 // Activate implements Target. The answer may hold {"id":"…","created":true}; a
 // webhook that says nothing is asked to deactivate, never to delete.
 func (w *webhook) Activate(ctx context.Context, key string, u event.User) (Account, error) {
-	a, err := w.post(ctx, key, "activate", activation{u.UserID, u.Name, u.Email, u.Phone, u.Locale, u.Attributes})
+	a, err := w.post(ctx, key, "activate", activation{u.UserID, u.Name, u.GivenName, u.FamilyName, u.Email, u.Phone, u.Locale, u.Attributes})
 	if err != nil {
 		return Account{}, err
 	}

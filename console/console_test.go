@@ -448,3 +448,39 @@ func TestSearchByAnAddressHoweverItIsWritten(t *testing.T) {
 		}
 	}
 }
+
+// The parts of a name are shown as far as they are known, found by a search, and gone
+// with the person.
+func TestThePartsOfANameAreShown(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.publish(event.ImportedSubject("inbox"), event.User{UserID: "u-zoe", Name: "Dr. Z. Lee", GivenName: "Zoë <b>", FamilyName: "Quill-Lee", Email: "zoe@example.org"})
+	r.user("u-ann", "Ann Lee")
+	r.eventually("both are there", func() bool {
+		var all struct{ Users []User }
+		return r.api("GET", "/api/v1/users", "", &all) == http.StatusOK && len(all.Users) == 2
+	})
+	find := func(q string) []User {
+		var found struct{ Users []User }
+		r.api("GET", "/api/v1/users?q="+url.QueryEscape(q), "", &found)
+		return found.Users
+	}
+	if got := find("<b> quill"); len(got) != 1 || got[0].GivenName != "Zoë <b>" || got[0].FamilyName != "Quill-Lee" || got[0].Name != "Dr. Z. Lee" {
+		t.Errorf("found %+v", got)
+	}
+	c := browser(t)
+	page(t, c, "POST", r.base+"/signin", url.Values{"user": {"admin"}, "password": {password}})
+	if _, body := page(t, c, "GET", r.base+"/users/u-zoe", nil); !strings.Contains(body, "<dt>Given name</dt><dd>Zoë &lt;b&gt;</dd>") || !strings.Contains(body, "<dt>Family name</dt><dd>Quill-Lee</dd>") {
+		t.Errorf("the page of one with both parts:\n%s", body)
+	}
+	if _, body := page(t, c, "GET", r.base+"/users/u-ann", nil); !strings.Contains(body, "Ann Lee") || strings.Contains(body, "Given name") || strings.Contains(body, "Family name") {
+		t.Errorf("the page of one without:\n%s", body)
+	}
+	r.publish(event.ImportedSubject("inbox"), event.User{UserID: "u-zoe", Name: "Zoë Poe", FamilyName: "Poe", Email: "zoe@example.org"})
+	r.eventually("the parts are those of the last record", func() bool {
+		got := find("u-zoe")
+		return len(got) == 1 && got[0].GivenName == "" && got[0].FamilyName == "Poe"
+	})
+	r.fact(event.Fact{Kind: event.FactForgotten, UserID: "u-zoe", Generation: 1})
+	r.eventually("nothing is left of whom is forgotten", func() bool { return len(find("poe")) == 0 && len(find("u-zoe")) == 0 })
+}

@@ -22,12 +22,13 @@ type model struct{ db *sql.DB }
 
 // modelVersion changes with the schema, and with what is wrong in older files; a file
 // of another version is made anew.
-const modelVersion = 4
+const modelVersion = 5
 
 const modelSchema = `
 CREATE TABLE positions (stream TEXT PRIMARY KEY, created INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
 CREATE TABLE people (
-	user_id TEXT PRIMARY KEY, source TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '', email TEXT NOT NULL DEFAULT '',
+	user_id TEXT PRIMARY KEY, source TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '',
+	given_name TEXT NOT NULL DEFAULT '', family_name TEXT NOT NULL DEFAULT '', email TEXT NOT NULL DEFAULT '',
 	phone TEXT NOT NULL DEFAULT '', locale TEXT NOT NULL DEFAULT '', attributes TEXT NOT NULL DEFAULT '{}',
 	file TEXT NOT NULL DEFAULT '', import TEXT NOT NULL DEFAULT '', line INTEGER NOT NULL DEFAULT 0,
 	generation INTEGER NOT NULL DEFAULT -1, n INTEGER NOT NULL DEFAULT -1, status TEXT NOT NULL DEFAULT '', since INTEGER NOT NULL DEFAULT 0
@@ -132,11 +133,11 @@ func putUser(tx *sql.Tx, source string, u event.User, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`INSERT INTO people (user_id, source, name, email, phone, locale, attributes, file, import, line, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET source = excluded.source, name = excluded.name, email = excluded.email, phone = excluded.phone, locale = excluded.locale,
+	_, err = tx.Exec(`INSERT INTO people (user_id, source, name, given_name, family_name, email, phone, locale, attributes, file, import, line, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET source = excluded.source, name = excluded.name, given_name = excluded.given_name, family_name = excluded.family_name, email = excluded.email, phone = excluded.phone, locale = excluded.locale,
 			attributes = excluded.attributes, file = excluded.file, import = excluded.import, line = excluded.line
 		WHERE source = '' OR source = excluded.source`,
-		u.UserID, source, u.Name, u.Email, u.Phone, u.Locale, string(attributes), u.Import.File, u.Import.ID, u.Import.Line, at.UnixMicro())
+		u.UserID, source, u.Name, u.GivenName, u.FamilyName, u.Email, u.Phone, u.Locale, string(attributes), u.Import.File, u.Import.ID, u.Import.Line, at.UnixMicro())
 	return err
 }
 

@@ -20,6 +20,8 @@ type User struct {
 	Status     event.Status      `json:"status"`
 	Since      time.Time         `json:"since"`
 	Name       string            `json:"name,omitempty"`
+	GivenName  string            `json:"given_name,omitempty"`
+	FamilyName string            `json:"family_name,omitempty"`
 	Email      string            `json:"email,omitempty"`
 	Phone      string            `json:"phone,omitempty"`
 	Locale     string            `json:"locale,omitempty"`
@@ -92,13 +94,13 @@ type DeadLetter struct {
 
 var errNone = errors.New("there is no such user")
 
-const userColumns = `user_id, status, since, name, email, phone, locale, attributes, source, file, import, line, generation`
+const userColumns = `user_id, status, since, name, given_name, family_name, email, phone, locale, attributes, source, file, import, line, generation`
 
 func scanUser(row interface{ Scan(...any) error }) (User, error) {
 	var u User
 	var since int64
 	var attributes string
-	err := row.Scan(&u.UserID, &u.Status, &since, &u.Name, &u.Email, &u.Phone, &u.Locale, &attributes, &u.Source, &u.File, &u.Import, &u.Line, &u.Generation)
+	err := row.Scan(&u.UserID, &u.Status, &since, &u.Name, &u.GivenName, &u.FamilyName, &u.Email, &u.Phone, &u.Locale, &attributes, &u.Source, &u.File, &u.Import, &u.Line, &u.Generation)
 	if err != nil {
 		return u, err
 	}
@@ -117,7 +119,7 @@ func (m *model) users(ctx context.Context, status, q, cursor string, limit int) 
 	}
 	rows, err := m.db.QueryContext(ctx, `SELECT `+userColumns+` FROM people
 		WHERE (?1 = '' OR status = ?1) AND (since, user_id) > (?2, ?3)
-			AND (?4 = '' OR user_id LIKE ?4 ESCAPE '\' OR name LIKE ?4 ESCAPE '\' OR email LIKE ?4 ESCAPE '\' OR email LIKE ?7 ESCAPE '\' OR phone LIKE ?4 ESCAPE '\'
+			AND (?4 = '' OR user_id LIKE ?4 ESCAPE '\' OR name LIKE ?4 ESCAPE '\' OR given_name || ' ' || family_name LIKE ?4 ESCAPE '\' OR email LIKE ?4 ESCAPE '\' OR email LIKE ?7 ESCAPE '\' OR phone LIKE ?4 ESCAPE '\'
 				OR user_id IN (SELECT user_id FROM facts WHERE event_id = ?6))
 		ORDER BY since, user_id LIMIT ?5`, status, since, id, pattern(q), limit+1, strings.TrimSpace(q), pattern(event.NormalizeEmail(q)))
 	if err != nil {

@@ -158,6 +158,38 @@ func TestParseErrorsNameTheField(t *testing.T) {
 	}
 }
 
+// A record of a list without the parts of a name, or from before they were kept, says
+// nothing about them; two that have them are held against each other.
+func TestSameDataAboutTheParts(t *testing.T) {
+	named := func(given, family string) User {
+		return User{UserID: "u-1", Name: "Ann Lee", GivenName: given, FamilyName: family, Attributes: map[string]string{"a": "b"}}
+	}
+	for _, tc := range []struct {
+		u, v User
+		same bool
+	}{
+		{named("", ""), named("Ann", "Lee"), true},
+		{named("Ann", "Lee"), named("Ann", "Lee"), true},
+		{named("Ann", "Lee"), named("Lee", "Ann"), false},
+		{named("Ann", "Lee"), named("Ann", ""), false},
+		{named("", "Lee"), named("Ann", "Lee"), false},
+		{named("", ""), User{UserID: "u-1", Name: "Ann Poe", GivenName: "Ann", FamilyName: "Poe", Attributes: map[string]string{"a": "b"}}, false},
+	} {
+		if tc.u.SameData(tc.v) != tc.same || tc.v.SameData(tc.u) != tc.same {
+			t.Errorf("%+v and %+v: want same %v, both ways", tc.u, tc.v, tc.same)
+		}
+	}
+	for _, tc := range []struct{ u, v, want User }{
+		{named("", ""), named("Ann", "Lee"), named("Ann", "Lee")},
+		{named("Ann", "Lee"), named("", ""), named("Ann", "Lee")},
+		{named("", "Lee"), named("Ann", "Li"), named("", "Lee")},
+	} {
+		if d := cmp.Diff(tc.want, tc.u.WithParts(tc.v)); d != "" {
+			t.Errorf("%+v with the parts of %+v (-want +got)\n%s", tc.u, tc.v, d)
+		}
+	}
+}
+
 func TestVerificationSubject(t *testing.T) {
 	source, verb, err := ParseVerificationSubject("verifications.v1.crm.approved")
 	if source != "crm" || verb != "approved" || err != nil {

@@ -11,6 +11,8 @@ import (
 type User struct {
 	UserID     string            `json:"user_id"`
 	Name       string            `json:"name,omitempty"`
+	GivenName  string            `json:"given_name,omitempty"`  // only of a list that has the parts of a name apart
+	FamilyName string            `json:"family_name,omitempty"` // likewise
 	Email      string            `json:"email,omitempty"`
 	Phone      string            `json:"phone,omitempty"` // E.164
 	Locale     string            `json:"locale,omitempty"`
@@ -27,7 +29,10 @@ type Import struct {
 }
 
 // SameData reports whether u and v say the same about the person, wherever they
-// came from. The order in which a map is walked makes no difference here.
+// came from. One without the parts of the name leaves open what they are, and
+// contradicts no other: records from before usher kept the parts have none, and
+// with the next list everybody would be a person who was changed. The order in
+// which a map is walked makes no difference here.
 //
 //workflowcheck:ignore
 func (u User) SameData(v User) bool {
@@ -40,7 +45,18 @@ func (u User) SameData(v User) bool {
 		}
 	}
 	return u.UserID == v.UserID && u.Name == v.Name && u.Email == v.Email &&
-		u.Phone == v.Phone && u.Locale == v.Locale
+		u.Phone == v.Phone && u.Locale == v.Locale &&
+		(!u.hasParts() || !v.hasParts() || u.GivenName == v.GivenName && u.FamilyName == v.FamilyName)
+}
+
+func (u User) hasParts() bool { return u.GivenName != "" || u.FamilyName != "" }
+
+// WithParts is u, with the parts of v's name if it has none itself.
+func (u User) WithParts(v User) User {
+	if !u.hasParts() {
+		u.GivenName, u.FamilyName = v.GivenName, v.FamilyName
+	}
+	return u
 }
 
 // ParseUser reads the body of an imported event. Errors wrap ErrMalformed and

@@ -30,8 +30,10 @@ func (m *Marks) add(u event.User) {
 	}
 	put(&m.Emails, event.NormalizeEmail(u.Email))
 	put(&m.Phones, u.Phone)
-	if w := words(u.Name); len(w) > 1 { // a first name alone is many people's
-		put(&m.Names, strings.Join(w, " "))
+	for _, name := range []string{u.Name, u.GivenName + " " + u.FamilyName} {
+		if w := words(name); len(w) > 1 { // a first name alone is many people's
+			put(&m.Names, strings.Join(w, " "))
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package forget
 
-import "testing"
+import (
+	"testing"
+
+	"usher/event"
+)
 
 // A message is a person's when it says so; one about somebody else is not, whatever
 // else stands in it.
@@ -33,6 +37,21 @@ func TestMarksAbout(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: %q, want %q", body, got, want)
+		}
+	}
+}
+
+// A person is known by the whole name and by its parts put together, which need not
+// be the same; by one part alone nobody is.
+func TestMarksOfTheParts(t *testing.T) {
+	var m Marks
+	m.add(event.User{UserID: "7", Name: "Dr. A. Ng", GivenName: "Al", FamilyName: "Ng", Email: "al@example.org"})
+	m.add(event.User{UserID: "7", Name: "Quill", FamilyName: "Quill", Email: "al@example.org"})
+	for text, want := range map[string]string{
+		"dr a ng is ill": "name", "7;AL;Ng;x": "name", "Al wrote": "", "Ng wrote": "", "Quill wrote": "",
+	} {
+		if got := m.InText(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }

@@ -51,7 +51,10 @@ func (e *encoder) encode(u user, rw table.Row) encoded {
 func appendUser(b []byte, u user, from event.Import) []byte {
 	b = append(b, `{"user_id":`...)
 	b = appendString(b, u.id)
-	for _, f := range [...]struct{ key, value string }{{`,"name":`, u.name}, {`,"email":`, u.email}, {`,"phone":`, u.phone}, {`,"locale":`, u.locale}} {
+	for _, f := range [...]struct{ key, value string }{
+		{`,"name":`, u.name}, {`,"given_name":`, u.given}, {`,"family_name":`, u.family},
+		{`,"email":`, u.email}, {`,"phone":`, u.phone}, {`,"locale":`, u.locale},
+	} {
 		if f.value != "" {
 			b = append(b, f.key...)
 			b = appendString(b, f.value)

@@ -629,7 +629,11 @@ func (s *story) tell(t *testing.T) {
 		if strings.HasPrefix(u.UserID, "u-") && len(u.UserID) == 28 {
 			u.UserID = "(derived)"
 		}
-		fmt.Fprintf(&s.told, "user %s|%s|%s|%s|%s", u.UserID, strings.ReplaceAll(u.Name, "\n", `\n`), u.Email, u.Phone, u.Locale)
+		name := u.Name
+		if u.GivenName != "" || u.FamilyName != "" {
+			name += " (given " + u.GivenName + ", family " + u.FamilyName + ")"
+		}
+		fmt.Fprintf(&s.told, "user %s|%s|%s|%s|%s", u.UserID, strings.ReplaceAll(name, "\n", `\n`), u.Email, u.Phone, u.Locale)
 		for _, k := range slices.Sorted(maps.Keys(u.Attributes)) {
 			fmt.Fprintf(&s.told, "|%s=%s", k, u.Attributes[k])
 		}

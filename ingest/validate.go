@@ -47,6 +47,7 @@ func codes(ofTable []string, own ...string) []string {
 // user is a record in normal form.
 type user struct {
 	id, name, email, phone, locale string
+	given, family                  string // parts of the name, when the list has them apart
 	attrs                          []table.Attribute
 }
 
@@ -95,9 +96,11 @@ func (v *rules) check(r *table.Record) (user, []table.RowError) {
 		}
 	}
 	given := r.Values[table.Email] != "" || r.Values[table.Phone] != "" || len(errs) > 0
-	u := user{id: r.Values[table.UserID], name: r.Values[table.Name], attrs: r.Attributes}
-	if u.name == "" && (r.Values[table.FirstName] != "" || r.Values[table.LastName] != "") {
-		u.name = strings.TrimSpace(r.Values[table.FirstName] + " " + r.Values[table.LastName])
+	u := user{
+		id: r.Values[table.UserID], name: r.Values[table.Name], given: r.Values[table.FirstName], family: r.Values[table.LastName], attrs: r.Attributes,
+	}
+	if u.name == "" {
+		u.name = strings.TrimSpace(u.given + " " + u.family)
 	}
 	email := r.Values[table.Email]
 	if strings.IndexByte(u.id, '@') >= 0 { // an address in this column counts as one
@@ -106,8 +109,14 @@ func (v *rules) check(r *table.Record) (user, []table.RowError) {
 		}
 		u.id = ""
 	}
-	if n := utf8.RuneCountInString(u.name); n > maxName {
-		bad("E_TOO_LONG", table.Name.String(), "the name has %d characters, at most %d are allowed", n, maxName)
+	for _, f := range [...]struct {
+		column table.Column
+		value  string
+	}{{table.FirstName, u.given}, {table.LastName, u.family}, {table.Name, u.name}} {
+		if n := utf8.RuneCountInString(f.value); n > maxName {
+			bad("E_TOO_LONG", f.column.String(), "the name has %d characters, at most %d are allowed", n, maxName)
+			break
+		}
 	}
 	if email != "" {
 		var err error

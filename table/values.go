@@ -107,6 +107,9 @@ func (rec *Record) value(c Column, s string, in *words) string {
 	if plainValueOf(s) {
 		return s
 	}
+	if c == Name && (s[0] == '{' || s[0] == '[') && gjson.Valid(s) {
+		rec.nameParts(gjson.Parse(s), in)
+	}
 	if s = rec.unwrap(c, s); s == "" {
 		return ""
 	}
@@ -122,6 +125,26 @@ func (rec *Record) value(c Column, s string, in *words) string {
 		return ""
 	}
 	return s
+}
+
+// nameParts keeps the parts of a name that lie in an object, unless the row has them
+// by themselves.
+func (rec *Record) nameParts(v gjson.Result, in *words) {
+	if list := v.Array(); v.IsArray() && len(list) == 1 {
+		v = list[0]
+	}
+	if !v.IsObject() || rec.Values[FirstName] != "" || rec.Values[LastName] != "" {
+		return
+	}
+	members := membersOf(v)
+	for _, p := range [...]struct {
+		column Column
+		keys   []string
+	}{{FirstName, firstKeys}, {LastName, lastKeys}} {
+		if part := firstValue(Name, members, p.keys, 0); part != "" {
+			rec.Values[p.column] = rec.value(p.column, part, in)
+		}
+	}
 }
 
 // plainValueOf is a quick look that nearly all values pass: longer than any word for
@@ -263,8 +286,7 @@ func innerValue(c Column, v gjson.Result, depth int) (string, bool) {
 	case !v.IsObject():
 		return "", false
 	}
-	members := map[string]gjson.Result{}
-	v.ForEach(func(key, value gjson.Result) bool { members[fold(key.Str)] = value; return len(members) < maxColumns })
+	members := membersOf(v)
 	if rich := members["richtext"]; rich.IsArray() {
 		var text strings.Builder
 		for _, run := range rich.Array() {
@@ -272,23 +294,32 @@ func innerValue(c Column, v gjson.Result, depth int) (string, bool) {
 		}
 		return trimCell(text.String()), true
 	}
-	get := func(keys []string) string {
-		for _, k := range keys {
-			if s, ok := innerValue(c, members[k], depth+1); ok && s != "" {
-				return s
-			}
-		}
-		return ""
-	}
 	plain := Name
 	if c != FirstName && c != LastName {
 		plain = c
 	}
-	s := get(valueKeys[plain])
+	s := firstValue(c, members, valueKeys[plain], depth)
 	if c == Name && s == "" {
-		s = strings.TrimSpace(get(firstKeys) + " " + get(lastKeys))
+		s = strings.TrimSpace(firstValue(c, members, firstKeys, depth) + " " + firstValue(c, members, lastKeys, depth))
 	}
 	return s, s != "" || len(members) == 0
+}
+
+// membersOf are the members of an object by their folded keys.
+func membersOf(v gjson.Result) map[string]gjson.Result {
+	members := map[string]gjson.Result{}
+	v.ForEach(func(key, value gjson.Result) bool { members[fold(key.Str)] = value; return len(members) < maxColumns })
+	return members
+}
+
+// firstValue is that of the first of the keys that has one.
+func firstValue(c Column, members map[string]gjson.Result, keys []string, depth int) string {
+	for _, k := range keys {
+		if s, ok := innerValue(c, members[k], depth+1); ok && s != "" {
+			return s
+		}
+	}
+	return ""
 }
 
 func innerOfList(c Column, list []gjson.Result, depth int) (string, bool) {

@@ -101,6 +101,7 @@ func (o *onboarding) onUser(ctx workflow.Context, e event.UserEvent) {
 		if o.revision >= 3 && e.Record > 0 { // what is older than this one comes too late from now on
 			o.record, o.moved = place(e.At, e.Record), true
 		}
+		o.user = o.user.WithParts(e.User)
 		o.answer(ctx, event.AnswersUser, event.FactUnchanged, event.EffectUnchanged, e.Identity)
 	case o.status == event.StatusWaiting:
 		o.user, o.record, o.moved = e.User, place(e.At, e.Record), true

@@ -30,6 +30,7 @@ type world struct {
 	orphans  []event.Verification
 	sendErrs map[string][]error // by channel, one a try
 	calls    []string           // at the account's target
+	made     []event.User       // as the target got them
 	callErrs []error            // one a call
 	untold   int                // tries to tell that a message went out which still fail
 	troubles []event.Trouble    // that PEOPLE showed
@@ -50,6 +51,9 @@ func (w *world) call(act string) error {
 }
 
 func (w *world) Activate(_ context.Context, target, key string, u event.User) (event.Account, error) {
+	w.mu.Lock()
+	w.made = append(w.made, u)
+	w.mu.Unlock()
 	return event.Account{Target: target, Ref: "r-" + u.UserID, Created: true}, w.call("activate " + key)
 }
 
@@ -281,6 +285,9 @@ type story struct {
 func TestStories(t *testing.T) {
 	corrected, other := ann, ann
 	corrected.Name, other.Name = "Anne", "Anna"
+	parts, swapped := ann, ann
+	parts.GivenName, parts.FamilyName = "Ann", "Lee"
+	swapped.GivenName, swapped.FamilyName = "Lee", "Ann"
 	noPhone := known()
 	u := ann
 	u.Phone = ""
@@ -342,6 +349,31 @@ func TestStories(t *testing.T) {
 			story:  []string{"updated waiting", "approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"},
 			asides: []string{"unchanged waiting", "duplicate waiting"},
 			status: event.StatusWelcomed, sent: []string{"email Anne", "sms Anne"},
+		},
+		"a list with the parts of the name changes nobody, and the account gets them": {
+			in: with(known(), toSCIM),
+			steps: []step{
+				{time.Hour, event.SignalUser, arrival("r2", parts)},
+				{2 * time.Hour, event.SignalUser, arrival("r3", ann)}, // of another list of the inbox
+				{4 * time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)},
+			},
+			story:  []string{"approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"},
+			asides: []string{"unchanged waiting", "unchanged waiting"},
+			status: event.StatusWelcomed, sent: []string{"email Ann", "sms Ann"}, calls: []string{"activate u-1.1.activate"},
+			check: func(t *testing.T, w *world) {
+				if d := gocmp.Diff([]event.User{parts}, w.made); d != "" {
+					t.Errorf("the target got (-want +got)\n%s", d)
+				}
+			},
+		},
+		"other parts under the same name are a correction": {
+			in: func() event.Onboarding { in := known(); in.User = &parts; return in }(),
+			steps: []step{
+				{time.Hour, event.SignalUser, arrival("r2", swapped)},
+				{2 * time.Hour, event.SignalVerification, decision("v1", event.VerbRejected)},
+			},
+			story:  []string{"updated waiting", "rejected rejected"},
+			status: event.StatusRejected,
 		},
 		"an older correction comes after a newer one": {
 			in: standing(known(), 3),

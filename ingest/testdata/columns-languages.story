@@ -43,41 +43,41 @@ Lee;Ann;ja@example.org;+819012345678;ja
 -- want --
 de.csv: archived, csv, utf-8, ";"
 1 rows, 1 published, 0 refused, 0 blank
-user (derived)|Ann Lee|de@example.org|+4915112345671|de
+user (derived)|Ann Lee (given Ann, family Lee)|de@example.org|+4915112345671|de
 Nothing to do.
 fr.csv: archived, csv, utf-8, ";"
 1 rows, 1 published, 0 refused, 0 blank
-user (derived)|Ann Lee|fr@example.org|+33612345678|fr
+user (derived)|Ann Lee (given Ann, family Lee)|fr@example.org|+33612345678|fr
 Nothing to do.
 es.csv: archived, csv, utf-8, ";"
 1 rows, 1 published, 0 refused, 0 blank
-user (derived)|Ann Lee|es@example.org|+34612345678|es
+user (derived)|Ann Lee (given Ann, family Lee)|es@example.org|+34612345678|es
 Nothing to do.
 it.csv: archived, csv, utf-8, ";"
 1 rows, 1 published, 0 refused, 0 blank
-user (derived)|Ann Lee|it@example.org|+393123456789|it
+user (derived)|Ann Lee (given Ann, family Lee)|it@example.org|+393123456789|it
 Nothing to do.
 pt.csv: archived, csv, utf-8, ";"
 1 rows, 1 published, 0 refused, 0 blank
-user (derived)|Ann Lee|pt@example.org|+351912345678|pt
+user (derived)|Ann Lee (given Ann, family Lee)|pt@example.org|+351912345678|pt
 Nothing to do.
 nl.csv: archived, csv, utf-8, ";"
 1 rows, 1 published, 0 refused, 0 blank
-user (derived)|Ann Lee|nl@example.org|+31612345678|nl
+user (derived)|Ann Lee (given Ann, family Lee)|nl@example.org|+31612345678|nl
 Nothing to do.
 pl.csv: archived, csv, utf-8, ";"
 1 rows, 1 published, 0 refused, 0 blank
-user (derived)|Ann Lee|pl@example.org|+48512345678|pl
+user (derived)|Ann Lee (given Ann, family Lee)|pl@example.org|+48512345678|pl
 Nothing to do.
 tr.csv: archived, csv, utf-8, ";"
 1 rows, 1 published, 0 refused, 0 blank
-user (derived)|Ann Lee|tr@example.org|+905321234567|tr
+user (derived)|Ann Lee (given Ann, family Lee)|tr@example.org|+905321234567|tr
 Nothing to do.
 ru.csv: archived, csv, utf-8, ";"
 1 rows, 1 published, 0 refused, 0 blank
-user (derived)|Ann Lee|ru@example.org|+79161234567|ru
+user (derived)|Ann Lee (given Ann, family Lee)|ru@example.org|+79161234567|ru
 Nothing to do.
 ja.csv: archived, csv, utf-8, ";"
 1 rows, 1 published, 0 refused, 0 blank
-user (derived)|Ann Lee|ja@example.org|+819012345678|ja
+user (derived)|Ann Lee (given Ann, family Lee)|ja@example.org|+819012345678|ja
 Nothing to do.

@@ -72,7 +72,7 @@ column Employee ID: user_id
 column Manager Email: attribute
 warning: W_SECRET 1 line 0: the column "Password [Required]" may hold passwords or the like; it was not published
 warning: W_SECRET 1 line 0: the column "Password Hash Function [UPLOAD ONLY]" may hold passwords or the like; it was not published
-user e-1|Ann Lee|ann@example.org|+12125550123||Manager Email=boss@example.org|Org Unit Path [Required]=/|Recovery Email=ann@example.net|Recovery Phone [MUST BE IN THE E.164 FORMAT]=+12125550100|Work Phone=+12125550101
+user e-1|Ann Lee (given Ann, family Lee)|ann@example.org|+12125550123||Manager Email=boss@example.org|Org Unit Path [Required]=/|Recovery Email=ann@example.net|Recovery Phone [MUST BE IN THE E.164 FORMAT]=+12125550100|Work Phone=+12125550101
 Nothing to do.
 entra-create.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
@@ -86,7 +86,7 @@ column Mobile phone [mobile]: phone
 warning: W_TITLES 1 line 1: the columns are named in line 2; what stands above it was skipped
 warning: W_COLUMN 1 line 0: the column "User name [userPrincipalName] Required" was taken for email: look whether that is right
 warning: W_SECRET 1 line 0: the column "Initial password [passwordProfile] Required" may hold passwords or the like; it was not published
-user (derived)|Ann Lee|ann@example.org|+12125550123||Block sign in (Yes/No) [accountEnabled] Required=No
+user (derived)|Ann Lee (given Ann, family Lee)|ann@example.org|+12125550123||Block sign in (Yes/No) [accountEnabled] Required=No
 Nothing to do.
 entra-download.csv: archived, csv, utf-8, ","
 3 rows, 3 published, 0 refused, 0 blank
@@ -100,9 +100,9 @@ column telephoneNumber: attribute, counts for phone where "mobilePhone" has noth
 column mobilePhone: phone, preferred to "telephoneNumber"
 column alternateEmailAddress: attribute, "mail" is taken for email before it
 warning: W_UNWRAPPED 1 line 4: what a program wrote around the email was taken off
-user 0a1b|Ann Lee|ann.lee@example.org|+12125550123||telephoneNumber=+12125550100|userPrincipalName=ann@example.org
-user 0a1c|Bob Poe|bob@example.org|+12125550199||telephoneNumber=+12125550199|userPrincipalName=bob@example.org
-user 0a1d|Cec Roe|cec@example.net|||userPrincipalName=cec_example.net#EXT#@contoso.example.org
+user 0a1b|Ann Lee (given Ann, family Lee)|ann.lee@example.org|+12125550123||telephoneNumber=+12125550100|userPrincipalName=ann@example.org
+user 0a1c|Bob Poe (given Bob, family Poe)|bob@example.org|+12125550199||telephoneNumber=+12125550199|userPrincipalName=bob@example.org
+user 0a1d|Cec Roe (given Cec, family Roe)|cec@example.net|||userPrincipalName=cec_example.net#EXT#@contoso.example.org
 Nothing to do.
 microsoft365.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
@@ -115,7 +115,7 @@ column Office Phone: attribute, "Mobile Phone" is taken for phone before it
 column Mobile Phone: phone, preferred to "Office Phone"
 column Fax: attribute
 warning: W_COLUMN 1 line 0: the column "User Name" was taken for email: look whether that is right
-user (derived)|Ann Lee|ann@example.org|+12125550123||Fax=+12125550177|Job Title=Chief|Office Phone=+12125550100
+user (derived)|Ann Lee (given Ann, family Lee)|ann@example.org|+12125550123||Fax=+12125550177|Job Title=Chief|Office Phone=+12125550100
 Nothing to do.
 ad.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
@@ -141,8 +141,8 @@ column AssistantPhone: attribute
 column ReportsToId: attribute
 column Email: email
 column Title: attribute
-user 003A|Ann Lee|ann@example.org|+12125550123||AccountId=001Z|AssistantPhone=+12125550188|Fax=+12125550177|Phone=+12125550100|Title=Chief
-user 003B|Bob Poe|bob@example.org|+12125550100||AccountId=001Z|Phone=+12125550100
+user 003A|Ann Lee (given Ann, family Lee)|ann@example.org|+12125550123||AccountId=001Z|AssistantPhone=+12125550188|Fax=+12125550177|Phone=+12125550100|Title=Chief
+user 003B|Bob Poe (given Bob, family Poe)|bob@example.org|+12125550100||AccountId=001Z|Phone=+12125550100
 Nothing to do.
 hubspot.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
@@ -154,7 +154,7 @@ column Phone Number: attribute, counts for phone where "Mobile Phone Number" has
 column Mobile Phone Number: phone, preferred to "Phone Number"
 column Contact owner: attribute
 column Lead Status: attribute
-user 17|Ann Lee|ann@example.org|+12125550123||Contact owner=Bob|Lead Status=New|Phone Number=+12125550100
+user 17|Ann Lee (given Ann, family Lee)|ann@example.org|+12125550123||Contact owner=Bob|Lead Status=New|Phone Number=+12125550100
 Nothing to do.
 shopify.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
@@ -170,7 +170,7 @@ column Note: attribute
 column Tags: attribute
 warning: W_UNWRAPPED 1 line 2: what a program wrote around the user_id was taken off
 warning: W_UNWRAPPED 1 line 2: what a program wrote around the phone was taken off
-user 9013808660771|Ann Lee|ann@example.org|+12125550123||Accepts Email Marketing=yes|Accepts SMS Marketing=no|Default Address Phone='+12125550100
+user 9013808660771|Ann Lee (given Ann, family Lee)|ann@example.org|+12125550123||Accepts Email Marketing=yes|Accepts SMS Marketing=no|Default Address Phone='+12125550100
 Nothing to do.
 wordpress.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
@@ -194,7 +194,7 @@ column email: email
 column phone1: phone
 column lang: locale
 warning: W_SECRET 1 line 0: the column "password" may hold passwords or the like; it was not published
-user (derived)|Ann Lee|ann@example.org|+12125550123|de|username=ann
+user (derived)|Ann Lee (given Ann, family Lee)|ann@example.org|+12125550123|de|username=ann
 Nothing to do.
 canvas.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
@@ -210,7 +210,7 @@ column short_name: attribute
 column email: email
 column status: attribute
 warning: W_SECRET 1 line 0: the column "password" may hold passwords or the like; it was not published
-user 17|Ann Lee|ann@example.org|||login_id=ann|short_name=Ann|sortable_name=Lee, Ann|status=active
+user 17|Ann Lee (given Ann, family Lee)|ann@example.org|||login_id=ann|short_name=Ann|sortable_name=Lee, Ann|status=active
 Nothing to do.
 cognito.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
@@ -225,5 +225,5 @@ column email_verified: attribute
 column locale: locale
 column phone_number: phone
 column phone_number_verified: attribute
-user (derived)|Ann Lee|ann@example.org|+12125550123|en-US|cognito:username=17|email_verified=true|nickname=annie|phone_number_verified=true|preferred_username=ann
+user (derived)|Ann Lee (given Ann, family Lee)|ann@example.org|+12125550123|en-US|cognito:username=17|email_verified=true|nickname=annie|phone_number_verified=true|preferred_username=ann
 Nothing to do.

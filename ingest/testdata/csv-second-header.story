@@ -37,9 +37,9 @@ turned.csv: archived, csv, utf-8, ","
 warning: W_TITLES 2 line 4: a line inside the file names the columns again in another order; what stands below it was read in that order
 E_EMAIL_SYNTAX line 6 email: there is no @ in the address
 E_COLUMN_COUNT line 7 : the row has 2 columns, the titles above it have 5
-user (derived)|Ann Lee|ann@example.org|+4915112345671||fax=+493012345671
-user (derived)|Jo Doe|jo@example.org|+4915112345672||fax=+493012345672
-user (derived)|Cem Ak|cem@example.org|+4915112345674||fax=+493012345674
+user (derived)|Ann Lee (given Ann, family Lee)|ann@example.org|+4915112345671||fax=+493012345671
+user (derived)|Jo Doe (given Jo, family Doe)|jo@example.org|+4915112345672||fax=+493012345672
+user (derived)|Cem Ak (given Cem, family Ak)|cem@example.org|+4915112345674||fax=+493012345674
 back: email,first_name,last_name,phone,fax,_row,_line,_code,_field,_reason,_escaped
 back: bad,Jo,Doe,+4915112345673,+493012345673,3,6,E_EMAIL_SYNTAX,email,there is no @ in the address,
 back: short@example.org,Doe,,,,4,7,E_COLUMN_COUNT,,"the row has 2 columns, the titles above it have 5",

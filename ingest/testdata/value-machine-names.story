@@ -32,7 +32,7 @@ user (derived)|Ann Lee|b@example.org||
 user (derived)|Ann Lee|c@example.org||
 user (derived)|Jo Doe|d@example.org||
 user (derived)|Jo Doe|i@example.org||
-user (derived)|Jo Doe|j@example.org||
+user (derived)|Jo Doe (given Jo, family Doe)|j@example.org||
 user (derived)|Ann "Annie" Lee|k@example.org||
 back: email,name,_row,_line,_code,_field,_reason,_escaped
 back: a@example.org,[object Object],1,2,E_VALUE,name,"this is what a program wrote, and no name; write the name, or leave the cell empty",
@@ -49,8 +49,8 @@ warning: W_UNWRAPPED 2 line 1: what a program wrote around the email was taken o
 warning: W_UNWRAPPED 1 line 1: what a program wrote around the phone was taken off
 E_VALUE line 3 email: one value is expected here: a text, a list of them, or objects such as {"value":"…","primary":true}
 E_VALUE line 3 name: a name is expected here: a text, or an object such as {"first":"Jo","last":"Doe"}
-user (derived)|Jo Doe|jo@example.org|+4915112345671|
-user (derived)|Al Lee|al@example.org||
+user (derived)|Jo Doe (given Jo, family Doe)|jo@example.org|+4915112345671|
+user (derived)|Al Lee (given Al, family Lee)|al@example.org||
 back: _raw,_row,_line,_code,_field,_reason,_escaped
 back: "{""name"":[""A"",""B""],""emails"":[{""x"":1}],""phone"":""+4915112345672""}",3,3,E_VALUE E_VALUE,email name,"one value is expected here: a text, a list of them, or objects such as {""value"":""…"",""primary"":true}; a name is expected here: a text, or an object such as {""first"":""Jo"",""last"":""Doe""}",
 Mend the rows in refused/value-machine-names/IMPORT-people.jsonl.refused.csv and drop that file.

@@ -43,8 +43,8 @@ names.csv: archived, csv, utf-8, ","
 2 rows, 2 published, 0 refused, 0 blank
 warning: W_NOTHING 1 line 2: the name "Null" was kept, although programs write it for nothing
 warning: W_NOTHING 1 line 3: the name "Na" was kept, although programs write it for nothing
-user (derived)|Ann Null|a2@example.org||
-user (derived)|Bob Na|b2@example.org||
+user (derived)|Ann Null (given Ann, family Null)|a2@example.org||
+user (derived)|Bob Na (given Bob, family Na)|b2@example.org||
 Nothing to do.
 na.csv: archived, csv, utf-8, ","
 4 rows, 4 published, 0 refused, 0 blank
