@@ -24,8 +24,10 @@ type Answer struct {
 
 // Settle moves the entry by an answer. An acceptance counts whichever attempt
 // brings it and however late, because the message is out; any other answer only
-// while the attempt that it answers still has the message. An entry that is taken
-// stays as it is, but for the provider's id where a receipt came before its answer.
+// while the attempt that it answers still has the message. That an attempt surely was
+// not taken says nothing about an earlier one: where that had no answer, the outcome
+// is unknown again. An entry that is taken stays as it is, but for the provider's id
+// where a receipt came before its answer.
 func (s *Send) Settle(a Answer) {
 	switch {
 	case s.Taken():
@@ -42,10 +44,13 @@ func (s *Send) Settle(a Answer) {
 			s.Note(*a.Try)
 		}
 		s.State, s.Reason, s.At = a.State, a.Reason, a.At
-		if a.State == "" {
-			s.Token = "" // free for another try
-		} else {
+		switch {
+		case a.State != "":
 			s.Provider = a.Provider
+		case s.Copies > 0: // it was no copy after all, and what it was to be one of may have gone out
+			s.State, s.Token, s.Copies = SendUnknown, "", s.Copies-1
+		default:
+			s.Token = "" // free for another try
 		}
 	}
 	s.Owner, s.Limit = Process{}, 0

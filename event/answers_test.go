@@ -118,3 +118,25 @@ func TestFactsThatPeopleKnowBetter(t *testing.T) {
 		}
 	}
 }
+
+// What was not handed over, or was put off, says nothing about an earlier attempt of
+// which nobody knows the outcome, and counts as no copy of it.
+func TestAnAnswerSaysNothingAboutAnEarlierAttempt(t *testing.T) {
+	free := Answer{Token: "second", At: at(6).Stored}
+	for name, tc := range map[string]struct {
+		copies int
+		state  SendState
+		left   int
+	}{
+		"the first attempt":             {0, "", 0},
+		"one after an unknown outcome":  {1, SendUnknown, 0},
+		"one after several without any": {3, SendUnknown, 2},
+	} {
+		s := Send{State: SendSubmitting, Token: "second", Copies: tc.copies}
+		for range 2 { // it may be brought twice
+			if s.Settle(free); s.State != tc.state || s.Copies != tc.left || s.Token != "" {
+				t.Errorf("%s: %q with %d copies, of %q", name, s.State, s.Copies, s.Token)
+			}
+		}
+	}
+}

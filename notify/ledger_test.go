@@ -112,6 +112,33 @@ func TestARefusalAfterAnUnknownOutcomeStaysUnknown(t *testing.T) {
 	}
 }
 
+// A try that is surely not taken neither makes an earlier one without an answer a
+// message that never went out, nor is it a copy of it. A regression: a withdrawal
+// between two such tries left "not sent, and not tried any more".
+func TestAPutOffAfterAnUnknownOutcomeStaysUnknown(t *testing.T) {
+	r := newRig(t, newSMTPServer(t, script{"DOT": "drop"}).addr, "http://"+nowhere)
+	ledger := r.ledger
+	if sent, err := r.Send(t.Context(), request(event.ChannelEmail)); sent.State != event.SendUnknown {
+		t.Fatalf("the first try is %q: %v", sent.State, err)
+	}
+	for range 2 {
+		r = newRig(t, newSMTPServer(t, script{"DOT": "451 4.3.0 later"}).addr, "http://"+nowhere, func(c *Config) { c.Ledger = ledger })
+		sent, err := r.Send(t.Context(), request(event.ChannelEmail))
+		if err == nil || sent.State != event.SendUnknown || sent.Reason != ReasonUnknown || sent.Copies != 0 {
+			t.Errorf("put off: the ledger says %q (%s) with %d copies: %v", sent.State, sent.Reason, sent.Copies, err)
+		}
+		m := event.Message{Channel: event.ChannelEmail, Over: true, Send: sent}
+		if !strings.Contains(m.Says(), "nobody can tell whether it went out") {
+			t.Errorf("withdrawn now, it says %q", m.Says())
+		}
+	}
+
+	r = newRig(t, newSMTPServer(t, script{}).addr, "http://"+nowhere, func(c *Config) { c.Ledger = ledger })
+	if sent, err := r.Send(t.Context(), request(event.ChannelEmail)); err != nil || sent.Copies != 1 {
+		t.Errorf("taken at last: %d copies, %v", sent.Copies, err)
+	}
+}
+
 func TestUnknownIsHeldWhenThePolicySaysSo(t *testing.T) {
 	srv := newSMTPServer(t, script{"DOT": "drop"})
 	r := newRig(t, srv.addr, "http://"+nowhere, func(c *Config) { c.OnUnknown = Hold })
