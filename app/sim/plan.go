@@ -31,6 +31,14 @@ type plan struct {
 	steps   map[string]int // by process and destination, or by method
 	denied  time.Time      // until then Temporal does not know who calls
 	excused bool           // an answer of a provider may have been lost
+
+	nats, temporal outage // the last one of each
+}
+
+// outage is a time in which nobody reaches a server.
+type outage struct {
+	long  time.Duration
+	until time.Time
 }
 
 // fault is one trouble, at the nth step of its kind.
@@ -189,6 +197,29 @@ func (p *plan) excuse() {
 	p.excused = true
 }
 
+// Outages beyond which neither server has an answer in time: the ledger is told only
+// for so long that a message was not handed over, and Temporal gives a step up that it
+// has not heard of for a heartbeat.
+const (
+	natsAway     = time.Second
+	temporalAway = 5 * time.Second
+)
+
+// away notes an outage of NATS or Temporal. An answer that the ledger does not take
+// travels with Temporal, so it can be lost only when both are away.
+func (p *plan) away(o *outage, long time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if end := now.Add(long); end.After(o.until) {
+		*o = outage{long, end}
+	}
+	both := now.Before(p.nats.until) && now.Before(p.temporal.until)
+	if both && p.nats.long > natsAway && p.temporal.long > temporalAway {
+		p.excused = true
+	}
+}
+
 // step is called before each write of a process.
 func (w *world) step(name string, h *wire.Host, to string, _ []byte) wire.Fate {
 	out := wire.Pass
@@ -218,12 +249,15 @@ func (w *world) step(name string, h *wire.Host, to string, _ []byte) wire.Fate {
 				w.plan.excuse() // a frozen process cannot show that it is alive
 			}
 		case "hold nats":
+			w.plan.away(&w.plan.nats, f.long)
 			time.AfterFunc(f.long, w.net.Hold(addrNATS))
 		case "hold temporal":
+			w.plan.away(&w.plan.temporal, f.long)
 			time.AfterFunc(f.long, w.net.Hold(addrTemporal))
 		case "hold smtp":
 			time.AfterFunc(f.long, w.net.Hold(addrSMTP))
 		case "restart nats":
+			w.plan.away(&w.plan.nats, f.long)
 			w.ending.Go(func() { w.restartNATS(f.long) })
 		}
 	}
