@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -29,28 +30,18 @@ func (t *smtpTransport) open(ctx context.Context) (*conn, error) {
 	network, err := t.Dial.or(t.StepTimeout)(ctx, "tcp", t.Addr)
 	if err != nil {
 		t.Said.hear("%v", err)
-		return nil, &failure{reason: ReasonTransient, blames: !takenBack(ctx), closed: true, err: errors.New("the SMTP server cannot be reached")}
+		return nil, &failure{reason: ReasonTransient, blames: true, closed: true, err: errors.New("the SMTP server cannot be reached")}
 	}
 	tracing.Event(ctx, "connected")
 	leave := context.AfterFunc(ctx, func() { _ = network.Close() })
 	client, err := t.greet(ctx, network)
-	if !leave() { // whatever it says now is about a connection that usher has closed
+	if !leave() || err != nil {
 		_ = network.Close()
-		f := t.failure(phaseConnect, ctx.Err())
-		f.blames = f.blames && !takenBack(ctx)
-		return nil, f
-	}
-	if err != nil {
-		_ = network.Close()
-		return nil, err
+		return nil, cmp.Or[error](err, t.failure(phaseConnect, ctx.Err()))
 	}
 	tracing.Event(ctx, "greeted")
 	return &conn{Client: client, net: network}, nil
 }
-
-// takenBack tells that a step has ended because nobody wants it any more, which says
-// nothing about the server.
-func takenBack(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
 func (t *smtpTransport) greet(ctx context.Context, network net.Conn) (*smtp.Client, error) {
 	_ = network.SetDeadline(time.Now().Add(t.StepTimeout))

@@ -351,9 +351,7 @@ func (t *httpTransport) deliver(ctx context.Context, m message, commit func() er
 	case err != nil && crossed:
 		return "", failureOf(ReasonUnknown, errors.New("no answer from the SMS service after the request"))
 	case err != nil:
-		f := failureOf(ReasonTransient, errors.New("the SMS service cannot be reached"))
-		f.blames = f.blames && !takenBack(ctx)
-		return "", f
+		return "", failureOf(ReasonTransient, errors.New("the SMS service cannot be reached"))
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))

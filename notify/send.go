@@ -275,7 +275,10 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 		return sent, nil, err
 	}
 	var f *failure
-	if errors.As(err, &f) && !r.Canary {
+	if errors.As(err, &f) && takenBack(ctx) && f.class != permanent && f.class != unknown {
+		f.ours = true
+	}
+	if f != nil && !r.Canary {
 		f = p.gate.weigh(r.UserID+"/"+r.key(), m.to, f)
 	}
 	switch {
@@ -290,6 +293,11 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 	s.suppress(ctx, r, m, f)
 	return entry, f, err
 }
+
+// takenBack tells that a step was ended because nobody wants it any more, or because
+// the process stops. A connection that usher itself has closed then says nothing about
+// the provider, however it looks.
+func takenBack(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
 // attempt is one try: what the ledger said before, what is pinned, and the token
 // by which the try is recognised.
