@@ -44,7 +44,7 @@ func TestOnlyVerbsChangePeople(t *testing.T) {
 			}
 			for _, e := range written {
 				if p.writesPerson(e) {
-					t.Errorf("%s changes a person: write a verb in event/person_verbs.go", p.at(e))
+					t.Errorf("%s changes a person: write a verb in event, beside those of person_verbs.go", p.at(e))
 				}
 			}
 		})

@@ -59,108 +59,6 @@ func (p *Person) KeepRecord(generation int, at Place) error {
 	return nil
 }
 
-// Remembered is the order of that name, as far as PEOPLE remembers it.
-func (p *Person) Remembered(id Identity) (Order, bool) {
-	i := slices.IndexFunc(p.Orders, func(o Order) bool { return o.Identity == id })
-	if i < 0 {
-		return Order{}, false
-	}
-	return p.Orders[i], true
-}
-
-// Did tells whether the order is one that PEOPLE remembers.
-func (p *Person) Did(id Identity) bool {
-	_, did := p.Remembered(id)
-	return did
-}
-
-// Known tells whether the event is one of those that had their effect, as far as
-// PEOPLE remembers them.
-func (p *Person) Known(id Identity) bool {
-	return p.Did(id) || p.Opened.Identity == id || p.Decided.Counted(id)
-}
-
-// Overtaken tells whether an order that PEOPLE does not remember comes too late.
-// It was said about an earlier generation; or it is no later than one that PEOPLE
-// remembers no more, so it may have been answered long ago. A withdrawal that was
-// answered can be seen, so of withdrawals only the former counts.
-func (p *Person) Overtaken(v Verification) bool {
-	forgot := p.forgot()
-	return p.Generation > 1 && !v.Place().After(p.Opened.Place()) ||
-		v.Verb != VerbWithdrawn && forgot != (Place{}) && !v.Place().After(forgot)
-}
-
-// forgot is Forgot. An earlier usher did not note it, so as many orders as fit may
-// be all that it remembered of more.
-func (p *Person) forgot() Place {
-	if p.Forgot == (Place{}) && len(p.Orders) == MaxOrders {
-		return p.Orders[0].Place
-	}
-	return p.Forgot
-}
-
-// Decline notes that an order is answered and has no effect, before the answer is
-// told: then the same event has none later, when there is something that it could
-// do. One that was answered stays as it was; one that was only taken finds nothing to
-// do after all.
-func (p *Person) Decline(o Order) error {
-	was, known := p.Remembered(o.Identity)
-	switch taken := p.Order != nil && p.Order.Identity == o.Identity; {
-	case known && (was.Declined != "" || !taken):
-		return RefusedKnown
-	case known:
-		p.Orders = slices.DeleteFunc(slices.Clone(p.Orders), func(r Order) bool { return r.Identity == o.Identity })
-	}
-	p.remember(o)
-	return nil
-}
-
-// Heed does what a note says.
-func (p *Person) Heed(generation int, n Note) error {
-	if (n.Opener == OpenerAnswered || n.Opener == OpenerLate) && p.Generation == generation && p.Opener == OpenerUnseen {
-		p.Opener = n.Opener
-	}
-	if n.Declined != nil {
-		return p.Decline(*n.Declined)
-	}
-	return nil
-}
-
-// Heeded is a fact with a note as it is told once PEOPLE has the note; told is false
-// when it is not.
-//
-// What the bridge has answered meanwhile, by PEOPLE, is answered as it was then: an
-// order, and the record that opened the first generation. Of a record that came after the end no run
-// but the one that wrote the end knows whether it was answered, and none needs an
-// answer any more, but for that one. A message that the ledger has as taken did not
-// fail.
-func (p *Person) Heeded(f Fact) (out Fact, told bool) {
-	n := f.Note
-	if f.Note = nil; n == nil {
-		return f, true
-	}
-	if s := p.Sends[n.Send]; n.Send != "" && s.Taken() { // and only the step could not say so
-		f.Kind, f.Reason, f.At, f.Provider, f.Copies = FactSent, "", s.At, s.Provider, s.Copies
-	}
-	late := (p.Opener == OpenerUnseen || p.Opener == OpenerLate) && p.Generation == f.Generation && p.Opened.Identity == Identity{f.EventSource, f.EventID}
-	if late {
-		f.Kind, f.Effect = FactLate, EffectLate
-	}
-	if n.Over {
-		return f, late
-	}
-	if n.Declined != nil {
-		switch o, known := p.Remembered(n.Declined.Identity); {
-		case known && o.Declined == "":
-			f.Effect = EffectDuplicate
-		case known:
-			f.Effect, f.Generation = o.Declined, o.Generation
-		}
-		f.Kind = string(f.Effect)
-	}
-	return f, true
-}
-
 // Reopen begins the next generation of a person whose onboarding is over. A
 // reopening that was said before a decision that counted is RefusedLate: it had
 // nothing to reopen, or a withdrawal was the last word; and the next generation
@@ -185,32 +83,6 @@ func (p *Person) Reopen(v Verification) error {
 	p.Opened = Opened{Identity: v.Identity, Seq: v.Seq, Stored: v.Stored, Since: v.Since}
 	p.remember(Order{Identity: v.Identity, Place: v.Place()})
 	return nil
-}
-
-// withdrawnAfter tells whether a withdrawal is remembered that was said later.
-func (p *Person) withdrawnAfter(at Place) bool {
-	return slices.ContainsFunc(p.Orders, func(o Order) bool { return o.Verb == VerbWithdrawn && o.Place.After(at) })
-}
-
-// rememberDecisions keeps the names of the decisions that counted beyond their
-// generation, so that they are duplicates when they come again.
-func (p *Person) rememberDecisions() {
-	d := p.Decided
-	if d == nil {
-		return
-	}
-	own := Place{Seq: d.Seq, Stored: d.At}
-	if d.Source != SourceTemporal { // that one stands in no stream
-		p.remember(Order{Identity: d.Identity, Place: own})
-	}
-	if d.Before == (Identity{}) {
-		return
-	}
-	before := own // at the latest
-	if d.Later != (Place{}) {
-		before = d.Later
-	}
-	p.remember(Order{Identity: d.Before, Place: before})
 }
 
 // TakeOrder takes an order about a person whose onboarding is over, before its
@@ -382,22 +254,4 @@ func (p *Person) Forget() error {
 	}
 	*p = Person{Source: p.Source, Generation: p.Generation, Status: p.Status, Orders: p.Orders, Forgot: p.Forgot, Forgotten: true}
 	return nil
-}
-
-// remember adds an order that takes effect, in the order in which they were said.
-func (p *Person) remember(o Order) {
-	if p.Did(o.Identity) {
-		return
-	}
-	i := len(p.Orders)
-	for i > 0 && p.Orders[i-1].Place.After(o.Place) {
-		i--
-	}
-	p.Forgot = p.forgot()
-	p.Orders = slices.Insert(slices.Clone(p.Orders), i, o)
-	for ; len(p.Orders) > MaxOrders; p.Orders = p.Orders[1:] {
-		if at := p.Orders[0].Place; at.After(p.Forgot) {
-			p.Forgot = at
-		}
-	}
 }

@@ -319,17 +319,9 @@ func (b *workbook) layout(part string) (l layout, err error) {
 		return l, err
 	}
 	first := true
-	for {
-		e, err := x.element()
-		if errors.Is(err, io.EOF) {
-			slices.SortStableFunc(l.merges, func(a, b merge) int { return cmp.Compare(a.first, b.first) })
-			return l, nil
-		}
-		if err != nil {
-			return l, err
-		}
+	err = x.each(func(e xml.StartElement) error {
 		if first && e.Name.Local != "worksheet" {
-			return l, errNoSheet
+			return errNoSheet
 		}
 		first = false
 		switch e.Name.Local {
@@ -341,11 +333,11 @@ func (b *workbook) layout(part string) (l layout, err error) {
 		case "hyperlink":
 			address := mailOf(rels[attribute(e, "id")].target)
 			if address == "" {
-				continue
+				return nil
 			}
 			c, from, last, to, ok := block(attribute(e, "ref"))
 			if !ok || (last-c+1)*(to-from+1) > linkRange {
-				continue
+				return nil
 			}
 			if l.links == nil {
 				l.links = map[int]string{}
@@ -356,7 +348,10 @@ func (b *workbook) layout(part string) (l layout, err error) {
 				}
 			}
 		}
-	}
+		return nil
+	})
+	slices.SortStableFunc(l.merges, func(a, b merge) int { return cmp.Compare(a.first, b.first) })
+	return l, err
 }
 
 // block reads a reference such as B2:C4.

@@ -202,16 +202,9 @@ func (b *workbook) relations(part string) (map[string]relation, error) {
 	}
 	defer x.close()
 	rels := map[string]relation{}
-	for {
-		e, err := x.element()
-		if errors.Is(err, io.EOF) {
-			return rels, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	return rels, x.each(func(e xml.StartElement) error {
 		if e.Name.Local != "Relationship" || len(rels) >= maxLinks {
-			continue
+			return nil
 		}
 		r := relation{strings.ToLower(path.Base(attribute(e, "Type"))), attribute(e, "Target")}
 		if attribute(e, "TargetMode") != "External" {
@@ -222,7 +215,8 @@ func (b *workbook) relations(part string) (map[string]relation, error) {
 			}
 		}
 		rels[attribute(e, "Id")] = r
-	}
+		return nil
+	})
 }
 
 // readStyles finds the format of each style.
@@ -236,14 +230,7 @@ func (b *workbook) readStyles(part string) error {
 	}
 	defer x.close()
 	codes, inCells := map[string]string{}, false
-	for {
-		e, err := x.element()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return x.each(func(e xml.StartElement) error {
 		switch e.Name.Local {
 		case "numFmt":
 			if len(codes) < maxStyles {
@@ -258,7 +245,8 @@ func (b *workbook) readStyles(part string) error {
 				b.formats = append(b.formats, formatOf(attribute(e, "numFmtId"), codes))
 			}
 		}
-	}
+		return nil
+	})
 }
 
 // format of a style; one that is not there is that of a plain number.
