@@ -190,12 +190,24 @@ func leftByNATS(said string) bool {
 		return false
 	}
 	goroutines := strings.Split(said, "\n\ngoroutine ")
-	for _, g := range goroutines[min(2, len(goroutines)):] { // behind the sentence and the one that says it
+	left := goroutines[min(2, len(goroutines)):] // behind the sentence and the one that says it
+	for _, g := range left {
 		if !strings.Contains(g, "\ngithub.com/nats-io/nats-server/v2/server.") {
 			return false
 		}
 	}
-	return true
+	return len(left) > 0
+}
+
+func TestADeathIsExcusedOnlyByTheServersOwn(t *testing.T) {
+	dead := "panic: deadlock: main bubble goroutine has exited but blocked goroutines remain [recovered, repanicked]\n\ngoroutine 11 [running]:\ntesting.tRunner.func1.2()\n"
+	server := "\n\ngoroutine 245 [select (durable), synctest bubble 14]:\ngithub.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop(0x1)\n\t/filestore.go:12310 +0x105\n"
+	ours := "\n\ngoroutine 246 [chan receive (durable), synctest bubble 14]:\nusher/bridge.(*pull).serve(0x1)\n\t/pull.go:12 +0x105\n"
+	for said, excused := range map[string]bool{dead + server: true, dead + server + server: true, dead + server + ours: false, dead + ours: false, dead: false, "panic: close of closed channel\n\ngoroutine 1 [running]:\n" + server: false} {
+		if leftByNATS(said) != excused {
+			t.Errorf("excused %v:\n%s", !excused, said)
+		}
+	}
 }
 
 // lastWords keeps all that a process said which died, and tells where: a death is

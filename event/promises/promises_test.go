@@ -93,6 +93,43 @@ func good() World {
 	return w
 }
 
+// What looks odd and is as it was promised.
+func TestWhatNoPromiseForbids(t *testing.T) {
+	for name, change := range map[string]func(*World){
+		"an event that its sender said twice": func(w *World) { w.Events = append(w.Events, w.Events[0]) },
+		"a correction that claimed the person and came too late": func(w *World) {
+			w.person("ann", func(p *event.Person) { p.Opened.Identity = w.Records[2].Identity })
+			w.Facts[1].Effect, w.Facts[1].Kind = event.EffectLate, event.FactLate
+			w.Arrived[0].To = "ann@example.org"
+		},
+		"a message of which nobody knows whether it went out": func(w *World) {
+			w.person("ann", func(p *event.Person) {
+				p.Sends["1.welcome.sms.1"] = event.Send{State: event.SendSubmitting, MessageID: "ann-sms@usher"}
+			})
+			w.Facts = append(w.Facts[:6:6], w.Facts[7:]...)
+			w.Pages = nil
+		},
+		"a message that was never handed over": func(w *World) {
+			w.person("ann", func(p *event.Person) { p.Sends["1.welcome.email.2"] = event.Send{} })
+			w.Pages = nil
+		},
+		"an address in capitals": func(w *World) { w.Arrived[0].To = "Ann@EXAMPLE.org" },
+		"a console that was not asked for messages": func(w *World) {
+			p := w.Pages["bob"]
+			p.Messages = nil
+			w.Pages["bob"] = p
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := good()
+			change(&w)
+			if broken := Broken(w); len(broken) > 0 {
+				t.Errorf("%q", broken)
+			}
+		})
+	}
+}
+
 // person changes the record of one.
 func (w World) person(user string, change func(*event.Person)) {
 	p := w.People[user]

@@ -79,7 +79,7 @@ func addressed(w World) (out []string) {
 	for _, user := range slices.Sorted(maps.Keys(w.People)) {
 		p := w.People[user]
 		r, ok := newest[user]
-		claimed := p.Record == p.Opened.Seq && p.Record > r.Seq // a newer one opened the onboarding, and was not in time
+		claimed := p.Record > r.Seq && bySeq[p.Record].Identity == p.Opened.Identity // by a newer one, which reached the run too late
 		if ok && p.Record != r.Seq && !claimed {
 			out = append(out, fmt.Sprintf("%s has the data of record %d, the newest that took effect is %d", user, p.Record, r.Seq))
 		}
