@@ -48,7 +48,7 @@ func (s *Send) Settle(a Answer) {
 		case a.State != "":
 			s.Provider = a.Provider
 		case s.Copies > 0: // it was no copy after all, and what it was to be one of may have gone out
-			s.State, s.Token, s.Copies = SendUnknown, "", s.Copies-1
+			s.State, s.Reason, s.Token, s.Copies = SendUnknown, ReasonUnknown, "", s.Copies-1
 		default:
 			s.Token = "" // free for another try
 		}

@@ -134,7 +134,7 @@ func TestAnAnswerSaysNothingAboutAnEarlierAttempt(t *testing.T) {
 	} {
 		s := Send{State: SendSubmitting, Token: "second", Copies: tc.copies}
 		for range 2 { // it may be brought twice
-			if s.Settle(free); s.State != tc.state || s.Copies != tc.left || s.Token != "" {
+			if s.Settle(free); s.State != tc.state || s.Copies != tc.left || s.Token != "" || (s.Reason == ReasonUnknown) != (tc.state == SendUnknown) {
 				t.Errorf("%s: %q with %d copies, of %q", name, s.State, s.Copies, s.Token)
 			}
 		}

@@ -112,6 +112,9 @@ func (m Message) Timeline() string {
 // ReasonExpired is the reason of what was tried for as long as it may be.
 const ReasonExpired = "expired"
 
+// ReasonUnknown is the reason of what was handed over without an answer.
+const ReasonUnknown = "unknown_outcome"
+
 // ReasonNoProvider is the reason of what is not sent because nothing sends on its
 // channel here.
 const ReasonNoProvider = "no_provider"
@@ -135,7 +138,7 @@ var DeliveryReasons = []struct{ Name, Meaning, Whose string }{
 	{"deferred", "the provider asks to try this message again later", "nobody: this message waits"},
 	{"rate_limited", "the provider asks for fewer messages", "provider"},
 	{"transient", "the provider is away or asks to try later", "provider"},
-	{"unknown_outcome", "it was handed over and no answer came", "not known"},
+	{ReasonUnknown, "it was handed over and no answer came", "not known"},
 	{"render_error", "the template fails for this person", "usher"},
 	{"not_allowed", "the allow-list of this system does not have the recipient", "usher"},
 	{"suppressed", "the address is on the suppression list", "usher"},

@@ -88,9 +88,6 @@ func (s *Sender) free(ctx context.Context, r Request, a *attempt, failed error) 
 		return
 	}
 	n := event.Answer{Token: a.token, At: now()}
-	if a.doubtful() {
-		n.Reason = ReasonUnknown
-	}
 	if r.Keep != nil { // the ledger has just failed
 		r.Keep(n)
 	}
@@ -129,19 +126,18 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 	result, outcome := "retry", "" // of this try, and of the message when it comes to an end
 	state, reason := event.SendState(""), f.reason
 	final := f.class == permanent || f.class == spent && a.spent+1 >= len(s.channels[r.Channel])
+	doubtful := a.found.Copies > 0 || a.found.State == event.SendSubmitting || a.found.State == event.SendUnknown
 	switch {
 	case f.class == unknown:
 		result, state = "unknown", event.SendUnknown
 		if s.onUnknown(r) == Hold {
 			outcome = "unknown"
 		}
-	case final && a.doubtful():
+	case final && doubtful:
 		// This try failed for good, but an earlier one may have gone out.
 		result, outcome, state, reason = "failed", "unknown", event.SendUnknown, ReasonUnknown
 	case final:
 		result, outcome, state = "failed", "failed", event.SendFailed
-	case a.doubtful():
-		reason = ReasonUnknown // of the message, not of this try
 	}
 	try := event.Try{At: now(), Provider: p.name, Result: result, Reason: f.reason, Code: f.err.Error()}
 	wait := min(f.pause, s.MaxPause)

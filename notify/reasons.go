@@ -28,7 +28,7 @@ const (
 	ReasonDeferred    = "deferred"       // this message only, as greylisting does
 	ReasonRateLimited = "rate_limited"
 	ReasonTransient   = "transient"
-	ReasonUnknown     = "unknown_outcome"
+	ReasonUnknown     = event.ReasonUnknown
 	ReasonRender      = "render_error"
 	ReasonNotAllowed  = "not_allowed"       // the allow-list does not have the recipient
 	ReasonSuppressed  = "suppressed"        // the suppression list has it

@@ -310,10 +310,5 @@ type attempt struct {
 	committed     bool // it is
 }
 
-// doubtful tells that an earlier try may have gone out.
-func (a *attempt) doubtful() bool {
-	return a.found.Copies > 0 || a.found.State == event.SendSubmitting || a.found.State == event.SendUnknown
-}
-
 // unasked is what came of a try that ended before the provider had its say.
 var unasked = &failure{ours: true}
