@@ -392,17 +392,12 @@ func TestAMessageThatIsGivenUpIsCountedOnce(t *testing.T) {
 		r.run()
 		counters = append(counters, r.metrics)
 	}
-	block := make(chan struct{})
-	defer close(block)
-	s, err := r.js.Stream(t.Context(), event.StreamVerifications)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// An operator's tool takes one and terminates it.
-	cons, err := s.Consumer(t.Context(), event.ConsumerVerifications)
-	if err != nil {
-		t.Fatal(err)
-	}
+	// An operator's tool takes one and terminates it, once a bridge has made the consumer.
+	var cons jetstream.Consumer
+	r.eventually(func() (err error) {
+		cons, err = r.js.Consumer(t.Context(), event.StreamVerifications, event.ConsumerVerifications)
+		return err
+	})
 	for _, c := range []string{"a", "b"} {
 		taken := make(chan jetstream.Msg, 1)
 		go func() {
