@@ -61,6 +61,7 @@ func (t *httpTransport) answer(resp *http.Response, body []byte, whole, crossed 
 		reason = ReasonTransient
 	}
 	f := failureOf(reason, fmt.Errorf("HTTP %d", status))
+	f.soft = hasCode && ofSome(t.Preset, code)
 	if hasCode && event.SafeID(code) == code {
 		f.err = fmt.Errorf("HTTP %d, code %s", status, code)
 	}

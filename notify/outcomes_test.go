@@ -30,7 +30,7 @@ func TestEmailErrorClasses(t *testing.T) {
 		"no such user":                 {script{"RCPT": "550 5.1.1 who"}, event.SendFailed, ReasonRecipient, "permanent"},
 		"DATA refused":                 {script{"DATA": "451 4.3.0 later"}, "", ReasonDeferred, "transient"},
 		"451 after the dot":            {script{"DOT": "451 4.3.0 later"}, "", ReasonDeferred, "transient"},
-		"550 after the dot":            {script{"DOT": "550 5.7.1 spam"}, "", ReasonContent, "later"},
+		"550 after the dot":            {script{"DOT": "554 5.7.1 Spam message rejected"}, "", ReasonContent, "later"},
 		"line dies after the dot":      {script{"DOT": "drop"}, event.SendUnknown, ReasonUnknown, "transient"},
 	} {
 		t.Run(name, func(t *testing.T) {

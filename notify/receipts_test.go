@@ -226,11 +226,14 @@ func TestReceiptsOfTextMessages(t *testing.T) {
 		results       map[string]float64
 		suppressed    bool
 	}{
-		"delivered":              {nil, []url.Values{status("sent", ""), status("delivered", "")}, event.SendDelivered, "", []string{"delivered"}, map[string]float64{"ignored": 1, "applied": 1}, false},
-		"twice":                  {nil, []url.Values{status("delivered", ""), status("delivered", "")}, event.SendDelivered, "", []string{"delivered"}, map[string]float64{"known": 1, "applied": 1}, false},
-		"no such number":         {nil, []url.Values{status("undelivered", "30005")}, event.SendBounced, ReasonRecipient, []string{"bounced " + ReasonRecipient}, map[string]float64{"applied": 1}, true},
-		"phone is off":           {nil, []url.Values{status("undelivered", "30003")}, event.SendBounced, ReasonUndelivered, []string{"bounced " + ReasonUndelivered}, map[string]float64{"applied": 1}, false},
-		"delivered, out of turn": {nil, []url.Values{status("delivered", ""), status("sent", "")}, event.SendDelivered, "", []string{"delivered"}, map[string]float64{"ignored": 1, "applied": 1}, false},
+		"delivered":                   {nil, []url.Values{status("sent", ""), status("delivered", "")}, event.SendDelivered, "", []string{"delivered"}, map[string]float64{"ignored": 1, "applied": 1}, false},
+		"twice":                       {nil, []url.Values{status("delivered", ""), status("delivered", "")}, event.SendDelivered, "", []string{"delivered"}, map[string]float64{"known": 1, "applied": 1}, false},
+		"opted out":                   {nil, []url.Values{status("undelivered", "21610")}, event.SendBounced, ReasonBlocked, []string{"bounced " + ReasonBlocked}, map[string]float64{"applied": 1}, true},
+		"perhaps no such number":      {nil, []url.Values{status("undelivered", "30005")}, event.SendBounced, ReasonRecipientNo, []string{"bounced " + ReasonRecipientNo}, map[string]float64{"applied": 1}, false},
+		"a landline, or our sender":   {nil, []url.Values{status("undelivered", "30006")}, event.SendBounced, ReasonRecipientNo, []string{"bounced " + ReasonRecipientNo}, map[string]float64{"applied": 1}, false},
+		"blocked, for who knows what": {nil, []url.Values{status("undelivered", "30004")}, event.SendBounced, ReasonUndelivered, []string{"bounced " + ReasonUndelivered}, map[string]float64{"applied": 1}, false},
+		"phone is off":                {nil, []url.Values{status("undelivered", "30003")}, event.SendBounced, ReasonUndelivered, []string{"bounced " + ReasonUndelivered}, map[string]float64{"applied": 1}, false},
+		"delivered, out of turn":      {nil, []url.Values{status("delivered", ""), status("sent", "")}, event.SendDelivered, "", []string{"delivered"}, map[string]float64{"ignored": 1, "applied": 1}, false},
 		"bounced, then an old delivered": {nil, []url.Values{status("failed", "30007"), status("delivered", "")}, event.SendBounced, ReasonContent, []string{"bounced " + ReasonContent},
 			map[string]float64{"known": 1, "applied": 1}, false},
 		"before the message is known": {[]url.Values{status("delivered", ""), status("delivered", "")}, nil, event.SendDelivered, "", []string{"delivered"}, map[string]float64{"unmatched": 1, "applied": 1}, false},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,14 +69,27 @@ func (w word) fits(code int, e smtp.EnhancedCode) bool {
 	if !strings.HasPrefix(strconv.Itoa(code), w.code) {
 		return false
 	}
-	subject, whole := strings.CutSuffix(w.status, ".x")
-	switch {
-	case w.status == "":
+	if w.status == "" {
 		return true
-	case whole:
-		return subject == strconv.Itoa(e[1])
 	}
-	return w.status == fmt.Sprintf("%d.%d", e[1], e[2])
+	subject, detail, _ := strings.Cut(w.status, ".")
+	first, last, ranged := strings.Cut(detail, "-") // as "606-649"
+	switch {
+	case subject != strconv.Itoa(e[1]):
+		return false
+	case detail == "x":
+		return true
+	case ranged:
+		from, _ := strconv.Atoi(first)
+		to, _ := strconv.Atoi(last)
+		return from <= e[2] && e[2] <= to
+	}
+	return detail == strconv.Itoa(e[2])
+}
+
+// ofSome tells that a service's code may be of some recipients only.
+func ofSome(preset, code string) bool {
+	return slices.ContainsFunc(words, func(w word) bool { return w.some && w.by == preset && w.code == code })
 }
 
 // wordsOf collects what a service's codes, statuses or texts mean, for its preset.

@@ -18,7 +18,7 @@ func TestAProvidersTroubleIsNotTheRecipients(t *testing.T) {
 	}{
 		"EHLO without a full name":   {script{"RCPT": "504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname"}, ReasonConfig, true},
 		"Exim does not relay":        {script{"RCPT": "550 relay not permitted"}, ReasonConfig, false},
-		"Zoho does not relay":        {script{"RCPT": "553 Relaying disallowed as welcome@usher.example"}, ReasonConfig, false},
+		"Zoho: our sender":           {script{"RCPT": "553 Relaying disallowed as welcome@usher.example"}, ReasonSender, true},
 		"postfix does not relay":     {script{"RCPT": "554 5.7.1 <ann@example.org>: Relay access denied"}, ReasonConfig, false},
 		"no authentication":          {script{"RCPT": "503 5.5.1 this server requires authentication"}, ReasonConfig, true},
 		"sender's domain":            {script{"RCPT": "550 5.1.8 <welcome@usher.example>: Sender address rejected: Domain not found"}, ReasonSender, true},
@@ -32,7 +32,15 @@ func TestAProvidersTroubleIsNotTheRecipients(t *testing.T) {
 		"a block list":               {script{"RCPT": "554 5.7.1 Service unavailable; Client host [192.0.2.7] blocked using zen.spamhaus.org"}, ReasonReputation, true},
 		"nothing that usher knows":   {script{"RCPT": "550 5.1.0 no"}, ReasonRefused, false},
 		"a policy, and an address":   {script{"RCPT": "550 5.7.1 <spam.user.unknown@example.org>: Recipient address rejected: not from you"}, ReasonRefused, false},
-		"taken for spam":             {script{"DOT": "550 5.7.1 this looks like spam"}, ReasonContent, false},
+		"rspamd":                     {script{"DOT": "554 5.7.1 Spam message rejected"}, ReasonContent, false},
+		"amavis":                     {script{"DOT": "554 5.7.0 Reject, id=17352-01 - SPAM"}, ReasonContent, false},
+		"spam, said of who knows":    {script{"DOT": "550 5.7.1 your address sends spam"}, ReasonRefused, false},
+		"Exchange: banned, another":  {script{"DOT": "550 5.7.649 Access denied"}, ReasonReputation, true},
+		"Exchange: no such range":    {script{"DOT": "550 5.7.650 Access denied"}, ReasonRefused, false},
+		"Gmail's relay: too fast":    {script{"RCPT": "450 4.2.1 Peak SMTP relay limit exceeded for customer."}, ReasonRateLimited, true},
+		"Gmail's relay: of a day":    {script{"RCPT": "550 5.7.1 Daily SMTP relay limit exceeded for customer."}, ReasonQuota, true},
+		"Exim routes nothing":        {script{"RCPT": "550 Unrouteable address"}, ReasonRefused, false},
+		"OpenSMTPD relays nothing":   {script{"RCPT": "550 Invalid recipient: <ann@example.org>"}, ReasonRefused, false},
 		"greylisting at RCPT":        {script{"RCPT": "450 4.2.0 <ann@example.org>: Recipient address rejected: Greylisted"}, ReasonDeferred, false},
 		"greylisting after the dot":  {script{"DOT": "451 4.7.1 please come back in 00:02:00"}, ReasonDeferred, false},
 		"EHLO refused by its syntax": {script{"EHLO": "501 5.5.4 Invalid HELO argument"}, ReasonConfig, true},
@@ -59,7 +67,7 @@ func TestAProvidersTroubleIsNotTheRecipients(t *testing.T) {
 func TestTheRecipientsOwn(t *testing.T) {
 	for reply, suppressed := range map[string]bool{
 		"550 5.1.1 who": true, "550 5.1.2 where": true, "501 5.1.3 Recipient address syntax error": true, "550 5.1.6 moved": true, "556 5.1.10 null MX": true,
-		"550 5.2.1 disabled": true, "550 sorry, no mailbox here by that name. (#5.1.1)": true, "550 Unrouteable address": false, "550 Invalid recipient: <ann@example.org>": false,
+		"550 5.2.1 disabled": true, "550 No Such User Here": true, "550 sorry, no mailbox here by that name. (#5.1.1)": true,
 	} {
 		r := newReceiving(t, newSMTPServer(t, script{"RCPT": reply}).addr, "http://"+nowhere)
 		sent, err := r.Send(t.Context(), requestOf(1))
@@ -123,6 +131,15 @@ func TestWhoseFaultATextMessageIs(t *testing.T) {
 		"21211: no such number":       {"twilio", `{"code":21211}`, 400, ReasonRecipient, true, false},
 		"21212: our sender":           {"twilio", `{"code":21212}`, 400, ReasonSender, false, true},
 		"21217: a number of a kind":   {"twilio", `{"code":21217}`, 400, ReasonRecipientNo, true, false},
+		"21608: a trial account":      {"twilio", `{"code":21608}`, 400, ReasonConfig, false, false},
+		"21635: a landline":           {"twilio", `{"code":21635}`, 400, ReasonRecipientNo, true, false},
+		"Vonage 3: some parameter":    {"vonage", `{"messages":[{"status":"3"}]}`, 200, ReasonRefused, false, false},
+		"Vonage 6: some prefix":       {"vonage", `{"messages":[{"status":"6"}]}`, 200, ReasonRefused, false, false},
+		"Vonage 11: not for HTTP":     {"vonage", `{"messages":[{"status":"11"}]}`, 200, ReasonConfig, false, true},
+		"Vonage 15: sender there":     {"vonage", `{"messages":[{"status":"15"}]}`, 200, ReasonNoRoute, false, false},
+		"Vonage 22: network code":     {"vonage", `{"messages":[{"status":"22"}]}`, 200, ReasonRefused, false, false},
+		"Vonage 29: a trial account":  {"vonage", `{"messages":[{"status":"29"}]}`, 200, ReasonConfig, false, false},
+		"Vonage 33: no more in use":   {"vonage", `{"messages":[{"status":"33"}]}`, 200, ReasonRecipient, true, false},
 		"21408: a country":            {"twilio", `{"code":21408}`, 400, ReasonNoRoute, false, false},
 		"21612: a route":              {"twilio", `{"code":21612}`, 400, ReasonNoRoute, false, false},
 		"Kannel: not routable":        {"kannel", "Not routable. Do not try again.", 403, ReasonNoRoute, false, false},

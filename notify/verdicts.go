@@ -10,20 +10,22 @@ type word struct {
 	text   string // that the answer has, in lower case
 	reason string
 	anew   bool   // SMTP: a new connection is worth a try
-	some   bool   // SMTP: perhaps of this recipient only, so that several in a row blame the provider
+	some   bool   // perhaps of this recipient only, so that several in a row blame the provider
 	source string // where it is documented, or was seen
 }
 
 // Sources of more than one row.
 const (
 	rfc3463     = "RFC 3463"
-	rfc5248     = "RFC 5248 (IANA registry of enhanced status codes)"
 	fromPostfix = "Postfix, postconf(5) and smtpd_check.c; run against 3.7.11"
 	exim        = "Exim 4.96, Debian's configuration, run"
 	opensmtpd   = "OpenSMTPD 6.8.0p2, run"
 	exchange    = "Microsoft, \"Fix NDR errors in Exchange Online\""
+	delist      = "Microsoft, \"Use the delist portal to remove yourself from the blocked senders list\""
 	gmail       = "Google, \"Gmail SMTP errors and codes\""
 	ses         = "Amazon SES, \"SMTP response codes\""
+	zoho        = "Zoho ZeptoMail, \"SMTP Error Codes\""
+	qmailRcpt   = "qmail-smtpd.c"
 	twilioDocs  = "https://www.twilio.com/docs/api/errors/"
 	vonageDocs  = "https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms"
 	kannelRun   = "Kannel 1.4.5, run"
@@ -39,19 +41,19 @@ var words = []word{
 
 	// How usher introduces itself and signs in.
 	{by: bySMTP, text: "helo command rejected", reason: ReasonConfig, source: fromPostfix + ": 504 5.5.2, 450 4.7.1, 550 5.7.1"},
-	{by: bySMTP, text: "invalid helo", reason: ReasonConfig, source: "Exim, smtp_verify_helo"},
 	{by: bySMTP, code: "530", reason: ReasonConfig, source: "RFC 4954, 6; RFC 3207, 4"},
 	{by: bySMTP, code: "534", reason: ReasonConfig, source: "RFC 4954, 6"},
 	{by: bySMTP, code: "535", reason: ReasonConfig, source: "RFC 4954, 6"},
 	{by: bySMTP, code: "538", reason: ReasonConfig, source: "RFC 4954, 6"},
-	{by: bySMTP, text: "authentication required", reason: ReasonConfig, source: "Exim, Exchange, many others"},
-	{by: bySMTP, text: "requires authentication", reason: ReasonConfig, source: "503 5.5.1, seen at RCPT"},
+	{by: bySMTP, text: "authentication required", reason: ReasonConfig, source: "RFC 4954, 6: the text of 530, which other codes have too"},
+	{by: bySMTP, text: "requires authentication", reason: ReasonConfig, source: "MailEnable: 503 at RCPT"},
 	{by: bySMTP, text: "not authenticated", reason: ReasonConfig, source: exchange + ": 530 5.7.57"},
 	{by: bySMTP, text: "must issue a starttls", reason: ReasonConfig, source: gmail},
 
 	// Who sends.
 	{by: bySMTP, text: "sender address rejected", reason: ReasonSender, source: fromPostfix + ": 553 5.7.1, 550 5.1.8, 450 4.1.8"},
 	{by: bySMTP, text: "sender verify failed", reason: ReasonSender, source: "Exim, verify = sender"},
+	{by: bySMTP, text: "relaying disallowed as", reason: ReasonSender, source: zoho + ": 552 or 553, a From of another domain"},
 	{by: bySMTP, text: "not owned by user", reason: ReasonSender, source: fromPostfix + ": reject_sender_login_mismatch"},
 	{by: bySMTP, text: "sendasdenied", reason: ReasonSender, source: exchange + ": 554 5.2.252"},
 	{by: bySMTP, text: "send as this sender", reason: ReasonSender, source: exchange + ": 550 5.7.60"},
@@ -68,26 +70,26 @@ var words = []word{
 	// How much usher may send.
 	{by: bySMTP, code: "5", status: "4.5", reason: ReasonQuota, source: gmail + ": 550 5.4.5"},
 	{by: bySMTP, text: "daily message quota exceeded", reason: ReasonQuota, source: ses + ": 454"},
-	{by: bySMTP, text: "sending limit exceeded", reason: ReasonQuota, source: gmail},
-	{by: bySMTP, text: "sending quota exceeded", reason: ReasonQuota, source: gmail},
-	{by: bySMTP, text: "submissionquotaexceeded", reason: ReasonQuota, source: exchange + ": 554 5.2.0"},
+	{by: bySMTP, text: "sending limit exceeded", reason: ReasonQuota, source: gmail + ": 550 5.4.5"},
+	{by: bySMTP, text: "daily smtp relay limit exceeded", reason: ReasonQuota, source: gmail + ": 550 5.7.1"},
+	{by: bySMTP, text: "peak smtp relay limit exceeded", reason: ReasonRateLimited, source: gmail + ": 450 4.2.1"},
+	{by: bySMTP, text: "submissionquotaexceeded", reason: ReasonQuota, source: "Microsoft, \"How to set up a multifunction device\": 554 5.2.0"},
 	{by: bySMTP, text: "maximum sending rate exceeded", reason: ReasonRateLimited, source: ses + ": 454"},
 
 	// The name that this machine or domain has.
-	{by: bySMTP, text: "banned sending ip", reason: ReasonReputation, source: exchange + ": 550 5.7.606 to 5.7.649"},
+	{by: bySMTP, text: "banned sending ip", reason: ReasonReputation, source: delist},
 	{by: bySMTP, text: "blocked using", reason: ReasonReputation, source: fromPostfix + ": reject_rbl_client"},
-	{by: bySMTP, text: "poor reputation", reason: ReasonReputation, source: "Cisco, Proofpoint"},
+	{by: bySMTP, text: "mta's poor reputation", reason: ReasonReputation, source: "Cisco Secure Email: 554 at connecting"},
 	{by: bySMTP, code: "5", status: "7.25", reason: ReasonReputation, source: "RFC 7372: no name of the address"},
-	{by: bySMTP, code: "5", status: "7.511", reason: ReasonReputation, source: exchange},
-	{by: bySMTP, code: "5", status: "7.606", reason: ReasonReputation, source: exchange},
+	{by: bySMTP, code: "5", status: "7.511", reason: ReasonReputation, source: delist},
+	{by: bySMTP, code: "5", status: "7.606-649", reason: ReasonReputation, source: delist},
 
 	// Relaying, which may be refused for some domains only.
 	{by: bySMTP, text: "relay not permitted", reason: ReasonConfig, some: true, source: exim + ": 550"},
 	{by: bySMTP, text: "relay access denied", reason: ReasonConfig, some: true, source: fromPostfix + ": 554 5.7.1, 454 4.7.1"},
 	{by: bySMTP, text: "relaying denied", reason: ReasonConfig, some: true, source: "sendmail 8.17.1, run: 550 5.7.1"},
-	{by: bySMTP, text: "relaying disallowed", reason: ReasonConfig, some: true, source: "Zoho: 553"},
 	{by: bySMTP, text: "unable to relay", reason: ReasonConfig, some: true, source: exchange + ": 550 5.7.54"},
-	{by: bySMTP, text: "list of allowed rcpthosts", reason: ReasonConfig, some: true, source: "qmail: 553 #5.7.1"},
+	{by: bySMTP, text: "list of allowed rcpthosts", reason: ReasonConfig, some: true, source: qmailRcpt + ": 553, #5.7.1"},
 	{by: bySMTP, text: "client host rejected", reason: ReasonConfig, some: true, source: fromPostfix + ": 554 5.7.1"},
 	{by: bySMTP, in: onRcpt, code: "5", status: "7.54", reason: ReasonConfig, some: true, source: exchange},
 	{by: bySMTP, in: onRcpt, code: "5", status: "7.64", reason: ReasonConfig, some: true, source: exchange},
@@ -101,18 +103,22 @@ var words = []word{
 	{by: bySMTP, in: onRecipient, code: "5", status: "1.6", reason: ReasonRecipient, source: rfc3463},
 	{by: bySMTP, in: onRecipient, code: "5", status: "1.10", reason: ReasonRecipient, source: "RFC 7505: the domain takes no mail"},
 	{by: bySMTP, in: onRecipient, code: "5", status: "2.1", reason: ReasonRecipient, source: rfc3463},
-	{by: bySMTP, in: onRecipient, code: "5", text: "user unknown", reason: ReasonRecipient, source: "sendmail, Postfix, without enhanced codes"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "user unknown", reason: ReasonRecipient, source: "sendmail 8.17.1, run: 550 5.1.1; older servers without enhanced codes"},
 	{by: bySMTP, in: onRecipient, code: "5", text: "unknown user", reason: ReasonRecipient, source: exim},
-	{by: bySMTP, in: onRecipient, code: "5", text: "no such user", reason: ReasonRecipient, source: "many"},
-	{by: bySMTP, in: onRecipient, code: "5", text: "no mailbox here by that name", reason: ReasonRecipient, source: "qmail: 550 #5.1.1"},
-	{by: bySMTP, in: onRecipient, code: "5", text: "invalid recipient", reason: ReasonRecipientNo, source: opensmtpd},
-	{by: bySMTP, in: onRecipient, code: "5", text: "unrouteable address", reason: ReasonRecipientNo, source: exim + ": also of domains that its routers do not know"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "no such user here", reason: ReasonRecipient, source: "Exim as cPanel sets it up: 550"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "no mailbox here by that name", reason: ReasonRecipient, source: "qmail with chkuser, vpopmail: #5.1.1"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "invalid recipient", reason: ReasonRefused, source: opensmtpd + ": 550 5.1.1 for users that it lacks, 550 for what it may not relay"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "unrouteable address", reason: ReasonRefused, source: exim + ": of users that it lacks, and of all when its routers know no way out"},
 
 	// What the message says.
 	{by: bySMTP, in: onRecipient, code: "5", status: "3.4", reason: ReasonContent, source: rfc3463 + ": too big"},
 	{by: bySMTP, in: onRecipient, code: "5", status: "6.x", reason: ReasonContent, source: rfc3463},
-	{by: bySMTP, in: onRecipient, code: "5", text: "spam", reason: ReasonContent, source: "many, mostly 550 5.7.1 after the dot"},
-	{by: bySMTP, in: onRecipient, code: "5", text: "virus", reason: ReasonContent, source: "many"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "message content rejected", reason: ReasonContent, source: "Postfix, header_checks(5); run against 3.7.11: 550 5.7.1"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "spam message rejected", reason: ReasonContent, source: "rspamd: 554 5.7.1"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "blocked by spamassassin", reason: ReasonContent, source: "spamass-milter: 550 5.7.1"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "reject, id=", reason: ReasonContent, source: "amavis: 554 5.7.0 Reject, id=… - SPAM, INFECTED or BANNED"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "likely unsolicited mail", reason: ReasonContent, source: gmail + ": 550 5.7.1"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "detected by zoho mail", reason: ReasonContent, source: zoho + ": a virus"},
 	{by: bySMTP, in: onReceipt, code: "5", status: "7.x", reason: ReasonContent, source: rfc3463 + ": a policy"},
 	{by: bySMTP, in: onReceipt, code: "4", reason: ReasonExpired, source: "RFC 3464: the queue gave up on a passing trouble"},
 	{by: bySMTP, in: onReceipt, reason: ReasonUndelivered, source: "any other bounce"},
@@ -134,37 +140,40 @@ var words = []word{
 	{by: "twilio", code: "21217", reason: ReasonRecipientNo, source: twilioDocs + "21217 (does not appear to be valid: a guess)"},
 	{by: "twilio", code: "21408", reason: ReasonNoRoute, source: twilioDocs + "21408 (the country is not switched on for this account)"},
 	{by: "twilio", code: "21606", reason: ReasonSender, source: twilioDocs + "21606"},
-	{by: "twilio", code: "21608", reason: ReasonConfig, source: twilioDocs + "21608 (a trial account sends to verified numbers only)"},
+	{by: "twilio", code: "21608", reason: ReasonConfig, some: true, source: twilioDocs + "21608 (a trial account sends to verified numbers only)"},
 	{by: "twilio", code: "21610", reason: ReasonBlocked, source: twilioDocs + "21610 (answered STOP)"},
 	{by: "twilio", code: "21611", reason: ReasonRateLimited, source: twilioDocs + "21611 (the queue of this sender is full)"},
 	{by: "twilio", code: "21612", reason: ReasonNoRoute, source: twilioDocs + "21612 (cannot be reached from this sender)"},
 	{by: "twilio", code: "21614", reason: ReasonRecipient, source: twilioDocs + "21614 (not a mobile number)"},
 	{by: "twilio", code: "21617", reason: ReasonContent, source: twilioDocs + "21617 (too long)"},
+	{by: "twilio", code: "21635", reason: ReasonRecipientNo, source: twilioDocs + "21635 (a landline)"},
 	{by: "twilio", code: "21659", reason: ReasonSender, source: twilioDocs + "21659"},
 	{by: "twilio", code: "21660", reason: ReasonSender, source: twilioDocs + "21660"},
 	{by: "twilio", code: "30007", reason: ReasonContent, source: twilioDocs + "30007 (filtered)"},
 	{by: "twilio", code: "63038", reason: ReasonQuota, source: twilioDocs + "63038 (the account's limit of a day)"},
-	{by: "twilio", in: onReceipt, code: "30004", reason: ReasonBlocked, source: twilioDocs + "30004"},
-	{by: "twilio", in: onReceipt, code: "30005", reason: ReasonRecipient, source: twilioDocs + "30005 (unknown destination)"},
-	{by: "twilio", in: onReceipt, code: "30006", reason: ReasonRecipient, source: twilioDocs + "30006 (a landline)"},
+	{by: "twilio", in: onReceipt, code: "30004", reason: ReasonUndelivered, source: twilioDocs + "30004 (opted out, switched off, or filtered)"},
+	{by: "twilio", in: onReceipt, code: "30005", reason: ReasonRecipientNo, source: twilioDocs + "30005 (unknown, and may no longer exist)"},
+	{by: "twilio", in: onReceipt, code: "30006", reason: ReasonRecipientNo, source: twilioDocs + "30006 (a landline, or not to be reached from a short code)"},
 	{by: "twilio", in: onReceipt, code: "30034", reason: ReasonSender, source: twilioDocs + "30034 (the number is not registered)"},
 
-	{by: "vonage", code: "1", reason: ReasonRateLimited, source: vonageDocs},
-	{by: "vonage", code: "2", reason: ReasonConfig, source: vonageDocs},
-	{by: "vonage", code: "3", reason: ReasonContent, source: vonageDocs},
-	{by: "vonage", code: "4", reason: ReasonConfig, source: vonageDocs},
-	{by: "vonage", code: "5", reason: ReasonTransient, source: vonageDocs},
-	{by: "vonage", code: "6", reason: ReasonRecipientNo, source: vonageDocs + " (the number's prefix is not recognised)"},
-	{by: "vonage", code: "7", reason: ReasonBlocked, source: vonageDocs},
+	{by: "vonage", code: "1", reason: ReasonRateLimited, source: vonageDocs + " (throttled)"},
+	{by: "vonage", code: "2", reason: ReasonConfig, source: vonageDocs + " (the request lacks a parameter)"},
+	{by: "vonage", code: "3", reason: ReasonRefused, source: vonageDocs + " (some parameter is not valid, it does not say which)"},
+	{by: "vonage", code: "4", reason: ReasonConfig, source: vonageDocs + " (credentials)"},
+	{by: "vonage", code: "5", reason: ReasonTransient, source: vonageDocs + " (internal error)"},
+	{by: "vonage", code: "6", reason: ReasonRefused, source: vonageDocs + " (could not be processed, such as for a prefix that is not known)"},
+	{by: "vonage", code: "7", reason: ReasonBlocked, source: vonageDocs + " (the number is barred)"},
 	{by: "vonage", code: "8", reason: ReasonConfig, source: vonageDocs + " (the account is barred)"},
 	{by: "vonage", code: "9", reason: ReasonConfig, source: vonageDocs + " (no credit)"},
-	{by: "vonage", code: "10", reason: ReasonRateLimited, source: vonageDocs},
-	{by: "vonage", code: "12", reason: ReasonContent, source: vonageDocs},
-	{by: "vonage", code: "14", reason: ReasonConfig, source: vonageDocs},
-	{by: "vonage", code: "15", reason: ReasonSender, source: vonageDocs},
-	{by: "vonage", code: "22", reason: ReasonRecipient, source: vonageDocs},
-	{by: "vonage", code: "29", reason: ReasonConfig, source: vonageDocs + " (a trial account sends to verified numbers only)"},
-	{by: "vonage", code: "33", reason: ReasonBlocked, source: vonageDocs},
+	{by: "vonage", code: "10", reason: ReasonRateLimited, source: vonageDocs + " (too many connections)"},
+	{by: "vonage", code: "11", reason: ReasonConfig, source: vonageDocs + " (the account is not for HTTP)"},
+	{by: "vonage", code: "12", reason: ReasonContent, source: vonageDocs + " (too long)"},
+	{by: "vonage", code: "14", reason: ReasonConfig, source: vonageDocs + " (signature)"},
+	{by: "vonage", code: "15", reason: ReasonNoRoute, source: vonageDocs + " (this sender is not allowed where the number is)"},
+	{by: "vonage", code: "22", reason: ReasonRefused, source: vonageDocs + " (network code, which usher does not send)"},
+	{by: "vonage", code: "29", reason: ReasonConfig, some: true, source: vonageDocs + " (a trial account sends to its own list of numbers only)"},
+	{by: "vonage", code: "32", reason: ReasonConfig, source: vonageDocs + " (signature and secret together)"},
+	{by: "vonage", code: "33", reason: ReasonRecipient, source: vonageDocs + " (the number is no more in use)"},
 
 	{by: "kannel", text: "not routable", reason: ReasonNoRoute, source: kannelRun + ": 403, no SMSC takes the number, or it is stopped"},
 	{by: "kannel", text: "authorization failed", reason: ReasonConfig, source: kannelRun + ": 403"},
