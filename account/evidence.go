@@ -20,6 +20,8 @@ const (
 	enoughUsers = 3     // refused one after the other: then it is the service, or its settings
 	enoughTries = 10    // at a name that is taken by an account which no search shows
 	mostDoubts  = 10000 // users remembered; the ones beyond are taken for new at their next try
+
+	enoughTime = 24 * time.Hour // for which one user alone is refused, and no other is tried
 )
 
 // evidence is what the answers about several users say together. It is safe for
@@ -66,7 +68,8 @@ func (e *evidence) weigh(userID string, made bool, err error) error {
 }
 
 // rejected fails the user when the service has taken another one since it first
-// refused this one. One whom it refuses like everybody else waits.
+// refused this one, or refuses no other for a day. One whom it refuses like everybody
+// else waits.
 func (e *evidence) rejected(userID string, f *failure) error {
 	d := e.doubt(userID)
 	if e.took.After(d.since) {
@@ -82,7 +85,11 @@ func (e *evidence) rejected(userID string, f *failure) error {
 	if len(e.refused) >= enoughUsers {
 		return misconfigured("%w to every user: see what it requires of an account, such as the parts of a name", f.err)
 	}
-	return &failure{ReasonRejected, fmt.Errorf("%w; this is tried again until it takes another user, because it may not be this one's fault", f.err)}
+	if len(e.refused) == 1 && time.Since(d.since) >= enoughTime {
+		delete(e.doubts, userID)
+		return event.Permanent(f)
+	}
+	return &failure{ReasonRejected, fmt.Errorf("%w; this is tried again until it takes another user, or for a day, because it may not be this one's fault", f.err)}
 }
 
 // doubt counts one more refusal of a user.

@@ -2,11 +2,14 @@ package account
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -154,4 +157,28 @@ func TestATakenNameThatIsNotShown(t *testing.T) {
 	if _, err := target.Activate(t.Context(), "k", user("u-2")); event.IsPermanent(err) {
 		t.Errorf("another user's first try: %v", err)
 	}
+}
+
+// A regression of issue 19: on a quiet system no other user shows whose fault a
+// refusal is, so that one who alone is refused was tried without end.
+func TestOneWhoAloneIsRefusedEndsAfterADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var e evidence
+		refuse := func(when, id string, failed bool) {
+			t.Helper()
+			err := e.weigh(id, false, event.Permanent(&failure{ReasonRejected, errors.New("the account service answered 400")}))
+			if err == nil || event.IsPermanent(err) != failed || Reason(err) != ReasonRejected {
+				t.Errorf("%s: %v (%s)", when, err, Reason(err))
+			}
+		}
+		refuse("at first", "u-1", false)
+		time.Sleep(enoughTime - time.Second)
+		refuse("for less than a day", "u-1", false)
+		time.Sleep(time.Second)
+		refuse("for a day", "u-1", true)
+		refuse("asked for again", "u-1", false)
+		time.Sleep(enoughTime)
+		refuse("another", "u-2", false)
+		refuse("no more alone", "u-1", false)
+	})
 }

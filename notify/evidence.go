@@ -8,6 +8,9 @@ import "time"
 //
 //   - A refusal that is not proven to be the recipient's fails its message only when
 //     the provider has taken another recipient's between two of its refusals.
+//   - A message that waits for that loses no time, unless it is the only one: when no
+//     other recipient is refused alike for half an hour, its time runs, and it ends
+//     with it.
 //   - Refusals for good that are alike, of different recipients, and none taken
 //     between, are the provider's, whatever their code says.
 //   - A message that is put off is put off alone. When several are put off again after
@@ -41,6 +44,10 @@ const (
 	mostAnswers = 16              // kinds of answers that are told apart since the last acceptance
 	mostRefused = 10000           // messages that are remembered; beyond it those of more than a day ago are forgotten
 	askedMost   = 5 * time.Minute // for which greylisting puts a message off that names no time
+
+	// Others that are refused alike were tried within this time: pauses between tries
+	// grow up to 15 min.
+	aloneAfter = 30 * time.Minute
 )
 
 // took takes in that a recipient's message was taken.
@@ -76,7 +83,8 @@ func (e *evidence) weigh(message, to string, f *failure) *failure {
 			return e.settled(message, f)
 		}
 		e.remember(message, f)
-		if e.refusedAlike(f.err.Error(), to) >= mostAlike {
+		alike := e.refusedAlike(f.err.Error(), to)
+		if alike >= mostAlike {
 			return suspicion(f)
 		}
 		if f.class == permanent {
@@ -84,7 +92,8 @@ func (e *evidence) weigh(message, to string, f *failure) *failure {
 			return f
 		}
 		out := *f
-		out.class, out.waits = transient, true
+		alone := alike == 1 && known && time.Since(before.since) >= aloneAfter
+		out.class, out.waits = transient, !alone
 		return &out
 	case f.reason == ReasonDeferred:
 		if !known {

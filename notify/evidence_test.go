@@ -155,3 +155,47 @@ func TestARouteIsOneMessages(t *testing.T) {
 		}
 	}
 }
+
+// A regression of issue 19: on a quiet system nothing is ever accepted between two
+// refusals, so that a message which alone is refused was tried without end. Its time
+// runs, once others would have been refused too.
+func TestALoneRefusalEndsWithItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shaped{refuse: func(to string, _ int) string {
+			if to == "user9@example.org" {
+				return ""
+			}
+			return "550 5.7.1 no"
+		}}
+		s.tries, s.got = map[string]int{}, map[string][]time.Time{}
+		r := newReceiving(t, "mail.example.org:25", "http://"+nowhere, func(c *Config) { c.Providers.Email[0].Dial = s.dial })
+		refuse := func(n int, when string, waits bool) {
+			t.Helper()
+			q := requestTo(n)
+			q.Backoff = func(int) time.Duration { return 15 * time.Minute }
+			sent, err := r.Send(t.Context(), q)
+			next := event.Person{Generation: 1, Sends: map[string]event.Send{q.key(): sent}}.Messages()[0].Timeline()
+			if pause, _ := event.RetryDelay(err); event.IsPermanent(err) || event.IsPaused(err) != waits || pause != 15*time.Minute {
+				t.Errorf("%s: %v, after %v", when, err, pause)
+			}
+			if !strings.Contains(next, "not sent yet") || !strings.Contains(next, ReasonRefused) || !strings.Contains(next, "SMTP 550 5.7.1") || !strings.Contains(next, "next try ") {
+				t.Errorf("%s: the page says %q", when, next)
+			}
+			time.Sleep(15 * time.Minute)
+		}
+		refuse(1, "at first", true)
+		refuse(1, "after 15 min", true)
+		refuse(1, "alone for half an hour", false)
+		refuse(2, "another one, refused alike", true)
+		refuse(1, "no more alone", true)
+		if len(r.suppressed) != 0 {
+			t.Error("an address is suppressed")
+		}
+		if _, err := r.Send(t.Context(), requestTo(9)); err != nil {
+			t.Fatal(err)
+		}
+		if sent, err := r.Send(t.Context(), requestTo(1)); sent.State != event.SendFailed || !event.IsPermanent(err) {
+			t.Errorf("another was taken: %q, %v", sent.State, err)
+		}
+	})
+}
