@@ -38,7 +38,7 @@ func (o *onboarding) activate(ctx workflow.Context) error {
 		o.status = event.StatusActive
 		return o.do(ctx, activityActivate, step, nil)
 	case step.Target == "":
-		err = o.doLocally(ctx, activityActivate, step, nil)
+		err = o.announce(ctx, activityActivate, step, nil)
 	default:
 		err = o.untilWithdrawn(ctx, activityActivate, step)
 	}

@@ -111,6 +111,11 @@ func (o *onboarding) dispatch(ctx workflow.Context) error {
 	if o.revision == 0 { // told the failures when all had ended
 		ready = o.landed
 	}
+	if o.revision >= 4 { // cheaper now than while messages are on their way
+		if err := o.flush(ctx); err != nil {
+			return err
+		}
+	}
 	for {
 		if o.status == event.StatusWithdrawn && !stopped {
 			stopped = true
@@ -265,8 +270,8 @@ func wasPaused(err error) bool {
 
 // resend takes an operator's wish for another message. Without channels it is
 // for those that did not reach the user, or for all when all did. A message that
-// is still on its way is not sent a second time, and nobody is welcomed to an
-// account that was taken back.
+// is still on its way did not, and is not sent a second time. No user is welcomed
+// to an account that was taken back.
 func (o *onboarding) resend(ctx workflow.Context, v event.Verification) {
 	o.collect(ctx)
 	var want, again []*channel
@@ -279,7 +284,7 @@ func (o *onboarding) resend(ctx workflow.Context, v event.Verification) {
 			again = append(again, c)
 		}
 	}
-	if len(want) == 0 {
+	if len(want) == 0 && !(o.revision >= 4 && o.sending()) {
 		want = again
 	}
 	undone := o.revision >= 2 && !o.made

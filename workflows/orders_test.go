@@ -370,6 +370,17 @@ func TestSentAgain(t *testing.T) {
 			asides: []string{"resend active"},
 			status: event.StatusWelcomed, sent: []string{"email Ann", "sms Ann again"}, orders: 1,
 		},
+		"asked for by name what was reached while the other is still tried": {
+			in: known(),
+			steps: []step{
+				{time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)},
+				{time.Hour + 3*time.Second, event.SignalVerification, order("s1", event.VerbResend, event.ChannelEmail)},
+			},
+			sendErrs: map[string][]error{event.ChannelSMS: {errors.New("busy"), errors.New("busy"), errors.New("busy")}},
+			story:    []string{"approved approved", "activated active", "sent active", "sent active", "welcomed welcomed", "sent active", "welcomed welcomed"},
+			asides:   []string{"resend active"},
+			status:   event.StatusWelcomed, sent: []string{"email Ann", "email Ann again", "sms Ann"}, orders: 1,
+		},
 		"one channel was reached while the other is still tried": {
 			in: known(),
 			steps: []step{
@@ -377,9 +388,9 @@ func TestSentAgain(t *testing.T) {
 				{time.Hour + 3*time.Second, event.SignalVerification, order("s1", event.VerbResend)},
 			},
 			sendErrs: map[string][]error{event.ChannelSMS: {errors.New("busy"), errors.New("busy"), errors.New("busy")}},
-			story:    []string{"approved approved", "activated active", "sent active", "sent active", "welcomed welcomed", "sent active", "welcomed welcomed"},
-			asides:   []string{"resend active"},
-			status:   event.StatusWelcomed, sent: []string{"email Ann", "email Ann again", "sms Ann"}, orders: 1,
+			story:    []string{"approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"},
+			asides:   []string{"unchanged active"},
+			status:   event.StatusWelcomed, sent: []string{"email Ann", "sms Ann"}, orders: 1,
 		},
 		"nothing to send again while the user waits": {
 			in: known(),

@@ -21,6 +21,7 @@ type onboarding struct {
 	record     event.Place // of these data, in USERS
 	moved      bool        // PEOPLE does not know record yet
 	overtaken  bool        // another record than the one that opened the first generation began the run
+	depends    bool        // what is told next depends on what came together
 	untold     bool        // the run was started from PEOPLE, so that one may have no answer yet
 	over       bool        // the generation was over when the run began
 	settings   event.Settings
@@ -163,6 +164,7 @@ func (o *onboarding) onVerification(ctx workflow.Context, v event.Verification) 
 // take lets a verification have its effect.
 func (o *onboarding) take(ctx workflow.Context, v event.Verification) {
 	delete(o.denied, v.Identity)
+	o.depends = o.depends || v.Order()
 	switch {
 	case !v.Checked && !o.verifiers.Allow(v.Source):
 		o.refused = append(o.refused, v)
@@ -269,7 +271,7 @@ func (o *onboarding) fact(ctx workflow.Context, kind string) event.Fact {
 		Kind: kind, UserID: o.userID, Generation: o.generation,
 		At: workflow.Now(ctx).UTC(), Status: o.status, Inbox: o.inbox, Import: o.user.Import.ID,
 	}
-	if !slices.Contains(still, kind) {
+	if !slices.Contains(still, kind) && !(kind == event.FactUpdated && o.revision >= 4) {
 		o.n++
 		f.N = o.n
 		o.shown, o.shownN = o.status, o.n

@@ -40,9 +40,9 @@ func (o *onboarding) flush(ctx workflow.Context) error {
 		taken := o.takePending()
 		if o.moved && o.revision > 0 {
 			o.moved = false
-			err = o.doLocally(ctx, activityKeep, Keep{UserID: o.userID, Generation: o.generation, Record: o.record.Seq, At: o.record, Facts: taken}, nil)
+			err = o.announce(ctx, activityKeep, Keep{UserID: o.userID, Generation: o.generation, Record: o.record.Seq, At: o.record, Facts: taken}, nil)
 		} else {
-			err = o.doLocally(ctx, activityPublish, taken, nil)
+			err = o.announce(ctx, activityPublish, taken, nil)
 		}
 		if err != nil {
 			o.pending = append(taken, o.pending...)
@@ -69,6 +69,22 @@ func (o *onboarding) begin(ctx workflow.Context, activity string, in any, limit 
 	retries := steady
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: limit, RetryPolicy: &retries, WaitForCancellation: true})
 	return workflow.ExecuteActivity(ctx, activity, in)
+}
+
+// announce does a step that says what became of events. It is a local one, unless what it
+// says depends on what else came into the same task. A worker may die with a task in
+// which it has told something; the task is tried again with what came since, and then
+// decides anew. So an order, an end without a decision, and what happens while other
+// steps are on their way stand in the history before they are told.
+func (o *onboarding) announce(ctx workflow.Context, activity string, in, out any) error {
+	if o.revision < 4 || !o.depends && o.landed() {
+		return o.doLocally(ctx, activity, in, out)
+	}
+	err := o.do(ctx, activity, in, out)
+	if err == nil {
+		o.depends = false
+	}
+	return err
 }
 
 // doLocally does a quick step inside the workflow task, which costs one event. A

@@ -219,7 +219,8 @@ func (o *onboarding) finish(ctx workflow.Context) error {
 	end, taken := o.ending(ctx), o.takePending()
 	end.Facts = append(taken, end.Facts...)
 	var out Finished
-	if err := o.doLocally(ctx, activityFinish, end, &out); err != nil {
+	o.depends = o.depends || o.status == event.StatusExpired
+	if err := o.announce(ctx, activityFinish, end, &out); err != nil {
 		o.pending = append(taken, o.pending...)
 		return err
 	}

@@ -109,6 +109,7 @@ func TestRecordHistories(t *testing.T) {
 		"account-refused":    {change: scim, steps: []step{verdict("v1", event.VerbApproved)}, accounts: map[string][]error{"activate": {gone}}, end: event.StatusFailed},
 		"account-undone":     {change: func(in *event.Onboarding) { scim(in); in.Settings.UndoUnreached = true }, steps: []step{verdict("v1", event.VerbApproved)}, sends: map[string][]error{"email": {gone}, "sms": {gone}}, end: event.StatusUnreached},
 		"withdrawn-active":   {change: scim, steps: []step{verdict("v1", event.VerbApproved), withdraw("w1")}, sends: map[string][]error{"email": {busy, busy, busy, busy, busy, busy}}, end: event.StatusWithdrawn},
+		"asked-while-sent":   {steps: []step{verdict("v1", event.VerbApproved), verdict("o1", event.VerbResend), verdict("v2", event.VerbRejected)}, sends: map[string][]error{"email": {busy, busy, busy, busy}}, end: event.StatusWelcomed},
 		"cancelled":          {steps: []step{user("r2", "Anne")}, cancel: true, end: event.StatusWithdrawn},
 		"parked":             {change: func(in *event.Onboarding) { in.User, in.Generation = nil, 0 }, steps: []step{verdict("v1", event.VerbApproved), user("r1", "Ann")}, end: event.StatusWelcomed},
 		"nobody-came":        {change: func(in *event.Onboarding) { in.User, in.Generation, in.Settings.ParkedFor = nil, 0, time.Second }, steps: []step{verdict("v1", event.VerbApproved)}},
