@@ -67,10 +67,7 @@ func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt)
 	if err != nil {
 		return err
 	}
-	a.committed = true
-	if written.Copies > a.found.Copies {
-		s.metrics(r).Copies.WithLabelValues(r.Channel, p.name).Inc()
-	}
+	a.committed, a.copies = true, written.Copies > a.found.Copies
 	s.Fault.At("notify.submitting")
 	if err := s.still(ctx, r, a); err != nil {
 		return err
@@ -97,9 +94,18 @@ func (s *Sender) free(ctx context.Context, r Request, a *attempt, failed error) 
 	}
 }
 
+// copied counts a try that went out, or may have, after an earlier one that may have
+// too. One that was put off was no copy.
+func (s *Sender) copied(r Request, p *provider, a attempt) {
+	if a.copies {
+		s.metrics(r).Copies.WithLabelValues(r.Channel, p.name).Inc()
+	}
+}
+
 // accept writes that the provider took the message.
 func (s *Sender) accept(ctx context.Context, r Request, p *provider, a attempt, providerID string) (event.Send, error) {
 	s.metrics(r).Attempts.WithLabelValues(r.Channel, p.name, "accepted", "").Inc()
+	s.copied(r, p, a)
 	sent, err := s.settle(ctx, r, event.Answer{Token: a.token, State: event.SendAccepted, Provider: p.name, ProviderID: providerID, At: now()}, untilTheEnd(ctx))
 	if err != nil {
 		return sent, fmt.Errorf("the message was accepted, but the ledger cannot be written: %w", err)
@@ -130,6 +136,7 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 	switch {
 	case f.class == unknown:
 		result, state = "unknown", event.SendUnknown
+		s.copied(r, p, a)
 		if s.onUnknown(r) == Hold {
 			outcome = "unknown"
 		}

@@ -131,11 +131,17 @@ func TestAPutOffAfterAnUnknownOutcomeStaysUnknown(t *testing.T) {
 		if !strings.Contains(m.Says(), "nobody can tell whether it went out") {
 			t.Errorf("withdrawn now, it says %q", m.Says())
 		}
+		if n := testutil.ToFloat64(r.Metrics.Copies.WithLabelValues("email", "smtp")); n != 0 {
+			t.Errorf("put off: %v copies are counted", n)
+		}
 	}
 
 	r = newRig(t, newSMTPServer(t, script{}).addr, "http://"+nowhere, func(c *Config) { c.Ledger = ledger })
 	if sent, err := r.Send(t.Context(), request(event.ChannelEmail)); err != nil || sent.Copies != 1 {
 		t.Errorf("taken at last: %d copies, %v", sent.Copies, err)
+	}
+	if n := testutil.ToFloat64(r.Metrics.Copies.WithLabelValues("email", "smtp")); n != 1 {
+		t.Errorf("taken at last: %v copies are counted", n)
 	}
 }
 

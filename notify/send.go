@@ -249,7 +249,7 @@ func shorter(a, b time.Duration) time.Duration {
 // is nil when it was accepted, and unasked when the try ended without an answer.
 func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message, a *attempt) (event.Send, *failure, error) {
 	began := time.Now()
-	a.token, a.written, a.committed = ksuid.New().String(), false, false
+	a.token, a.written, a.committed, a.copies = ksuid.New().String(), false, false, false
 	handing, span := tracing.Child(ctx, "hand over", tracing.Client, tracing.Channel(r.Channel))
 	id, err := p.deliver(handing, m, func() error {
 		err := s.commit(ctx, r, p, a)
@@ -308,6 +308,7 @@ type attempt struct {
 	spent         int  // providers that never take this message
 	written       bool // `submitting` may be in the ledger
 	committed     bool // it is
+	copies        bool // an earlier try may have gone out
 }
 
 // unasked is what came of a try that ended before the provider had its say.
