@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/account"
 	"usher/event"
 	"usher/notify"
+	"usher/report"
 	"usher/streams"
 	"usher/workflows"
 )
@@ -26,6 +28,36 @@ func (d delivery) Send(ctx context.Context, w workflows.Delivery) (event.Send, e
 		Name: w.User.Name, Email: w.User.Email, Phone: w.User.Phone, Locale: w.User.Locale, Attributes: w.User.Attributes,
 		Decided: w.Decided, Backoff: w.Backoff, Keep: w.Keep, Answer: w.Answer, Canary: w.Result.Inbox == event.SourceCanary,
 	})
+}
+
+// reportMail is notify as the reports see it.
+type reportMail struct{ sender *notify.Sender }
+
+// SendReport implements report.Sender.
+func (r reportMail) SendReport(ctx context.Context, ledgerID, purpose, address string, due time.Time, m report.Mail) error {
+	c := &notify.Content{Subject: m.Subject, Text: m.Text, HTML: m.HTML}
+	if m.CSVName != "" {
+		c.HTML = ""
+		c.Attachments = []notify.Attachment{{Name: m.CSVName, MediaType: "text/csv", Data: m.CSV}}
+	}
+	_, err := r.sender.Send(ctx, notify.Request{
+		UserID: ledgerID, Purpose: purpose, Channel: event.ChannelEmail, Ordinal: 1, Email: address, Decided: due, Content: c,
+	})
+	return err
+}
+
+// ledgers keep the sends to people and to recipients of reports apart.
+type ledgers struct {
+	people  *streams.People
+	reports *streams.Reports
+}
+
+// UpdateSend implements notify.Ledger.
+func (l ledgers) UpdateSend(ctx context.Context, id, key string, change func(*event.Send) error) (event.Send, error) {
+	if report.IsLedgerID(id) {
+		return l.reports.UpdateSend(ctx, id, key, change)
+	}
+	return l.people.UpdateSend(ctx, id, key, change)
 }
 
 // accounts is the target of accounts as the workflows see it.

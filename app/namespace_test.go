@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"usher/report"
+
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc"
@@ -61,7 +63,7 @@ func TestEveryRequestGoesToTheNamespaceOfTheConventions(t *testing.T) {
 	if err := f.Runs.Remove(t.Context(), "u-1", []string{"a-run"}); err != nil {
 		t.Error(err)
 	}
-	if err := (books{temporal: f.Runs.Client}).Running(t.Context(), func(string) {}); err != nil {
+	if err := (report.Runs{Client: f.Runs.Client}).Running(t.Context(), func(string) {}); err != nil {
 		t.Error(err)
 	}
 	if len(a.namespaces) != 4 || slices.ContainsFunc(a.namespaces, func(n string) bool { return n != "prod" }) {

@@ -2,11 +2,8 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/mail"
 	"net/url"
@@ -14,16 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/client"
-
 	"usher/event"
 	"usher/metrics"
 	"usher/notify"
 	"usher/report"
-	"usher/streams"
 	"usher/workflows"
 )
 
@@ -125,218 +116,53 @@ func (r Reports) recipients() map[string][]string {
 	return out
 }
 
-// regular does what happens regularly; see workflows.Regular.
-type regular struct {
-	settings Reports
-	books    books
-	store    *streams.Reports
-	sender   *notify.Sender
-	metrics  *metrics.Reports
-	guard    event.Guard
-	log      *slog.Logger
+// reportParts are the regular jobs: what works on them, what keeps their schedules,
+// and what shows what the last reconciliation found.
+func (p *process) reportParts(sender *notify.Sender) ([]part, error) {
+	zone, err := p.Reports.zone()
+	if err != nil {
+		return nil, err
+	}
+	found := metrics.NewReports(p.registry)
+	if p.ReconcileEvery == 0 {
+		p.registry.Unregister(found.Last) // nothing can be late
+	}
+	jobs, err := whole(&report.Jobs{
+		Books: report.NewBooks(p.js, p.people, p.temporal), Store: p.reports, Sender: reportMail{sender}, Deciders: p.Reports.recipients(),
+		ReportTo: p.ReportTo, Zone: zone, ConsoleURL: p.ConsoleURL, Metrics: found, Log: p.Log,
+	}, "ReportTo", "ConsoleURL")
+	if err != nil {
+		return nil, err
+	}
+	guard := p.shared.Guard("report", p.Log)
+	stop := workflows.StopTimeout + 500*time.Millisecond
+	return []part{
+		{"reports", func(ctx context.Context) error { return workflows.RunReports(ctx, p.temporal, jobs, guard) }, stop},
+		{"schedules", func(ctx context.Context) error { return p.keepSchedules(ctx, guard) }, stop},
+		{"figures of reports", func(ctx context.Context) error { return showReports(ctx, jobs, guard) }, stop},
+	}, nil
 }
 
-// reconciliation is the name of report.State in KV REPORTS.
-const reconciliation = "reconciliation"
-
-// Digest implements workflows.Regular.
-func (r *regular) Digest(ctx context.Context, j workflows.Job) error {
-	waiting, err := report.WhoWaits(ctx, r.books)
-	if err != nil {
-		return err
+func (p *process) keepSchedules(ctx context.Context, guard event.Guard) error {
+	err := retryUntil(ctx, p.Log, "schedules", func(ctx context.Context) error {
+		return guard.Do("keeping the schedules", func() error { return workflows.KeepSchedules(ctx, p.temporal, p.Reports.schedules()) })
+	})
+	if err != nil && ctx.Err() == nil {
+		p.Log.Error("the schedules of reports stay as they are: Temporal refuses them", "error", err)
 	}
-	var errs []error
-	recipients := r.settings.recipients()
-	for _, address := range slices.Sorted(maps.Keys(recipients)) {
-		theirs := slices.DeleteFunc(slices.Clone(waiting), func(w report.Waiting) bool {
-			inboxes := recipients[address]
-			return inboxes != nil && !slices.Contains(inboxes, w.Inbox)
-		})
-		if m, ok := report.Digest(theirs, j.At, r.settings.ConsoleURL); ok {
-			errs = append(errs, r.send(ctx, j, "digest", address, m))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// EndOfDay implements workflows.Regular.
-func (r *regular) EndOfDay(ctx context.Context, j workflows.Job) error {
-	zone, err := r.settings.zone()
-	if err != nil {
-		return event.Permanent(err)
-	}
-	until := j.At.In(zone)
-	day, err := report.GatherDay(ctx, r.books, until.AddDate(0, 0, -1), until)
-	if err != nil {
-		return err
-	}
-	if day.Loss, err = r.lastLook(ctx); err != nil {
-		return err
-	}
-	var errs []error
-	for _, address := range r.settings.ReportTo {
-		errs = append(errs, r.send(ctx, j, "report", address, day.Mail()))
-	}
-	return errors.Join(errs...)
-}
-
-// Reconcile implements workflows.Regular.
-func (r *regular) Reconcile(ctx context.Context, j workflows.Job) error {
-	var was report.State
-	rev, err := r.store.Load(ctx, reconciliation, &was)
-	if err != nil {
-		return err
-	}
-	now, err := report.Reconcile(ctx, r.books, was, j.At)
-	if err != nil {
-		return err
-	}
-	if err := r.store.Store(ctx, reconciliation, rev, now); err != nil {
-		return err
-	}
-	for _, f := range now.Missing {
-		if f.At.Equal(j.At) { // found this time
-			r.log.Error("something that was imported is lost", "what", f.Kind, "source", f.Inbox, "import", f.Import, "seq", f.Seq)
-		}
-	}
-	r.show(now.Summary)
+	<-ctx.Done()
 	return nil
 }
 
-func (r *regular) lastLook(ctx context.Context) (report.Summary, error) {
-	var s report.State
-	_, err := r.store.Load(ctx, reconciliation, &s)
-	return s.Summary, err
-}
-
-// show sets the gauges, also from what another worker has found.
-func (r *regular) show(s report.Summary) {
-	kinds := s.ByKind()
-	for _, k := range metrics.LostKinds {
-		r.metrics.Lost.WithLabelValues(k).Set(float64(kinds[k]))
-	}
-	r.metrics.Records.Set(float64(s.Records))
-	if !s.At.IsZero() {
-		r.metrics.Last.Set(float64(s.At.Unix()))
-	}
-}
-
-// send sends one mail of a run, once. A recipient who can never be reached does
-// not keep the others from theirs.
-func (r *regular) send(ctx context.Context, j workflows.Job, purpose, address string, m report.Mail) error {
-	sum := sha256.Sum256([]byte(address))
-	c := &notify.Content{Subject: m.Subject, Text: m.Text, HTML: m.HTML}
-	if m.CSVName != "" {
-		c.HTML = ""
-		c.Attachments = []notify.Attachment{{Name: m.CSVName, MediaType: "text/csv", Data: m.CSV}}
-	}
-	_, err := r.sender.Send(ctx, notify.Request{
-		UserID: reportPrefix + strings.ReplaceAll(j.Run, ":", ".") + "." + hex.EncodeToString(sum[:6]), Purpose: purpose, Channel: event.ChannelEmail, Ordinal: 1,
-		Email: address, Decided: j.At, Content: c,
-	})
-	if event.IsPermanent(err) {
-		r.log.Error("a report cannot be sent to one of its recipients", "what", purpose, "error", err)
-		return nil
-	}
-	return err
-}
-
-// reportPrefix begins the names of reports in the ledger; no user id has it.
-const reportPrefix = "="
-
-// ledgers keep the sends to people and to recipients of reports apart.
-type ledgers struct {
-	people  *streams.People
-	reports *streams.Reports
-}
-
-// UpdateSend implements notify.Ledger.
-func (l ledgers) UpdateSend(ctx context.Context, id, key string, change func(*event.Send) error) (event.Send, error) {
-	if strings.HasPrefix(id, reportPrefix) {
-		return l.reports.UpdateSend(ctx, id, key, change)
-	}
-	return l.people.UpdateSend(ctx, id, key, change)
-}
-
-// books is what a reconciliation compares.
-type books struct {
-	*streams.Journal
-	people   *streams.People
-	temporal client.Client
-}
-
-// Person implements report.Books.
-func (b books) Person(ctx context.Context, userID string) (event.Person, bool, error) {
-	return b.people.Get(ctx, userID)
-}
-
-// Running implements report.Books.
-func (b books) Running(ctx context.Context, f func(userID string)) error {
-	var next []byte
+func showReports(ctx context.Context, jobs *report.Jobs, guard event.Guard) error {
+	t := time.NewTicker(time.Minute)
+	defer t.Stop()
 	for {
-		page, err := b.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-			PageSize: 1000, NextPageToken: next,
-			Query: "WorkflowType = '" + event.WorkflowOnboard + "' AND ExecutionStatus = 'Running'",
-		})
-		if err != nil {
-			return fmt.Errorf("list the open workflows: %w", err)
-		}
-		for _, e := range page.Executions {
-			if id, ok := strings.CutPrefix(e.GetExecution().GetWorkflowId(), event.WorkflowID("")); ok {
-				f(id)
-			}
-		}
-		if next = page.NextPageToken; len(next) == 0 {
+		_ = guard.Do("showing what the last reconciliation found", func() error { return jobs.Show(ctx) }) // the next time follows
+		select {
+		case <-t.C:
+		case <-ctx.Done():
 			return nil
 		}
 	}
-}
-
-// IsRunning implements report.Books.
-func (b books) IsRunning(ctx context.Context, userID string) (bool, error) {
-	d, err := b.temporal.DescribeWorkflowExecution(ctx, event.WorkflowID(userID), "")
-	var none *serviceerror.NotFound
-	if errors.As(err, &none) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("look at a workflow: %w", err)
-	}
-	return d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
-}
-
-// run keeps the schedules in step, works on what they start, and shows what the
-// last reconciliation found, in whichever process it ran.
-func (r *regular) run(ctx context.Context, c client.Client) error {
-	inner, cancel := context.WithCancel(ctx)
-	kept := make(chan struct{})
-	go func() {
-		defer close(kept)
-		err := retryUntil(inner, r.log, "schedules", func(ctx context.Context) error {
-			return r.guard.Do("keeping the schedules", func() error { return workflows.KeepSchedules(ctx, c, r.settings.schedules()) })
-		})
-		if err != nil {
-			return // stopped
-		}
-		t := time.NewTicker(time.Minute)
-		defer t.Stop()
-		for {
-			_ = r.guard.Do("showing what the last reconciliation found", func() error { // the next time follows
-				s, err := r.lastLook(inner)
-				if err == nil { // else the gauges keep what they have
-					r.show(s)
-				}
-				return err
-			})
-			select {
-			case <-t.C:
-			case <-inner.Done():
-				return
-			}
-		}
-	}()
-	err := workflows.RunReports(ctx, c, r, r.guard)
-	cancel()
-	<-kept
-	return err
 }

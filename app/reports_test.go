@@ -15,14 +15,14 @@ import (
 	"usher/catcher"
 	"usher/event"
 	"usher/metrics"
+	"usher/report"
 	"usher/streams"
 	"usher/streams/natstest"
-	"usher/workflows"
 )
 
-// newRegular joins the regular jobs to a real JetStream and a real mail server,
+// newJobs joins the regular jobs to a real JetStream and a real mail server,
 // and returns what counts the mails of an address.
-func newRegular(t *testing.T, settings Reports) (r *regular, people *streams.People, mails func(to string) int) {
+func newJobs(t *testing.T, settings Reports) (jobs *report.Jobs, people *streams.People, mails func(to string) int) {
 	t.Helper()
 	js, _ := natstest.Start(t)
 	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 64 << 20}); err != nil {
@@ -58,8 +58,11 @@ func newRegular(t *testing.T, settings Reports) (r *regular, people *streams.Peo
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sender.Close() })
-	r = &regular{settings: settings, books: books{Journal: streams.NewJournal(js), people: people}, store: store, sender: sender, metrics: metrics.NewReports(reg), log: log}
-	return r, people, func(to string) (n int) {
+	jobs = &report.Jobs{
+		Books: report.NewBooks(js, people, nil), Store: store, Sender: reportMail{sender}, Deciders: settings.recipients(), ReportTo: settings.ReportTo,
+		Zone: time.UTC, Metrics: metrics.NewReports(reg), Log: log,
+	}
+	return jobs, people, func(to string) (n int) {
 		t.Helper()
 		resp, err := http.Get("http://" + c.HTTPAddr() + "/api/v1/messages?limit=1000")
 		if err != nil {
@@ -84,13 +87,13 @@ func newRegular(t *testing.T, settings Reports) (r *regular, people *streams.Peo
 // A job that is done again, after a kill or by two workers, sends nothing twice;
 // the next one sends again.
 func TestAReportThatIsTriedAgainIsNotSentTwice(t *testing.T) {
-	r, people, mails := newRegular(t, Reports{
+	r, people, mails := newJobs(t, Reports{
 		Deciders: map[string]string{"hr": "ann@example.org,ben@example.org", "partners": "cem@example.org"}, ReportTo: []string{"ops@example.org"}, TimeZone: "UTC",
 	})
 	if _, err := people.Claim(t.Context(), "u-1", event.Person{Source: "hr", Status: event.StatusWaiting, Opened: event.Opened{Stored: time.Now().Add(-time.Hour)}}); err != nil {
 		t.Fatal(err)
 	}
-	for n, job := range []workflows.Job{
+	for n, job := range []event.Job{
 		{Run: "usher-digest-2026-11-24T09:00:00Z", At: time.Now()}, {Run: "usher-digest-2026-11-25T09:00:00Z", At: time.Now()},
 	} {
 		done := make(chan error, 6)
@@ -105,7 +108,7 @@ func TestAReportThatIsTriedAgainIsNotSentTwice(t *testing.T) {
 			}
 		}
 		if raced == cap(done) {
-			t.Error("nobody sent anything")
+			t.Error("no report was sent")
 		}
 		for range 2 {
 			if err := r.Digest(t.Context(), job); err != nil {

@@ -9,7 +9,6 @@ import (
 	"usher/console"
 	"usher/ingest"
 	"usher/metrics"
-	"usher/streams"
 	"usher/workflows"
 )
 
@@ -66,15 +65,11 @@ func (p *process) startConsumers(ctx context.Context) error {
 			<-ctx.Done()
 			return sender.Close()
 		}, time.Second})
-		found := metrics.NewReports(p.registry)
-		if p.ReconcileEvery == 0 {
-			p.registry.Unregister(found.Last) // nothing can be late
+		reports, err := p.reportParts(sender)
+		if err != nil {
+			return err
 		}
-		reports := &regular{
-			settings: p.Reports, books: books{streams.NewJournal(p.js), p.people, p.temporal}, store: p.reports, sender: sender,
-			metrics: found, guard: p.shared.Guard("report", p.Log), log: p.Log,
-		}
-		parts = append(parts, part{"reports", func(ctx context.Context) error { return reports.run(ctx, p.temporal) }, workflows.StopTimeout + 500*time.Millisecond})
+		parts = append(parts, reports...)
 		parts = append(parts, part{"worker", func(ctx context.Context) error {
 			return workflows.Run(ctx, p.temporal, a)
 		}, workflows.StopTimeout + 500*time.Millisecond})

@@ -2,7 +2,7 @@
 // decision (the digest), what a day brought (the end-of-day report), and whether
 // everything that was imported is still accounted for (the reconciliation).
 //
-// It gathers from interfaces that app joins to the streams and to Temporal, and
-// renders; it sends nothing. Mails hold user ids and inbox names, never a name,
+// Jobs does one of them when Temporal's schedules ask for it: it gathers from Books
+// (the streams, PEOPLE and Temporal), renders, and hands the mails to a Sender. Mails hold user ids and inbox names, never a name,
 // an address or a number of a user.
 package report

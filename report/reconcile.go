@@ -115,7 +115,7 @@ func (s Summary) String() string {
 
 // Books are what is compared.
 type Books interface {
-	People
+	Source
 	Person(ctx context.Context, userID string) (p event.Person, ok bool, err error)
 	Users(ctx context.Context) (streams.Bounds, error)
 	Imported(ctx context.Context, after, until uint64, f func(streams.Record) error) error

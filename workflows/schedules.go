@@ -18,22 +18,16 @@ import (
 	"usher/event"
 )
 
-// Job is one run of something that happens regularly.
-type Job struct {
-	Run string    `json:"run"` // the same for each try; names the run in ledgers
-	At  time.Time `json:"at"`  // when it was due
-}
-
-// Regular is what happens regularly. Each may be asked again with the same Job,
+// Regular is what happens regularly. Each may be asked again with the same job,
 // and does not do twice what must happen once. Errors are marked as those of
 // Sender are.
 type Regular interface {
 	// Digest tells the deciders who waits.
-	Digest(ctx context.Context, j Job) error
+	Digest(ctx context.Context, j event.Job) error
 	// EndOfDay reports about the day that ends at j.At.
-	EndOfDay(ctx context.Context, j Job) error
+	EndOfDay(ctx context.Context, j event.Job) error
 	// Reconcile compares imports with what became of them.
-	Reconcile(ctx context.Context, j Job) error
+	Reconcile(ctx context.Context, j event.Job) error
 }
 
 // Kinds of regular jobs: names of workflows, and with a prefix of their
@@ -51,7 +45,7 @@ var scheduleIDs = map[string]string{JobDigest: "usher-digest", JobEndOfDay: "ush
 // as little as it can.
 func regularJob(ctx workflow.Context) error {
 	info := workflow.GetInfo(ctx)
-	j := Job{Run: info.WorkflowExecution.ID, At: info.WorkflowStartTime.UTC()}
+	j := event.Job{Run: info.WorkflowExecution.ID, At: info.WorkflowStartTime.UTC()}
 	if due, ok := workflow.GetTypedSearchAttributes(ctx).GetTime(attributeDue); ok {
 		j.At = due.UTC()
 	}
@@ -82,8 +76,8 @@ func RunReports(ctx context.Context, c client.Client, r Regular, guard event.Gua
 		Interceptors: guards(guard),
 	})
 	registerJobs(w)
-	for kind, do := range map[string]func(context.Context, Job) error{JobDigest: r.Digest, JobEndOfDay: r.EndOfDay, JobReconcile: r.Reconcile} {
-		w.RegisterActivityWithOptions(func(ctx context.Context, j Job) error {
+	for kind, do := range map[string]func(context.Context, event.Job) error{JobDigest: r.Digest, JobEndOfDay: r.EndOfDay, JobReconcile: r.Reconcile} {
+		w.RegisterActivityWithOptions(func(ctx context.Context, j event.Job) error {
 			stop := (&pulse{guard: guard}).start(ctx)
 			defer stop()
 			ctx, cancel := untilStop(ctx)

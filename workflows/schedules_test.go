@@ -11,6 +11,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+
+	"usher/event"
 )
 
 // A job that fails is tried again as the same job, due at the same time.
@@ -24,8 +26,8 @@ func TestARegularJobIsOneActivityThatIsTriedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		registerJobs(env)
-		var jobs []Job
-		env.RegisterActivityWithOptions(func(_ context.Context, j Job) error {
+		var jobs []event.Job
+		env.RegisterActivityWithOptions(func(_ context.Context, j event.Job) error {
 			if jobs = append(jobs, j); len(jobs) < 3 {
 				return boundary(errors.New("the mail server is away"), "")
 			}
@@ -35,8 +37,8 @@ func TestARegularJobIsOneActivityThatIsTriedAgain(t *testing.T) {
 		if err := env.GetWorkflowError(); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}
-		want := Job{Run: jobs[0].Run, At: due}
-		if d := cmp.Diff([]Job{want, want, want}, jobs); d != "" || want.Run == "" {
+		want := event.Job{Run: jobs[0].Run, At: due}
+		if d := cmp.Diff([]event.Job{want, want, want}, jobs); d != "" || want.Run == "" {
 			t.Errorf("%s: %s", kind, d)
 		}
 	}
