@@ -8,10 +8,10 @@ import (
 	"net/url"
 	"strings"
 
-	"usher/event"
-
 	"github.com/nats-io/nats.go"
 	"go.temporal.io/sdk/client"
+
+	"usher/event"
 )
 
 // NATSAccess is how a process or a command reaches NATS.

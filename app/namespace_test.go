@@ -7,11 +7,11 @@ import (
 	"sync"
 	"testing"
 
-	"usher/report"
-
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc"
+
+	"usher/report"
 )
 
 // asked is a Temporal frontend without workflows that notes in which namespaces it

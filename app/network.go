@@ -4,12 +4,12 @@ import (
 	"context"
 	"net"
 
-	"usher/serve"
-
 	"github.com/fsnotify/fsnotify"
 	"github.com/nats-io/nats.go"
 	"go.temporal.io/sdk/client"
 	"google.golang.org/grpc"
+
+	"usher/serve"
 )
 
 // Network is how a process reaches others, is reached, and learns of new files.

@@ -1,12 +1,15 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"usher/bridge"
+	"usher/canary"
 	"usher/catcher"
 	"usher/console"
+	"usher/event"
 	"usher/ingest"
 	"usher/metrics"
 	"usher/workflows"
@@ -135,5 +138,23 @@ func (p *process) startProducers(ctx context.Context) error {
 		parts = append(parts, part{"watch", w.Run, 5 * time.Second})
 	}
 	p.life.start(ctx, parts...)
+	return nil
+}
+
+// canarySink is where canary messages go when the catcher takes them: a domain
+// that never resolves (RFC 2606).
+const canarySink = "canary@usher.invalid"
+
+func (p *process) startCanary(ctx context.Context) error {
+	if p.Config.Canary <= 0 {
+		return nil
+	}
+	r := canary.Regular{
+		Journey: canary.Journey{
+			JetStream: p.js, Publisher: p.pub, Inbox: p.path(event.SourceCanary), Email: cmp.Or(p.CanaryEmail, canarySink), Phone: p.CanaryPhone,
+		},
+		Every: p.Config.Canary, Metrics: metrics.NewCanary(p.registry), Guard: p.life.guard, Log: p.Log,
+	}
+	p.life.start(ctx, part{"canary", r.Run, time.Second})
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"usher/app"
+	"usher/canary"
 	"usher/event"
 )
 
@@ -31,8 +31,8 @@ func (c canaryCmd) Run(s *session) error {
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, c.Timeout)
 	defer cancel()
-	took, err := app.Canary{
-		Client: cl, Inbox: c.Inbox, Email: c.Email, Phone: c.Phone, MayTake: max(time.Hour, 2*c.Timeout),
+	took, err := canary.Journey{
+		JetStream: cl.JetStream, Publisher: cl.Publisher, Inbox: c.Inbox, Email: c.Email, Phone: c.Phone, MayTake: max(time.Hour, 2*c.Timeout),
 		Progress: func(step string, at time.Duration) {
 			fmt.Fprintf(s.stdout, "  %-8s %s\n", step, at.Round(time.Millisecond))
 		},

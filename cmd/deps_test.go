@@ -26,6 +26,8 @@ func TestForbiddenImports(t *testing.T) {
 		{"usher/ingest/inbox", "a complete file knows nothing of what is in it", []string{"usher/table", "github.com/nats-io"}},
 		{"usher/ingest/files", "files know nothing of inboxes", []string{"usher/event", "usher/metrics", "usher/ingest/inbox"}},
 		{"usher/forget", "one person taken out of everything, and nothing else", []string{"usher/ingest", "usher/bridge", "usher/workflows", "usher/notify", "usher/console", "usher/app"}},
+		{"usher/canary", "a canary goes the way of every user, and knows no stage", append(slices.Clone(stages), "usher/app", "usher/report", "usher/forget")},
+		{"usher/report", "reports read what the stages have left", append(slices.Clone(stages), "usher/app", "usher/forget")},
 		{"usher/console", "the console reads the streams only", []string{"go.temporal.io"}},
 	}
 	for _, s := range stages {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
-	"usher/app"
+	"usher/canary"
 	"usher/event"
 )
 
@@ -40,10 +40,10 @@ func TestNothingIsLeftOfCanariesThatFailed(t *testing.T) {
 	run := func(email string) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 		defer cancel()
-		_, err := app.Canary{Client: c, Inbox: filepath.Join(u.dir, event.SourceCanary), Email: email, MayTake: time.Nanosecond}.Run(ctx)
+		_, err := canary.Journey{JetStream: c.JetStream, Publisher: c.Publisher, Inbox: filepath.Join(u.dir, event.SourceCanary), Email: email, MayTake: time.Nanosecond}.Run(ctx)
 		return err
 	}
-	var stopped *app.CanaryError
+	var stopped *canary.Error
 	if err := run("gone@example.org"); !errors.As(err, &stopped) || stopped.Step != "welcome" {
 		t.Fatalf("the canary to an address that is refused: %v", err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"usher/app"
+	"usher/canary"
 	"usher/deploy/monitoring"
 	"usher/deploy/monitoring/promtest"
 	"usher/event"
@@ -370,15 +371,15 @@ func (u *usher) canary() {
 	ctx, cancel := context.WithTimeout(u.Context(), 30*time.Second)
 	defer cancel()
 	var steps []string
-	_, err = app.Canary{
-		Client: c, Inbox: filepath.Join(u.dir, event.SourceCanary), Email: "sink@example.org",
+	_, err = canary.Journey{
+		JetStream: c.JetStream, Publisher: c.Publisher, Inbox: filepath.Join(u.dir, event.SourceCanary), Email: "sink@example.org",
 		Progress: func(step string, _ time.Duration) { steps = append(steps, step) },
 	}.Run(ctx)
 	if got := strings.Join(steps, " "); err != nil || got != strings.Join(metrics.CanarySteps, " ") {
 		u.Errorf("the canary went through %q: %v", got, err)
 	}
-	_, err = app.Canary{Client: c, Inbox: filepath.Join(u.dir, "nowhere"), Email: "sink@example.org"}.Run(ctx)
-	var stopped *app.CanaryError
+	_, err = canary.Journey{JetStream: c.JetStream, Publisher: c.Publisher, Inbox: filepath.Join(u.dir, "nowhere"), Email: "sink@example.org"}.Run(ctx)
+	var stopped *canary.Error
 	if !errors.As(err, &stopped) || stopped.Step != "drop" {
 		u.Errorf("a canary without an inbox: %v", err)
 	}

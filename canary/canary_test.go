@@ -1,4 +1,4 @@
-package app
+package canary
 
 import (
 	"errors"
@@ -26,20 +26,20 @@ func TestACanaryCleansUpBehindEarlierOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Canary{Client: &Client{JetStream: js, People: people, Publisher: streams.NewPublisher(js, nil)}, Inbox: t.TempDir(), MayTake: time.Hour}
+	j := Journey{JetStream: js, Publisher: streams.NewPublisher(js, nil), Inbox: t.TempDir(), MayTake: time.Hour}
 	over, open := event.NewCanaryID(), event.NewCanaryID()
 	for id, status := range map[string]event.Status{over: event.StatusUnreached, open: event.StatusWaiting, "u-1": event.StatusWelcomed, "u-2": event.StatusWaiting} {
 		if _, err := people.Claim(t.Context(), id, event.Person{Source: "inbox", Generation: 1, Status: status}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	dropped := filepath.Join(c.Inbox, event.NewCanaryID()+".csv")
+	dropped := filepath.Join(j.Inbox, event.NewCanaryID()+".csv")
 	if err := os.WriteFile(dropped, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sweep := func() {
 		t.Helper()
-		if err := c.sweep(t.Context()); err != nil {
+		if err := j.sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,7 +55,7 @@ func TestACanaryCleansUpBehindEarlierOnes(t *testing.T) {
 	if got := left(); len(got) != 4 {
 		t.Errorf("while canaries may be on their way there is left %q", got)
 	}
-	c.MayTake = time.Nanosecond
+	j.MayTake = time.Nanosecond
 	for range 3 {
 		sweep()
 	}
