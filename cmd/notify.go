@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"usher/app"
+	"usher/notify"
 )
 
 type notifyCmd struct {
@@ -24,7 +25,12 @@ type notifyTestCmd struct {
 
 // Run executes `usher notify test`.
 func (n notifyTestCmd) Run(s *session) error {
-	return app.Trial{Delivery: n.Delivery, Data: n.Data, To: n.To, Provider: n.Provider, Name: n.Name, Locale: n.Locale, DryRun: n.DryRun}.Run(s.ctx, s.stdout)
+	t, err := n.Delivery.Trial(n.Data)
+	if err != nil {
+		return err
+	}
+	t.To, t.Provider, t.Name, t.Locale, t.DryRun = n.To, n.Provider, n.Name, n.Locale, n.DryRun
+	return t.Run(s.ctx, s.stdout)
 }
 
 type notifyPreviewCmd struct {
@@ -38,7 +44,11 @@ type notifyPreviewCmd struct {
 
 // Run executes `usher notify preview`.
 func (n notifyPreviewCmd) Run(s *session) error {
-	return n.Preview(s.stdout, n.Purpose, n.Locale, n.Name, n.Attribute, n.HTML)
+	m, err := n.Preview(n.Purpose, n.Locale, n.Name, n.Attribute)
+	if err != nil {
+		return err
+	}
+	return m.Print(s.stdout, n.HTML)
 }
 
 type notifyTemplatesCmd struct {
@@ -47,7 +57,7 @@ type notifyTemplatesCmd struct {
 
 // Run executes `usher notify templates`.
 func (n notifyTemplatesCmd) Run(s *session) error {
-	if err := app.CopyTemplates(n.Dir); err != nil {
+	if err := notify.CopyBuiltin(n.Dir); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(s.stdout, "written to %s; change them, and name the folder with --templates\n", n.Dir)

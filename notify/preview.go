@@ -3,6 +3,7 @@ package notify
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -11,7 +12,7 @@ import (
 	"strings"
 )
 
-// Previews renders messages that nobody gets.
+// Previews renders messages to look at, which are not sent.
 type Previews struct{ templates *templates }
 
 // OpenPreviews loads the templates as a Sender does, and returns the same errors.
@@ -49,6 +50,20 @@ func (p *Previews) Render(purpose, locale, name, userID string, attributes map[s
 		return Preview{}, plainTemplate(err)
 	}
 	return Preview{purpose, locale, p.templates.version(purpose, locale), c.subject, c.text, c.html, c.sms, CountSegments(c.sms)}, nil
+}
+
+// Print shows the message, or only the HTML part of its e-mail.
+func (p Preview) Print(out io.Writer, html bool) error {
+	if html {
+		_, err := fmt.Fprintln(out, p.HTML)
+		return err
+	}
+	_, err := fmt.Fprintf(out, "%s\n\nSubject: %s\n\n%s\n\nText message (%d to pay, %d units of %s):\n\n%s\n",
+		p.Version, p.Subject, p.Text, p.Segments.Count, p.Segments.Units, p.Segments.Encoding(), p.SMS)
+	if err == nil && p.Segments.Unicode {
+		_, err = fmt.Fprintf(out, "\n%q is not in the small alphabet of text messages, so each holds 70 characters instead of 160.\n", p.Segments.Odd)
+	}
+	return err
 }
 
 // CopyBuiltin writes the templates that come with usher into a folder that is not

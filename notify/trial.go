@@ -120,14 +120,14 @@ func (t *httpTransport) masked(body []byte) []byte {
 	return bytes.ReplaceAll(body, []byte(t.Secret), []byte(mask))
 }
 
-// Trial is a ledger that forgets, for a message that belongs to no user.
-type Trial struct {
+// forgetful is a ledger that forgets, for a message that belongs to no user.
+type forgetful struct {
 	mu    sync.Mutex
 	entry event.Send
 }
 
 // UpdateSend implements Ledger.
-func (t *Trial) UpdateSend(_ context.Context, _, _ string, change func(*event.Send) error) (event.Send, error) {
+func (t *forgetful) UpdateSend(_ context.Context, _, _ string, change func(*event.Send) error) (event.Send, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.entry
