@@ -13,6 +13,7 @@ import (
 
 	"usher/account"
 	"usher/event"
+	"usher/ingest"
 )
 
 // Config is every setting of a process. The tags are read by the command line,
@@ -79,10 +80,10 @@ type Servers struct {
 
 // Intake is how files are taken.
 type Intake struct {
-	Inbox     map[string]string `help:"More inboxes: the event source, and the folder to watch." placeholder:"NAME=DIR"`
-	Rules     `embed:""`
-	IDKey     string `name:"id-key" help:"Key that derives user ids from addresses." placeholder:"SECRET"`
-	IDKeyFile string `name:"id-key-file" help:"File with that key." type:"path" placeholder:"FILE"`
+	Inbox        map[string]string `help:"More inboxes: the event source, and the folder to watch." placeholder:"NAME=DIR"`
+	ingest.Rules `embed:""`
+	IDKey        string `name:"id-key" help:"Key that derives user ids from addresses." placeholder:"SECRET"`
+	IDKeyFile    string `name:"id-key-file" help:"File with that key." type:"path" placeholder:"FILE"`
 
 	KeepFiles   time.Duration `help:"How long archived and refused files are kept; 0 keeps them for ever." default:"9600h"`
 	MostWaiting int           `help:"How many records may wait for the bridge before intake pauses; 0 is no limit." default:"1000000"`
@@ -227,7 +228,7 @@ func (c Config) Validate() error {
 	if c.KeepFiles < 0 || c.MostWaiting < 0 {
 		bad("--keep-files, --most-waiting: must not be below 0")
 	}
-	if err := c.checkRules(); err != nil {
+	if err := c.Rules.Check(c.inboxNames()); err != nil {
 		bad("%w", err)
 	}
 	for inbox, sources := range c.verifiers() {
@@ -282,6 +283,15 @@ func (c Config) Validate() error {
 
 func (c Config) path(name ...string) string {
 	return filepath.Join(append([]string{c.Data}, name...)...)
+}
+
+// inboxNames are those that rules may name.
+func (c Config) inboxNames() map[string]bool {
+	known := map[string]bool{event.SourceInbox: true}
+	for name := range c.Inbox {
+		known[name] = true
+	}
+	return known
 }
 
 // inboxes are the folders to watch, the default one first; canary users have one

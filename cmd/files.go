@@ -13,10 +13,10 @@ import (
 
 // inboxFlags name the inbox that a file is meant for.
 type inboxFlags struct {
-	Data      string `help:"Data folder of a running usher up." default:"./usher-data" placeholder:"DIR"`
-	Source    string `help:"Name of the inbox." default:"inbox" placeholder:"NAME"`
-	Inbox     string `help:"Its folder, when it is not the one in the data folder." type:"path" placeholder:"DIR"`
-	app.Rules `embed:""`
+	Data         string `help:"Data folder of a running usher up." default:"./usher-data" placeholder:"DIR"`
+	Source       string `help:"Name of the inbox." default:"inbox" placeholder:"NAME"`
+	Inbox        string `help:"Its folder, when it is not the one in the data folder." type:"path" placeholder:"DIR"`
+	ingest.Rules `embed:""`
 }
 
 func (i inboxFlags) inbox() (ingest.Inbox, error) {

@@ -17,38 +17,6 @@ type Use struct {
 	Note  string `json:"note,omitempty"` // why, and what else there was
 }
 
-// What a column is taken for when it is none of the canonical ones.
-const (
-	asAttribute = "attribute"
-	asSecret    = "secret"
-	asIgnored   = "ignored"
-)
-
-// Mapping says what columns are taken for, by title, whatever usher would make of
-// them: the name of a canonical column, attribute, or ignored.
-type Mapping map[string]string
-
-// Check returns what is wrong with a mapping.
-func (m Mapping) Check() error {
-	for title, as := range m {
-		if _, ok := mapped(as); !ok {
-			return fmt.Errorf("the column %q cannot be taken for %q; write one of %s, %s or %s", title, as, strings.Join(columnNames[:], ", "), asAttribute, asIgnored)
-		}
-	}
-	return nil
-}
-
-func mapped(as string) (Column, bool) {
-	switch as {
-	case asAttribute:
-		return columnAttribute, true
-	case asIgnored:
-		return columnIgnored, true
-	}
-	i := slices.Index(columnNames[:], as)
-	return Column(i), i >= 0
-}
-
 // How many rows are asked what their cells hold, and how many bytes of them.
 const (
 	sampled      = 200

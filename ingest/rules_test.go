@@ -1,4 +1,4 @@
-package app
+package ingest
 
 import (
 	"os"
@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"usher/ingest"
 	"usher/table"
 )
 
@@ -17,18 +16,18 @@ func TestRulesOfAnInbox(t *testing.T) {
 	if err := os.WriteFile(mapping, []byte("# of the shop\nKontakt = email\na=b = attribute\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	suspended, gone := ingest.SkipRule{Column: "Status", Values: []string{"Suspended", "Deactivated"}}, ingest.SkipRule{Column: "Deleted", Values: []string{"1"}}
+	suspended, gone := SkipRule{Column: "Status", Values: []string{"Suspended", "Deactivated"}}, SkipRule{Column: "Deleted", Values: []string{"1"}}
 	r := Rules{
 		Skip: []string{"Status=Suspended|Deactivated", "crm=Deleted=1"}, Columns: []string{"hr=" + mapping}, Strict: []string{"hr"},
 		Region: []string{"de", "crm=AT"}, AllOrNothing: []string{"crm"}, MaxRows: []string{"hr=5"},
 		MaxRefused: []string{"7", "crm=9"}, MaxRefusedPercent: []string{"50", "hr=2.5"}, HiddenRows: []string{"take", "crm=skip"},
 		Complete: []string{"hr=trailer", "crm=marker"}, TrailerLine: []string{"ROWS=%d"}, LastLine: []string{"refuse", "hr=hold"}, MinRows: []string{"crm=3"}, ShrinkPercent: []string{"40"},
 	}
-	for _, want := range []ingest.Inbox{
-		{Source: "inbox", Dir: "d", Region: "DE", MaxRefused: 7, MaxRefusedPercent: 50, LastLine: ingest.LastLineRefuse, Shrink: 40, HiddenRows: "take", Skip: ingest.SkipRules{suspended}},
-		{Source: "crm", Dir: "d", Region: "AT", AllOrNothing: true, MaxRefused: 9, MaxRefusedPercent: 50, Complete: ingest.CompleteMarker, LastLine: ingest.LastLineRefuse, MinRows: 3, Shrink: 40, HiddenRows: "skip", Skip: ingest.SkipRules{suspended, gone}},
-		{Source: "hr", Dir: "d", Region: "DE", MaxRows: 5, MaxRefused: 7, MaxRefusedPercent: 2.5, Complete: ingest.CompleteTrailer, TrailerLine: "ROWS=%d", LastLine: ingest.LastLineHold, Shrink: 40, HiddenRows: "take",
-			Skip: ingest.SkipRules{suspended}, Strict: true, Columns: table.Mapping{"Kontakt": "email", "a=b": "attribute"}},
+	for _, want := range []Inbox{
+		{Source: "inbox", Dir: "d", Region: "DE", MaxRefused: 7, MaxRefusedPercent: 50, LastLine: LastLineRefuse, Shrink: 40, HiddenRows: "take", Skip: SkipRules{suspended}},
+		{Source: "crm", Dir: "d", Region: "AT", AllOrNothing: true, MaxRefused: 9, MaxRefusedPercent: 50, Complete: CompleteMarker, LastLine: LastLineRefuse, MinRows: 3, Shrink: 40, HiddenRows: "skip", Skip: SkipRules{suspended, gone}},
+		{Source: "hr", Dir: "d", Region: "DE", MaxRows: 5, MaxRefused: 7, MaxRefusedPercent: 2.5, Complete: CompleteTrailer, TrailerLine: "ROWS=%d", LastLine: LastLineHold, Shrink: 40, HiddenRows: "take",
+			Skip: SkipRules{suspended}, Strict: true, Columns: table.Mapping{"Kontakt": "email", "a=b": "attribute"}},
 	} {
 		got, err := r.ForInbox(want.Source, "d")
 		if err != nil {
@@ -46,12 +45,12 @@ func TestRulesThatAreWrong(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("Kontakt = mailbox\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Intake: Intake{Inbox: map[string]string{"hr": "d"}, Rules: Rules{
+	r := Rules{
 		Region: []string{"Germany"}, AllOrNothing: []string{"hrr"}, MaxRows: []string{"hr=many"}, MaxRefused: []string{"crm=1"}, MaxRefusedPercent: []string{"101"}, HiddenRows: []string{"show"},
 		Complete: []string{"trailer"}, LastLine: []string{"hr=wait"}, TrailerName: []string{"crm=%d"}, MinRows: []string{"few"}, ShrinkPercent: []string{"-1"},
 		Skip: []string{"Status", "crm=Status=x"}, Columns: []string{wrong}, Strict: []string{"crm"},
-	}}}
-	err := c.checkRules()
+	}
+	err := r.Check(map[string]bool{"inbox": true, "hr": true})
 	if err == nil {
 		t.Fatal("no error")
 	}

@@ -1,14 +1,11 @@
-package app
+package ingest
 
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
-	"usher/event"
-	"usher/ingest"
 	"usher/table"
 )
 
@@ -38,8 +35,8 @@ const allInboxes = "all"
 
 // ForInbox fills in what the rules say about one inbox. Its error names each flag that
 // is wrong.
-func (r Rules) ForInbox(source, dir string) (ingest.Inbox, error) {
-	in := ingest.Inbox{Source: source, Dir: dir, Region: strings.ToUpper(forInbox(r.Region, source))}
+func (r Rules) ForInbox(source, dir string) (Inbox, error) {
+	in := Inbox{Source: source, Dir: dir, Region: strings.ToUpper(forInbox(r.Region, source))}
 	for _, name := range r.AllOrNothing {
 		in.AllOrNothing = in.AllOrNothing || name == source || name == allInboxes
 	}
@@ -49,7 +46,7 @@ func (r Rules) ForInbox(source, dir string) (ingest.Inbox, error) {
 	var errs []error
 	for _, rule := range r.Skip {
 		name, rule := skipFor(rule)
-		parsed, err := ingest.ParseSkip(rule)
+		parsed, err := ParseSkip(rule)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("--skip: %w", err))
 		} else if name == "" || name == source {
@@ -58,7 +55,7 @@ func (r Rules) ForInbox(source, dir string) (ingest.Inbox, error) {
 	}
 	if file := forInbox(r.Columns, source); file != "" {
 		var err error
-		if in.Columns, err = readMapping(file); err != nil {
+		if in.Columns, err = table.ReadMapping(file); err != nil {
 			errs = append(errs, fmt.Errorf("--columns: %w", err))
 		}
 	}
@@ -82,13 +79,13 @@ func (r Rules) ForInbox(source, dir string) (ingest.Inbox, error) {
 		errs = append(errs, fmt.Errorf("--hidden-rows: %q is none of skip and take; without the flag hidden rows are refused", in.HiddenRows))
 	}
 	in.Complete, in.LastLine = forInbox(r.Complete, source), forInbox(r.LastLine, source)
-	if in.Complete == ingest.CompleteTrailer { // a pattern for all inboxes does not ask for one
+	if in.Complete == CompleteTrailer { // a pattern for all inboxes does not ask for one
 		in.TrailerLine, in.TrailerName = forInbox(r.TrailerLine, source), forInbox(r.TrailerName, source)
 	}
 	in.MinRows = int(number("min-rows", r.MinRows, 1e9))
 	in.Shrink = number("shrink-percent", r.ShrinkPercent, 100)
 	errs = append(errs, in.CheckWhole())
-	if in.Region != "" && !ingest.KnownRegion(in.Region) {
+	if in.Region != "" && !KnownRegion(in.Region) {
 		errs = append(errs, fmt.Errorf("--region: %q is no country; write two letters such as DE", in.Region))
 	}
 	return in, errors.Join(errs...)
@@ -112,33 +109,6 @@ func skipFor(s string) (name, rule string) {
 	return "", s
 }
 
-// readMapping reads a file with a line for each column: its title, an equals sign, and
-// what it is taken for. The title may hold equals signs itself. What follows # at the
-// beginning of a line is a comment.
-func readMapping(file string) (table.Mapping, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	m := table.Mapping{}
-	n := 0
-	for line := range strings.Lines(strings.TrimPrefix(string(b), "\ufeff")) {
-		n++
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
-		}
-		i := strings.LastIndexByte(line, '=')
-		if i < 1 {
-			return nil, fmt.Errorf("%s: line %d is no mapping; write a title, = and what it is taken for, such as Kontakt = email", file, n)
-		}
-		m[strings.TrimSpace(line[:i])] = strings.TrimSpace(line[i+1:])
-	}
-	if err := m.Check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return m, nil
-}
-
 // forInbox is the value for one inbox: its own, else the last one for all.
 func forInbox(values []string, source string) string {
 	all, own := "", ""
@@ -155,8 +125,9 @@ func forInbox(values []string, source string) string {
 	return all
 }
 
-// check reports names that are no inbox, which would be silently without effect.
-func (r Rules) check(known map[string]bool) error {
+// Check reports what is wrong with the rules of the inboxes there are, and names that
+// are no inbox, which would be silently without effect.
+func (r Rules) Check(known map[string]bool) error {
 	var errs []error
 	unknown := func(flag, name string) {
 		if !known[name] {
@@ -192,13 +163,4 @@ func (r Rules) check(known map[string]bool) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// checkRules holds the rules against the inboxes that there are.
-func (c Config) checkRules() error {
-	known := map[string]bool{event.SourceInbox: true}
-	for name := range c.Inbox {
-		known[name] = true
-	}
-	return c.Rules.check(known)
 }
