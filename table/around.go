@@ -144,6 +144,10 @@ func (r *Rows) understand(rw *Row) (part bool, err error) {
 		rw.bad = &RowError{"E_QUOTE", "", "a value with a line break is drawn over several lines, which cannot be told from several rows; export with psql --csv"}
 		return true, nil
 	}
+	if !begun && r.header.labels(rw.cells) {
+		r.Warnings.Add("W_TITLES", "a line below the titles says the same in other words; it was left out", rw.Line)
+		return false, nil
+	}
 	if r.mayBeTitles(rw.cells) {
 		switch order, again, err := r.titlesAgain(rw); {
 		case err != nil:
@@ -223,6 +227,22 @@ func (r *Rows) mayBeTitles(cells []string) bool {
 		}
 	}
 	return true
+}
+
+// labels reports whether a row says in other words what the titles do, as where
+// programs write their own names first and those for people below.
+func (h *header) labels(cells []string) bool {
+	same := 0
+	for i, c := range cells {
+		if i >= len(h.columns) || h.columns[i] < 0 || trimCell(c) == "" {
+			continue
+		}
+		if means, ok := titleMeaning(c); !ok || means.column != h.columns[i] {
+			return false
+		}
+		same++
+	}
+	return same > 2
 }
 
 // titlesAgain reports whether a row names the columns again, as in files that were put

@@ -1,7 +1,6 @@
 package table
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 
@@ -31,23 +30,20 @@ var titlesOf = [Columns]string{
 	UserID: "user id, external id, employee id, person id, member id, customer id, record id, benutzer id, mitarbeiter id, personalnummer, kundennummer, uid, id, local id | | | | | | account id",
 	Name: "full name, display name, complete name, voller name, vollständiger name, nom complet, nombre completo, nome completo, volledige naam, imię i nazwisko, ad soyad, adı soyadı, фио, полное имя, 氏名, お名前, 名前, name" +
 		"| nom, naam, nombre, nome, ad, adı, имя, 名",
-	FirstName: "first name, given name, forename, vorname, rufname, prénom, nombre de pila, primer nombre, primeiro nome, nome proprio, voornaam, imię, isim, 名前(名)",
-	LastName:  "last name, surname, family name, nachname, familienname, zuname, nom de famille, apellido, apellidos, primer apellido, cognome, sobrenome, apelido, último nome, achternaam, nazwisko, soyad, soyadı, фамилия, 姓, 苗字, 名字",
+	FirstName: "first name, given name, forename, fname, vorname, rufname, prénom, nombre de pila, primer nombre, primeiro nome, nome proprio, voornaam, roepnaam, imię, isim, 名前(名)",
+	LastName:  "last name, surname, family name, lname, nachname, familienname, zuname, nom de famille, apellido, apellidos, primer apellido, cognome, sobrenome, apelido, último nome, achternaam, nazwisko, soyad, soyadı, фамилия, 姓, 苗字, 名字",
 	Email: "email, e-mail address, mail, mail address, emails, primary email, primary email address, email adresse, mailadresse, courriel, adresse email, adresse mail, adresse électronique, correo, correo electrónico, email principal, dirección de correo, dirección de correo electrónico, indirizzo email, posta elettronica, endereço de email, correio eletrónico, correio eletrônico, emailadres, adres email, adres e-mail, poczta, eposta, e-posta adresi, почта, электронная почта, адрес электронной почты, эл почта, メール, メールアドレス, eメール, 電子メール" +
 		"| work email, business email, office email, company email, email dienstlich, dienstliche email, email geschäftlich, email professionnel, correo del trabajo, email aziendale" +
 		"| private email, personal email, home email, email privat, private emailadresse, email personnel, correo personal, email personale" +
-		"| | | username, user principal name, upn, login, login id, login name, user login, sign in name, preferred username, account name, benutzername, anmeldename, nutzername, nom d'utilisateur, identifiant, usuario, nombre de usuario, nome utente, gebruikersnaam, kullanıcı adı" +
+		"| | | username, user principal name, upn, login, login id, login name, user login, sign in name, preferred username, account name, benutzername, anmeldename, nutzername, nom d'utilisateur, identifiant, usuario, nombre de usuario, nome utente, gebruikersnaam, kullanıcı adı, subscriber, recipient, empfänger, abonnent" +
 		"| other email, secondary email, alternate email, alternate email address, alternative email, recovery email, backup email, home secondary email, work secondary email, zweite email",
-	Phone: "mobile, mobile phone, mobile phone number, mobile number, mobile no, mobile tel, cell, cell phone, cell phone number, cell number, cellphone number, handy, handynummer, mobil, mobiltelefon, mobilnummer, mobilfunknummer, msisdn, sms, sms number, sms phone, whatsapp, whatsapp number, whatsapp phone, portable, téléphone portable, téléphone mobile, numéro de portable, móvil, teléfono móvil, celular, teléfono celular, cellulare, telefono cellulare, numero di cellulare, telemóvel, telefone celular, mobiel, mobiel nummer, telefon komórkowy, komórka, numer komórkowy, cep, cep tel, cep telefonu, gsm, gsm number, мобильный, мобильный телефон, 携帯, 携帯電話, 携帯電話番号, 携帯番号" +
+	Phone: "mobile, mobile phone, mobile phone number, mobile number, mobile no, mobile tel, m phone, cell, cell phone, cell phone number, cell number, cellphone number, handy, handynummer, mobil, mobiltelefon, mobilnummer, mobilfunknummer, msisdn, sms, sms number, sms phone, whatsapp, whatsapp number, whatsapp phone, portable, téléphone portable, tél portable, téléphone mobile, numéro de portable, móvil, teléfono móvil, celular, teléfono celular, cellulare, telefono cellulare, numero di cellulare, telemóvel, telefone celular, mobiel, mobiel nummer, telefon komórkowy, komórka, numer komórkowy, cep, cep tel, cep telefonu, gsm, gsm number, мобильный, мобильный телефон, 携帯, 携帯電話, 携帯電話番号, 携帯番号" +
 		"| phone, phone number, phone numbers, phones, phone no, telephone, telephone number, tel, tel no, telefon, telefonnummer, telefonnr, rufnummer, téléphone, numéro de téléphone, teléfono, número de teléfono, telefono, numero di telefono, telefone, número de telefone, telefoon, telefoonnummer, numer telefonu, nr telefonu, telefon numarası, телефон, номер телефона, 電話, 電話番号, primary phone, main phone, contact number, contact phone" +
-		"| work phone, work phone number, business phone, office phone, direct phone, telefon geschäftlich, telefon dienstlich, téléphone professionnel" +
-		"| home phone, home phone number, private phone, personal phone, landline, festnetz, telefon privat, téléphone fixe" +
+		"| work phone, work phone number, business phone, biz phone, office phone, direct phone, telefon geschäftlich, telefon dienstlich, téléphone professionnel" +
+		"| home phone, home phone number, h phone, private phone, personal phone, landline, festnetz, telefon privat, téléphone fixe" +
 		"| | | other phone, recovery phone, alternate phone, secondary phone, default address phone",
 	Locale: "locale, language, lang, preferred language, communication language, language code, sprache, langue, idioma, lingua, taal, język, dil, язык, 言語",
 }
-
-// saysNothing are words before a title that do not change what it means.
-var saysNothing = strings.Fields("user contact customer member person employee subscriber billing attendee participant client student applicant candidate registrant guest staff profile account primary main your my buyer")
 
 // aliases are all titles, in the form that fold gives them.
 var aliases = func() map[string]meaning {
@@ -74,8 +70,8 @@ var aliases = func() map[string]meaning {
 		}
 		means.rank += prefixed
 		for _, word := range saysNothing {
-			if _, there := m[word+title]; !there {
-				m[word+title] = means
+			if _, there := m[fold(word)+title]; !there {
+				m[fold(word)+title] = means
 			}
 		}
 	})
@@ -112,10 +108,13 @@ func titleMeaning(h string) (means meaning, ok bool) {
 				return means, true
 			}
 		}
-		if in, there := aliases[fold(inside)]; there && (!ok || in.column == means.column && in.rank < means.rank) {
+		if in, there := aliases[fold(inside)]; there && (!ok && onlyNothing(outside) || ok && in.column == means.column && in.rank < means.rank) {
 			return in, true
 		}
 		return means, ok
+	}
+	if means, ok = wordsMeaning(wordsOf(h)); ok {
+		return means, true
 	}
 	f := fold(h)
 	f = strings.TrimLeft(f, "0123456789") // 1. E-mail
@@ -175,85 +174,6 @@ func canonical(h string) Column {
 	return columnAttribute
 }
 
-// wordsOf are those of a title, in the form that fold gives each of them.
-func wordsOf(h string) (out []string) {
-	var word strings.Builder
-	end := func() {
-		if word.Len() > 0 {
-			out = append(out, fold(word.String()))
-			word.Reset()
-		}
-	}
-	lower := false
-	for _, r := range h {
-		switch {
-		case !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r):
-			end()
-			lower = false
-			continue
-		case unicode.IsUpper(r) && lower:
-			end()
-		}
-		lower = unicode.IsLower(r)
-		word.WriteRune(r)
-	}
-	end()
-	return out
-}
-
-// aboutOthers are words that make an address or a number another one than the
-// person's, or a column about an address and not of one.
-var aboutOthers = func() map[string]bool {
-	m := map[string]bool{}
-	for _, w := range strings.Fields("manager supervisor assistant emergency notfall parent guardian mother father spouse partner owner referrer referral recruiter sponsor " +
-		"company organization organisation org school employer firma new old previous former recovery secondary alternate other backup confirm confirmed fax telefax pager telex " +
-		"verified verification opt optin optout consent marketing usage status type format id count preference preferences subscribed unsubscribed bounced sent opened date time " +
-		"hash domain template extension ext country code model carrier provider creator modified reports file product event item group team list course city street building floor host " +
-		"nick nickname middle user login department cost plan") {
-		m[w] = true
-	}
-	return m
-}()
-
-// otherPersons reports whether a title is about another address than the person's.
-func otherPersons(title string) bool {
-	for _, w := range wordsOf(title) {
-		if aboutOthers[w] {
-			return true
-		}
-	}
-	return false
-}
-
-// mostWords is how many words of a title one meaning has at most.
-const mostWords = 4
-
-// severalTitles is a line that was not divided, or one about a user.
-var severalTitles = regexp.MustCompile(`@|[;|\t]|,[^ ]`)
-
-// guessMeaning finds a meaning within a longer title, such as the question of a form.
-func guessMeaning(title string) (best meaning, ok bool) {
-	all := wordsOf(title)
-	if len(all) < 2 || len(all) > 40 || severalTitles.MatchString(title) || otherPersons(title) {
-		return meaning{}, false
-	}
-	for from := range all {
-		for to := from + 1; to <= min(len(all), from+mostWords); to++ {
-			means, there := aliases[strings.Join(all[from:to], "")]
-			switch {
-			case !there || means.rank >= numbered || means.column == UserID || means.column == Locale:
-				continue
-			case means.column == Name && to-from == 1, means.column == FirstName && to-from == 1, means.column == LastName && to-from == 1:
-				continue
-			}
-			if means.rank += guessed; !ok || means.rank < best.rank {
-				best, ok = means, true
-			}
-		}
-	}
-	return best, ok
-}
-
 // secretWords are words of titles whose columns hold what must not leave the file.
 var secretWords = func() map[string]bool {
 	m := map[string]bool{}
@@ -268,7 +188,7 @@ var secretWords = func() map[string]bool {
 func secretTitle(title string) bool {
 	all := wordsOf(title)
 	for i, w := range all {
-		if secretWords[w] || i > 0 && secretWords[all[i-1]+w] || i > 1 && secretWords[all[i-2]+all[i-1]+w] || strings.HasSuffix(w, "password") || strings.HasPrefix(w, "password") {
+		if secretWords[w] || i > 0 && secretWords[all[i-1]+w] || i > 1 && secretWords[all[i-2]+all[i-1]+w] || strings.HasSuffix(w, "password") || strings.HasPrefix(w, "password") || strings.HasSuffix(w, "salt") {
 			return true
 		}
 	}

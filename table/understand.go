@@ -128,6 +128,7 @@ func (h *header) decide(v votes, mapping Mapping) error {
 	var choices [Columns][]choice
 	var fixed [Columns]bool
 	perhaps := false // a column may hold addresses or numbers, which the cells would tell
+	of := personsOf(h.cells)
 	for i, title := range h.cells {
 		h.uses[i] = Use{Title: title, As: asAttribute}
 		if h.columns[i] == columnOwn {
@@ -146,7 +147,10 @@ func (h *header) decide(v votes, mapping Mapping) error {
 			h.columns[i], h.uses[i] = columnSecret, Use{title, asSecret, "it may hold passwords or the like, and is not published"}
 			continue
 		}
-		means, ok := titleMeaning(title)
+		means, ok := of.titleMeaning(title)
+		if !ok && of.others(title) {
+			continue
+		}
 		if !ok || means.rank >= login && means.column == Name {
 			means, ok = guessMeaning(title)
 		}
@@ -155,7 +159,9 @@ func (h *header) decide(v votes, mapping Mapping) error {
 			continue
 		case means.rank >= login && means.rank < lastResort && means.column == Email, means.rank >= guessed:
 			perhaps = true
-			if v == nil || !v.holds(i, means.column) {
+			if v.holds(i, Name) && v.blanks(i) && means.column == Email && of.nameless {
+				means = meaning{Name, lastResort}
+			} else if v == nil || !v.holds(i, means.column) {
 				continue
 			}
 		}
@@ -197,13 +203,17 @@ func (h *header) names(choices *[Columns][]choice, v votes) {
 	}
 	for i := len(choices[Name]) - 1; i >= 0; i-- {
 		c := choices[Name][i]
+		first, last := choices[FirstName], choices[LastName]
 		switch word := fold(h.cells[c.at]); {
-		case len(choices[FirstName]) > 0 && len(choices[LastName]) == 0 && (word == "nom" || word == "naam" || word == "name"):
-			if part, known := v.part(choices[FirstName][0].at, c.at); known && part || !known && word != "name" {
+		case c.rank >= numbered:
+		case len(first) > 0 && len(last) == 0 && (word == "nom" || word == "naam" || word == "name"):
+			if part, known := v.part(first[0].at, c.at); known && part || !known && word != "name" {
 				move(Name, LastName, i)
 			}
-		case c.rank >= group && c.rank < numbered && len(choices[LastName]) > 0 && len(choices[FirstName]) == 0:
-			move(Name, FirstName, i)
+		case len(last) > 0 && len(first) == 0 && (word == "name" || c.rank >= group):
+			if part, known := v.part(last[0].at, c.at); known && part || !known && word != "name" {
+				move(Name, FirstName, i)
+			}
 		}
 	}
 }
@@ -283,14 +293,14 @@ func (h *header) enough(v votes) error {
 	if h.raw >= 0 {
 		return nil
 	}
-	ids := slices.Index(h.columns, UserID)
+	ids, persons := slices.Index(h.columns, UserID), personsOf(h.cells)
 	email := h.has(Email) || ids >= 0 && v.holds(ids, Email)
 	for i, c := range h.columns {
 		if c != columnAttribute || h.uses[i].Note != "" {
 			continue
 		}
 		for _, of := range []Column{Email, Phone} {
-			if !v.full(i, of) || otherPersons(h.cells[i]) {
+			if !v.full(i, of) || persons.others(h.cells[i]) {
 				continue
 			}
 			if there := of == Email && email || of == Phone && h.has(Phone); !there {

@@ -14,6 +14,7 @@ type vote struct {
 	numbers   int // that may be telephone numbers
 	plus      int // that are surely telephone numbers
 	names     int // that may be names of people
+	blanks    int // of those, with a blank in them
 	secrets   int
 	seen      map[string]bool
 	again     bool     // a value stands in several rows
@@ -64,6 +65,18 @@ var (
 	crypted   = regexp.MustCompile(`^(\$(2[abxy]?|1|5|6|y|P|H|argon2[a-z]*|scrypt|pbkdf2[^$]*)\$|\{(SSHA|SHA|SMD5|MD5|CRYPT|SSHA256|SSHA512)[^}]*\}|(pbkdf2|bcrypt|argon2|scrypt|md5|sha1)_?[a-z0-9_]*\$|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.)`)
 )
 
+// date is how programs and people write a day, with or without a time.
+var date = regexp.MustCompile(`^((19|20)[0-9]{2}([-/.])(0?[1-9]|1[0-2])([-/.])(0?[1-9]|[12][0-9]|3[01])|(0?[1-9]|[12][0-9]|3[01])([-/.])(0?[1-9]|[12][0-9]|3[01])([-/.])(19|20)[0-9]{2})([T ].*)?$`)
+
+// DateLike reports whether a value is a date, which may look like a telephone number.
+func DateLike(s string) bool {
+	if len(s) < 8 || s[0] < '0' || s[0] > '9' {
+		return false
+	}
+	m := date.FindStringSubmatch(s)
+	return m != nil && m[3] == m[5] && m[8] == m[10]
+}
+
 func (v *vote) add(c string) {
 	if c = trimCell(c); c == "" || alwaysNothing(c) {
 		return
@@ -85,12 +98,14 @@ func (v *vote) add(c string) {
 	case telephone.MatchString(c):
 		v.plus++
 		v.numbers++
-	case number.MatchString(c):
+	case number.MatchString(c) && !DateLike(c):
 		v.numbers++
 	case crypted.MatchString(c):
 		v.secrets++
 	case len(c) < 80 && !strings.ContainsAny(c, "@{<") && strings.ContainsFunc(c, unicode.IsLetter) && !strings.EqualFold(c, "true") && !strings.EqualFold(c, "false"):
-		v.names++
+		if v.names++; strings.Contains(c, " ") {
+			v.blanks++
+		}
 	}
 }
 
@@ -108,6 +123,9 @@ func (v votes) holds(i int, c Column) bool {
 	}
 	return 2*n >= v[i].filled
 }
+
+// blanks reports whether most of the names in a column have several parts.
+func (v votes) blanks(i int) bool { return v != nil && 2*v[i].blanks > v[i].names }
 
 // holdsNone reports whether there are cells, and not one of them is what the column
 // would mean.

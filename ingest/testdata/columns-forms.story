@@ -34,9 +34,8 @@ username.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
 column Timestamp: attribute
 column Username: email, its cells hold addresses
-column What is your full name?: name, by a word in its title and by what its cells hold
+column What is your full name?: name
 warning: W_COLUMN 1 line 0: the column "Username" was taken for email: look whether that is right
-warning: W_COLUMN 1 line 0: the column "What is your full name?" was taken for name: look whether that is right
 user (derived)|Ann Lee|ann@example.org|||Timestamp=28/11/2026
 Nothing to do.
 login.csv: archived, csv, utf-8, ","

@@ -1,0 +1,35 @@
+package table
+
+import "testing"
+
+// Titles say what they mean word by word, and one unknown word makes them mean nothing.
+// Issue 18: other people's addresses became the person's own.
+func TestTitlesWordByWord(t *testing.T) {
+	for title, want := range map[string]string{
+		"Email - Work": "email", "Person - Email - Home": "email", "Work Contact: Work Email": "email", "Correo electrónico alumno": "email",
+		"E-mail leerling": "email", "Email élève": "email", "E-Mail des Schülers": "email", "E-mail ucznia": "email", "Email of student": "email",
+		"Enter your email": "email", "Email adresi": "email", "Employee - Work email": "email", "2. E-mail": "email", "Email (optional)": "email",
+		"Phone - Mobile": "phone", "Personal Contact: Personal Mobile": "phone", "work_mobile": "phone", "m_phone": "phone", "Tél. portable élève": "phone",
+		"Legal Name - First Name": "first_name", "Employee Last Name": "last_name", "Requester Name": "name", "DEFAULT_LOCALE": "locale",
+
+		"Teacher Email": "", "Parent Email": "", "Manager Email": "", "Guardian Phone": "", "Emergency Contact Phone": "", "Guardianemail": "",
+		"Introduced By Email": "", "Booker Email": "", "Travel Agent Email": "", "manager.email": "", "Who is your manager? (email)": "", "Email of your doctor": "",
+		"E-mail do responsável": "", "Téléphone mère": "", "E-Mail Erziehungsberechtigte": "", "Mobil Mutter": "", "Notfalltelefon": "", "Teléfono del tutor": "",
+		"Telefon rodzica": "", "Veli cep telefonu": "", "Телефон родителя": "", "保護者メールアドレス": "", "Mobiel ouder": "", "Cellulare genitore": "",
+		"Company Phone": "", "Commit Email": "", "external_email": "", "Email Marketing Consent": "", "Email status": "", "School Email Domain": "",
+		"Student ID number": "", "Account Manager": "", "Group Name": "", "Middle name": "", "Mobile app version": "", "Last Name Changed": "",
+		"Parent/Guardian E-mail": "", "Emergency Contact: Mobile Phone": "", "Spouse (email)": "", "Mobile phone model": "", "Phone country code": "",
+	} {
+		got := ""
+		means, ok := titleMeaning(title)
+		if !ok {
+			means, ok = guessMeaning(title)
+		}
+		if ok {
+			got = columnNames[means.column]
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", title, got, want)
+		}
+	}
+}
