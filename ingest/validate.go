@@ -241,6 +241,8 @@ func (v *rules) phone(s string, line int) (string, *table.RowError) {
 	switch {
 	case table.Rounded(s):
 		return wrong("E_EXCEL_SCIENTIFIC", "a spreadsheet has rounded this number; format the column as text and export again")
+	case table.DateLike(s):
+		return wrong("E_PHONE_INVALID", "this is a date, and no phone number")
 	case brokenNumber(s):
 		return wrong("E_PHONE_INVALID", "this is a number with decimals, and no phone number; format the column as text and export again")
 	}
