@@ -16,8 +16,9 @@ type notifyCmd struct {
 type notifyTestCmd struct {
 	Data         string `help:"Folder of a running usher, whose catcher takes what no provider is named for." default:"./usher-data" placeholder:"DIR"`
 	app.Delivery `embed:""`
-	To           string `help:"E-mail address or phone number that gets the message." required:"" placeholder:"RECIPIENT"`
+	To           string `help:"E-mail address or phone number that gets the message." placeholder:"RECIPIENT"`
 	DryRun       bool   `help:"Only show what would be sent; secrets are masked."`
+	Probe        bool   `help:"Only ask each provider what would become of a message, in its own words, and send none. Without --to of e-mail to the sender."`
 	Provider     string `help:"Ask only this provider." placeholder:"NAME"`
 	Name         string `help:"Name of the recipient." default:"Chloé Martin"`
 	Locale       string `help:"Language of the recipient." default:"en" placeholder:"LANGUAGE"`
@@ -25,11 +26,17 @@ type notifyTestCmd struct {
 
 // Run executes `usher notify test`.
 func (n notifyTestCmd) Run(s *session) error {
+	if n.To == "" && !n.Probe {
+		return usageError("say with --to who gets the message, or only ask the providers with --probe")
+	}
+	if n.DryRun && n.Probe {
+		return usageError("--dry-run asks no provider, and --probe asks them: give one of them")
+	}
 	t, err := n.Delivery.Trial(n.Data)
 	if err != nil {
 		return err
 	}
-	t.To, t.Provider, t.Name, t.Locale, t.DryRun = n.To, n.Provider, n.Name, n.Locale, n.DryRun
+	t.To, t.Provider, t.Name, t.Locale, t.DryRun, t.Probe = n.To, n.Provider, n.Name, n.Locale, n.DryRun, n.Probe
 	return t.Run(s.ctx, s.stdout)
 }
 

@@ -93,6 +93,47 @@ sms:
 	}
 }
 
+// What would become of a message is asked of every provider of a channel, also with
+// that channel alone, and nothing is sent.
+func TestNotifyProbe(t *testing.T) {
+	c := startCatcher(t)
+	files := map[string]string{
+		"secret": "s3cret-s3cret\n",
+		"providers.yaml": `
+email:
+  - {name: main, smtp: "` + c.SMTPAddr() + `", tls: none, from: Welcome <w@example.org>}
+  - {name: away, smtp: "127.0.0.1:1", tls: none, username: u, password_file: secret, from: w@example.org}
+`,
+	}
+	for _, tc := range []struct {
+		args, out, errs string
+		code            int
+	}{
+		{"--to ann@example.org", "RCPT TO:<ann@example.org>\n    250 ", "1 of 2 providers would refuse a message", 1},
+		{"--to ann@example.org", "away: dial tcp 127.0.0.1:1: connect: connection refused", "", 1},
+		{"--provider main", "RCPT TO:<w@example.org>\n    250 ", "", 0},
+		{"--provider main", "main: it would take a message", "", 0},
+		{"--provider main", "nothing was sent", "", 0},
+		{"--to +4930123456", "", "there is no such provider", 1},
+		{"--provider main --dry-run", "", "give one of them", 2},
+	} {
+		code, out, errs := run(t, files, append(strings.Fields("notify test --probe --providers providers.yaml"), strings.Fields(tc.args)...)...)
+		if code != tc.code || !strings.Contains(out, tc.out) || !strings.Contains(errs, tc.errs) || strings.Contains(out+errs, "s3cret") {
+			t.Errorf("%s: %d\n%s%s", tc.args, code, out, errs)
+		}
+	}
+	if m := caught(t, "http://"+c.HTTPAddr()+"/api/v1/messages"); strings.Contains(m, "@example.org") {
+		t.Errorf("a probe sent something: %s", m)
+	}
+	code, out, errs := run(t, nil, "notify", "test", "--probe", "--sms-url", "http://"+c.HTTPAddr(), "--sms-account", "AC1", "--sms-token", "s3cret", "--sms-from", "+15005550006")
+	if !strings.Contains(out, "/2010-04-01/Accounts/AC1.json") || strings.Contains(out+errs, "s3cret") {
+		t.Errorf("text messages alone: %d\n%s%s", code, out, errs)
+	}
+	if code, _, errs := run(t, files, "notify", "test", "--providers", "providers.yaml"); code != 2 || !strings.Contains(errs, "--probe") {
+		t.Errorf("neither a recipient nor a probe: %d %s", code, errs)
+	}
+}
+
 // The built-in messages can be written out, changed, and used; one that is broken
 // is refused with file and line.
 func TestTemplatesOfADeployment(t *testing.T) {

@@ -48,14 +48,15 @@ func (t *smtpTransport) greet(ctx context.Context, network net.Conn) (*smtp.Clie
 	var c *smtp.Client
 	switch t.TLS {
 	case "tls":
-		c = smtp.NewClient(tls.Client(network, t.TLSConf))
+		c = smtp.NewClient(t.overheard(tls.Client(network, t.TLSConf)))
 	case "starttls":
-		var err error
-		if c, err = smtp.NewClientStartTLS(network, t.TLSConf); err != nil {
-			return nil, t.connectFailure(err)
+		secure, err := t.encrypted(network)
+		if err != nil {
+			return nil, err
 		}
+		c = smtp.NewClient(secure)
 	default:
-		c = smtp.NewClient(network)
+		c = smtp.NewClient(t.overheard(network))
 	}
 	c.CommandTimeout, c.SubmissionTimeout = t.StepTimeout, t.AnswerTimeout
 	// Also after STARTTLS: the handshake comes with the first command, and its

@@ -81,6 +81,7 @@ type smtpTransport struct {
 	from   *mail.Address
 	sign   signer
 	tokens *tokens // nil without OAuth2
+	ear    *ear    // of a probe
 	grace  time.Duration
 	pool   *pool
 }

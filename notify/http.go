@@ -46,6 +46,7 @@ type HTTPConfig struct {
 	Success  map[string]string `yaml:"success"`  // JSON pointers and what stands there when a 2xx is an acceptance
 	ID       string            `yaml:"id"`       // JSON pointer to the service's id of the message
 	Code     string            `yaml:"code"`     // JSON pointer to its code of an error
+	Probe    string            `yaml:"probe"`    // an address that shows whether it knows us, and sends nothing
 	Reasons  ReasonMap         `yaml:"reasons"`  // of those codes
 	Texts    ReasonMap         `yaml:"texts"`    // that the answer has, in whatever case, when no code says more
 	Statuses ReasonMap         `yaml:"statuses"` // of HTTP statuses, when neither says more
@@ -178,7 +179,7 @@ func (t *httpTransport) compile() {
 			}
 		}
 	}
-	for _, v := range []any{t.URL, t.Query, t.Headers, t.Form, t.JSON} {
+	for _, v := range []any{t.URL, t.Probe, t.Query, t.Headers, t.Form, t.JSON} {
 		each(v)
 	}
 }

@@ -108,6 +108,8 @@ type transport interface {
 	deliver(ctx context.Context, m message, commit func() error) (providerID string, err error)
 	// describe says what deliver would say, with secrets masked.
 	describe(m message) (string, error)
+	// probe asks the provider as far as can be without sending.
+	probe(ctx context.Context, to string) Probed
 	close()
 }
 

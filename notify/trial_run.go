@@ -27,12 +27,16 @@ type Trial struct {
 	To           string   // address or number
 	Provider     string   // the only one to ask; "" asks as for a user
 	Name, Locale string
-	DryRun       bool
+	DryRun       bool // only show what would be said
+	Probe        bool // only ask what would become of a message; To may be ""
 }
 
-// Run sends the message, or only shows what would be sent, and tells out about it.
-// Its error says why the message was not accepted.
+// Run sends the message, or only shows what would be sent or asks what would become of
+// it, and tells out about it. Its error says why the message was not accepted.
 func (t Trial) Run(ctx context.Context, out io.Writer) error {
+	if t.Probe {
+		return t.probe(ctx, out)
+	}
 	r := Request{
 		UserID: "usher-trial", Generation: 1, Purpose: event.PurposeWelcome, Channel: event.ChannelSMS, Ordinal: 1,
 		Name: t.Name, Phone: t.To, Locale: t.Locale, Decided: time.Now(),
@@ -57,11 +61,7 @@ func (t Trial) Run(ctx context.Context, out io.Writer) error {
 	for i := range t.Providers.SMS {
 		t.Providers.SMS[i].Said = said(out, cmp.Or(t.Providers.SMS[i].Name, t.Providers.SMS[i].Preset))
 	}
-	reg := prometheus.NewRegistry()
-	s, err := New(Config{
-		Ledger: &forgetful{}, Providers: t.Providers, Templates: t.Templates, OnUnknown: Hold, Allowed: t.Allowed,
-		Metrics: metrics.NewWorker(reg, metrics.NewShared(reg)), Log: slog.New(slog.DiscardHandler),
-	})
+	s, err := t.sender()
 	if err != nil {
 		return err
 	}
@@ -85,6 +85,56 @@ func (t Trial) Run(ctx context.Context, out io.Writer) error {
 		fmt.Fprintf(out, "accepted by %s after %s; its id there: %s\n", sent.Provider, time.Since(began).Round(time.Millisecond), cmp.Or(sent.ProviderID, "not said"))
 	}
 	return errors.Join(err, s.Close())
+}
+
+// sender sends without a ledger.
+func (t Trial) sender() (*Sender, error) {
+	reg := prometheus.NewRegistry()
+	return New(Config{
+		Ledger: &forgetful{}, Providers: t.Providers, Templates: t.Templates, OnUnknown: Hold, Allowed: t.Allowed,
+		Metrics: metrics.NewWorker(reg, metrics.NewShared(reg)), Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// probe asks the providers of the recipient's channel, or without one of all, and
+// sends nothing.
+func (t Trial) probe(ctx context.Context, out io.Writer) error {
+	s, err := t.sender()
+	if err != nil {
+		return err
+	}
+	asked, refusing := 0, 0
+	for _, channel := range []string{event.ChannelEmail, event.ChannelSMS} {
+		if t.To != "" && (channel == event.ChannelEmail) != strings.Contains(t.To, "@") {
+			continue
+		}
+		answers, err := s.Probe(ctx, channel, t.To)
+		if err != nil {
+			return errors.Join(err, s.Close())
+		}
+		for _, a := range answers {
+			if t.Provider != "" && a.Provider != t.Provider {
+				continue
+			}
+			asked++
+			if a.Reason != "" && a.Reason != ReasonDeferred {
+				refusing++
+			}
+			fmt.Fprintf(out, "--- %s through %s\n%s%s: %s\n", channel, a.Provider, a.Dialog, a.Provider, a.Says())
+			for _, note := range a.Notes {
+				fmt.Fprintf(out, "%s: %s\n", a.Provider, note)
+			}
+		}
+	}
+	switch err := s.Close(); {
+	case asked == 0:
+		return errors.Join(errors.New("there is no such provider: give --smtp-addr, --sms-url or --providers, and look at --provider and --to"), err)
+	case refusing > 0:
+		return errors.Join(fmt.Errorf("%d of %d providers would refuse a message", refusing, asked), err)
+	default:
+		fmt.Fprintln(out, "nothing was sent")
+		return err
+	}
 }
 
 // said prints a provider's words.
