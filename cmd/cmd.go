@@ -51,6 +51,7 @@ type cli struct {
 	Setup setupCmd `cmd:"" help:"Make the streams on an external NATS, with an account that may."`
 
 	Check    checkCmd    `cmd:"" help:"Say what an import of files would do; nothing is published."`
+	Columns  columnsCmd  `cmd:"" help:"Say what the columns of a file are taken for, or save what they are."`
 	Redrop   redropCmd   `cmd:"" help:"Import a file again although its content is known."`
 	Release  releaseCmd  `cmd:"" help:"Let a file go that is held because it may not be whole, or refuse it."`
 	Verify   verifyCmd   `cmd:"" help:"Decide about users."`

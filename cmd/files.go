@@ -33,6 +33,8 @@ type checkCmd struct {
 	JSON       bool     `name:"json" help:"Print the reports as JSON, one a line."`
 	Rows       int      `help:"Print the bodies of the first events as they would be published, one a line; the report goes to standard error." placeholder:"N"`
 	Key        idKey    `embed:""`
+
+	app.NATSAccess `embed:""`
 }
 
 // Run executes `usher check`. It fails when a file or a row would be refused.
@@ -41,6 +43,7 @@ func (c checkCmd) Run(s *session) error {
 	if err != nil {
 		return usageError(err.Error())
 	}
+	in.Saved = savedFor(s, c.Data, c.NATSAccess, in.Source)
 	reports := s.stdout
 	key := event.Key("usher check derives no ids")
 	if c.Rows > 0 {

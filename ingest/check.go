@@ -64,7 +64,7 @@ func CheckRows(ctx context.Context, path string, in Inbox, key event.Key, tell f
 	if i, err := f.Stat(); err == nil {
 		j.progress.step(event.ImportReading, i.Size())
 	}
-	j.table, err = table.Inspect(ctx, f, j.scratch(""))
+	j.table, err = table.Inspect(ctx, f, j.scratch(""), table.Known{Columns: in.Columns, Saved: in.Saved})
 	j.table.HiddenRows = in.HiddenRows
 	j.describe()
 	if err == nil {

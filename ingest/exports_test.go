@@ -170,11 +170,11 @@ func readAs(t *testing.T, b []byte, in Inbox) (lines []string, attrs [][]table.A
 		t.Fatal(err)
 	}
 	defer f.Close()
-	file, err := table.Inspect(t.Context(), f, t.TempDir())
+	file, err := table.Inspect(t.Context(), f, t.TempDir(), table.Known{})
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := file.Understand(t.Context(), f, nil); err != nil {
+	if err := file.Understand(t.Context(), f); err != nil {
 		return nil, nil, err
 	}
 	rs, err := file.Open(t.Context(), f)

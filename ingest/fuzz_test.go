@@ -212,7 +212,7 @@ func found(t *testing.T, b []byte) table.File {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	n, _ := table.Inspect(t.Context(), f, t.TempDir())
+	n, _ := table.Inspect(t.Context(), f, t.TempDir(), table.Known{})
 	return n
 }
 

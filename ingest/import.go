@@ -38,6 +38,7 @@ type job struct {
 	bad      bitmap         // rows that are refused
 	skip     bitmap         // rows that the inbox leaves out
 	warnings table.Warnings // about the rows
+	saved    table.Mapping  // what was saved for files with its titles
 	alone    func()         // lets other suspects be tried; nil for who is none
 
 	imported time.Time // of the import's id, to the second
@@ -86,7 +87,7 @@ func (j *job) run(ctx context.Context) (err error) {
 	}
 	j.Fault.At("ingest.read")
 	j.progress.step(event.ImportReading, j.taken.Size)
-	j.table, err = table.Inspect(ctx, j.file, j.scratch(""))
+	j.table, err = table.Inspect(ctx, j.file, j.scratch(""), j.known(ctx))
 	j.table.HiddenRows = j.in.HiddenRows
 	j.describe()
 	if j.table.Digest != "" {
@@ -125,6 +126,9 @@ func (j *job) run(ctx context.Context) (err error) {
 		return err
 	}
 	j.progress.step(event.ImportValidating, j.taken.Size)
+	if c.Import == j.report.Import {
+		j.table.Known.Saved = j.only(c.Columns)
+	}
 	err = j.validate(ctx)
 	j.describe() // with what the rows told
 	good := j.report.Published
@@ -159,6 +163,9 @@ func (j *job) run(ctx context.Context) (err error) {
 			return j.refuse(ctx, err)
 		}
 		j.progress.step(event.ImportPublishing, 0)
+		if err := j.pin(); err != nil {
+			return err
+		}
 		if err := j.publish(ctx, c, seq); err != nil {
 			return j.refuse(ctx, err)
 		}
@@ -294,7 +301,7 @@ const refusedDraft = ".refused.csv"
 // While one batch commits, the next is read and sent.
 func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 	if c.Import == "" {
-		c = checkpoint{Import: j.report.Import, File: j.name, Source: j.in.Source, StartedAt: j.report.StartedAt}
+		c = checkpoint{Import: j.report.Import, File: j.name, Source: j.in.Source, StartedAt: j.report.StartedAt, Columns: j.saved}
 	}
 	c.Rows, c.Refused = j.report.Rows, j.report.Refused
 	l, err := j.publisher.lane(j.table.Digest, seq, func(b batch) {

@@ -10,9 +10,10 @@ type Inbox struct {
 
 	HiddenRows table.HiddenRows // what is done with rows that a sheet of Excel hides
 
-	Columns table.Mapping // what columns are taken for, whatever their titles say; may be nil
-	Skip    SkipRules     // rows that are left out; may be nil
-	Strict  bool          // a file with a warning is refused
+	Columns table.Mapping                                   // what columns are taken for, whatever their titles say; may be nil
+	Saved   func(fingerprint string) (table.Mapping, error) // what was saved for files with certain titles; of a watcher always what is on the stream
+	Skip    SkipRules                                       // rows that are left out; may be nil
+	Strict  bool                                            // a file with a warning is refused
 
 	// Limits of a file, held against it before its first record is published.
 	// Beyond one the whole file is refused; 0 is no limit.

@@ -75,7 +75,7 @@ func (j *job) validate(ctx context.Context) (err error) {
 	r := &j.report
 	r.Rows, r.Published, r.Refused, r.Blank, r.Skipped, r.Examples = 0, 0, 0, 0, 0, nil
 	clear(r.Errors)
-	if err := j.table.Understand(ctx, j.file, j.in.Columns); err != nil {
+	if err := j.table.Understand(ctx, j.file); err != nil {
 		return err
 	}
 	var v verdict

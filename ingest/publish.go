@@ -22,16 +22,17 @@ const perBatch = 999
 
 // checkpoint is the progress of one file, stored in one batch with the records.
 type checkpoint struct {
-	table.Position           // up to the last record that was dealt with
-	Import         string    `json:"import"`
-	File           string    `json:"file"`
-	Source         string    `json:"source"`
-	Published      int       `json:"published"`
-	Refused        int       `json:"refused"`
-	Rows           int       `json:"rows"`
-	Done           bool      `json:"done"`
-	StartedAt      time.Time `json:"started_at"`
-	At             time.Time `json:"at"`
+	table.Position               // up to the last record that was dealt with
+	Import         string        `json:"import"`
+	File           string        `json:"file"`
+	Source         string        `json:"source"`
+	Published      int           `json:"published"`
+	Refused        int           `json:"refused"`
+	Rows           int           `json:"rows"`
+	Done           bool          `json:"done"`
+	Columns        table.Mapping `json:"columns,omitempty"` // that were saved for its titles when it began
+	StartedAt      time.Time     `json:"started_at"`
+	At             time.Time     `json:"at"`
 }
 
 // Errors of the publisher. Anything else is transient: what became of the batch

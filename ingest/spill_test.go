@@ -61,7 +61,7 @@ func judgeList(t *testing.T, list string, in Inbox, held int, dir string, at fun
 	j := &job{Watcher: &Watcher{Config: Config{Held: held, Fault: fault}}, in: in, claim: claim, dir: dir, name: "list.csv", file: f}
 	j.report = Report{Errors: map[string]int{}}
 	j.progress = newProgress(j.Watcher, j.report)
-	if j.table, err = table.Inspect(t.Context(), f, j.scratch("")); err != nil {
+	if j.table, err = table.Inspect(t.Context(), f, j.scratch(""), table.Known{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := event.Protect("the import of this file", func() error { return j.validate(t.Context()) }); err != nil {

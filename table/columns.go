@@ -51,12 +51,35 @@ type choice struct {
 	meaning
 }
 
-// readHeader understands the row with the titles by itself; Understand also asks the
-// cells. Its error is a *FileError.
-func readHeader(cells []string) (*header, error) {
+// unreadTitles are the titles of columns that were not understood, as a header has them.
+func unreadTitles(cells []string) []string {
+	if cells == nil {
+		return nil
+	}
+	return newHeader(cells).kept()
+}
+
+// readHeader understands the row with the titles by itself, and by what known says of
+// such titles; Understand also asks the cells. Its error may be a *FileError.
+func readHeader(cells []string, known func(titles []string) (Mapping, error)) (*header, error) {
+	h := newHeader(cells)
+	mapping, err := known(h.kept())
+	if err != nil {
+		return nil, err
+	}
+	if err := h.decide(nil, mapping); err != nil {
+		if slices.ContainsFunc(cells, func(c string) bool { return strings.Contains(c, "@") }) {
+			return nil, Unusable("E_HEADER", "the first line is a user and not the names of the columns; put a line such as email,name above it")
+		}
+		return nil, err
+	}
+	return h, nil
+}
+
+// newHeader names the columns, each by a title of its own.
+func newHeader(cells []string) *header {
 	h := &header{escaped: -1, raw: -1}
 	titles := map[string]int{}
-	address := false
 	back := slices.ContainsFunc(cells, func(c string) bool { return trimCell(c) == colEscaped }) // refused rows that came back
 	for i, c := range cells {
 		c = trimCell(c)
@@ -74,8 +97,6 @@ func readHeader(cells []string) (*header, error) {
 			h.raw = i
 		case c == "":
 			c = fmt.Sprintf("column %d", i+1) // so that nothing under it is lost
-		default:
-			address = address || strings.Contains(c, "@")
 		}
 		if titles[c]++; titles[c] > 1 && column == columnAttribute { // the first keeps its title
 			for n := titles[c]; ; n++ {
@@ -89,13 +110,7 @@ func readHeader(cells []string) (*header, error) {
 		h.cells = append(h.cells, c)
 		h.columns = append(h.columns, column)
 	}
-	if err := h.decide(nil, nil); err != nil {
-		if address {
-			return nil, Unusable("E_HEADER", "the first line is a user and not the names of the columns; put a line such as email,name above it")
-		}
-		return nil, err
-	}
-	return h, nil
+	return h
 }
 
 // kept are the header's cells without the columns that usher adds.

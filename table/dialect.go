@@ -27,6 +27,7 @@ func (t *File) findTitles(w *window, candidates string) error {
 		}
 	}
 	best, found, err := t.among(w, candidates)
+	defer func() { t.Titles = unreadTitles(best.cells) }()
 	if best.known == 0 && candidates == delimiters && strings.HasPrefix(w.rest(), `"`) {
 		if spaced, yes, spacedErr := t.among(w, " "); yes && spacedErr == nil { // R's write.table as it is
 			best, found, err = spaced, true, nil
@@ -37,7 +38,11 @@ func (t *File) findTitles(w *window, candidates string) error {
 		if strings.Contains(strings.Join(best.rows[0].cells, ""), "@") {
 			return Unusable("E_HEADER", "the first line is a user and not the names of the columns; put a line such as email,name above it")
 		}
-		return Unusable("E_HEADER", "the first line names no column that usher knows, whether its columns are divided by comma, semicolon, tab or |; name them %s", strings.Join(columnNames[:FirstName], ", "))
+		text := fmt.Sprintf("the first line names no column that usher knows, whether its columns are divided by comma, semicolon, tab or |; name them %s", strings.Join(columnNames[:FirstName], ", "))
+		if best.cells != nil {
+			text += best.named()
+		}
+		return &FileError{"E_HEADER", text}
 	case !found && len(best.rows) == 0:
 		return Unusable("E_EMPTY", "the file has no rows; drop it again with its rows")
 	}
@@ -67,9 +72,9 @@ func (t *File) among(w *window, candidates string) (best reading, found bool, er
 	for i, d := range []byte(candidates) {
 		r := reading{delim: d, rows: firstRecords(w.rest(), d, w.ended)}
 		var errHere error
-		r.titles, errHere = findTitles(r.rows[:min(len(r.rows), searchedForTitles)])
+		r.titles, errHere = t.Known.findTitles(r.rows[:min(len(r.rows), searchedForTitles)])
 		switch here := errHere == nil; {
-		case i == 0, here && !found, here == found && r.known > best.known, here == found && r.known == best.known && r.known > 0 && r.fits() > best.fits():
+		case i == 0, here && !found, here == found && r.known > best.known, here == found && r.known == best.known && r.fits() > best.fits():
 			best, found, err = r, here, errHere
 		}
 	}

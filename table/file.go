@@ -36,6 +36,8 @@ type File struct {
 	Why       string   // how format, encoding and delimiter were told
 	Warnings  Warnings // what may be wrong with it although it can be read; more may come with its rows
 	Columns   []Use    // what each column was taken for; of Understand
+	Titles    []string // of the columns, or the keys of the first objects; of Understand
+	Known     Known    // beside that
 
 	// HiddenRows is what its reader wants done with hidden rows of XLSX.
 	HiddenRows HiddenRows
@@ -74,10 +76,10 @@ var FileCodes = []string{"E_EMPTY", "E_FORMAT", "E_HEADER", "E_JSON_ARRAY", "E_S
 var RowCodes = []string{"E_COLUMN_COUNT", "E_EXCEL_FORMULA", "E_EXCEL_HIDDEN", "E_JSON", "E_NUMBER_LIMIT", "E_QUOTE", "E_TOO_LONG", "E_VALUE"}
 
 // Inspect reads the file once; tmp is a folder that it may make for what has to
-// be unpacked to the disk. The error is a *FileError when the file cannot be an
+// be unpacked to the disk, and known helps to find the titles. The error is a *FileError when the file cannot be an
 // import; the digest is there even then.
-func Inspect(ctx context.Context, f *os.File, tmp string) (File, error) {
-	t := File{tmp: tmp}
+func Inspect(ctx context.Context, f *os.File, tmp string, known Known) (File, error) {
+	t := File{tmp: tmp, Known: known}
 	head, err := readHead(io.NewSectionReader(f, 0, 1<<62))
 	if err != nil {
 		return t, err
@@ -162,7 +164,8 @@ func (t *File) inspectWorkbook(ctx context.Context, f *os.File) error {
 	}
 	defer done()
 	t.Why = "it is a ZIP file with a workbook in it"
-	t.sheet, t.layout, t.above, err = chooseSheet(book, &t.Warnings)
+	c, err := chooseSheet(book, t.Known, &t.Warnings)
+	t.sheet, t.layout, t.above, t.Titles = c.sheet, c.layout, c.above, unreadTitles(c.unread)
 	return err
 }
 

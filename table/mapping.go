@@ -1,6 +1,8 @@
 package table
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"slices"
@@ -38,6 +40,57 @@ func mapped(as string) (Column, bool) {
 	i := slices.Index(columnNames[:], as)
 	return Column(i), i >= 0
 }
+
+// Known is what is known of the columns of a file beside what their titles and cells
+// say. The zero value is nothing.
+type Known struct {
+	Columns Mapping // by title, whatever titles stand beside it
+
+	// Saved is the mapping that was saved for files with these titles, by their
+	// fingerprint; nil when there is none. Its error ends reading the file.
+	Saved func(fingerprint string) (Mapping, error)
+}
+
+// of is what is known of columns with these titles. What was saved for just these
+// comes first.
+func (k Known) of(titles []string) (Mapping, error) {
+	if k.Saved == nil {
+		return k.Columns, nil
+	}
+	saved, err := k.Saved(Fingerprint(titles))
+	if err != nil || len(saved) == 0 {
+		return k.Columns, err
+	}
+	return saved.Over(k.Columns), nil
+}
+
+// Over is both mappings, in which this one counts first.
+func (m Mapping) Over(other Mapping) Mapping {
+	both := Mapping{}
+	for title, as := range other {
+		if m.of(title) == "" {
+			both[title] = as
+		}
+	}
+	for title, as := range m {
+		both[title] = as
+	}
+	return both
+}
+
+// Fingerprint is the same for the same titles, whatever their order and case.
+func Fingerprint(titles []string) string {
+	folded := make([]string, len(titles))
+	for i, t := range titles {
+		folded[i] = strings.ToLower(trimCell(t))
+	}
+	slices.Sort(folded)
+	sum := sha256.Sum256([]byte(strings.Join(folded, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// noteMapping stands beside what a mapping says.
+const noteMapping = "as the mapping says"
 
 // ReadMapping reads a file with a line for each column: its title, an equals sign, and
 // what it is taken for. The title may hold equals signs itself. What follows # at the

@@ -51,7 +51,7 @@ func TestReadingGoesOnBehindAnyRecord(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			n, err := Inspect(t.Context(), f, t.TempDir())
+			n, err := Inspect(t.Context(), f, t.TempDir(), Known{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -179,7 +179,7 @@ func (r *Rows) readHeader(t File) error {
 			row.cells = append([]string{""}, row.cells...)
 		}
 		if r.header = t.header; r.header == nil {
-			r.header, err = readHeader(row.cells)
+			r.header, err = readHeader(row.cells, t.Known.of)
 		}
 		if err == nil {
 			r.Columns = r.header.kept()

@@ -140,10 +140,18 @@ func (s *sheetReader) fill(r *Row) {
 // below forgets merged cells that began in the titles or above them.
 func (s *sheetReader) below() { s.active = nil }
 
+// chosen is the sheet that is read.
+type chosen struct {
+	sheet  sheetPart
+	layout layout
+	above  int      // rows above its titles that have something in them
+	unread []string // titles of one in which no column was understood, when none is read
+}
+
 // chooseSheet finds the one visible sheet with a list of users, and warns of what was
 // left. A sheet that has ids and nothing by which a person can be reached is what
 // others look things up in.
-func chooseSheet(b *workbook, warnings *Warnings) (found sheetPart, l layout, above int, err error) {
+func chooseSheet(b *workbook, known Known, warnings *Warnings) (c chosen, err error) {
 	type list struct {
 		sheetPart
 		titles
@@ -158,14 +166,16 @@ func chooseSheet(b *workbook, warnings *Warnings) (found sheetPart, l layout, ab
 		}
 		rows, err := firstRows(b, s)
 		if err != nil {
-			return found, l, 0, err
+			return c, err
 		}
 		if len(rows) == 0 {
 			continue // an empty sheet
 		}
-		t, err := findTitles(rows)
+		t, err := known.findTitles(rows)
 		if err != nil {
-			headerErr = err
+			if headerErr = err; t.cells != nil {
+				c.unread = t.cells
+			}
 			others++
 			continue
 		}
@@ -179,11 +189,11 @@ func chooseSheet(b *workbook, warnings *Warnings) (found sheetPart, l layout, ab
 	}
 	switch {
 	case len(lists) > 1:
-		return found, l, 0, Unusable("E_SHEETS", "%d sheets of the Excel file look like lists of users; put each in a file of its own", len(lists))
+		return c, Unusable("E_SHEETS", "%d sheets of the Excel file look like lists of users; put each in a file of its own", len(lists))
 	case len(lists) == 0 && headerErr != nil:
-		return found, l, 0, headerErr
+		return c, headerErr
 	case len(lists) == 0:
-		return found, l, 0, Unusable("E_EMPTY", "the Excel file has no visible sheet with rows; drop it again with its rows")
+		return c, Unusable("E_EMPTY", "the Excel file has no visible sheet with rows; drop it again with its rows")
 	}
 	if others > 0 {
 		warnings.Add("W_SHEETS", fmt.Sprintf("%d more sheets name no columns of users and were not read", others), 0)
@@ -191,10 +201,10 @@ func chooseSheet(b *workbook, warnings *Warnings) (found sheetPart, l layout, ab
 	if hidden > 0 {
 		warnings.Add("W_SHEETS", fmt.Sprintf("%d hidden sheets were not read", hidden), 0)
 	}
-	found, above = lists[0].sheetPart, lists[0].above
+	c.sheet, c.above, c.unread = lists[0].sheetPart, lists[0].above, nil
 	lists[0].warn(warnings)
-	l, err = b.layout(found.part)
-	return found, l, above, b.damaged(err, "a table in the Excel file is damaged; open the file in Excel, save it again and drop that")
+	c.layout, err = b.layout(c.sheet.part)
+	return c, b.damaged(err, "a table in the Excel file is damaged; open the file in Excel, save it again and drop that")
 }
 
 // firstRows are the first rows of a sheet that have something in them.

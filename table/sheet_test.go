@@ -98,14 +98,14 @@ func FuzzSheet(f *testing.F) {
 		}
 		defer book.close()
 		var w Warnings
-		found, l, _, err := chooseSheet(book, &w)
+		c, err := chooseSheet(book, Known{}, &w)
 		if err != nil {
 			if !errors.As(err, &whole) {
 				t.Fatal(err)
 			}
 			return
 		}
-		s, err := openSheet(book, found, l)
+		s, err := openSheet(book, c.sheet, c.layout)
 		if err != nil {
 			t.Fatal(err)
 		}

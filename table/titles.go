@@ -1,8 +1,12 @@
 package table
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 )
 
 // searchedForTitles is how many rows from the top may hold the titles of the columns.
@@ -10,27 +14,101 @@ const searchedForTitles = 20
 
 // titles are where the columns of a table are named.
 type titles struct {
-	above     int  // rows above them that have something in them
-	line      int  // on which they are
-	known     int  // columns that usher knows
-	reachable bool // there is one for addresses or telephone numbers
+	above     int      // rows above them that have something in them
+	line      int      // on which they are
+	known     int      // columns that usher knows
+	reachable bool     // there is one for addresses or telephone numbers
+	cells     []string // their texts, when they are surely titles and no one is known to be reached by them
 }
 
 // findTitles finds the row with the titles among the first rows of a table: reports
 // have lines above them, such as a title or a version. The error is about the row
-// that comes nearest.
-func findTitles(rows []Row) (best titles, err error) {
+// that comes nearest. Rows are held against what was saved only when their titles say
+// nothing by themselves.
+func (k Known) findTitles(rows []Row) (best titles, err error) {
+	best, err = findTitles(rows, func([]string) (Mapping, error) { return k.Columns, nil })
+	var unusable *FileError
+	if !errors.As(err, &unusable) {
+		return best, err
+	}
+	if best.above < len(rows) && !hasAddress(rows[:best.above]) && surelyTitles(rows[best.above:]) {
+		best.cells = rows[best.above].cells
+		err = &FileError{unusable.Code, unusable.Text + best.named()}
+	}
+	if k.Saved == nil {
+		return best, err
+	}
+	for i, r := range rows {
+		if r.bad != nil || hasAddress(rows[i:i+1]) {
+			continue
+		}
+		saved, errHere := k.Saved(Fingerprint(newHeader(r.cells).kept()))
+		if errHere != nil {
+			return best, errHere
+		}
+		if len(saved) == 0 {
+			continue
+		}
+		if t, errHere := findTitles(rows[i:i+1], k.of); errHere == nil {
+			t.above = i
+			return t, nil
+		}
+	}
+	return best, err
+}
+
+// surelyTitles reports whether the first of the rows has no address and no number,
+// while others have one: they are about users, and it is not.
+func surelyTitles(rows []Row) bool {
+	reachable := func(r Row) bool {
+		return slices.ContainsFunc(r.cells, func(c string) bool {
+			c = trimCell(c)
+			return strings.Contains(c, "@") || len(c) > 4 && number.MatchString(c)
+		})
+	}
+	return rows[0].bad == nil && !reachable(rows[0]) && slices.ContainsFunc(rows[1:], func(r Row) bool { return r.bad == nil && reachable(r) })
+}
+
+// Bounds of what an error says of titles.
+const (
+	mostNamed  = 12 // titles
+	longestOne = 40 // characters of one
+)
+
+// named lists the titles of a table in which no column was understood.
+func (t titles) named() string {
+	var out []string
+	for _, c := range t.cells {
+		if c = trimCell(c); c == "" {
+			continue
+		}
+		if len(out) == mostNamed {
+			out = append(out, "…")
+			break
+		}
+		if r := []rune(c); len(r) > longestOne {
+			c = string(r[:longestOne]) + "…"
+		}
+		out = append(out, strconv.Quote(c))
+	}
+	return "; the titles are " + strings.Join(out, ", ") + ", and `usher columns` can say what they are"
+}
+
+func findTitles(rows []Row, known func(titles []string) (Mapping, error)) (best titles, err error) {
 	var nearest *titles
 	found := false
 	for i, r := range rows {
 		if r.bad != nil || i > 0 && hasAddress(rows[i:i+1]) {
 			continue
 		}
+		h, errHere := readHeader(r.cells, known)
 		t := titles{above: i, line: r.Line, known: knownTitles(r.cells)}
+		if h != nil {
+			t.known += h.byMapping()
+		}
 		if found && (t.known <= best.known || hasAddress(rows[best.above:i])) {
 			continue
 		}
-		h, errHere := readHeader(r.cells)
 		if errHere != nil {
 			if !found && (nearest == nil || t.known > nearest.known) { // the first one of equals
 				nearest, err = &t, errHere

@@ -24,9 +24,9 @@ const (
 )
 
 // Understand finds what each column means, by its title and by what the cells of the
-// first rows hold. mapping, which may be nil, overrules both. Open then reads the rows
-// so. The error is a *FileError when a column that is needed cannot be told.
-func (t *File) Understand(ctx context.Context, f *os.File, mapping Mapping) error {
+// first rows hold. What is Known overrules both. Open then reads the rows so. The error
+// is a *FileError when a column that is needed cannot be told.
+func (t *File) Understand(ctx context.Context, f *os.File) error {
 	r, err := t.Open(ctx, f)
 	if err != nil {
 		return err
@@ -52,10 +52,16 @@ func (t *File) Understand(ctx context.Context, f *os.File, mapping Mapping) erro
 	}
 	if h == nil {
 		h = headerOfObjects(rows)
-	} else if h.raw >= 0 && !mapping.names(h) { // refused rows of JSON: each is an object
+	}
+	mapping, err := t.Known.of(h.kept())
+	if err != nil {
+		return err
+	}
+	if h.raw >= 0 && !mapping.names(h) { // refused rows of JSON: each is an object
 		return nil
 	}
 	var v votes
+	t.Titles = h.kept()
 	if len(rows) > 0 {
 		v = votesOf(h, rows)
 	} else if r.header == nil {
@@ -95,6 +101,18 @@ func (m Mapping) of(title string) string {
 		}
 	}
 	return ""
+}
+
+// byMapping counts the columns whose meaning only the mapping says.
+func (h *header) byMapping() (n int) {
+	for i, u := range h.uses {
+		if u.Note == noteMapping && h.columns[i] >= 0 {
+			if _, ok := titleMeaning(h.cells[i]); !ok {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // headerOfObjects makes one of the keys of objects.
@@ -137,7 +155,7 @@ func (h *header) decide(v votes, mapping Mapping) error {
 		h.columns[i] = columnAttribute
 		if as := mapping.of(title); as != "" {
 			c, _ := mapped(as)
-			h.columns[i], h.uses[i].As, h.uses[i].Note = c, as, "as the mapping says"
+			h.columns[i], h.uses[i].As, h.uses[i].Note = c, as, noteMapping
 			if c >= 0 {
 				fixed[c], h.needed = true, i+1
 			}
@@ -285,7 +303,7 @@ func insteadOf(c Column, best, rank int) bool {
 func (h *header) enough(v votes) error {
 	for i, c := range h.columns {
 		if c == UserID {
-			if means, _ := titleMeaning(h.cells[i]); means.rank >= lastResort && v.repeats(i) && h.uses[i].Note != "as the mapping says" {
+			if means, _ := titleMeaning(h.cells[i]); means.rank >= lastResort && v.repeats(i) && h.uses[i].Note != noteMapping {
 				return Unusable("E_HEADER", "the only id is in the column %q, and several people have the same one; name the column with the id of each person user_id, or have this one kept as an attribute (--columns)", h.cells[i])
 			}
 		}

@@ -230,6 +230,11 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 		a.until(name+" is held", func() bool { return strings.Contains(a.mustRun("cli", "status"), name+": held") })
 	}
 	a.mustRun("cli", "release", "cut-1.csv", "--refuse")
+	list := filepath.Join(t.TempDir(), "list.csv")
+	if err := os.WriteFile(list, []byte("Erreichbar,Wer\nann@example.org,Ann\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.mustRun("cli", "columns", list, "Erreichbar=email", "--source", "hr")
 	held := regexp.MustCompile(`"import":"(\w+)","file":"cut-2\.csv"`)
 	var found []string
 	a.until("the console knows the held file", func() bool {

@@ -149,6 +149,7 @@ func Roles() []Role {
 			Publish: slices.Concat([]Right{
 				right("Decisions and orders.", "verifications.v1.cli.*"),
 				right("What becomes of files that are held.", "users.v1.release.>"),
+				right("What the columns of files with certain titles are.", "users.v1.columns.>"),
 				right("A canary user decides about itself, and takes its own record out.", "verifications.v1.canary.approved", "$KV."+event.BucketPeople+"."+event.SourceCanary+".*"),
 				right("The suppression list.", "$KV."+event.BucketDelivery+".suppressed.*"),
 				looks,

@@ -1,5 +1,8 @@
 drop unknown.csv
 drop none.csv
+xlsx titles.xlsx Users=titles.csv
+drop titles.xlsx
+drop titles.csv
 drop no-header.csv
 xlsx no-header.xlsx Users=no-header.csv
 drop no-header.xlsx
@@ -10,6 +13,9 @@ drop quote.csv
 -- unknown.csv --
 foo,bar
 1,2
+-- titles.csv --
+Erreichbar,Wer
+ann@example.org,Ann
 -- none.csv --
 name,locale
 A,de
@@ -31,6 +37,14 @@ Mend the file and drop it again.
 none.csv: refused, csv, utf-8, ","
 0 rows, 0 published, 0 refused, 0 blank
 E_HEADER no column for an e-mail address or a phone number was found; name one email or phone
+Mend the file and drop it again.
+titles.xlsx: refused, xlsx, utf-8
+0 rows, 0 published, 0 refused, 0 blank
+E_HEADER no column for an e-mail address or a phone number was found; name one email or phone; the titles are "Erreichbar", "Wer", and `usher columns` can say what they are
+Mend the file and drop it again.
+titles.csv: refused, csv, utf-8
+0 rows, 0 published, 0 refused, 0 blank
+E_HEADER the first line names no column that usher knows, whether its columns are divided by comma, semicolon, tab or |; name them user_id, name, email, phone, locale; the titles are "Erreichbar", "Wer", and `usher columns` can say what they are
 Mend the file and drop it again.
 no-header.csv: refused, csv, utf-8
 0 rows, 0 published, 0 refused, 0 blank

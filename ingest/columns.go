@@ -1,0 +1,109 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+	"usher/ingest/files"
+	"usher/table"
+)
+
+// What a person said about the columns of files with certain titles is on the stream,
+// where any watcher finds it. An import keeps to what it found first: with another
+// reading after a crash, rows could be neither published nor handed back.
+
+// pinnedColumns lies in a claim whose columns are read as a person said.
+const pinnedColumns = ".columns"
+
+// savedColumns reads what was said about files of an inbox; nil is nothing.
+func (p *publisher) savedColumns(ctx context.Context, source, fingerprint string) (table.Mapping, error) {
+	s, err := p.users(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("stream %s: %w", event.StreamUsers, err)
+	}
+	m, err := s.GetLastMsgForSubject(ctx, event.ColumnsSubject(source, fingerprint))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what was saved about the columns: %w", err)
+	}
+	return ReadColumns(m.Data), nil
+}
+
+// ReadColumns is the mapping in an event.SavedColumns; one that cannot be one is none.
+func ReadColumns(data []byte) table.Mapping {
+	var saved event.SavedColumns
+	if json.Unmarshal(data, &saved) != nil || len(saved.Columns) == 0 || table.Mapping(saved.Columns).Check() != nil {
+		return nil
+	}
+	return saved.Columns
+}
+
+// known is what is known of the columns of the file when it is taken.
+func (j *job) known(ctx context.Context) table.Known {
+	k := table.Known{Columns: j.in.Columns}
+	if b, err := j.claim.ReadFile(pinnedColumns); err == nil {
+		var pinned table.Mapping
+		if json.Unmarshal(b, &pinned) == nil {
+			k.Saved = j.only(pinned)
+			return k
+		}
+	}
+	found := map[string]table.Mapping{}
+	k.Saved = func(fingerprint string) (m table.Mapping, err error) {
+		m, asked := found[fingerprint]
+		if !asked {
+			m, err = j.publisher.savedColumns(ctx, j.in.Source, fingerprint)
+		}
+		if err == nil {
+			found[fingerprint], j.saved = m, m
+		}
+		return m, err
+	}
+	return k
+}
+
+// only keeps the import to one mapping.
+func (j *job) only(m table.Mapping) func(string) (table.Mapping, error) {
+	j.saved = m
+	return func(string) (table.Mapping, error) { return m, nil }
+}
+
+// pin keeps the import to what was saved about its columns.
+func (j *job) pin() error {
+	if len(j.saved) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(j.saved)
+	if err != nil {
+		return err
+	}
+	return files.Replace(j.claim, pinnedColumns, b)
+}
+
+// ColumnsOf says what the columns of a file are taken for, without judging its rows.
+// The error is a *table.FileError when it cannot be told; titles are there even then,
+// when they were found.
+func ColumnsOf(ctx context.Context, path string, in Inbox) (t table.File, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return t, fmt.Errorf("%s: %w", path, files.Reason(err))
+	}
+	defer f.Close()
+	tmp, err := os.MkdirTemp("", "usher-columns-")
+	if err != nil {
+		return t, err
+	}
+	defer os.RemoveAll(tmp)
+	if t, err = table.Inspect(ctx, f, tmp, table.Known{Columns: in.Columns, Saved: in.Saved}); err != nil {
+		return t, err
+	}
+	return t, t.Understand(ctx, f)
+}

@@ -1,0 +1,95 @@
+package ingest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"usher/event"
+	"usher/table"
+)
+
+// saveColumns says what the columns of files with certain titles are.
+func (r *rig) saveColumns(columns table.Mapping, titles ...string) {
+	r.Helper()
+	saved := event.SavedColumns{Source: "inbox", Fingerprint: table.Fingerprint(titles), Titles: titles, Columns: columns, Actor: "somebody", At: time.Now()}
+	data, err := json.Marshal(saved)
+	if err != nil {
+		r.Fatal(err)
+	}
+	m := nats.NewMsg(saved.Subject())
+	m.Data = data
+	m.Header.Set("Nats-Rollup", "sub")
+	if _, err := r.js.PublishMsg(r.Context(), m); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// What a person said about the columns counts for files with the same titles, also
+// when usher knows none of them, and for no others. Issue 18.
+func TestSavedColumns(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.drop("unknown.csv", "Erreichbar,Wer\nann@example.org,Ann\n")
+	if rep := r.reports(1)["unknown.csv"]; rep.Code != "E_HEADER" {
+		t.Fatalf("%+v", rep)
+	}
+	r.saveColumns(table.Mapping{"Erreichbar": "email", "Wer": "name"}, "Erreichbar", "Wer")
+	r.drop("known.csv", "A list\n\nErreichbar,Wer\nbob@example.org,Bob\n")
+	r.drop("order.csv", "wer;erreichbar\nCat;cat@example.org\n")
+	r.drop("lines.jsonl", `{"Erreichbar":"dan@example.org","Wer":"Dan"}`+"\n")
+	r.drop("others.csv", "Erreichbar,Wer,Wann\neve@example.org,Eve,now\n")
+	if rep := r.reports(5)["others.csv"]; rep.Code != "E_HEADER" {
+		t.Errorf("%+v", rep)
+	}
+	got := map[string]string{}
+	for _, u := range r.users() {
+		got[u.Email] = u.Name
+	}
+	for email, name := range map[string]string{"bob@example.org": "Bob", "cat@example.org": "Cat", "dan@example.org": "Dan"} {
+		if got[email] != name {
+			t.Errorf("%s is %q", email, got[email])
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("got %v", got)
+	}
+}
+
+// An import goes on with the columns with which it began, whatever is said meanwhile:
+// otherwise rows could be neither published nor handed back.
+func TestColumnsOfAnImportStay(t *testing.T) {
+	for name, later := range map[string]table.Mapping{"other": {"Zweitens": "email"}, "taken back": {}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.saveColumns(table.Mapping{"Erstens": "email", "Zweitens": "ignored"}, "Erstens", "Zweitens")
+			var b strings.Builder
+			b.WriteString("Erstens,Zweitens\n")
+			for i := range 12 {
+				fmt.Fprintf(&b, "first%d@example.org,second%d@example.org\n", i, i)
+			}
+			r.drop("a.csv", b.String())
+			if !r.killed("INGEST_AT=ingest.committed:2", "INGEST_BATCH=4") {
+				t.Fatal("it was not killed")
+			}
+			if n := len(r.users()); n == 0 || n == 12 {
+				t.Fatalf("%d users before the kill", n)
+			}
+			r.saveColumns(later, "Erstens", "Zweitens")
+			r.run()
+			if rep := r.reports(1)["a.csv"]; rep.Result != resultArchived || rep.Published != 12 {
+				t.Errorf("%+v", rep)
+			}
+			r.exactlyOnce("a.csv", 12)
+			for _, u := range r.users() {
+				if !strings.HasPrefix(u.Email, "first") {
+					t.Errorf("record %d is %s", u.Import.Record, u.Email)
+				}
+			}
+		})
+	}
+}
