@@ -115,7 +115,7 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 	case err == nil:
 		return token.AccessToken, nil
 	case errors.As(err, &refused) && refused.Response != nil && refused.Response.StatusCode < 500:
-		return "", configFailure("the token endpoint gives no token: " + oauthWord(refused.ErrorCode))
+		return "", signInFailure("the token endpoint gives no token: " + oauthWord(refused.ErrorCode))
 	}
 	return "", failureOf(ReasonTransient, errors.New("the token endpoint does not answer"))
 }
@@ -167,7 +167,7 @@ func (t *smtpTransport) signIn(ctx context.Context, c *smtp.Client) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &bearer):
-		err = configFailure("the SMTP server refuses the token")
+		err = signInFailure("the SMTP server refuses the token")
 	case !isReply(err) && errors.As(err, new(badExchange)):
 		err = configFailure("the SMTP server does not authenticate as the standard says")
 	default:

@@ -16,6 +16,7 @@ type failure struct {
 	class  class
 	pause  time.Duration // before the next try, 0 when the provider did not say
 	most   time.Duration // up to which pauses of the provider double, 0: pauseMost
+	grows  bool          // then they grow with the trouble
 	named  bool          // pause is the provider's own word
 	blames bool          // the provider's trouble: every other message would meet it too
 	soft   bool          // perhaps this message's alone after all: only several in a row blame the provider
@@ -31,12 +32,19 @@ func (f *failure) Unwrap() error { return f.err }
 // failureOf is a failure of a reason of the bounded set.
 func failureOf(reason string, err error) *failure {
 	e := effects[reason]
-	return &failure{reason: reason, class: e.class, pause: e.pause, most: e.most, blames: e.blames, err: err}
+	return &failure{reason: reason, class: e.class, pause: e.pause, most: e.most, grows: e.grows, blames: e.blames, err: err}
 }
 
 func configFailure(text string) *failure {
 	f := failureOf(ReasonConfig, errors.New(text))
 	f.closed = true
+	return f
+}
+
+// signInFailure is of one who signed in and was refused.
+func signInFailure(text string) *failure {
+	f := configFailure(text)
+	f.pause, f.most, f.grows = pauseSignIn, pauseMost, false
 	return f
 }
 
@@ -60,7 +68,10 @@ func (t *smtpTransport) failure(p phase, err error) *failure {
 	f.soft = w.some || own != "" && p == phaseRcpt
 	f.closed = reply.Code == 421 || p <= phaseAuth || w.anew
 	if f.reason == ReasonConfig && p > phaseAuth {
-		f.pause, f.most = pauseFirst, pauseProbe // nothing is signed in to, so a probe locks nobody out
+		f.grows = false // nothing but the setting is wrong, so a probe does no harm
+	}
+	if f.reason == ReasonConfig && p == phaseAuth {
+		f.pause, f.most, f.grows = pauseSignIn, pauseMost, false
 	}
 	if f.reason == ReasonDeferred {
 		f.pause = askedPause(reply.Message)

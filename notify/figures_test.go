@@ -151,6 +151,7 @@ func TestNobodyIsLostToAProvidersTrouble(t *testing.T) {
 	for _, reply := range []string{
 		"504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname",
 		"550 5.1.0 something that no table has", "554 relay not permitted", "550 5.7.1 it looks like spam",
+		"550 5.4.5 Daily user sending limit exceeded", "554 5.7.1 Service unavailable; Client host [192.0.2.7] blocked using zen.example",
 	} {
 		for _, trouble := range []time.Duration{3 * time.Second, 47 * time.Second, 11 * time.Minute} {
 			synctest.Test(t, func(t *testing.T) {

@@ -223,8 +223,11 @@ func (g *gate) pause(f *failure) {
 	}
 	first := cmp.Or(f.pause, pauseFirst)
 	d := max(f.pause, min(first<<min(g.pauses, 10), cmp.Or(f.most, pauseMost)))
-	if f.reason == ReasonRateLimited {
+	switch {
+	case f.reason == ReasonRateLimited:
 		d = first // it knows its own limits
+	case f.grows && g.trouble == f.reason:
+		d = max(d, min(now.Sub(g.since)/pausePart, pauseMost))
 	}
 	d = min(d, g.most)
 	if g.trouble != "" && g.trouble != f.reason {

@@ -127,7 +127,7 @@ func TestRecipientsPauseNobody(t *testing.T) {
 }
 
 func TestGate(t *testing.T) {
-	config, away := failureOf(ReasonConfig, os.ErrInvalid), failureOf(ReasonTransient, os.ErrInvalid)
+	config, away := signInFailure("no"), failureOf(ReasonTransient, os.ErrInvalid)
 	enter := func(g *gate) (time.Duration, string) { return g.enter(context.Background(), "m") }
 	t.Run("a pause doubles, one message probes, and a success ends it", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -155,6 +155,29 @@ func TestGate(t *testing.T) {
 			g.leave(nil)
 			if d, _ := enter(g); d != 0 || shown[ReasonConfig] {
 				t.Error("a success does not end the pause")
+			}
+		})
+	})
+	t.Run("a pause grows with a trouble that lasts", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			for _, reason := range []string{ReasonQuota, ReasonReputation, ReasonConfig} {
+				g, began, probes := newGate(Rate{}, time.Hour), time.Now(), 0
+				for g.leave(failureOf(reason, os.ErrInvalid)); time.Since(began) < 24*time.Hour; probes++ {
+					lasted := time.Since(began)
+					d, trouble := enter(g)
+					most := max(30*time.Second, min(lasted/pausePart, pauseMost)+time.Second)
+					if d < pauseFirst || d > most || trouble != reason {
+						t.Fatalf("%s: after %v it is paused for %v because of %q, at most %v", reason, lasted, d, trouble, most)
+					}
+					time.Sleep(d)
+					if d, _ := enter(g); d != 0 {
+						t.Fatal("no probe")
+					}
+					g.leave(failureOf(reason, os.ErrInvalid))
+				}
+				if probes > 250 {
+					t.Errorf("%s: %d probes in a day", reason, probes)
+				}
 			}
 		})
 	})

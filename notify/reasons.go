@@ -62,17 +62,21 @@ type effect struct {
 	blames   bool          // it is the provider's trouble: every other message would meet it too
 	pause    time.Duration // of the provider, or of the message when nobody is blamed; unless the provider names one
 	most     time.Duration // up to which pauses of the provider double
+	grows    bool          // then they grow with the trouble: a long one was not mended just now
 	suppress bool          // the address gets nothing more
 }
 
-// Pauses double up to pauseMost where a probe may do harm: a wrong password locks
-// an account, and a quota that is used up or a bad name grows with each try.
-// Elsewhere a probe costs the provider nothing, so that one comes within half a
-// minute of the mend.
+// A probe comes within half a minute of the mend. Where each one may do harm, as with
+// a quota that is used up or a bad name, that holds while an operator may be mending it,
+// for a quarter of an hour; after that the pause is a part of the time that the
+// trouble has lasted. A refused password is asked about less often from the start,
+// because too many lock an account; who changes it here starts the worker anew.
 const (
-	pauseFirst = 10 * time.Second
-	pauseProbe = 20 * time.Second
-	pauseMost  = 15 * time.Minute
+	pauseFirst  = 10 * time.Second
+	pauseProbe  = 20 * time.Second
+	pausePart   = 30 // of the time that a trouble has lasted
+	pauseMost   = 15 * time.Minute
+	pauseSignIn = time.Minute
 )
 
 var effects = map[string]effect{
@@ -85,9 +89,9 @@ var effects = map[string]effect{
 	ReasonNoRoute:     {class: unproven, pause: pauseFirst, most: pauseProbe},
 	ReasonSMTPUTF8:    {class: spent},
 	ReasonSender:      {blames: true, pause: pauseFirst, most: pauseProbe},
-	ReasonConfig:      {blames: true, pause: time.Minute, most: pauseMost},
-	ReasonQuota:       {blames: true, pause: time.Minute, most: pauseMost},
-	ReasonReputation:  {blames: true, pause: time.Minute, most: pauseMost},
+	ReasonConfig:      {blames: true, pause: pauseFirst, most: pauseProbe, grows: true},
+	ReasonQuota:       {blames: true, pause: pauseFirst, most: pauseProbe, grows: true},
+	ReasonReputation:  {blames: true, pause: pauseFirst, most: pauseProbe, grows: true},
 	ReasonDeferred:    {},
 	ReasonRateLimited: {blames: true, pause: 30 * time.Second},
 	ReasonTransient:   {blames: true, most: pauseProbe},

@@ -92,7 +92,7 @@ func (r *replayed) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// overheard is conn, with its words told to whoever probes the server.
+// overheard is conn, with its words told to the one that probes the server.
 func (t *smtpTransport) overheard(conn net.Conn) net.Conn {
 	if t.ear == nil {
 		return conn

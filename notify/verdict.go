@@ -218,7 +218,14 @@ func follows(reason string) string {
 	case reason == ReasonTransient:
 		return "the next provider, or tried again; five in a row pause the provider"
 	}
-	return "the provider is paused for " + plain(e.pause) + ", doubling to " + plain(e.most)
+	says := "the provider is paused for " + plain(e.pause) + ", doubling to " + plain(e.most)
+	if e.grows {
+		says += fmt.Sprintf("; after a quarter of an hour for a %dth of the time that it lasts, at most %s", pausePart, plain(pauseMost))
+	}
+	if reason == ReasonConfig {
+		says += "; after a refused password for " + plain(pauseSignIn) + ", doubling to " + plain(pauseMost)
+	}
+	return says
 }
 
 // plain is a time as people write it.
