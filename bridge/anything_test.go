@@ -168,7 +168,7 @@ func (o *outsider) subject() string {
 		}
 		return s
 	}
-	return "verifications.v1." + o.one("crm", "erp", "console", "CRM", "ünï") + "." + o.one("approved", "rejected", "approved", "rejected", "withdrawn", "reopened", "resend", "maybe")
+	return "verifications.v1." + o.one("crm", "erp", "console", "CRM", "ünï") + "." + o.one("approved", "rejected", "approved", "rejected", "withdrawn", "reopened", "resend", "undone", "maybe")
 }
 
 // token is one of a subject.

@@ -319,7 +319,8 @@ func (b *Bridge) answer(p event.Person, v event.Verification, kind string, effec
 		Answers: event.AnswersVerification, EventID: v.ID, EventSource: v.Source, Effect: effect,
 	}
 	if d := p.Decided; d != nil {
-		f.Verdict, f.DecidedBy, f.DecidedAt = d.Verb, d.By, &d.At
+		at := d.When()
+		f.Verdict, f.DecidedBy, f.DecidedAt = d.Verb, d.By, &at
 	}
 	return f
 }

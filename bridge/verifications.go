@@ -68,6 +68,9 @@ func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome 
 			}
 			continue
 		}
+		if v.Verb == event.VerbUndone {
+			return "", refuse(denied, event.ReasonUnknownUser, errors.New("there is no such user, so no decision about them waits to take effect"))
+		}
 		if !b.flood.allow(v.Source) {
 			return "", refuse(denied, event.ReasonUnknownUser, fmt.Errorf("%s has decided about too many users who are not there; replay it when the user is there", v.Source))
 		}
@@ -120,14 +123,15 @@ func (b *Bridge) parseVerification(m message) (event.Verification, error) {
 	if err != nil {
 		return v, refuse(malformed, event.ReasonMalformed, err)
 	}
-	if verb != event.VerbApproved && verb != event.VerbRejected {
-		if source != event.SourceConsole && source != event.SourceCLI {
-			return v, refuse(denied, event.ReasonDenied, fmt.Errorf("only operators may say %s, by the console or the command line", verb))
-		}
+	if err := mayNot(source, verb, body); err != nil {
+		return v, refuse(denied, event.ReasonDenied, err)
 	}
 	v = event.Verification{
 		Identity: event.Identify(source, env.ID, env.MsgID, m.Position), UserID: body.UserID,
-		Verb: verb, Reason: body.Reason, Actor: body.Actor, Channels: body.Channels, Stored: m.Stored, Seq: m.Seq, Since: m.Created,
+		Verb: verb, Reason: body.Reason, Actor: body.Actor, Channels: body.Channels, Undoes: body.Undoes, Stored: m.Stored, Seq: m.Seq, Since: m.Created,
+	}
+	if body.EffectiveAfter > 0 {
+		v.Effective = v.Stored.Add(time.Duration(body.EffectiveAfter) * time.Second)
 	}
 	if strings.HasPrefix(env.MsgID, event.ReplayPrefix) {
 		v.Replay = env.MsgID
@@ -136,4 +140,22 @@ func (b *Bridge) parseVerification(m message) (event.Verification, error) {
 		v.UserID = b.UserIDByEmail(event.NormalizeEmail(body.Email))
 	}
 	return v, nil
+}
+
+// mayNot says why a source may not say this. A decision that waits until it takes
+// effect, and can be undone until then, is the console's alone: who publishes one
+// from elsewhere expects that it counts, and no page would offer to take it back.
+func mayNot(source, verb string, body event.VerificationBody) error {
+	decision := verb == event.VerbApproved || verb == event.VerbRejected
+	switch {
+	case verb == event.VerbUndone && source != event.SourceConsole:
+		return errors.New("only the console takes decisions back; to stop an onboarding use usher withdraw")
+	case verb == event.VerbUndone && body.Undoes == "":
+		return errors.New("undoes does not say which decision is taken back")
+	case !decision && source != event.SourceConsole && source != event.SourceCLI:
+		return fmt.Errorf("only operators may say %s, by the console or the command line", verb)
+	case body.EffectiveAfter > 0 && !(decision && source == event.SourceConsole):
+		return errors.New("effective_after is for decisions of the console; leave it out, and the event takes effect at once")
+	}
+	return nil
 }

@@ -12,6 +12,8 @@ const (
 	FactReminded    = "reminded"
 	FactApproved    = "approved"
 	FactRejected    = "rejected"
+	FactPending     = "pending" // a decision that can be undone until it takes effect
+	FactUndone      = "undone"  // answers a decision that was taken back, and the event that asked for it
 	FactLate        = "late"
 	FactExpired     = "expired"
 	FactActivated   = "activated"
@@ -75,6 +77,7 @@ const (
 	EffectUnchanged Effect = "unchanged" // it said what was known
 	EffectDuplicate Effect = "duplicate" // this very event was seen before
 	EffectLate      Effect = "late"      // the decision had been taken
+	EffectUndone    Effect = "undone"    // it was taken back before it took effect
 )
 
 // Kinds of events that facts answer.

@@ -96,6 +96,7 @@ const (
 	VerbWithdrawn = "withdrawn"
 	VerbReopened  = "reopened"
 	VerbResend    = "resend"
+	VerbUndone    = "undone" // of a decision that has not taken effect yet
 )
 
 // WorkflowID is the id of the one workflow of a user.

@@ -131,11 +131,21 @@ type Decided struct {
 	At   time.Time `json:"at"` // stored in JetStream
 	Seq  uint64    `json:"seq,omitempty"`
 
+	Effective time.Time `json:"effective,omitzero"` // when it took effect, of one that could be undone
+
 	// A withdrawal counts whenever it comes, so there may be an earlier decision that
 	// had its effect before this one: which, and where it stands when it was said after
 	// this one. There is no third.
 	Before Identity `json:"before,omitzero"`
 	Later  Place    `json:"later,omitzero"`
+}
+
+// When is when the decision took effect.
+func (d *Decided) When() time.Time {
+	if d.Effective.After(d.At) {
+		return d.Effective
+	}
+	return d.At
 }
 
 // Counted tells whether the event is one of the decisions that had their effect.
@@ -158,7 +168,7 @@ func (d *Decided) Latest() Place {
 
 // Instead is v as the decision that counts instead of d.
 func (d *Decided) Instead(v Verification) *Decided {
-	now := &Decided{Identity: v.Identity, Verb: v.Verb, By: v.By(), At: v.Stored, Seq: v.Seq}
+	now := &Decided{Identity: v.Identity, Verb: v.Verb, By: v.By(), At: v.Stored, Seq: v.Seq, Effective: v.Effective}
 	if d != nil {
 		now.Before = d.Identity
 	}

@@ -10,6 +10,9 @@ import (
 	"unicode/utf8"
 )
 
+// MaxUndoWindow is the longest time for which a decision may be held back.
+const MaxUndoWindow = time.Hour
+
 // MaxReason is the longest reason of a decision in bytes; the rest is cut.
 const MaxReason = 1000
 
@@ -22,10 +25,15 @@ type Verification struct {
 	Reason   string    `json:"reason,omitempty"`
 	Actor    string    `json:"actor,omitempty"`    // as the sender named it; may be personal
 	Channels []string  `json:"channels,omitempty"` // of resend; none means those that were not reached
+	Undoes   string    `json:"undoes,omitempty"`   // of undone: the id of the console's decision that is taken back
 	Stored   time.Time `json:"stored"`             // JetStream's clock
 	Seq      uint64    `json:"seq"`                // in VERIFICATIONS
 	Since    time.Time `json:"since,omitzero"`     // when that stream was made
 	Trace    string    `json:"trace,omitempty"`    // W3C traceparent
+
+	// Effective is when a decision of the console takes effect; until then it can be
+	// undone, and what takes effect earlier goes first. Zero: at once.
+	Effective time.Time `json:"effective,omitzero"`
 
 	// Checked says that the bridge's list of verifiers, which may be newer than the
 	// run's, lets the source decide about this user.
@@ -59,6 +67,13 @@ type VerificationBody struct {
 	// Of resend: email, sms. None means those that were not reached, or all when
 	// all were.
 	Channels []string `json:"channels,omitempty"`
+
+	// Of a decision, from the console only: it takes effect so many seconds after it
+	// was stored. At most MaxUndoWindow.
+	EffectiveAfter int `json:"effective_after,omitempty"`
+
+	// Of undone, from the console only: the id of the decision that is taken back.
+	Undoes string `json:"undoes,omitempty"`
 }
 
 // ParseVerificationBody reads and checks the body of a verification. Errors wrap
@@ -85,6 +100,9 @@ func ParseVerificationBody(data []byte) (VerificationBody, error) {
 		if c != ChannelEmail && c != ChannelSMS {
 			return b, fmt.Errorf("%w: channels: each must be email or sms", ErrMalformed)
 		}
+	}
+	if b.EffectiveAfter < 0 || time.Duration(b.EffectiveAfter)*time.Second > MaxUndoWindow {
+		return b, fmt.Errorf("%w: effective_after must be a number of seconds from 0 to %d", ErrMalformed, int(MaxUndoWindow.Seconds()))
 	}
 	b.Reason = cut(b.Reason, MaxReason)
 	b.Actor = cut(b.Actor, MaxUserID)
@@ -149,10 +167,10 @@ func ParseVerificationSubject(subject string) (source, verb string, err error) {
 		return "", "", fmt.Errorf("%w: subject: the source may have lower-case letters, digits and - only", ErrMalformed)
 	}
 	switch t[3] {
-	case VerbApproved, VerbRejected, VerbWithdrawn, VerbReopened, VerbResend:
+	case VerbApproved, VerbRejected, VerbWithdrawn, VerbReopened, VerbResend, VerbUndone:
 		return t[2], t[3], nil
 	}
-	return "", "", fmt.Errorf("%w: subject: the verb must be approved, rejected, withdrawn, reopened or resend", ErrMalformed)
+	return "", "", fmt.Errorf("%w: subject: the verb must be approved, rejected, withdrawn, reopened, resend or undone", ErrMalformed)
 }
 
 // Order tells whether only operators may say this, about an onboarding that may

@@ -19,7 +19,7 @@ var Outcomes = []string{"started", "signalled", "parked", "known", "malformed", 
 
 // The bounded sets that several metrics share.
 var (
-	effects  = []string{string(event.EffectApplied), string(event.EffectUpdated), string(event.EffectUnchanged), string(event.EffectDuplicate), string(event.EffectLate)}
+	effects  = []string{string(event.EffectApplied), string(event.EffectUpdated), string(event.EffectUnchanged), string(event.EffectDuplicate), string(event.EffectLate), string(event.EffectUndone)}
 	statuses = func() (out []string) {
 		for _, s := range event.Statuses() {
 			out = append(out, string(s))

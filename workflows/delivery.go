@@ -170,7 +170,7 @@ func (o *onboarding) send(ctx workflow.Context) {
 	for _, c := range start {
 		d := Delivery{
 			UserID: o.userID, Generation: o.generation, Purpose: c.purpose, Channel: c.name, Ordinal: c.ordinal,
-			User: o.user, Decided: o.decided.At, Result: c.result, Story: o.story(),
+			User: o.user, Decided: o.decided.When(), Result: c.result, Story: o.story(),
 		}
 		if c.end = end; end != nil {
 			d.End = &LastMessage{Ending: *end}

@@ -18,12 +18,14 @@ type onboarding struct {
 	arrived    bool // the user's data are here, or not needed
 	opened     event.Opened
 	user       event.User
-	record     event.Place // of these data, in USERS
-	moved      bool        // PEOPLE does not know record yet
-	overtaken  bool        // another record than the one that opened the first generation began the run
-	depends    bool        // what is told next depends on what came together
-	untold     bool        // the run was started from PEOPLE, so that one may have no answer yet
-	over       bool        // the generation was over when the run began
+	record     event.Place                       // of these data, in USERS
+	moved      bool                              // PEOPLE does not know record yet
+	overtaken  bool                              // another record than the one that opened the first generation began the run
+	windows    []window                          // decisions that have not taken effect yet
+	undone     map[event.Identity]event.Identity // of decisions that did not come yet: the event that takes each back
+	depends    bool                              // what is told next depends on what came together
+	untold     bool                              // the run was started from PEOPLE, so that one may have no answer yet
+	over       bool                              // the generation was over when the run began
 	settings   event.Settings
 	verifiers  event.Verifiers
 	revision   int
@@ -63,6 +65,7 @@ func newOnboarding(in event.Onboarding) *onboarding {
 		status:   event.StatusParked,
 		seen:     map[event.Identity]bool{},
 		denied:   map[event.Identity]bool{},
+		undone:   map[event.Identity]event.Identity{},
 		channels: newChannels(nil),
 	}
 	if in.User != nil {
@@ -175,6 +178,10 @@ func (o *onboarding) take(ctx workflow.Context, v event.Verification) {
 		o.withdraw(ctx, v)
 	case v.Verb == event.VerbResend:
 		o.resend(ctx, v)
+	case v.Verb == event.VerbUndone:
+		o.takeBack(ctx, v)
+	case o.status == event.StatusWaiting && (o.undone[v.Identity] != event.Identity{} || v.Effective.After(workflow.Now(ctx))):
+		o.hold(ctx, v)
 	default:
 		o.decide(ctx, v)
 	}
@@ -223,6 +230,7 @@ func (o *onboarding) settle(ctx workflow.Context, v event.Verification) {
 	o.decided = o.decided.Instead(v)
 	o.decisionTrace = v.Trace
 	o.answer(ctx, event.AnswersVerification, v.Verb, event.EffectApplied, v.Identity)
+	o.closeWindows(ctx)
 }
 
 // ordered remembers an order that takes effect.
@@ -257,13 +265,13 @@ func (o *onboarding) decline(ctx workflow.Context, v event.Verification, kind st
 
 func (o *onboarding) tellDecision(f *event.Fact) {
 	if o.decided != nil {
-		opened, at := o.opened.Stored, o.decided.At
+		opened, at := o.opened.Stored, o.decided.When()
 		f.OpenedAt, f.Verdict, f.DecidedBy, f.DecidedAt = &opened, o.decided.Verb, o.decided.By, &at
 	}
 }
 
 // still are the facts that leave everything as it is, so they are not counted.
-var still = []string{event.FactLate, event.FactDuplicate, event.FactUnchanged, event.FactResend}
+var still = []string{event.FactLate, event.FactDuplicate, event.FactUnchanged, event.FactResend, event.FactPending, event.FactUndone}
 
 // fact makes the next fact of this generation.
 func (o *onboarding) fact(ctx workflow.Context, kind string) event.Fact {
@@ -294,7 +302,7 @@ func (o *onboarding) story() Story {
 func (o *onboarding) query() (event.OnboardingStatus, error) {
 	s := event.OnboardingStatus{UserID: o.userID, Generation: o.generation, Status: o.status}
 	if o.decided != nil {
-		at := o.decided.At
+		at := o.decided.When()
 		s.Verdict, s.DecidedBy, s.DecidedAt = o.decided.Verb, o.decided.By, &at
 	}
 	return s, nil

@@ -139,24 +139,27 @@ func (o *onboarding) orphan(ctx workflow.Context) error {
 // ends when the first one would have.
 func (o *onboarding) wait(ctx workflow.Context) error {
 	decided := func() bool { return o.status != event.StatusWaiting }
-	if o.settings.ExpireAfter <= 0 || decided() {
-		return o.await(ctx, decided)
+	over := func() bool { return false }
+	if o.settings.ExpireAfter > 0 && !decided() {
+		left := o.settings.ExpireAfter - workflow.Now(ctx).Sub(o.opened.Stored)
+		timer, cancel := workflow.WithCancel(ctx)
+		defer cancel()
+		over = workflow.NewTimer(timer, max(left, time.Second)).IsReady
 	}
-	left := o.settings.ExpireAfter - workflow.Now(ctx).Sub(o.opened.Stored)
-	timer, cancel := workflow.WithCancel(ctx)
-	late := workflow.NewTimer(timer, max(left, time.Second))
-	err := o.await(ctx, func() bool { return decided() || late.IsReady() })
-	cancel()
-	if err != nil {
-		return err
-	}
-	if !decided() {
+	for {
+		if err := o.await(ctx, func() bool { return decided() || over() || o.due() }); err != nil || decided() {
+			return err
+		}
 		o.lastCall(ctx)
+		o.takeEffect(ctx)
+		if over() && !decided() {
+			o.status = event.StatusExpired
+			o.closeWindows(ctx)
+		}
+		if decided() {
+			return nil
+		}
 	}
-	if !decided() {
-		o.status = event.StatusExpired
-	}
-	return nil
 }
 
 // lastCall takes the signals that came together with the end of a wait: they

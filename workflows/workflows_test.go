@@ -122,6 +122,8 @@ func (w *world) Send(_ context.Context, d Delivery) (event.Send, error) {
 	return done, nil
 }
 
+var errBusy = errors.New("busy")
+
 var errNoProvider = event.Permanent(errors.New("no provider is configured"))
 
 func (w *world) Orphan(_ context.Context, v event.Verification, _ string) error {

@@ -247,3 +247,49 @@ func (u *usher) mailOf(address, name string) error {
 	}
 	return nil
 }
+
+// A decision of the console with a window takes effect when the window is over, also
+// when usher was killed in it, and one that is taken back never does (issue 16).
+func TestADecisionIsTakenBackWithinItsWindow(t *testing.T) {
+	t.Parallel()
+	u := newUsher(t)
+	u.drop("list.csv", list(1, 3, ""))
+	u.start("")
+	say := func(verb, id, user string, body event.VerificationBody) {
+		c, err := u.client()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		body.UserID = user
+		if err := c.Publisher.Verification(t.Context(), event.SourceConsole, verb, id, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"u-1", "u-2", "u-3"} {
+		u.reaches(id, "waiting", has(event.StatusWaiting))
+	}
+	began := time.Now()
+	say(event.VerbApproved, "d1", "u-1", event.VerificationBody{EffectiveAfter: 6})
+	say(event.VerbRejected, "d2", "u-2", event.VerificationBody{EffectiveAfter: 6})
+	say(event.VerbUndone, "n2", "u-2", event.VerificationBody{Undoes: "d2"})
+	say(event.VerbRejected, "d3", "u-3", event.VerificationBody{EffectiveAfter: 600})
+	u.order("now", event.VerbApproved, "u-3") // of another, which counts at once
+	u.reaches("u-3", "welcomed", has(event.StatusWelcomed))
+	u.kill()
+	u.start("")
+	u.reaches("u-1", "welcomed", has(event.StatusWelcomed))
+	if took := time.Since(began); took < 6*time.Second {
+		t.Errorf("it took effect after %s", took)
+	}
+	if p, err := u.status("u-2"); err != nil || p.Status != event.StatusWaiting {
+		t.Errorf("taken back, and the user is %s: %v", p.Status, err)
+	}
+	say(event.VerbApproved, "d4", "u-2", event.VerificationBody{})
+	u.reaches("u-2", "welcomed", has(event.StatusWelcomed))
+	for n := 1; n <= 3; n++ {
+		if u.count(n) != 2 {
+			t.Errorf("user %d got %d messages", n, u.count(n))
+		}
+	}
+}

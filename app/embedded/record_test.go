@@ -68,6 +68,20 @@ func TestRecordHistories(t *testing.T) {
 			return event.Verification{Identity: event.Identity{Source: event.SourceCLI, ID: id}, UserID: u, Verb: verb, Stored: time.Now()}
 		}
 	}
+	console := func(id, verb string, change func(*event.Verification)) step {
+		return step{event.SignalVerification, func(u string) any {
+			v := says(id, verb)(u).(event.Verification)
+			v.Source = event.SourceConsole
+			change(&v)
+			return v
+		}}
+	}
+	later := func(id, verb string) step {
+		return console(id, verb, func(v *event.Verification) { v.Effective = v.Stored.Add(2 * time.Second) })
+	}
+	takenBack := func(id, what string) step {
+		return console(id, event.VerbUndone, func(v *event.Verification) { v.Undoes = what })
+	}
 	verdict := func(id, verb string) step { return step{event.SignalVerification, says(id, verb)} }
 	withdraw := func(id string) step { return step{event.SignalWithdraw, says(id, event.VerbWithdrawn)} }
 	row := func(id, name string, seq uint64) step {
@@ -101,6 +115,8 @@ func TestRecordHistories(t *testing.T) {
 		"rejected-told":      {change: func(in *event.Onboarding) { in.Settings.TellRejected = true }, steps: []step{verdict("v1", event.VerbRejected)}, end: event.StatusRejected},
 		"expired":            {change: func(in *event.Onboarding) { in.Settings.ExpireAfter = time.Second }, end: event.StatusExpired},
 		"corrected":          {steps: []step{user("r2", "Anne"), user("r2", "Anne"), verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
+		"effective-later":    {steps: []step{later("v1", event.VerbApproved)}, end: event.StatusWelcomed},
+		"taken-back":         {steps: []step{later("v1", event.VerbRejected), takenBack("n1", "v1"), verdict("v2", event.VerbApproved)}, end: event.StatusWelcomed},
 		"corrected-late":     {steps: []step{row("r3", "Anne", 9), row("r2", "An", 5), row("r4", "Anne", 12), verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
 		"undone-rejected":    {change: again, account: made, steps: []step{verdict("v1", event.VerbRejected)}, end: event.StatusRejected},
 		"undone-withdrawn":   {change: again, account: made, steps: []step{withdraw("w1")}, end: event.StatusWithdrawn},

@@ -128,6 +128,18 @@ var stories = []struct {
 		t.say("crm", event.VerbApproved)
 	}},
 	{"withdrawn", 1, func(t *teller) { t.pause(10); t.say("cli", event.VerbWithdrawn) }},
+	{"approved with a window", 1, func(t *teller) {
+		t.pause(20)
+		t.publish("console", event.VerbApproved, fmt.Sprintf("d-%d", t.nr), event.VerificationBody{UserID: t.id, EffectiveAfter: 10})
+	}},
+	{"taken back", 2, func(t *teller) {
+		t.until("started")
+		d := fmt.Sprintf("d-%d", t.nr)
+		t.publish("console", event.VerbRejected, d, event.VerificationBody{UserID: t.id, EffectiveAfter: 10})
+		t.pause(12) // sometimes too late
+		t.publish("console", event.VerbUndone, "u-"+d, event.VerificationBody{UserID: t.id, Undoes: d})
+		t.say("crm", event.VerbApproved)
+	}},
 }
 
 // cast are the people of a seed.

@@ -1,0 +1,101 @@
+package workflows
+
+import (
+	"cmp"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"usher/event"
+)
+
+// A decision of the console may take effect some seconds after it was made, so that
+// the person who made it can take it back. Until then it is no decision: what takes
+// effect earlier counts, be it a decision of another system, a withdrawal or the end
+// of the wait, and the one that was held back is late. It costs a timer, and nothing
+// where there is no window.
+
+// window is a decision that has not taken effect yet.
+type window struct {
+	event.Verification
+	due   func() bool
+	close workflow.CancelFunc // stops the timer
+}
+
+// hold keeps a decision until it takes effect, or ends it when the event that takes
+// it back was faster.
+func (o *onboarding) hold(ctx workflow.Context, v event.Verification) {
+	if by, ok := o.undone[v.Identity]; ok {
+		delete(o.undone, v.Identity)
+		o.answerUndone(ctx, v.Identity, by)
+		return
+	}
+	timer, cancel := workflow.WithCancel(ctx)
+	due := workflow.NewTimer(timer, v.Effective.Sub(workflow.Now(ctx)))
+	o.windows = append(o.windows, window{v, due.IsReady, cancel})
+	o.answer(ctx, event.AnswersVerification, event.FactPending, "", v.Identity)
+}
+
+// due tells whether a decision takes effect now.
+func (o *onboarding) due() bool {
+	return slices.ContainsFunc(o.windows, func(w window) bool { return w.due() })
+}
+
+// takeEffect lets the decision count whose time has come; of several, the one that
+// was to take effect first.
+func (o *onboarding) takeEffect(ctx workflow.Context) {
+	first := -1
+	for i, w := range o.windows {
+		if w.due() && (first < 0 || w.Effective.Before(o.windows[first].Effective)) {
+			first = i
+		}
+	}
+	if first < 0 {
+		return // taken back in the last moment
+	}
+	v := o.windows[first].Verification
+	o.windows = slices.Delete(o.windows, first, first+1)
+	o.depends = true // on no event having come that takes it back
+	o.decide(ctx, v)
+}
+
+// takeBack ends a decision that has not taken effect. One that did not come yet ends
+// when it comes: the two were sent in order and may arrive in another.
+func (o *onboarding) takeBack(ctx workflow.Context, v event.Verification) {
+	decision := event.Identity{Source: v.Source, ID: v.Undoes}
+	i := slices.IndexFunc(o.windows, func(w window) bool { return w.Identity == decision })
+	switch {
+	case i >= 0:
+		o.windows[i].close()
+		o.windows = slices.Delete(o.windows, i, i+1)
+		o.answerUndone(ctx, decision, v.Identity)
+	case o.status == event.StatusWaiting && !o.seen[decision]:
+		o.undone[decision] = v.Identity
+	default:
+		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, v.Identity)
+	}
+}
+
+// answerUndone answers a decision and the event that took it back.
+func (o *onboarding) answerUndone(ctx workflow.Context, decision, by event.Identity) {
+	o.answer(ctx, event.AnswersVerification, event.FactUndone, event.EffectUndone, decision)
+	o.answer(ctx, event.AnswersVerification, event.FactUndone, event.EffectApplied, by)
+}
+
+// closeWindows answers as late what did not take effect before the wait was over.
+func (o *onboarding) closeWindows(ctx workflow.Context) {
+	for _, w := range o.windows {
+		w.close()
+		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, w.Identity)
+	}
+	o.windows = nil
+	late := make([]event.Identity, 0, len(o.undone))
+	for _, by := range o.undone {
+		late = append(late, by)
+	}
+	slices.SortFunc(late, func(a, b event.Identity) int { return cmp.Compare(a.String(), b.String()) })
+	for _, by := range late {
+		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, by)
+	}
+	clear(o.undone)
+}
