@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"usher/disk"
 )
 
 // Addresses are the contents of DATA/usher.json: where a running `usher up` is
@@ -54,7 +56,7 @@ func (a Addresses) write(data string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(data, addressFile), append(b, '\n'), 0o644)
+	return disk.Write(filepath.Join(data, addressFile), append(b, '\n'), 0o644)
 }
 
 func removeAddresses(data string) { _ = os.Remove(filepath.Join(data, addressFile)) }

@@ -11,6 +11,7 @@ import (
 	"github.com/segmentio/ksuid"
 	"golang.org/x/sys/unix"
 
+	"usher/disk"
 	"usher/event"
 )
 
@@ -55,7 +56,7 @@ func identify(dir string) (p event.Process, release func(), err error) {
 	}
 	p.Start++
 	if b, err = json.Marshal(p); err == nil {
-		err = writeFile(filepath.Join(dir, processFile), append(b, '\n'), 0o600)
+		err = disk.Write(filepath.Join(dir, processFile), append(b, '\n'), 0o600)
 	}
 	if err != nil {
 		release()

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
+	"usher/disk"
 	"usher/event"
 )
 
@@ -69,31 +69,8 @@ func keyFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	b = []byte(base64.RawURLEncoding.EncodeToString(raw))
-	if err := writeFile(path, b, 0o600); err != nil {
+	if err := disk.Write(path, b, 0o600); err != nil {
 		return nil, err
 	}
 	return b, nil
-}
-
-// writeFile replaces a file so that a crash leaves the old one or the new one.
-func writeFile(path string, data []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails once it is renamed
-	if _, err := f.Write(data); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

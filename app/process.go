@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"time"
+
+	"usher/disk"
 )
 
 // watchProcess keeps the gauges about what this process stands on up to date.
@@ -20,7 +22,7 @@ func (p *process) watchProcess(ctx context.Context) error {
 }
 
 func (p *process) measure() {
-	if free, size, err := diskRoom(p.Data); err == nil {
+	if free, size, err := disk.Free(p.Data); err == nil {
 		p.figures.DiskFree.Set(float64(free))
 		p.figures.DiskSize.Set(float64(size))
 	} else {

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"usher/disk"
 	"usher/event"
 )
 
@@ -333,7 +334,7 @@ func (h *hands) settled(consumer string, birth time.Time, floor uint64) error {
 	return h.write()
 }
 
-// write keeps the counts. It need not survive the machine, only this process.
+// write keeps the counts.
 func (h *hands) write() error {
 	if h.dir == "" {
 		return nil
@@ -348,11 +349,7 @@ func (h *hands) write() error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(h.dir, deathsFile)
-	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return disk.Write(filepath.Join(h.dir, deathsFile), b, 0o600)
 }
 
 // close gives the folder to the next bridge. What is still in hand stays noted.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"usher/disk"
 	"usher/event"
 	"usher/streams"
 )
@@ -120,11 +121,10 @@ func (j Journey) Run(ctx context.Context) (took time.Duration, err error) {
 // drop puts the file into the inbox by rename. Only a watcher makes that
 // folder, so without it no watcher serves canaries.
 func drop(inbox, name, content string) error {
-	tmp := filepath.Join(inbox, "."+name)
-	if err := os.WriteFile(tmp, []byte(content), 0o640); err != nil {
+	if err := disk.Write(filepath.Join(inbox, name+".csv"), []byte(content), 0o640); err != nil {
 		return fmt.Errorf("the folder of canary files cannot be used; a watcher makes it: %w", event.Innermost(err))
 	}
-	return os.Rename(tmp, filepath.Join(inbox, name+".csv"))
+	return nil
 }
 
 // sweep takes out the records of earlier canaries that are over, and withdraws those

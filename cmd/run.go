@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"usher/app"
+	"usher/disk"
 )
 
 // The role commands take the groups of settings that they use.
@@ -88,11 +89,10 @@ func dropFile(path, inbox string) (dropped bool, err error) {
 	if err := os.MkdirAll(inbox, 0o750); err != nil {
 		return false, fmt.Errorf("--data: %w", err)
 	}
-	tmp := filepath.Join(inbox, "."+filepath.Base(path))
-	if err := os.WriteFile(tmp, b, 0o640); err != nil {
+	if err := disk.Write(filepath.Join(inbox, filepath.Base(path)), b, 0o640); err != nil {
 		return false, fmt.Errorf("--data: %w", err)
 	}
-	return true, os.Rename(tmp, filepath.Join(inbox, filepath.Base(path)))
+	return true, nil
 }
 
 // welcome tells a person what runs and what to do next.

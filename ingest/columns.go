@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"usher/disk"
 	"usher/event"
 	"usher/ingest/files"
 	"usher/table"
@@ -85,7 +86,7 @@ func (j *job) pin() error {
 	if err != nil {
 		return err
 	}
-	return files.Replace(j.claim, pinnedColumns, b)
+	return disk.Replace(j.claim, pinnedColumns, b, 0o640)
 }
 
 // ColumnsOf says what the columns of a file are taken for, without judging its rows.

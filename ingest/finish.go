@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"usher/disk"
 	"usher/event"
 	"usher/ingest/files"
 	"usher/ingest/inbox"
@@ -125,7 +126,7 @@ func (j *job) rememberDigest(archive *os.Root) error {
 	if err := archive.Mkdir(digests, 0o750); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	return files.Jot(archive, digests+"/"+j.table.Digest, []byte(j.report.Import)) // an empty one still says "known"
+	return disk.Jot(archive, digests+"/"+j.table.Digest, []byte(j.report.Import), 0o640) // an empty one still says "known"
 }
 
 // archivedBefore tells under which import the content was archived. The import

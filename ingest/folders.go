@@ -14,6 +14,7 @@ import (
 
 	"github.com/segmentio/ksuid"
 
+	"usher/disk"
 	"usher/event"
 	"usher/ingest/files"
 	"usher/ingest/inbox"
@@ -143,7 +144,7 @@ func noteFolders(root *os.Root, told map[string]folder) error {
 	if err != nil {
 		return err
 	}
-	return files.Jot(root, foldersNote, b)
+	return disk.Jot(root, foldersNote, b, 0o640)
 }
 
 func (f folder) progress(source, name string) event.Progress {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"usher/disk"
 	"usher/event"
 	"usher/ingest/files"
 	"usher/ingest/inbox"
@@ -68,10 +69,10 @@ func (j *job) hold(ctx context.Context, why string) error {
 		return err
 	}
 	if text, err := json.Marshal(p); err == nil {
-		_ = files.Jot(j.claim, progressFile, text) // for `usher status` on this machine
+		_ = disk.Jot(j.claim, progressFile, text, 0o640) // for `usher status` on this machine
 	}
 	j.Fault.At("ingest.told-held")
-	if err := files.Jot(j.claim, inbox.HeldNote, b); err != nil {
+	if err := disk.Jot(j.claim, inbox.HeldNote, b, 0o640); err != nil {
 		return err
 	}
 	j.releases.watch(j.in.Source, j.report.Import)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/segmentio/ksuid"
 
+	"usher/disk"
 	"usher/event"
 	"usher/ingest/files"
 	"usher/ingest/inbox"
@@ -151,7 +152,7 @@ func (j *job) show(ctx context.Context, p event.Progress) {
 	if err != nil {
 		return
 	}
-	_ = files.Jot(j.claim, progressFile, b)
+	_ = disk.Jot(j.claim, progressFile, b, 0o640)
 	if j.in.Source != event.SourceCanary {
 		ctx, cancel := context.WithTimeout(ctx, tellEvery)
 		defer cancel()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/segmentio/ksuid"
 
+	"usher/disk"
 	"usher/ingest/files"
 	"usher/ingest/inbox"
 )
@@ -49,7 +50,7 @@ func Redrop(file string, in Inbox, copied func(done, total int64)) (id string, e
 	}
 	err = fill(root, path.Join(draft, name), from, info.Size(), copied)
 	if err == nil {
-		err = files.Replace(root, path.Join(draft, redropMark), nil)
+		err = disk.Replace(root, path.Join(draft, redropMark), nil, 0o640)
 	}
 	if err == nil {
 		err = root.Rename(draft, inbox.ClaimPath(id))
@@ -57,7 +58,7 @@ func Redrop(file string, in Inbox, copied func(done, total int64)) (id string, e
 	if err != nil {
 		return "", errors.Join(fmt.Errorf("the copy failed: %w", files.Reason(err)), root.RemoveAll(draft))
 	}
-	return id, files.Sync(root, inbox.WorkFolder)
+	return id, disk.Sync(root, inbox.WorkFolder)
 }
 
 func fill(root *os.Root, name string, from io.Reader, size int64, copied func(done, total int64)) error {

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"usher/disk"
 	"usher/event"
-	"usher/ingest/files"
 	"usher/table"
 )
 
@@ -191,11 +191,11 @@ func (r Report) write(folder *os.Root, name string, fault event.Fault) error {
 	if err != nil {
 		return err
 	}
-	if err := files.Replace(folder, name+".report.json", append(j, '\n')); err != nil {
+	if err := disk.Replace(folder, name+".report.json", append(j, '\n'), 0o640); err != nil {
 		return err
 	}
 	fault.At("ingest.report")
-	return files.Jot(folder, name+".report.txt", []byte(r.Text())) // the same again, for people
+	return disk.Jot(folder, name+".report.txt", []byte(r.Text()), 0o640) // the same again, for people
 }
 
 // refusedRows is the file of refused rows.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 
+	"usher/disk"
 	"usher/ingest/files"
 	"usher/ingest/inbox"
 	"usher/table"
@@ -53,7 +54,7 @@ func (t tries) write(claim *os.Root) error {
 	if err != nil {
 		return err
 	}
-	return files.Jot(claim, triesFile, b)
+	return disk.Jot(claim, triesFile, b, 0o640)
 }
 
 // countDeath looks which claims of a folder were in work when the watcher before

@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/server/schema/sqlite"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"usher/disk"
 	"usher/event"
 )
 
@@ -77,11 +78,7 @@ func (s store) open(retention time.Duration) (layout, error) {
 	if b, err = json.Marshal(want); err != nil {
 		return want, err
 	}
-	tmp := s.layout() + ".new"
-	if err := os.WriteFile(tmp, b, 0o640); err != nil {
-		return want, err
-	}
-	return want, errors.Join(syncFile(tmp), os.Rename(tmp, s.layout()), syncFile(string(s)))
+	return want, disk.Write(s.layout(), b, 0o640)
 }
 
 // makeDatabase makes one SQLite file with Temporal's schema under a temporary
@@ -105,7 +102,7 @@ func makeDatabase(path string, fill func(*config.SQL) error) error {
 			return err
 		}
 	}
-	return errors.Join(syncFile(tmp), os.Rename(tmp, path), syncFile(filepath.Dir(path)))
+	return disk.Rename(tmp, path)
 }
 
 func makeNamespace(c *config.SQL, retention time.Duration) error {
@@ -133,12 +130,4 @@ func database(path string) config.DataStore {
 	return config.DataStore{SQL: &config.SQL{
 		PluginName: sqliteplugin.PluginName, DatabaseName: path, ConnectAttributes: attributes, MaxConns: 1, MaxIdleConns: 1,
 	}}
-}
-
-func syncFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -8,31 +8,9 @@ import (
 	"path"
 
 	"golang.org/x/sys/unix"
+
+	"usher/disk"
 )
-
-// Replace writes a file so that a crash of the machine leaves the old one or the
-// new one. The folder is not synced: journals keep the order of its entries, so
-// the sync after the move of the original, which is the last, makes all durable.
-func Replace(root *os.Root, name string, data []byte) error { return put(root, name, data, true) }
-
-// Jot is Replace for what need only survive this process.
-func Jot(root *os.Root, name string, data []byte) error { return put(root, name, data, false) }
-
-func put(root *os.Root, name string, data []byte, sync bool) error {
-	tmp := name + ".new"
-	f, err := root.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if sync && err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, root.Remove(tmp))
-	}
-	return root.Rename(tmp, name)
-}
 
 // Move takes a file from one folder into another durably, readable by usher's
 // group and by no other user: by a rename, and across mounts or from another owner by
@@ -76,7 +54,7 @@ func Move(from *os.Root, name string, to *os.Root, target string) error {
 	if err != nil {
 		return err
 	}
-	return Sync(to, path.Dir(target))
+	return disk.Sync(to, path.Dir(target))
 }
 
 // RenameIfFree renames within a folder and overwrites nothing: its error wraps
@@ -143,16 +121,8 @@ func copyBetween(from *os.Root, name string, to *os.Root, target string) error {
 	if err := to.Rename(tmp, target); err != nil {
 		return err
 	}
-	if err := Sync(to, path.Dir(target)); err != nil {
+	if err := disk.Sync(to, path.Dir(target)); err != nil {
 		return err
 	}
 	return from.Remove(name)
-}
-
-func Sync(root *os.Root, name string) error {
-	d, err := root.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/segmentio/ksuid"
 
+	"usher/disk"
 	"usher/ingest/files"
 )
 
@@ -46,7 +47,7 @@ func (w *watcher) claim(f *Folder, name string, l files.Look, unsure bool) (id s
 	if unsure {
 		b, err := json.Marshal(Unsure{l.Size, time.Now().UTC()})
 		if err == nil {
-			err = files.Jot(f.Root, path.Join(ClaimPath(id), unsureFile), b)
+			err = disk.Jot(f.Root, path.Join(ClaimPath(id), unsureFile), b, 0o640)
 		}
 		if err != nil {
 			return "", errors.Join(err, f.Root.RemoveAll(ClaimPath(id)))

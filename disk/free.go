@@ -1,9 +1,9 @@
-package app
+package disk
 
 import "golang.org/x/sys/unix"
 
-// diskRoom tells the free bytes and the size of the disk on which a folder is.
-func diskRoom(dir string) (free, size uint64, err error) {
+// Free tells the free bytes and the size of the disk on which a folder is.
+func Free(dir string) (free, size uint64, err error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
 		return 0, 0, err
