@@ -330,7 +330,7 @@ func TestAKillMakesNoDeadLetter(t *testing.T) {
 					t.Fatal("the bridge has nothing in hand, or died by itself")
 				}
 				if how == "working" {
-					for range rand.N(40) { // a random moment
+					for range rand.N(n / kills) { // a random moment, before all are done with
 						if !c.waitFor("in hand") {
 							t.Fatal("the bridge has nothing in hand, or died by itself")
 						}
