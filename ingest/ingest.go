@@ -20,6 +20,7 @@ import (
 	"usher/ingest/files"
 	"usher/ingest/inbox"
 	"usher/metrics"
+	"usher/table"
 	"usher/tracing"
 )
 
@@ -141,6 +142,7 @@ func (w *Watcher) inbox(in Inbox) inbox.Config {
 		},
 		Wanted:  w.wanted,
 		Beside:  besides(in),
+		CutOff:  table.CutOff,
 		Folders: func(names []string) { w.foldersNow(in.Source, names) },
 		Waits:   func(err error) { w.wait(in.Source, err) },
 		Events:  w.Events,

@@ -31,10 +31,11 @@ const (
 )
 
 var (
-	magicZip  = []byte("PK\x03\x04")
-	magicGzip = []byte{0x1f, 0x8b}
-	magicZstd = []byte{0x28, 0xb5, 0x2f, 0xfd}
-	magicOLE  = []byte{0xd0, 0xcf, 0x11, 0xe0}
+	magicZip      = []byte("PK\x03\x04")
+	magicEmptyZip = []byte("PK\x05\x06") // begins a ZIP without a file, and the end of every other
+	magicGzip     = []byte{0x1f, 0x8b}
+	magicZstd     = []byte{0x28, 0xb5, 0x2f, 0xfd}
+	magicOLE      = []byte{0xd0, 0xcf, 0x11, 0xe0}
 )
 
 // Packing tells by its first bytes what a file is packed in: Gzip, Zstd or Zip, ""
@@ -45,7 +46,7 @@ func Packing(head []byte) string {
 		return Gzip
 	case bytes.HasPrefix(head, magicZstd):
 		return Zstd
-	case bytes.HasPrefix(head, magicZip), bytes.HasPrefix(head, []byte("PK\x05\x06")): // the latter is an empty one
+	case bytes.HasPrefix(head, magicZip), bytes.HasPrefix(head, magicEmptyZip):
 		return Zip
 	}
 	return ""

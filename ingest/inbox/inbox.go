@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -30,6 +31,10 @@ type Config struct {
 	// Events makes what tells of new files. Its error means that the folder is looked
 	// at from time to time.
 	Events func() (*fsnotify.Watcher, error)
+
+	// CutOff tells whether a file lacks its end, or may lack it. It is asked where
+	// nothing tells that the file is still being written.
+	CutOff func(f io.ReaderAt, size int64) bool
 
 	Beside Beside // what must lie beside a file before it is taken
 

@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -299,7 +298,7 @@ func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
 		switch {
 		case s.Beside.Endings != nil:
 			need = wholeFor // what lies beside it says more than any quiet
-		case err == nil && cutOff(file, l.Size):
+		case err == nil && s.CutOff(file, l.Size):
 			need *= 4
 		}
 		if s.leases && err == nil && !s.saidSlow {
@@ -346,28 +345,6 @@ func (s *settler) take(name string, c *candidate, unsure bool, q *queue) {
 		return
 	}
 	q.add(id, func() int64 { return c.look.Size })
-}
-
-// cutOff reports that a file lacks its end, or may lack it: a ZIP or XLSX file
-// without its directory, or text whose last line has no end. Only asked where
-// nothing better tells.
-func cutOff(f *os.File, size int64) bool {
-	head := make([]byte, 4)
-	if _, err := f.ReadAt(head, 0); err != nil {
-		return true
-	}
-	tail := make([]byte, min(size, 66<<10))
-	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
-		return true
-	}
-	switch {
-	case bytes.Equal(head, []byte("PK\x03\x04")):
-		return !bytes.Contains(tail, []byte("PK\x05\x06"))
-	case bytes.Equal(head[:2], []byte{0x1f, 0x8b}), bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return false // its import sees it
-	}
-	last := bytes.TrimRight(tail, "\x00 \t")
-	return len(last) == 0 || !bytes.ContainsAny(last[len(last)-1:], "\n\r]}")
 }
 
 // measure shows what waits in an inbox.

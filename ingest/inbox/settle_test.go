@@ -71,27 +71,6 @@ func TestAFileThatIsReplacedWhileItIsClaimed(t *testing.T) {
 	}
 }
 
-// Where nothing tells whether a file is open, what lacks its end waits longer.
-func TestCutOff(t *testing.T) {
-	for content, want := range map[string]bool{
-		"email\na@x.org\n": false, "email\r\na@x.org\r\n": false, "email\na@x.org": true, "email\na@x": true, "[{}]": false, "{}\n{}": false, "{}\n{\"a\":": true,
-		"PK\x03\x04data": true, "PK\x03\x04data PK\x05\x06 end": false, "\x1f\x8b\x08data": false, "\x00\x00\x00\x00\x00\x00": true, "x": true,
-	} {
-		path := filepath.Join(t.TempDir(), "f")
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		f, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := cutOff(f, int64(len(content))); got != want {
-			t.Errorf("%q: %v", content, got)
-		}
-		_ = f.Close()
-	}
-}
-
 // A writer who comes back to a file that had looked complete makes usher more
 // patient with this inbox, for a while.
 func TestWritersWhoComeBack(t *testing.T) {
