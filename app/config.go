@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -306,16 +305,9 @@ func (c Config) inboxes() []struct{ Source, Dir string } {
 	return out
 }
 
-// secret is a value given as such or in a file; line ends of the file are cut.
+// secret is a value given as a flag, or in the file that the flag with -file names.
 func secret(flag, value, file string) (string, error) {
-	if file == "" {
-		return value, nil
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("--%s-file: %w", flag, err)
-	}
-	return strings.TrimRight(string(b), "\r\n"), nil
+	return event.ReadSecret("--"+flag, value, "--"+flag+"-file", file)
 }
 
 // DefaultLimits are those of production.

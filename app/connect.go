@@ -82,9 +82,7 @@ func connectNATS(ctx context.Context, url string, access NATSAccess, role string
 		if attempt == 0 {
 			log.Warn("NATS is not there yet, waiting for it", "error", err)
 		}
-		select {
-		case <-time.After(500 * time.Millisecond):
-		case <-ctx.Done():
+		if !event.Sleep(ctx, 500*time.Millisecond) {
 			return nil, fmt.Errorf("%w: %w", errUnreachable, err)
 		}
 	}
@@ -118,9 +116,7 @@ func retryUntil(ctx context.Context, log *slog.Logger, what string, f func(conte
 			said, at = err.Error(), time.Now()
 			log.Warn("not ready yet, trying until it is", "what", what, "error", err)
 		}
-		select {
-		case <-time.After(500 * time.Millisecond):
-		case <-ctx.Done():
+		if !event.Sleep(ctx, 500*time.Millisecond) {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 	}

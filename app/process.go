@@ -5,20 +5,13 @@ import (
 	"time"
 
 	"usher/disk"
+	"usher/event"
 )
 
 // watchProcess keeps the gauges about what this process stands on up to date.
 func (p *process) watchProcess(ctx context.Context) error {
-	t := time.NewTicker(10 * time.Second)
-	defer t.Stop()
-	for {
-		_ = p.life.guard.Do("measuring the process", func() error { p.measure(); return nil }) // the next time follows
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	event.Every(ctx, 10*time.Second, p.life.guard.Func("measuring the process", p.measure))
+	return nil
 }
 
 func (p *process) measure() {

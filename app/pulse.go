@@ -107,9 +107,7 @@ func (ps pulses) guardedBy(g event.Guard) pulses {
 
 // run asks those that are silent until ctx ends.
 func (ps pulses) run(ctx context.Context) error {
-	t := time.NewTicker(probeEvery)
-	defer t.Stop()
-	for {
+	event.Every(ctx, probeEvery, func() {
 		var wg sync.WaitGroup
 		for _, p := range ps {
 			if p.quiet(time.Now()) {
@@ -117,10 +115,6 @@ func (ps pulses) run(ctx context.Context) error {
 			}
 		}
 		wg.Wait()
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	})
+	return nil
 }

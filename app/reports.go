@@ -155,14 +155,8 @@ func (p *process) keepSchedules(ctx context.Context, guard event.Guard) error {
 }
 
 func showReports(ctx context.Context, jobs *report.Jobs, guard event.Guard) error {
-	t := time.NewTicker(time.Minute)
-	defer t.Stop()
-	for {
+	event.Every(ctx, time.Minute, func() {
 		_ = guard.Do("showing what the last reconciliation found", func() error { return jobs.Show(ctx) }) // the next time follows
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	})
+	return nil
 }

@@ -238,12 +238,8 @@ func (s *web) misbehave(w http.ResponseWriter, r *http.Request, f *fault) (done 
 		answer(w, f.code, map[string]any{"code": cmp.Or(code, 20500), "message": "chaos", "status": f.code, "more_info": ""})
 		return true
 	case "slow":
-		late := time.NewTimer(f.delay)
-		defer late.Stop()
-		select {
-		case <-late.C:
+		if event.Sleep(r.Context(), f.delay) {
 			return false
-		case <-r.Context().Done():
 		}
 	case "hang":
 		<-r.Context().Done() // until the client has had enough

@@ -90,9 +90,7 @@ func (r releaseCmd) outcome(s *session, c *app.Client, p event.Progress) error {
 			fmt.Fprintln(s.stdout, progressLine(now[0]))
 			return nil
 		}
-		select {
-		case <-time.After(300 * time.Millisecond):
-		case <-s.ctx.Done():
+		if !event.Sleep(s.ctx, 300*time.Millisecond) {
 			return s.ctx.Err()
 		}
 	}

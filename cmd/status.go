@@ -113,9 +113,7 @@ func (c statusCmd) file(s *session) (bool, error) {
 		default: // between the end of the work and the report there may be neither
 			missed++
 		}
-		select {
-		case <-time.After(500 * time.Millisecond):
-		case <-s.ctx.Done():
+		if !event.Sleep(s.ctx, 500*time.Millisecond) {
 			return true, s.ctx.Err()
 		}
 	}

@@ -42,9 +42,7 @@ func (c statusCmd) progress(s *session, cl *app.Client) (bool, error) {
 			return true, c.stopped(s, work, text.String())
 		}
 		line.show(progressLine(work[0]))
-		select {
-		case <-time.After(500 * time.Millisecond):
-		case <-s.ctx.Done():
+		if !event.Sleep(s.ctx, 500*time.Millisecond) {
 			return true, s.ctx.Err()
 		}
 	}

@@ -107,9 +107,7 @@ func publish(ctx context.Context, c *app.Client, verb, id string, body event.Ver
 		if err == nil || time.Now().After(end) || !errors.As(app.Explain("", "", err), &away) {
 			return err
 		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
+		if !event.Sleep(ctx, 200*time.Millisecond) {
 			return err
 		}
 	}

@@ -134,23 +134,14 @@ func (k *Console) keepAudit(ctx context.Context) error {
 }
 
 func (k *Console) measure(ctx context.Context) error {
-	t := time.NewTicker(2 * time.Second)
-	defer t.Stop()
-	for {
-		_ = k.guard.Do("measuring", func() error {
-			k.logRepeats(false)
-			k.forgetLetters(ctx)
-			if f, err := k.model.figures(ctx); err == nil {
-				k.setGauges(f)
-			}
-			return nil
-		})
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return nil
+	event.Every(ctx, 2*time.Second, k.guard.Func("measuring", func() {
+		k.logRepeats(false)
+		k.forgetLetters(ctx)
+		if f, err := k.model.figures(ctx); err == nil {
+			k.setGauges(f)
 		}
-	}
+	}))
+	return nil
 }
 
 func (k *Console) setGauges(f figures) {

@@ -54,10 +54,7 @@ func (f *feed) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := f.guard.Do("reading "+f.stream, func() error { return f.follow(ctx) }); err != nil && ctx.Err() == nil {
 			f.log.Warn("the read model is behind, trying again", "stream", f.stream, "error", err)
-			select {
-			case <-time.After(time.Second):
-			case <-ctx.Done():
-			}
+			event.Sleep(ctx, time.Second)
 		}
 	}
 	return nil

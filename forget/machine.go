@@ -12,6 +12,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
+
+	"usher/event"
 )
 
 // What an `usher up` keeps on its machine besides the streams and Temporal: what its
@@ -71,9 +73,7 @@ func truncateLog(ctx context.Context, path string) error {
 		if busy == 0 {
 			return nil
 		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
+		if !event.Sleep(ctx, 50*time.Millisecond) {
 			return errors.New("its write-ahead log is always in use; run this again later")
 		}
 	}

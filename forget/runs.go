@@ -67,9 +67,7 @@ func (r Runs) Remove(ctx context.Context, userID string, runs []string) error {
 		if err != nil || len(left) == 0 {
 			return err
 		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
+		if !event.Sleep(ctx, 50*time.Millisecond) {
 			return fmt.Errorf("%d runs are still kept in Temporal, run this again later: %w", len(left), ctx.Err())
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"usher/event"
 )
 
 // gate decides when a provider is asked: not faster than its rate, and not while
@@ -66,12 +68,8 @@ func (g *gate) enter(ctx context.Context, message string) (wait time.Duration, t
 	if wait = at.Sub(now); wait <= 0 {
 		return 0, ""
 	}
-	if wait <= waitInPlace {
-		select {
-		case <-time.After(wait):
-			return 0, ""
-		case <-ctx.Done():
-		}
+	if wait <= waitInPlace && event.Sleep(ctx, wait) {
+		return 0, ""
 	}
 	if probe {
 		g.mu.Lock()

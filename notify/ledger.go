@@ -283,9 +283,7 @@ func (s *Sender) persist(ctx context.Context, r Request, limit time.Duration, ch
 		if err == nil || event.IsPermanent(err) {
 			return entry, err
 		}
-		select {
-		case <-time.After(min(pause, time.Second)):
-		case <-inner.Done():
+		if !event.Sleep(inner, min(pause, time.Second)) {
 			return entry, err
 		}
 	}

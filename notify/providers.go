@@ -18,6 +18,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/time/rate"
+
+	"usher/event"
 )
 
 // Providers are who takes the messages of each channel, the preferred one first.
@@ -148,19 +150,9 @@ func (r *Rate) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// secret is a value given as such or in a file; line ends of the file are cut.
-func secret(name, value, file string) (string, error) {
-	if value != "" && file != "" {
-		return "", fmt.Errorf("%s and %s_file: give one of them", name, name)
-	}
-	if file == "" {
-		return value, nil
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("%s_file: %w", name, err)
-	}
-	return strings.TrimRight(string(b), "\r\n"), nil
+// secret is a value given under its key, or in the file that the key with _file names.
+func secret(key, value, file string) (string, error) {
+	return event.ReadSecret(key, value, key+"_file", file)
 }
 
 // ReceiptTokens are what may have signed the receipts of these services: as

@@ -225,12 +225,10 @@ func again(ctx context.Context, err error, attempt int) error {
 		return err
 	}
 	wait := time.Duration(rand.Int64N(int64(time.Millisecond) << min(attempt, 6)))
-	select {
-	case <-time.After(wait):
-		return nil
-	case <-ctx.Done():
+	if !event.Sleep(ctx, wait) {
 		return errors.Join(err, ctx.Err())
 	}
+	return nil
 }
 
 // isWrongSequence reports whether the compare of a compare-and-set failed. The

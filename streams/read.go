@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
 )
 
 // Selection says what of a stream is read. Its zero value is all of it.
@@ -98,12 +100,10 @@ func (r *reader) run(ctx context.Context) error {
 		if time.Since(since) > readPatience {
 			break
 		}
-		select {
-		case <-time.After(readAgain):
-			err = r.session(ctx)
-		case <-ctx.Done():
+		if !event.Sleep(ctx, readAgain) {
 			return ctx.Err()
 		}
+		err = r.session(ctx)
 	}
 	return err
 }

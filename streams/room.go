@@ -71,20 +71,15 @@ func (r *Room) Run(ctx context.Context) error {
 	if r.Every <= 0 {
 		r.Every = 30 * time.Second
 	}
-	t := time.NewTicker(r.Every)
-	defer t.Stop()
-	for failing := false; ; {
+	failing := false
+	event.Every(ctx, r.Every, func() {
 		err := r.Guard.Do("making room in the streams", func() error { return r.Look(ctx) })
 		if err != nil && ctx.Err() == nil && !failing {
 			r.Log.Warn("whether the streams need room could not be seen", "error", err)
 		}
 		failing = err != nil
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	})
+	return nil
 }
 
 // Look purges once what it is time to purge.

@@ -31,9 +31,8 @@ func (s *Sampler) Run(ctx context.Context) error {
 	if s.Every <= 0 {
 		s.Every = 5 * time.Second
 	}
-	t := time.NewTicker(s.Every)
-	defer t.Stop()
-	for failing := false; ; {
+	failing := false
+	event.Every(ctx, s.Every, func() {
 		look, cancel := context.WithTimeout(ctx, s.Every)
 		err := s.Guard.Do("looking at JetStream", func() error { return s.Look(look) })
 		cancel()
@@ -44,12 +43,8 @@ func (s *Sampler) Run(ctx context.Context) error {
 			}
 		}
 		failing = err != nil
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	})
+	return nil
 }
 
 // Look samples once.

@@ -136,9 +136,7 @@ func (p *pulse) handOver(ctx context.Context) {
 		if p.settled() {
 			return
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
+		if !event.Sleep(ctx, pause) {
 			return
 		}
 	}

@@ -22,6 +22,8 @@ import (
 	"go.temporal.io/server/common/primitives"
 	"go.temporal.io/server/temporal"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"usher/event"
 )
 
 type temporalServer struct {
@@ -97,9 +99,7 @@ func (t *temporalServer) ready(ctx context.Context, retention time.Duration) err
 				return nil
 			}
 		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
+		if !event.Sleep(ctx, 50*time.Millisecond) {
 			return fmt.Errorf("the Temporal server on %s does not answer: %w", t.addr, errors.Join(err, ctx.Err()))
 		}
 	}
