@@ -12,10 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/emersion/go-smtp"
+
 	"usher/event"
 	"usher/serve"
-
-	"github.com/emersion/go-smtp"
 )
 
 // Config says where the catcher listens and keeps its store.
@@ -71,9 +71,8 @@ func Open(c Config) (_ *Catcher, err error) {
 }
 
 func listen(flag, addr string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil || !event.Loopback(host) {
-		return nil, fmt.Errorf("%s %q: the catcher does not ask for credentials, so give a loopback address such as 127.0.0.1:0", flag, addr)
+	if err := serve.CheckLoopback(flag, addr, "the catcher asks for no credentials, so it listens on loopback only"); err != nil {
+		return nil, err
 	}
 	return serve.Listen(flag, addr)
 }

@@ -222,7 +222,7 @@ func TestForeignHostsAreRefused(t *testing.T) {
 
 func TestBadPlacesAreSaidPlainly(t *testing.T) {
 	k, _ := run(t, t.TempDir())
-	for addr, want := range map[string]string{k.SMTPAddr(): "address already in use", "0.0.0.0:0": "loopback", "x": "loopback"} {
+	for addr, want := range map[string]string{k.SMTPAddr(): "address already in use", "0.0.0.0:0": "loopback", "x": "HOST:PORT"} {
 		_, err := Open(Config{Dir: t.TempDir(), SMTPAddr: addr, HTTPAddr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %v, want one line with %q", addr, err, want)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"usher/event"
@@ -45,12 +46,27 @@ func Until(ctx context.Context, guard event.Guard, l net.Listener, s Server) err
 	return nil
 }
 
+// CheckLoopback refuses an address that other machines reach; why says what it is for.
+func CheckLoopback(flag, addr, why string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%s %q: give it as HOST:PORT, such as 127.0.0.1:0", flag, addr)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%s %q: the port must be a number from 0 to 65535", flag, addr)
+	}
+	if !event.Loopback(host) {
+		return fmt.Errorf("%s %s: %s", flag, addr, why)
+	}
+	return nil
+}
+
 // Listen binds at once, so that a port in use is known before anything starts. Its
 // error names the flag.
 func Listen(flag, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w; give another address, port 0 takes a free one", flag, addr, event.Innermost(err))
+		return nil, fmt.Errorf("%s %s: %w; stop what uses it, or give another address (port 0 takes a free one)", flag, addr, event.Innermost(err))
 	}
 	return l, nil
 }

@@ -20,7 +20,7 @@ import (
 // itself counts them. A change that makes users dearer must say so here.
 func TestWhatAUserCosts(t *testing.T) {
 	capture := metricstest.NewCaptureHandler()
-	cl := serve(t, temporal.WithCustomMetricsHandler(capture))
+	cl := dialTemporal(t, temporal.WithCustomMetricsHandler(capture))
 	type cost struct {
 		Events  int // at most: two messages that are accepted at once share a task
 		Actions map[string]int

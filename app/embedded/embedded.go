@@ -16,6 +16,7 @@ import (
 
 	"usher/event"
 	"usher/metrics"
+	"usher/serve"
 )
 
 // Config says which servers to run and where.
@@ -62,7 +63,7 @@ func Start(ctx context.Context, c Config) (_ *Servers, err error) {
 		c.Retention = defaultRetention
 	}
 	for _, a := range []struct{ flag, addr string }{{"--nats-addr", c.NATSAddr}, {"--temporal-addr", c.TemporalAddr}, {"--temporal-ui-addr", c.TemporalUIAddr}} {
-		if err := checkLoopback(a.flag, a.addr); err != nil {
+		if err := serve.CheckLoopback(a.flag, a.addr, onLoopback); err != nil {
 			return s, err
 		}
 	}
@@ -156,21 +157,8 @@ func (s *Servers) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// checkLoopback refuses addresses that others can reach: the embedded servers
-// ask nobody for credentials.
-func checkLoopback(flag, addr string) error {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("%s %q: give it as HOST:PORT, such as 127.0.0.1:4222", flag, addr)
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("%s %q: the port must be a number from 0 to 65535", flag, addr)
-	}
-	if !event.Loopback(host) {
-		return fmt.Errorf("%s %s: the embedded servers ask nobody for credentials, so they listen on loopback only; for other machines run NATS and Temporal on their own and name them with --nats-url and --temporal-address", flag, addr)
-	}
-	return nil
-}
+// onLoopback is why the embedded servers refuse other addresses.
+const onLoopback = "the embedded servers ask for no credentials, so they listen on loopback only; for other machines run NATS and Temporal on their own and name them with --nats-url and --temporal-address"
 
 // freeAddr takes port 0 for a free port and makes sure that any other is free.
 // The servers accept no listener, so between the look and the server's start the
@@ -185,9 +173,9 @@ func freeAddr(flag, addr string) (string, error) {
 			}
 		}
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := serve.Listen(flag, addr)
 	if err != nil {
-		return "", fmt.Errorf("%s %s: %w; stop what uses it, or give another address (port 0 takes a free one)", flag, addr, event.Innermost(err))
+		return "", err
 	}
 	defer l.Close()
 	return l.Addr().String(), nil

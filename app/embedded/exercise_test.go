@@ -9,4 +9,4 @@ import (
 )
 
 // The real server answers what the model of the simulation answers.
-func TestExercise(t *testing.T) { exercise.Run(t, serve(t)) }
+func TestExercise(t *testing.T) { exercise.Run(t, dialTemporal(t)) }

@@ -31,7 +31,7 @@ func (i *interrupted) Orphan(context.Context, event.Verification, string) error 
 // What reaches a run together with the end of a wait was there in time. A worker
 // that was away at that moment meets both in one task, where the timer goes first.
 func TestSignalsThatMeetTheEndOfAWait(t *testing.T) {
-	cl := serve(t)
+	cl := dialTemporal(t)
 	approve := func(t *testing.T, id string) {
 		v := event.Verification{Identity: event.Identity{Source: "crm", ID: "v1"}, UserID: id, Verb: event.VerbApproved, Stored: time.Now()}
 		signal(t, cl, id, event.SignalVerification, v)

@@ -57,7 +57,7 @@ func (f *faulty) Activate(context.Context, string, string, event.User) (event.Ac
 // onboarding may take. Run it with -record when a revision is added; without, it
 // makes sure that every path still ends as its name says.
 func TestRecordHistories(t *testing.T) {
-	cl := serve(t)
+	cl := dialTemporal(t)
 
 	type step struct {
 		signal string

@@ -58,8 +58,8 @@ type outside interface {
 	workflows.Orphanage
 }
 
-// serve starts a server for the test and connects to it.
-func serve(t *testing.T, o ...temporal.ServerOption) client.Client {
+// dialTemporal starts a server for the test and connects to it.
+func dialTemporal(t *testing.T, o ...temporal.ServerOption) client.Client {
 	t.Helper()
 	c := config0(t.TempDir())
 	c.Retention = time.Hour
