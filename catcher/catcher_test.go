@@ -150,6 +150,17 @@ func TestStopAtOnce(t *testing.T) {
 	}
 }
 
+// Who asks whether an account is known learns that it is, as `usher notify test --probe`
+// and `usher doctor` do. A regression of issue 20.
+func TestEveryAccountIsKnown(t *testing.T) {
+	k, _ := run(t, t.TempDir())
+	var account struct{ SID, Status string }
+	get(t, k, "/2010-04-01/Accounts/AC1.json", &account)
+	if account.SID != "AC1" || account.Status != "active" {
+		t.Errorf("the account is %+v", account)
+	}
+}
+
 func TestTwilioRefusals(t *testing.T) {
 	k, _ := run(t, t.TempDir())
 	for name, tc := range map[string]struct {

@@ -31,6 +31,7 @@ func newHTTP(s *store, chaos *Chaos, addr string) http.Handler {
 	mux.HandleFunc("GET /api/v1/message/{id}", w.getMail)
 	mux.HandleFunc("POST /2010-04-01/Accounts/{sid}/Messages.json", w.takeSMS)
 	mux.HandleFunc("GET /2010-04-01/Accounts/{sid}/Messages.json", w.listSMS)
+	mux.HandleFunc("GET /2010-04-01/Accounts/{file}", showAccount)
 	mux.HandleFunc("GET /api/v1/chaos", w.listChaos)
 	mux.HandleFunc("GET /{$}", w.page)
 	mux.HandleFunc("GET /message/{id}", w.messagePage)
@@ -39,6 +40,16 @@ func newHTTP(s *store, chaos *Chaos, addr string) http.Handler {
 	var h http.Handler = mux
 	h = http.NewCrossOriginProtection().Handler(h)
 	return guard(addr, h)
+}
+
+// showAccount answers whether an account is there, as Twilio does: every one is.
+func showAccount(w http.ResponseWriter, r *http.Request) {
+	sid, ok := strings.CutSuffix(r.PathValue("file"), ".json")
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	answer(w, http.StatusOK, map[string]string{"sid": sid, "status": "active", "friendly_name": "usher's catcher"})
 }
 
 // guard refuses requests that a browser was tricked into: a foreign name that
