@@ -69,6 +69,8 @@ type cli struct {
 
 	Deadletters deadLettersCmd `cmd:"" help:"List, show and send again what could not be used."`
 
+	Doctor doctorCmd `cmd:"" help:"Check everything that usher depends on, and say how to mend what is wrong."`
+
 	Demo    demoCmd    `cmd:"" help:"Show the whole way in a folder of its own, without hands."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
@@ -109,6 +111,8 @@ func Run(ctx context.Context, m Main, args []string, stdin io.Reader, stdout, st
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.Is(err, errUnhealthy): // the report says it
+		return exitFailed
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "usher: %v\n", err)
 		return exitUsage
@@ -122,7 +126,7 @@ func Run(ctx context.Context, m Main, args []string, stdin io.Reader, stdout, st
 func explain(command string, err error) error {
 	words := strings.Fields(command)
 	switch words[0] {
-	case "up", "watch", "bridge", "worker", "console", "demo": // they wait for it
+	case "up", "watch", "bridge", "worker", "console", "demo", "doctor": // they wait for it, or say so themselves
 		return err
 	case "status":
 		return app.Explain("nothing was written", app.SafeAgain, err)
