@@ -23,6 +23,7 @@ func main() {
 		"docs/architecture.md":          func(was []byte) ([]byte, error) { return docs.Architecture(".", was) },
 		"docs/intake.md":                func(was []byte) ([]byte, error) { return docs.Intake(".", was) },
 		"docs/delivery.md":              docs.Delivery,
+		"docs/doctor.md":                docs.Doctor,
 		"docs/examples/usher.yaml":      whole(cmd.ExampleSettings),
 		"docs/schemas/settings.v1.json": whole(cmd.SettingsSchema),
 		"docs/settings.md": func(was []byte) ([]byte, error) {
