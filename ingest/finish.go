@@ -65,6 +65,12 @@ func (j *job) finish(ctx context.Context) error {
 			return err
 		}
 	}
+	if _, there := files.At(j.claim, skippedDraft); there && r.Skipped > 0 && (r.Code == "" || r.Code == "E_ALL_ROWS") {
+		r.SkippedRows = filepath.ToSlash(filepath.Join("refused", j.in.Source, name+".skipped.csv"))
+		if err := files.Move(j.claim, skippedDraft, refused, name+".skipped.csv"); err != nil {
+			return err
+		}
+	}
 	j.Fault.At("ingest.refused")
 	to := archive
 	if r.Result == resultRefused {

@@ -93,6 +93,11 @@ func (j *job) validate(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if v.skipped > 0 {
+		if err := j.listSkipped(ctx, v); err != nil {
+			return err
+		}
+	}
 	if err := j.in.allows(v); err != nil {
 		return err
 	}
@@ -113,16 +118,18 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 	defer func() { err = errors.Join(err, marks.remove()) }()
 	v.titles, j.returned = titlesOf(j.table, rs), rs.Returned()
 	trailing, _ := j.in.trailers()
+	met := make([]bool, len(j.in.Skip))
 	type part struct {
 		bad      []int
 		skipped  []int
+		met      []bool // which rules of --skip had something to look at
 		marks    []entry
 		rows     int
 		last     lastRow
 		warnings table.Warnings
 	}
 	err = inOrder(ctx, rs, parallel(), func() func([]table.Row) part {
-		rules := newRules(j.in)
+		rules := j.rules()
 		return func(rows []table.Row) part {
 			p := part{rows: len(rows), marks: make([]entry, 0, 2*len(rows))}
 			rules.warnings = &p.warnings
@@ -131,7 +138,7 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 				if trailing.Regexp != nil && rw.Number == rows[len(rows)-1].Number {
 					p.last.text = strings.Join(rs.Original(rw), j.delimiter())
 				}
-				if rules.skips(&rec) {
+				if rules.skips(&rec) != nil {
 					p.last.note(rec, nil)
 					p.skipped = append(p.skipped, rw.Number)
 					continue
@@ -148,9 +155,15 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 					p.marks = append(p.marks, e)
 				})
 			}
+			for _, s := range rules.skip {
+				p.met = append(p.met, s.met)
+			}
 			return p
 		}
 	}, func(p part) error {
+		for i, yes := range p.met {
+			met[i] = met[i] || yes
+		}
 		if p.rows > 0 {
 			v.last = p.last
 		}
@@ -180,6 +193,7 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 		return err
 	}
 	v.blank = rs.Blank
+	j.blind(met, &v.warnings)
 	if err := j.counted(v); err != nil {
 		return err
 	}

@@ -36,7 +36,8 @@ type Report struct {
 	Published   int             `json:"published"`
 	Refused     int             `json:"refused"`
 	Blank       int             `json:"blank"`
-	Skipped     int             `json:"skipped"` // rows that the inbox leaves out
+	Skipped     int             `json:"skipped"`                // rows that the inbox leaves out
+	SkippedRows string          `json:"skipped_rows,omitempty"` // the file that lists them
 	Errors      map[string]int  `json:"errors"`
 	Examples    []Example       `json:"examples,omitempty"`
 	Columns     []table.Use     `json:"columns,omitempty"`
@@ -156,6 +157,9 @@ func (r Report) Text() string {
 		fmt.Fprintf(&b, ", %d skipped", r.Skipped)
 	}
 	b.WriteByte('\n')
+	if r.SkippedRows != "" {
+		fmt.Fprintf(&b, "skipped    listed in %s\n", r.SkippedRows)
+	}
 	for _, c := range r.Columns {
 		fmt.Fprintf(&b, "column     %q: %s", c.Title, c.As)
 		if c.Note != "" {

@@ -1,9 +1,14 @@
 package ingest
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 
+	"usher/event"
 	"usher/table"
 )
 
@@ -31,11 +36,11 @@ func ParseSkip(s string) (SkipRule, error) {
 	return r, nil
 }
 
-// of reports whether a value under a title is one of the rule's. Case does not count.
-func (r SkipRule) of(title, value string) bool {
-	if !strings.EqualFold(title, r.Column) {
-		return false
-	}
+// String is the rule as it was written.
+func (r SkipRule) String() string { return r.Column + "=" + strings.Join(r.Values, "|") }
+
+// of reports whether a value is one of the rule's. Case does not count.
+func (r SkipRule) of(value string) bool {
 	for _, v := range r.Values {
 		if strings.EqualFold(v, value) {
 			return true
@@ -44,19 +49,98 @@ func (r SkipRule) of(title, value string) bool {
 	return false
 }
 
-// skips reports whether a row is left out.
-func (v *rules) skips(rec *table.Record) bool {
-	for _, r := range v.skip {
-		for _, a := range rec.Attributes {
-			if r.of(a.Name, a.Value) {
-				return true
+// skipping is a rule about the columns of one file.
+type skipping struct {
+	SkipRule
+	column table.Column // that its column was taken for, or -1
+	met    bool         // a row had something in its column
+}
+
+// about are the rules as they read in a file: a title may be that of a column which
+// usher took for the e-mail address or the like.
+func (rs SkipRules) about(columns []table.Use) []*skipping {
+	out := make([]*skipping, len(rs))
+	for i, r := range rs {
+		out[i] = &skipping{SkipRule: r, column: -1}
+		for c := range table.Columns {
+			if strings.EqualFold(c.String(), r.Column) {
+				out[i].column = c
 			}
 		}
-		for c, value := range rec.Values {
-			if value != "" && r.of(table.Column(c).String(), value) {
-				return true
+		for _, u := range columns {
+			for c := range table.Columns {
+				if strings.EqualFold(u.Title, r.Column) && u.As == c.String() {
+					out[i].column = c
+				}
 			}
 		}
 	}
-	return false
+	return out
+}
+
+// skips returns the rule by which a row is left out, or nil.
+func (v *rules) skips(rec *table.Record) *skipping {
+	for _, s := range v.skip {
+		for _, a := range rec.Attributes {
+			if strings.EqualFold(a.Name, s.Column) {
+				if s.met = true; s.of(a.Value) {
+					return s
+				}
+			}
+		}
+		if s.column >= 0 && rec.Values[s.column] != "" {
+			if s.met = true; s.of(rec.Values[s.column]) {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+// blind says that rules had no column to look into; met are those that had.
+func (j *job) blind(met []bool, warnings *table.Warnings) {
+	for i, r := range j.in.Skip {
+		there := met[i] || slices.ContainsFunc(j.table.Columns, func(u table.Use) bool {
+			return strings.EqualFold(u.Title, r.Column) && u.As != table.AsSecret && u.As != table.AsIgnored
+		})
+		if !there {
+			warnings.Add("W_SKIP", fmt.Sprintf("the rule %q of --skip left out no row, because there is no column %q that is read", r, r.Column), 0)
+		}
+	}
+}
+
+// skippedDraft is where rows that are left out are collected in the claim.
+const skippedDraft = ".skipped.csv"
+
+// listSkipped writes the rows that the inbox leaves out, with the rule.
+func (j *job) listSkipped(ctx context.Context, v verdict) (err error) {
+	rs, err := j.table.Open(ctx, j.file)
+	if err != nil {
+		return err
+	}
+	defer rs.Close()
+	out, err := newRefusedRows(j.claim, skippedDraft, rs.Columns)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.close()) }()
+	rules := j.rules()
+	return event.Protect("the import of this file", func() error {
+		for {
+			rw, err := nextOf(rs, v.skip)
+			if errors.Is(err, io.EOF) || err == nil && rw.Number > v.rows {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			rec := rs.Record(rw)
+			if by := rules.skips(&rec); by != nil {
+				err = out.Add(rec, rs.Original(rw), []table.RowError{{Field: by.Column, Reason: "left out by the rule " + by.String()}})
+			}
+			if err != nil {
+				return err
+			}
+		}
+	})
 }

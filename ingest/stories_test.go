@@ -645,6 +645,11 @@ func (s *story) tell(t *testing.T) {
 			fmt.Fprintf(&s.told, "back: %s", l)
 		}
 	}
+	if b, err := os.ReadFile(strings.TrimSuffix(s.refused, ".refused.csv") + ".skipped.csv"); err == nil {
+		for l := range strings.Lines(string(b)) {
+			fmt.Fprintf(&s.told, "skipped: %s", l)
+		}
+	}
 	fmt.Fprintln(&s.told, strings.ReplaceAll(rep.Next, rep.Import, "IMPORT"))
 }
 

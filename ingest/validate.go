@@ -35,7 +35,7 @@ var FileCodes = codes(table.FileCodes, "E_ALL_ROWS", "E_CHANGED", "E_CHECKSUM", 
 	"E_TOO_MANY_REFUSED", "E_TOO_MANY_ROWS", "E_TRAILER", "E_UNREADABLE")
 
 // WarningCodes lists the codes of warnings.
-var WarningCodes = codes(table.WarningCodes, "W_ATTRIBUTES", "W_CHARACTERS", "W_CUT_OFF", "W_HELD", "W_LOCALE", "W_NUMBER", "W_RELEASED", "W_USER_ID")
+var WarningCodes = codes(table.WarningCodes, "W_ATTRIBUTES", "W_CHARACTERS", "W_CUT_OFF", "W_HELD", "W_LOCALE", "W_NUMBER", "W_RELEASED", "W_SKIP", "W_USER_ID")
 
 // codes are those of the table and those of ingest itself, each once.
 func codes(ofTable []string, own ...string) []string {
@@ -54,13 +54,18 @@ type user struct {
 // rules judge records. One set of them is for one goroutine.
 type rules struct {
 	region   string
-	skip     SkipRules
+	skip     []*skipping
 	warnings *table.Warnings   // nil: they are not collected
 	locales  map[string]string // language tags seen before, in normal form
 }
 
-func newRules(in Inbox) *rules {
-	return &rules{region: in.Region, skip: in.Skip, locales: map[string]string{}}
+func newRules(in Inbox) *rules { return &rules{region: in.Region, locales: map[string]string{}} }
+
+// rules are those for the rows of the file.
+func (j *job) rules() *rules {
+	r := newRules(j.in)
+	r.skip = j.in.Skip.about(j.table.Columns)
+	return r
 }
 
 // keptLocales is how many language tags are remembered.

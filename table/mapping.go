@@ -12,8 +12,8 @@ import (
 // What a column is taken for when it is none of the canonical ones.
 const (
 	asAttribute = "attribute"
-	asSecret    = "secret"
-	asIgnored   = "ignored"
+	AsSecret    = "secret"
+	AsIgnored   = "ignored"
 )
 
 // Mapping says what columns are taken for, by title, whatever usher would make of
@@ -24,7 +24,7 @@ type Mapping map[string]string
 func (m Mapping) Check() error {
 	for title, as := range m {
 		if _, ok := mapped(as); !ok {
-			return fmt.Errorf("the column %q cannot be taken for %q; write one of %s, %s or %s", title, as, strings.Join(columnNames[:], ", "), asAttribute, asIgnored)
+			return fmt.Errorf("the column %q cannot be taken for %q; write one of %s, %s or %s", title, as, strings.Join(columnNames[:], ", "), asAttribute, AsIgnored)
 		}
 	}
 	return nil
@@ -34,7 +34,7 @@ func mapped(as string) (Column, bool) {
 	switch as {
 	case asAttribute:
 		return columnAttribute, true
-	case asIgnored:
+	case AsIgnored:
 		return columnIgnored, true
 	}
 	i := slices.Index(columnNames[:], as)

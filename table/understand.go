@@ -162,7 +162,7 @@ func (h *header) decide(v votes, mapping Mapping) error {
 			continue
 		}
 		if secretTitle(title) || v.secret(i) {
-			h.columns[i], h.uses[i] = columnSecret, Use{title, asSecret, "it may hold passwords or the like, and is not published"}
+			h.columns[i], h.uses[i] = columnSecret, Use{title, AsSecret, "it may hold passwords or the like, and is not published"}
 			continue
 		}
 		means, ok := of.titleMeaning(title)
