@@ -34,6 +34,7 @@ type verdict struct {
 	skipped     int     // rows that the inbox leaves out
 	skip        bitmap
 	warnings    table.Warnings
+	late        table.Late // what only all rows show
 }
 
 // bitmap is a set of row numbers.
@@ -83,6 +84,18 @@ func (j *job) validate(ctx context.Context) (err error) {
 	if err := j.judge(ctx, &v); err != nil {
 		return err
 	}
+	if j.table.Reconsider(v.late, v.rows) { // seldom: what one value means, a later row told
+		err := v.repeats.remove()
+		if v = (verdict{}); err != nil {
+			return err
+		}
+		if err := j.judge(ctx, &v); err != nil {
+			return err
+		}
+	}
+	if err := j.table.Unread(v.late, &v.warnings); err != nil {
+		return err
+	}
 	j.bad, j.skip, j.titles, j.end, j.warnings = v.bad, v.skip, v.titles, endOf(j.file, j.table), v.warnings
 	r.Rows, r.Blank, r.Skipped, r.Published = v.rows, v.blank, v.skipped, v.rows-v.refused-v.skipped
 	if r.cutOff, r.cutRow = j.cutOff(&v), v.last.refused; r.cutOff != "" {
@@ -122,6 +135,7 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 	type part struct {
 		bad      []int
 		skipped  []int
+		late     table.Late
 		met      []bool // which rules of --skip had something to look at
 		marks    []entry
 		rows     int
@@ -135,6 +149,7 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 			rules.warnings = &p.warnings
 			for _, rw := range rows {
 				rec := rs.Record(rw)
+				p.late.Look(&rec)
 				if trailing.Regexp != nil && rw.Number == rows[len(rows)-1].Number {
 					p.last.text = strings.Join(rs.Original(rw), j.delimiter())
 				}
@@ -174,6 +189,7 @@ func (j *job) judge(ctx context.Context, v *verdict) (err error) {
 			return table.Unusable("E_TOO_MANY_ROWS", "the file has more than %d rows, which is the most that this inbox takes; split it, or have the limit raised", most)
 		}
 		v.warnings.Merge(p.warnings)
+		v.late.Merge(p.late)
 		for _, n := range p.skipped {
 			v.skip.set(n)
 			v.skipped++

@@ -43,6 +43,8 @@ type header struct {
 	alike     []string // pairs of columns that may mean the same
 	words     words    // what values mean in this file
 	uses      []Use    // what each column was taken for
+
+	idsAreAddresses bool // the column of ids holds e-mail addresses
 }
 
 // choice is a column that may be read for a meaning.

@@ -20,7 +20,7 @@
 // *RowError beside the row, and reading goes on. Both have a stable code and a
 // sentence that says how to mend it. Rows that were refused are written by Refused
 // (refused.go) and read again as they are. What a person should look at all the same
-// is a Warning (warning.go).
+// is a Warning (warning.go). What the first rows cannot show, all of them do (late.go).
 //
 // Limits: a line or an object of 1 MiB, a row of 64 KiB over several lines, 512
 // columns, JSON nested 64 deep; packed files are read as they unpack, and what

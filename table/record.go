@@ -16,6 +16,8 @@ type Record struct {
 	Bad          *RowError   // why the row has no values
 	Wrong        []RowError  // values that cannot be used; what was left out is empty
 	Warnings     []Warning   // what was done about values, each counted once
+
+	odd []oddWord // which other rows may show to mean nothing
 }
 
 // Attribute is a value under a title that has no meaning of its own.
@@ -89,7 +91,7 @@ func (rec *Record) readCells(h *header, rw Row) {
 // attribute keeps a value that has no meaning of its own. An object or a list with
 // secrets in it is left out.
 func (rec *Record) attribute(title, value string) {
-	if (value[0] == '{' || value[0] == '[') && holdsSecrets(value) {
+	if looksCrypted(value) || (value[0] == '{' || value[0] == '[') && holdsSecrets(value) {
 		rec.warn("W_SECRET", fmt.Sprintf("the value of %q may hold passwords or the like; it was not published", title))
 		return
 	}

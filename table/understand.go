@@ -304,7 +304,7 @@ func (h *header) enough(v votes) error {
 	for i, c := range h.columns {
 		if c == UserID {
 			if means, _ := titleMeaning(h.cells[i]); means.rank >= lastResort && v.repeats(i) && h.uses[i].Note != noteMapping {
-				return Unusable("E_HEADER", "the only id is in the column %q, and several people have the same one; name the column with the id of each person user_id, or have this one kept as an attribute (--columns)", h.cells[i])
+				return Unusable("E_HEADER", "the only id is in the column %q, and several people have the same one; name the column with the id of each person user_id, or have this one kept as an attribute (`usher columns`)", h.cells[i])
 			}
 		}
 	}
@@ -312,7 +312,8 @@ func (h *header) enough(v votes) error {
 		return nil
 	}
 	ids, persons := slices.Index(h.columns, UserID), personsOf(h.cells)
-	email := h.has(Email) || ids >= 0 && v.holds(ids, Email)
+	h.idsAreAddresses = ids >= 0 && v.holds(ids, Email)
+	email := h.has(Email) || h.idsAreAddresses
 	for i, c := range h.columns {
 		if c != columnAttribute || h.uses[i].Note != "" {
 			continue
@@ -322,7 +323,7 @@ func (h *header) enough(v votes) error {
 				continue
 			}
 			if there := of == Email && email || of == Phone && h.has(Phone); !there {
-				return Unusable("E_HEADER", "the column %q holds %s, and no other column was taken for them; name it %s, or say with --columns what it is", h.cells[i], whatOf[of], columnNames[of])
+				return Unusable("E_HEADER", "the column %q holds %s, and no other column was taken for them; name it %s, or say with `usher columns` what it is", h.cells[i], whatOf[of], columnNames[of])
 			}
 			h.uses[i].Note = fmt.Sprintf("it holds %s, and another column was taken for them", whatOf[of])
 		}

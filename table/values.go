@@ -27,8 +27,14 @@ func alwaysNothing(c string) bool {
 	return false
 }
 
-// sometimesNothing are words that mean nothing when other cells show it.
-var sometimesNothing = map[string]bool{"NA": true, "None": true, "none": true, "NONE": true, "unknown": true, "Unknown": true, "UNKNOWN": true, "0": true, "n.a.": true, "nil": true, "undefined": true}
+// sometimesNothing reports whether a word means nothing when other cells show it.
+func sometimesNothing(s string) bool {
+	switch s {
+	case "NA", "None", "none", "NONE", "unknown", "Unknown", "UNKNOWN", "0", "n.a.", "nil", "undefined":
+		return true
+	}
+	return false
+}
 
 // namesLikeNothing are names that look like a program's word for nothing.
 var namesLikeNothing = map[string]bool{"Null": true, "Na": true, "NA": true, "Nan": true, "None": true}
@@ -46,7 +52,7 @@ func (v votes) nothing(columns []Column) map[string]bool {
 	for i := range v {
 		c := columns[i]
 		for _, cell := range v[i].cells {
-			if c >= 0 && sometimesNothing[cell] {
+			if c >= 0 && sometimesNothing(cell) {
 				if count[cell]++; c == Email || c == Phone {
 					count[cell]++
 				}
@@ -65,9 +71,19 @@ func (v votes) nothing(columns []Column) map[string]bool {
 	return words
 }
 
-// largest are the largest numbers of types: what a program stores of one that is
-// larger.
-var largest = map[string]bool{"2147483647": true, "4294967295": true, "9223372036854775807": true, "18446744073709551615": true}
+// largestNumber returns the number when it is the largest one of a type: what a
+// program stores of one that is larger.
+func largestNumber(s string) (n string, is bool) {
+	if len(s) < 10 || len(s) > 23 {
+		return "", false
+	}
+	n, _, _ = strings.Cut(strings.TrimPrefix(s, "+"), ".0")
+	switch n {
+	case "2147483647", "4294967295", "9223372036854775807", "18446744073709551615":
+		return n, true
+	}
+	return "", false
+}
 
 // cutNumbers are those of them that stand in several rows where each person has a
 // number of their own.
@@ -78,8 +94,8 @@ func (v votes) cutNumbers(columns []Column) map[string]bool {
 			if c := columns[i]; c != Phone && c != UserID {
 				break
 			}
-			if cell, _, _ = strings.Cut(strings.TrimPrefix(cell, "+"), ".0"); largest[cell] {
-				count[cell]++
+			if n, is := largestNumber(cell); is {
+				count[n]++
 			}
 		}
 	}
@@ -99,7 +115,7 @@ func (v votes) cutNumbers(columns []Column) map[string]bool {
 // around it, and empty when it says that it is.
 func (rec *Record) value(c Column, s string, in *words) string {
 	if in.cut != nil && (c == Phone || c == UserID) {
-		if n, _, _ := strings.Cut(strings.TrimPrefix(s, "+"), ".0"); in.cut[n] {
+		if n, is := largestNumber(s); is && in.cut[n] {
 			rec.Wrong = append(rec.Wrong, RowError{"E_NUMBER_LIMIT", columnNames[c], "this is the largest number that a program could store, and stands in several rows; export the list again with this column as text"})
 			return ""
 		}
@@ -114,8 +130,12 @@ func (rec *Record) value(c Column, s string, in *words) string {
 		return ""
 	}
 	name := c == Name || c == FirstName || c == LastName
+	sometimes := sometimesNothing(s)
+	if sometimes && !in.nothing[s] {
+		rec.odd = append(rec.odd, oddWord{c, s})
+	}
 	switch {
-	case alwaysNothing(s), in.nothing[s], !name && s == "Null", sometimesNothing[s] && (c == Email || c == Phone):
+	case alwaysNothing(s), in.nothing[s], !name && s == "Null", sometimes && (c == Email || c == Phone):
 		rec.warn("W_NOTHING", fmt.Sprintf("cells with the word %q were read as empty", s))
 		return ""
 	case name && namesLikeNothing[s]:

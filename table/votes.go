@@ -55,6 +55,24 @@ func votesOf(h *header, rows []Row) votes {
 	return v
 }
 
+// looksCrypted reports whether a value is what systems store of a password, or a token.
+func looksCrypted(s string) bool {
+	switch s[0] {
+	case '$', '{':
+	case 'p', 'b', 'a', 's', 'm':
+		if strings.IndexByte(s, '$') < 0 {
+			return false
+		}
+	case 'e':
+		if !strings.HasPrefix(s, "eyJ") {
+			return false
+		}
+	default:
+		return false
+	}
+	return crypted.MatchString(s)
+}
+
 // longestName is how many bytes of a cell are kept to compare names.
 const longestName = 200
 

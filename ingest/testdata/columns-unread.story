@@ -34,11 +34,11 @@ user (derived)||ann@example.org|||Zweitkontakt=ann@example.net
 Nothing to do.
 alone.csv: refused, csv, utf-8, ","
 0 rows, 0 published, 0 refused, 0 blank
-E_HEADER the column "Kontakt" holds e-mail addresses, and no other column was taken for them; name it email, or say with --columns what it is
+E_HEADER the column "Kontakt" holds e-mail addresses, and no other column was taken for them; name it email, or say with `usher columns` what it is
 Mend the file and drop it again.
 numbers.csv: refused, csv, utf-8, ","
 0 rows, 0 published, 0 refused, 0 blank
-E_HEADER the column "Kontakt" holds phone numbers, and no other column was taken for them; name it phone, or say with --columns what it is
+E_HEADER the column "Kontakt" holds phone numbers, and no other column was taken for them; name it phone, or say with `usher columns` what it is
 Mend the file and drop it again.
 manager.csv: archived, csv, utf-8, ","
 1 rows, 1 published, 0 refused, 0 blank
@@ -46,7 +46,7 @@ user (derived)|||+4915112345671||Fax=+493012345|Manager Email=boss@example.org
 Nothing to do.
 account.csv: refused, csv, utf-8, ","
 0 rows, 0 published, 0 refused, 0 blank
-E_HEADER the only id is in the column "AccountId", and several people have the same one; name the column with the id of each person user_id, or have this one kept as an attribute (--columns)
+E_HEADER the only id is in the column "AccountId", and several people have the same one; name the column with the id of each person user_id, or have this one kept as an attribute (`usher columns`)
 Mend the file and drop it again.
 opt-in.csv: archived, csv, utf-8, ","
 2 rows, 2 published, 0 refused, 0 blank
