@@ -173,6 +173,45 @@ func TestAHeldFileThatChanges(t *testing.T) {
 	r.exactlyOnce("a.csv", 11)
 }
 
+// A file that is held is counted by the watcher that serves the inbox, and let go by
+// whichever does when the person answers. Issue 18.
+func TestTwoWatchersAndAHeldFile(t *testing.T) {
+	for name, takenOver := range map[string]bool{"the one that held it": false, "the other one": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.rule(hold)
+			stopFirst := r.run()
+			first := r.watcher
+			r.drop("a.csv", cut("a", 10))
+			p := r.held("a.csv")
+			r.run()
+			second := r.watcher
+			shows := func(w *Watcher, want float64) {
+				t.Helper()
+				gauge := w.Metrics.Held.WithLabelValues("inbox")
+				for end := time.Now().Add(20 * time.Second); testutil.ToFloat64(gauge) != want; time.Sleep(10 * time.Millisecond) {
+					if time.Now().After(end) {
+						t.Fatalf("usher_inbox_held_files is %v, want %v", testutil.ToFloat64(gauge), want)
+					}
+				}
+			}
+			shows(first, 1)
+			if takenOver {
+				stopFirst()
+				shows(second, 1)
+				shows(first, 0)
+			}
+			r.answer(p, false)
+			if rep := r.reports(1)["a.csv"]; rep.Published != 10 || rep.Import != p.Import {
+				t.Errorf("%+v", rep)
+			}
+			shows(first, 0)
+			shows(second, 0)
+			r.exactlyOnce("a.csv", 10)
+		})
+	}
+}
+
 // The bytes of a held file come once more by redrop, which asks nobody; the held one
 // is a duplicate then.
 func TestARedropOfAHeldFile(t *testing.T) {

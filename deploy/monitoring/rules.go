@@ -136,6 +136,12 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 			Quiet: Scenario{Series: one(`usher_inbox_oldest_seconds{source="hr"}`, "0 60 120 0 0 60 120 180 240"), At: "8m"},
 		},
 		{
+			Name: "UsherFileHeld", Severity: Ticket, For: "15m", Summary: "A file waits for a person, because it may not be whole.",
+			Expr:  `max by (source) (usher_inbox_held_files) > 0`, // one of two watchers counts it
+			Fires: Scenario{Series: [][2]string{{`usher_inbox_held_files{source="hr",instance="a"}`, "0 1x30"}, {`usher_inbox_held_files{source="hr",instance="b"}`, "0x31"}}, At: "25m", Labels: map[string]string{"source": "hr"}},
+			Quiet: Scenario{Series: one(`usher_inbox_held_files{source="hr"}`, "0 1x10 0x20"), At: "25m"},
+		},
+		{
 			Name: "UsherImportStuck", Severity: Page, For: "10m", Summary: "An import is in work and no record of it is published.",
 			Expr:  `sum by (source) (usher_imports_in_work) > 0 and on () sum(increase(usher_events_published_total{stream="USERS"}[10m])) == 0`,
 			Fires: Scenario{Series: [][2]string{{`usher_imports_in_work{source="inbox"}`, "1x40"}, {`usher_events_published_total{stream="USERS"}`, "5x40"}}, At: "30m", Labels: map[string]string{"source": "inbox"}},

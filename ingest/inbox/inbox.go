@@ -194,6 +194,7 @@ func (w *watcher) session(ctx context.Context, f *Folder, imports *sync.WaitGrou
 
 	unwatch()
 	events.Wait()
+	w.measure(nil) // what waits here is another watcher's to count
 	if errors.Is(err, errLost) {
 		stop()
 	}

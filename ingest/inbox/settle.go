@@ -347,7 +347,7 @@ func (s *settler) take(name string, c *candidate, unsure bool, q *queue) {
 	q.add(id, func() int64 { return c.look.Size })
 }
 
-// measure shows what waits in an inbox.
+// measure shows what waits in an inbox; nil says that this watcher does not serve it.
 func (w *watcher) measure(candidates map[string]*candidate) {
 	oldest := time.Duration(0)
 	for _, c := range candidates {
@@ -355,6 +355,9 @@ func (w *watcher) measure(candidates map[string]*candidate) {
 	}
 	w.Metrics.Waiting.WithLabelValues(w.Source).Set(float64(len(candidates)))
 	w.Metrics.OldestSeconds.WithLabelValues(w.Source).Set(oldest.Seconds())
+	if candidates == nil {
+		w.Metrics.Held.WithLabelValues(w.Source).Set(0)
+	}
 }
 
 // sayMode says that a folder is taken slowly, and why.
