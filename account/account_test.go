@@ -24,7 +24,7 @@ func TestSCIMTakesOverOnlyWhatCarriesTheUserID(t *testing.T) {
 	p, url := newProvider(t, f)
 	target, reg := newTarget(t, Config{Kind: SCIM, URL: url, Token: testToken, Undo: UndoDelete})
 
-	p.add(scim.ResourceAttributes{"userName": "ada@example.org", "active": false}) // somebody else's
+	p.add(scim.ResourceAttributes{"userName": "ada@example.org", "active": false}) // another one's
 	_, err := target.Activate(t.Context(), "1/activate", ada)
 	if !event.IsPermanent(err) || Reason(err) != ReasonTaken {
 		t.Errorf("a taken name: %v", err)
@@ -90,7 +90,7 @@ func TestSCIMTakesNoWrongAddressForAnAccountThatIsGone(t *testing.T) {
 	}
 }
 
-// Between the look and the change somebody else changes the account: with
+// Between the look and the change another client changes the account: with
 // versions the next try looks again, and nothing of the other's is overwritten.
 func TestSCIMLooksAgainWhenTheAccountChanged(t *testing.T) {
 	t.Parallel()

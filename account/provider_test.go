@@ -27,7 +27,7 @@ type provider struct {
 	last     int
 
 	noPatch, noVersions bool
-	behind              int // searches that show nobody yet
+	behind              int // searches that show no account yet
 }
 
 type stored struct {
@@ -74,7 +74,7 @@ func (p *provider) usable(userID string) (usable, all int) {
 	return usable, all
 }
 
-// add keeps an account that somebody else made.
+// add keeps an account that another client made.
 func (p *provider) add(attributes scim.ResourceAttributes) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -27,7 +27,7 @@ type NATSAccess struct {
 	NATSInsecure     bool   `name:"nats-insecure" help:"Allow names and addresses to cross a network unencrypted."`
 }
 
-// options are the client's, for servers that were named by somebody.
+// options are the client's, for servers that the settings name.
 func (a NATSAccess) options(servers string) ([]nats.Option, error) {
 	var out []nats.Option
 	password, err := secret("nats-password", a.NATSPassword, a.NATSPasswordFile)

@@ -26,7 +26,7 @@ const (
 )
 
 // codec encrypts the payloads that Temporal stores, with AES-256-GCM under a key
-// of usher's: whoever holds Temporal's database reads no personal data. A
+// of usher's: who holds Temporal's database reads no personal data. A
 // payload names its key by an id, so keys can be changed while workflows run:
 // the first key encrypts, and every one decrypts what it once encrypted.
 type codec struct {

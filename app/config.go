@@ -108,7 +108,7 @@ type Delivery struct {
 	SMSToken         string `name:"sms-token" help:"Token there." placeholder:"SECRET"`
 	SMSTokenFile     string `name:"sms-token-file" help:"File with that token." type:"path" placeholder:"FILE"`
 	SMSFrom          string `name:"sms-from" help:"Sender of text messages." default:"+15005550006" placeholder:"NUMBER"`
-	OnUnknown        string `help:"What to do when nobody can tell whether a message went out: resend or hold." default:"resend" enum:"resend,hold"`
+	OnUnknown        string `help:"What to do when it is not known whether a message went out: resend or hold." default:"resend" enum:"resend,hold"`
 
 	Providers       string        `help:"YAML file with several providers of each channel, or such that the flags do not describe; see docs/delivery.md." type:"path" placeholder:"FILE"`
 	AllowRecipients []string      `help:"Only these get messages, so that a test system cannot reach real people: addresses, @domains, numbers or their beginnings as +4930*." placeholder:"RECIPIENT"`
@@ -123,7 +123,7 @@ type Accounts struct {
 	AccountTokenFile  string `help:"File with that token." type:"path" placeholder:"FILE"`
 	AccountSecret     string `help:"Secret that signs webhooks: whsec_ and 24 to 64 bytes in base64." placeholder:"SECRET"`
 	AccountSecretFile string `help:"File with that secret." type:"path" placeholder:"FILE"`
-	AccountUndo       string `help:"What to do with the account of somebody who is withdrawn: deactivate, or delete if usher made it." default:"deactivate" enum:"deactivate,delete"`
+	AccountUndo       string `help:"What to do with the account of a user who is withdrawn: deactivate, or delete if usher made it." default:"deactivate" enum:"deactivate,delete"`
 	AccountUserName   string `name:"account-username" help:"userName of new SCIM accounts: email or user_id." default:"email" enum:"email,user_id"`
 	AccountInsecure   bool   `help:"Allow names and addresses to cross a network to it unencrypted."`
 }
@@ -175,7 +175,7 @@ func (l Limits) verifiers() map[string]event.Verifiers {
 }
 
 // settings are the limits for the people of an inbox; "" is for those of whom
-// nobody knows yet which one brings them.
+// it is not known yet which one brings them.
 func (c Config) settings(inbox string) event.Settings {
 	l := c.Limits
 	s := event.Settings{
@@ -185,7 +185,7 @@ func (c Config) settings(inbox string) event.Settings {
 	if d, ok := l.ExpireInbox[inbox]; ok {
 		s.ExpireAfter = d
 	}
-	if c.AccountTarget != account.None && inbox != event.SourceCanary { // nobody needs an account for a canary
+	if c.AccountTarget != account.None && inbox != event.SourceCanary { // a canary needs no account
 		s.Target = c.AccountTarget
 	}
 	return s

@@ -20,7 +20,7 @@ type part struct {
 
 // lifecycle starts parts in order and stops them in reverse, a level at a time. All
 // levels share one deadline: each gets what is left of it, but for what later ones
-// surely need. The first part that fails stops all of them.
+// need in any case. The first part that fails stops all of them.
 type lifecycle struct {
 	guard  event.Guard // told of panics; the zero one says nothing
 	log    *slog.Logger

@@ -34,7 +34,7 @@ type ops struct {
 
 // check is one component's readiness: nil, or why it waits. A component that is
 // vital makes the process unfit when it waits; any other one is degraded: it
-// goes on by itself, and taking the process out would help nobody. Checks only
+// goes on by itself, and taking the process out would not help. Checks only
 // look at memory.
 type check struct {
 	name  string

@@ -20,7 +20,7 @@ const (
 
 // pulse is what a process knows of something that it depends on: whether the last
 // round trip worked, as the calls of the stages tell; and a cheap question to it when
-// none did lately. Whoever asks whether it is ready reads memory only.
+// none did lately. To ask whether it is ready reads memory only.
 type pulse struct {
 	name  string                      // as /readyz says it; "" where the component's name says it
 	probe func(context.Context) error // its error is one of the round trip

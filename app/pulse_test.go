@@ -270,7 +270,7 @@ func TestReadyzSaysWhatTheStartWaitsFor(t *testing.T) {
 	}
 }
 
-// A file that somebody holds locked, or that is gone, is no read model.
+// A file that another process holds locked, or that is gone, is no read model.
 func TestReadyzSeesADatabaseThatCannotBeUsed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "console.db")
 	owner, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)")

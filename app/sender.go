@@ -103,7 +103,7 @@ func (c Content) fs() (fs.FS, error) {
 	return os.DirFS(c.Templates), nil
 }
 
-// named tells for which channels somebody is named who takes the messages.
+// named tells for which channels a provider is named.
 func (d Delivery) named() (mail, text bool, err error) {
 	var p notify.Providers
 	if d.Providers != "" {
@@ -141,7 +141,7 @@ func (d Delivery) providers(a Addresses) (notify.Providers, error) {
 		}
 	}
 	if len(p.Email)+len(p.SMS) == 0 {
-		return p, errors.New("--smtp-addr, --sms-url or --providers is needed: without one nobody can be welcomed")
+		return p, errors.New("--smtp-addr, --sms-url or --providers is needed: without one no user can be welcomed")
 	}
 	return p, nil
 }

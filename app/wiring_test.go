@@ -112,7 +112,7 @@ func TestAStageWithoutANeighbourIsNotBuilt(t *testing.T) {
 	}
 }
 
-// Whoever finds a person by an address finds the one whom a list brought. A
+// A search by address finds the person whom a list brought. A
 // regression of issue 14.
 func TestEveryoneDerivesTheSameID(t *testing.T) {
 	p := newWired(t, false)

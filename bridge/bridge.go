@@ -35,7 +35,7 @@ type Workflows interface {
 	// started, and ErrOver when that run has completed. One that was ended from
 	// outside is followed by another.
 	Start(ctx context.Context, id event.Identity, in event.Onboarding) error
-	// Again starts a run for somebody whose last one has completed. It returns
+	// Again starts a run for a user whose last one has completed. It returns
 	// ErrRunning while that has not happened.
 	Again(ctx context.Context, id event.Identity, in event.Onboarding) error
 	// Open tells the user's last run, "" when there is none, and whether it is open.
@@ -74,7 +74,7 @@ type Config struct {
 
 	// Dir is where the bridge notes what it has in hand, so that the next one finds
 	// out a message that ends usher. Bridges may share it. When it is empty such a
-	// message is not found out, and ends usher until somebody takes it out.
+	// message is not found out, and ends usher until an operator takes it out.
 	Dir string
 
 	Metrics *metrics.Bridge

@@ -504,7 +504,7 @@ func TestWhatIsDeliveredTooOftenIsKept(t *testing.T) {
 	})
 }
 
-// A message that somebody else terminates, with another tool, is kept too; one
+// A message that another tool terminates, is kept too; one
 // that a bridge terminates has its dead letter already.
 func TestWhatOthersTerminateIsKept(t *testing.T) {
 	r := newRig(t)
@@ -537,7 +537,7 @@ func TestWhatOthersTerminateIsKept(t *testing.T) {
 		return nil
 	})
 	err = streams.NewLetters(r.js).Each(t.Context(), streams.LetterFilter{}, func(l streams.Letter, _ uint64) error {
-		if !strings.HasPrefix(l.Cause, "somebody else than usher terminated it") {
+		if !strings.HasPrefix(l.Cause, "another client than usher terminated it") {
 			t.Errorf("the cause is %q", l.Cause)
 		}
 		return nil
@@ -632,7 +632,7 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
-// A full stream is nobody's fault: neither a message that cannot be claimed nor
+// A full stream is no message's fault: neither a message that cannot be claimed nor
 // a dead letter that cannot be kept is given up, however long it lasts.
 func TestAFullStreamUsesUpNoDelivery(t *testing.T) {
 	for stream, bad := range map[string]bool{"KV_" + event.BucketPeople: false, event.StreamDeadLetters: true} {

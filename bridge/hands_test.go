@@ -129,7 +129,7 @@ func TestBridgesThatShareAFolderShareNoNotes(t *testing.T) {
 	if want := filepath.Join(dir, "1"); c.dir != want {
 		t.Errorf("the next one notes in %s, want %s", c.dir, want)
 	}
-	// A folder that cannot be used stops nobody.
+	// A folder that cannot be used stops no bridge.
 	h := openHands(filepath.Join(dir, "1", lockFile), 8, quiet)
 	h.take(seat(1))()
 	h.accuse(seat(1))

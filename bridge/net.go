@@ -15,20 +15,20 @@ import (
 
 // The safety net takes what a handler never sees: a message that the server gives
 // up, because it was delivered as often as is allowed while bridges died over it,
-// or because somebody terminated it. It is read from the stream by its sequence and
+// or because another client terminated it. It is read from the stream by its sequence and
 // becomes a dead letter.
 
 // lookFor is how long one try to keep such a message may take.
 const lookFor = 10 * time.Second
 
 // listen keeps what the server gives up: a message that was delivered as often as
-// is allowed, and one that somebody else than a bridge terminated. The server says
-// so once, and only while somebody listens. The returned function ends that.
+// is allowed, and one that another client than a bridge terminated. The server says
+// so once, and only while a client listens. The returned function ends that.
 func (c *consumer) listen(ctx context.Context) (stop func()) {
 	var subs []*nats.Subscription
 	for kind, cause := range map[string]string{
 		"MAX_DELIVERIES": "it was delivered as often as is allowed, and no bridge came to an end with it",
-		"MSG_TERMINATED": "somebody else than usher terminated it",
+		"MSG_TERMINATED": "another client than usher terminated it",
 	} {
 		sub, err := c.JetStream.Conn().Subscribe("$JS.EVENT.ADVISORY.CONSUMER."+kind+"."+c.stream+"."+c.name, c.guarded(func(m *nats.Msg) {
 			var a advisory

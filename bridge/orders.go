@@ -13,7 +13,7 @@ import (
 // Records reads what the operators dropped.
 type Records interface {
 	// Record reads the user of a message of USERS; ok is false when the message is
-	// gone or is about somebody else.
+	// gone or is about another user.
 	Record(ctx context.Context, seq uint64, userID string) (u event.User, ok bool, err error)
 }
 
@@ -31,7 +31,7 @@ func (b *Bridge) onOrder(ctx context.Context, v event.Verification) (outcome str
 		case !ok && v.Verb == event.VerbWithdrawn: // may come before its user, like a decision
 			outcome, err = b.toWorkflow(ctx, v)
 		case !ok:
-			return "", refuse(denied, event.ReasonUnknownUser, fmt.Errorf("there is nobody to say %s about; replay it when the user is there", v.Verb))
+			return "", refuse(denied, event.ReasonUnknownUser, fmt.Errorf("there is no user for the order %s; replay it when the user is there", v.Verb))
 		case p.Opened.Identity == v.Identity && !p.Status.Final():
 			outcome, err = b.openAgain(ctx, p, v) // a start may be missing
 		case p.Order != nil && p.Order.Identity == v.Identity:
@@ -71,7 +71,7 @@ func moved(err error) error {
 	return err
 }
 
-// reopen begins the next generation of somebody whose onboarding is over.
+// reopen begins the next generation of a user whose onboarding is over.
 func (b *Bridge) reopen(ctx context.Context, p event.Person, v event.Verification) (string, error) {
 	look := p
 	switch err := look.Reopen(v); {
@@ -260,7 +260,7 @@ func (b *Bridge) decline(ctx context.Context, p event.Person, v event.Verificati
 }
 
 // tellAgain answers an order that PEOPLE remembers. One that had no effect is
-// answered as before: whoever noted that may have died before it was told.
+// answered as before: the process that noted it may have died before it was told.
 func (b *Bridge) tellAgain(ctx context.Context, p event.Person, v event.Verification) error {
 	o, _ := p.Remembered(v.Identity)
 	if o.Declined == "" {

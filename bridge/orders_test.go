@@ -148,7 +148,7 @@ func TestReopenedWithoutItsRecord(t *testing.T) {
 	r.waitOutcomes(want)
 }
 
-// Orders about somebody who is over are carried out by a run of their own, each
+// Orders about a user who is over are carried out by a run of their own, each
 // once, in whatever state the run before it is.
 func TestOrdersAfterTheEnd(t *testing.T) {
 	r := newRig(t)
@@ -315,7 +315,7 @@ func TestOrdersSurviveACrash(t *testing.T) {
 	}
 }
 
-// reopenedByHand makes somebody whose onboarding was rejected wait in generation
+// reopenedByHand makes a user whose onboarding was rejected wait in generation
 // 2, opened by the order o2 at the command line, without a run: a crash right
 // after PEOPLE took it, and Temporal has forgotten the first generation.
 func (r *rig) reopenedByHand(userID string) {
@@ -380,7 +380,7 @@ func TestReopenedWhileADecisionIsParked(t *testing.T) {
 	}
 }
 
-// A decision about somebody who is known, and whose run is not there yet, costs
+// A decision about a user who is known, and whose run is not there yet, costs
 // nothing of what its source may say about people who are not there.
 func TestWhoIsKnownIsNoFlood(t *testing.T) {
 	r := newRig(t)
@@ -396,7 +396,7 @@ func TestWhoIsKnownIsNoFlood(t *testing.T) {
 	r.waitOutcomes(map[string]float64{"VERIFICATIONS signalled": 2})
 }
 
-// Somebody terminates the run of a reopened user in Temporal. Whatever comes about
+// An operator of Temporal terminates the run of a reopened user. Whatever comes about
 // the user then, a record, a decision or the order once more, gets another run,
 // each time that it happens.
 func TestATerminatedRunOfAReopenedUserIsStartedAgain(t *testing.T) {

@@ -111,7 +111,7 @@ func TestNoMoreIsTakenThanThereAreHands(t *testing.T) {
 }
 
 // Whatever a server answers, wrong credentials in front of Temporal and codes that
-// nobody knows included, no message is given up for it, and all go on afterwards.
+// not known included, no message is given up for it, and all go on afterwards.
 func TestWhatAServerAnswersBuriesNothing(t *testing.T) {
 	for _, code := range []codes.Code{codes.Unauthenticated, codes.Unimplemented, codes.Unknown, codes.Internal} {
 		t.Run(code.String(), func(t *testing.T) {
@@ -293,7 +293,7 @@ func TestWhatWaitsForItsUserHoldsNobodyUp(t *testing.T) {
 	})
 }
 
-// A message that a server fails for alone holds nobody up, and is not given up.
+// A message that a server fails for alone holds no other up, and is not given up.
 func TestAServerThatFailsForOneHoldsNobodyUp(t *testing.T) {
 	r := newRig(t)
 	var sick atomic.Bool

@@ -52,7 +52,7 @@ func (b *Bridge) onUser(ctx context.Context, m message) (outcome string, err err
 		if !errors.Is(err, ErrNoRun) && !errors.Is(err, ErrOver) {
 			return outcome, err
 		}
-		// The run ended between two steps: PEOPLE knows how by now.
+		// The run ended between two steps: PEOPLE knows how.
 	}
 	return "", errors.New("the user's workflow comes and goes")
 }

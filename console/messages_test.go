@@ -61,7 +61,7 @@ func TestMessagesAreShownTruthfully(t *testing.T) {
 		{[]string{`scope="row">sms</th>`, `"status delivered">delivered<`, "delivered, says twilio"}, []string{"accepted", "not known"}},
 		{[]string{`scope="row">email, generation 2</th>`, `"status accepted">accepted<`, "accepted by main; whether it arrived is not known", "sent again 2 times after an unknown outcome"}, []string{"delivered"}},
 		{[]string{`scope="row">sms, generation 2</th>`, `"status failed">failed<`, "not sent: the address is on the suppression list"}, []string{"accepted", "delivered"}},
-		{[]string{`scope="row">sms, sending 2, generation 2</th>`, `"status unknown">unknown<`, "nobody can tell whether it went out"}, []string{"accepted", "delivered"}},
+		{[]string{`scope="row">sms, sending 2, generation 2</th>`, `"status unknown">unknown<`, "it is not known whether it went out"}, []string{"accepted", "delivered"}},
 		{[]string{`scope="row">email, generation 3</th>`, `"status submitting">submitting<`, "being handed over"}, []string{"accepted", "delivered"}},
 		{[]string{`scope="row">sms, generation 3</th>`, `">waiting<`, "not sent yet; it is tried again"}, []string{"accepted", "0001-01-01"}},
 		{[]string{"twilio rate_limited: the provider asks for fewer messages (HTTP 429)", "2026-11-24 09:00:00", "2026-11-24 09:00:30"}, []string{"accepted"}},

@@ -65,7 +65,7 @@ func (m *model) storms(ctx context.Context, now time.Time) ([]storm, error) {
 		switch {
 		case fact == event.FactSent:
 			sent[channel] = append(sent[channel], time.UnixMicro(at))
-		case reason == "suppressed" || reason == "not_allowed": // nobody was asked
+		case reason == "suppressed" || reason == "not_allowed": // no provider was asked
 		default:
 			if failed[k] == nil {
 				order = append(order, k)

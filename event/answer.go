@@ -14,7 +14,7 @@ type Process struct {
 // travels beside the ledger when that cannot be written, so it holds no address.
 type Answer struct {
 	Token      string    `json:"token"` // of the attempt
-	State      SendState `json:"state"` // accepted, failed or unknown; "" when the message surely was not taken and may be tried again
+	State      SendState `json:"state"` // accepted, failed or unknown; "" when the message was not taken and may be tried again
 	Provider   string    `json:"provider,omitempty"`
 	ProviderID string    `json:"provider_id,omitempty"`
 	Reason     string    `json:"reason,omitempty"` // why it was not accepted; bounded set
@@ -24,7 +24,7 @@ type Answer struct {
 
 // Settle moves the entry by an answer. An acceptance counts whichever attempt
 // brings it and however late, because the message is out; any other answer only
-// while the attempt that it answers still has the message. That an attempt surely was
+// while the attempt that it answers still has the message. That an attempt is known to have been
 // not taken says nothing about an earlier one: where that had no answer, the outcome
 // is unknown again. An entry that is taken stays as it is, but for the provider's id
 // where a receipt came before its answer.

@@ -120,7 +120,7 @@ func TestFactsThatPeopleKnowBetter(t *testing.T) {
 }
 
 // What was not handed over, or was put off, says nothing about an earlier attempt of
-// which nobody knows the outcome, and counts as no copy of it.
+// which the outcome is not known, and counts as no copy of it.
 func TestAnAnswerSaysNothingAboutAnEarlierAttempt(t *testing.T) {
 	free := Answer{Token: "second", At: at(6).Stored}
 	for name, tc := range map[string]struct {

@@ -58,7 +58,7 @@ func RetryDelay(err error) (time.Duration, bool) {
 type paused struct{ retryAfter }
 
 // Paused marks err as one that says nothing about the thing that was tried:
-// whoever takes such things takes none for d, so this was no try. RetryDelay
+// their receiver takes none for d, so this was no try. RetryDelay
 // returns d. Paused(nil, d) is nil.
 func Paused(err error, d time.Duration) error {
 	if err == nil {

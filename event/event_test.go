@@ -228,7 +228,7 @@ func TestMarks(t *testing.T) {
 	}
 }
 
-// A message that nobody tries any more says so.
+// A message that is not tried any more says so.
 func TestWhatAMessageSays(t *testing.T) {
 	soon := time.Now()
 	next := []Try{{Next: &soon}}

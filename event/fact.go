@@ -140,7 +140,7 @@ type Note struct {
 }
 
 // WithID returns the fact with the id that it has each time it is published. A
-// fact that answers an event has the same id whoever publishes it, workflow or
+// fact that answers an event has the same id from each publisher, workflow or
 // bridge, so N is no part of that.
 func (f Fact) WithID() Fact {
 	if f.EventID != "" {

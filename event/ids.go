@@ -59,7 +59,7 @@ func CheckSource(name string) error {
 }
 
 // A Key derives user ids for people whose record brings none. It is a secret:
-// whoever holds it can test whether an address is known.
+// who holds it can test whether an address is known.
 type Key []byte
 
 // MinKey is the least length of a Key in bytes.

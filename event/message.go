@@ -15,7 +15,7 @@ type Message struct {
 	Purpose    string `json:"purpose"`
 	Channel    string `json:"channel"`
 	Ordinal    int    `json:"ordinal"` // 1, and one more each time an operator asks for it again
-	Over       bool   `json:"over"`    // nobody tries it any more
+	Over       bool   `json:"over"`    // it is not tried any more
 	Send
 }
 
@@ -79,7 +79,7 @@ func (m Message) doubtful() string {
 	if m.Channel == ChannelEmail && m.MessageID != "" {
 		look = "look for " + m.MessageID + " in the provider's log, then "
 	}
-	return "nobody can tell whether it went out; " + look + "decide with usher resend"
+	return "it is not known whether it went out; " + look + "decide with usher resend"
 }
 
 // Says tells in words what came of a try.
@@ -135,7 +135,7 @@ var DeliveryReasons = []struct{ Name, Meaning, Whose string }{
 	{"reputation", "the provider refuses this machine or domain for its reputation", "reputation"},
 	{"no_route", "the provider does not send to this country or network for us", "route"},
 	{"needs_smtputf8", "the address has letters beyond ASCII, which the mail server does not take", "route"},
-	{"deferred", "the provider asks to try this message again later", "nobody: this message waits"},
+	{"deferred", "the provider asks to try this message again later", "no one: this message waits"},
 	{"rate_limited", "the provider asks for fewer messages", "provider"},
 	{"transient", "the provider is away or asks to try later", "provider"},
 	{ReasonUnknown, "it was handed over and no answer came", "not known"},

@@ -15,7 +15,7 @@ type Onboarding struct {
 	At     Place    `json:"at,omitzero"`      // of that record, as far as it is known
 	Event  Identity `json:"event,omitzero"`   // that brought them, when it is not the one that opened
 
-	// Carries out an order about somebody whose onboarding is over.
+	// Carries out an order about a user whose onboarding is over.
 	Order *OrderStart `json:"order,omitempty"`
 
 	// FromPeople says that the rest is what PEOPLE said when the bridge looked. The run
@@ -79,7 +79,7 @@ func DefaultSettings() Settings {
 	}
 }
 
-// UserEvent is the signal `user`: an imported event for somebody whose workflow
+// UserEvent is the signal `user`: an imported event for a user whose workflow
 // runs already.
 type UserEvent struct {
 	Identity

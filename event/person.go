@@ -188,7 +188,7 @@ const (
 	SendAccepted   SendState = "accepted"   // the provider took it
 	SendDelivered  SendState = "delivered"  // it took it, and says that it arrived
 	SendBounced    SendState = "bounced"    // it took it, and says that it will not arrive
-	SendFailed     SendState = "failed"     // it surely did not go out and will not
+	SendFailed     SendState = "failed"     // it did not go out and will not
 	SendUnknown    SendState = "unknown"    // handed over, no answer: it may have gone out
 )
 

@@ -15,7 +15,7 @@ func Transitions() []Transition {
 		{StatusParked, StatusWaiting, "a list brings the user"},
 		{StatusWaiting, StatusApproved, "approved"},
 		{StatusWaiting, StatusRejected, "rejected"},
-		{StatusWaiting, StatusExpired, "nobody decided in time"},
+		{StatusWaiting, StatusExpired, "no one decided in time"},
 		{StatusWaiting, StatusWithdrawn, "withdrawn"},
 		{StatusApproved, StatusActive, "the account is usable"},
 		{StatusApproved, StatusFailed, "the account is refused for good"},

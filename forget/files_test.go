@@ -16,7 +16,7 @@ import (
 )
 
 // A file is listed when the person stands in it, however it is written and packed,
-// and when nobody can tell.
+// and when that is not known.
 func TestNaming(t *testing.T) {
 	marks := &Marks{
 		IDs: []string{"z-1"}, Emails: []string{"zoe@xn--bcher-kva.example"}, Phones: []string{"+493098765432"}, Names: []string{"zoë quillfeather"},

@@ -72,7 +72,7 @@ func (f Forgetting) Run(ctx context.Context, userID string) (Forgotten, error) {
 	}
 	out.Entries, out.Mentions, out.Others, out.Nameless = len(traces.Keys), traces.Mentions, traces.Others, len(traces.Seqs[event.StreamUsers]) == 0
 	if !known && len(traces.Seqs) == 0 {
-		return out, fmt.Errorf("%q is nobody that usher knows", userID)
+		return out, fmt.Errorf("usher knows no user %q", userID)
 	}
 	if out.Files, err = f.files(ctx, &traces.Marks); err != nil {
 		return out, err

@@ -38,8 +38,8 @@ func (m *Marks) add(u event.User) {
 }
 
 // About tells whether the body of a message is about the person: user_id or email
-// say so, or nobody else is said there and something of the person stands in it.
-// In one that is about somebody else, such as a decision's reason, the person may
+// say so, or no other user is said there and something of the person stands in it.
+// In one that is about another user, such as a decision's reason, the person may
 // be mentioned.
 func (m *Marks) About(body []byte) (about, mentioned bool) {
 	said := saidBy{Marks: m}
@@ -59,7 +59,7 @@ func (m *Marks) About(body []byte) (about, mentioned bool) {
 type saidBy struct {
 	*Marks
 	person    bool // this one
-	other     bool // somebody else
+	other     bool // another user
 	something bool // of this person stands in it
 }
 

@@ -6,7 +6,7 @@ import (
 	"usher/event"
 )
 
-// A message is a person's when it says so; one about somebody else is not, whatever
+// A message is a person's when it says so; one about another user is not, whatever
 // else stands in it.
 func TestMarksAbout(t *testing.T) {
 	m := &Marks{IDs: []string{"7", "email"}, Emails: []string{"al@xn--bcher-kva.example"}, Phones: []string{"+493098765432"}, Names: []string{"al ng"}}
@@ -42,7 +42,7 @@ func TestMarksAbout(t *testing.T) {
 }
 
 // A person is known by the whole name and by its parts put together, which need not
-// be the same; by one part alone nobody is.
+// be the same; one part alone is not enough.
 func TestMarksOfTheParts(t *testing.T) {
 	var m Marks
 	m.add(event.User{UserID: "7", Name: "Dr. A. Ng", GivenName: "Al", FamilyName: "Ng", Email: "al@example.org"})

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// More events than the queue holds, with nobody reading them: the loss is noticed
+// More events than the queue holds, with no reader: the loss is noticed
 // and made good by a look at the folder, long before the next one is due.
 func TestLostEvents(t *testing.T) {
 	r := newRig(t)

@@ -11,7 +11,7 @@ import (
 	"usher/event"
 )
 
-// The id of a person whose record has none is found again by whoever has the
+// The id of a person whose record has none is found again by one who has the
 // address, and so is the entry that keeps messages from it: however it is written
 // in a list, in a decision or on the command line. A regression of issue 14.
 func TestOnePersonHasOneID(t *testing.T) {

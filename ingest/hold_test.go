@@ -43,7 +43,7 @@ func (r *rig) told() map[string]event.Progress {
 	for subject := range info.State.Subjects {
 		m, err := s.GetLastMsgForSubject(r.Context(), subject)
 		if err != nil {
-			continue // it has another place by now
+			continue // it has another place meanwhile
 		}
 		var p event.Progress
 		if err := json.Unmarshal(m.Data, &p); err != nil {
@@ -212,7 +212,7 @@ func TestTwoWatchersAndAHeldFile(t *testing.T) {
 	}
 }
 
-// The bytes of a held file come once more by redrop, which asks nobody; the held one
+// The bytes of a held file come once more by redrop, which asks no one; the held one
 // is a duplicate then.
 func TestARedropOfAHeldFile(t *testing.T) {
 	r := newRig(t)

@@ -140,7 +140,7 @@ func TestNamesOfFiles(t *testing.T) {
 	}
 }
 
-// A file that somebody changes after it was taken is given back, and nothing of
+// A file that is changed after it was taken is given back, and nothing of
 // it is published.
 func TestAFileThatIsChangedWhileItIsRead(t *testing.T) {
 	r := newRig(t)
@@ -197,7 +197,7 @@ func TestAFileThatIsReplacedWhileItIsRead(t *testing.T) {
 	}
 }
 
-// Files without a byte are given back after a while, ones that somebody has open
+// Files without a byte are given back after a while, ones that a program has open
 // are not taken at all.
 func TestEmptyAndOpenFiles(t *testing.T) {
 	r := newRig(t)

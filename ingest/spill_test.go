@@ -131,7 +131,7 @@ func TestWhatIsSpilledIsJudgedTheSame(t *testing.T) {
 		want := judgeList(t, list, in, 0, t.TempDir(), nil)
 		repeats := want.Report.Errors["E_DUP_IN_FILE"]
 		if repeats < 2 {
-			continue // nobody comes again
+			continue // no one comes again
 		}
 		if want.Err != "" || want.spilled != nil {
 			t.Fatalf("without a limit: %q, spilled %q", want.Err, want.spilled)

@@ -67,7 +67,7 @@ func (s *story) progress(t *testing.T, name string) (out event.Progress) {
 	for subject := range info.State.Subjects {
 		m, err := stream.GetLastMsgForSubject(t.Context(), subject)
 		if err != nil {
-			continue // it has another place by now
+			continue // it has another place meanwhile
 		}
 		var p event.Progress
 		if err := json.Unmarshal(m.Data, &p); err != nil {

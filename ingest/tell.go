@@ -46,7 +46,7 @@ const (
 var errEarlier = errors.New("another watcher has told of the import since")
 
 // tell tells a word. An end, or that a file is held, is told over other words, and
-// tried until it is the last word or ctx ends; another word is let go when somebody
+// tried until it is the last word or ctx ends; another word is let go when another watcher
 // else tells. Where an end stands, only an end is told.
 func (t *teller) tell(ctx context.Context, p event.Progress) error {
 	t.mu.Lock()

@@ -192,7 +192,7 @@ func shortened(s string, most int) (short string, cut bool) {
 	return s, false
 }
 
-// email is an address in normal form, without characters that nobody sees.
+// email is an address in normal form, without characters that cannot be seen.
 func (v *rules) email(s string, line int) (string, error) {
 	if plainEmail(s) {
 		return s, nil

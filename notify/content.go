@@ -1,6 +1,6 @@
 package notify
 
-// Content is an e-mail that somebody else has written, such as a report. It takes
+// Content is an e-mail that another part has written, such as a report. It takes
 // the place of a template.
 type Content struct {
 	Subject, Text string

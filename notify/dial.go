@@ -72,7 +72,7 @@ func (t *smtpTransport) greet(ctx context.Context, network net.Conn) (*smtp.Clie
 	return c, nil
 }
 
-// connectFailure tells a TLS trouble, which somebody must mend, from a network
+// connectFailure tells a TLS trouble, which an operator must mend, from a network
 // that is away.
 func (t *smtpTransport) connectFailure(err error) *failure {
 	var cert *tls.CertificateVerificationError

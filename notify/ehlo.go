@@ -12,7 +12,7 @@ import (
 
 // Servers that take mail from strangers refuse clients that do not say who they
 // are: a name without a dot is answered with 504 5.5.2 by many, and localhost is
-// nobody's name towards a server elsewhere.
+// no name towards a server elsewhere.
 
 // lookupLimit is how long the machine's full name is asked for.
 const lookupLimit = 2 * time.Second

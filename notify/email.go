@@ -51,7 +51,7 @@ type SMTPConfig struct {
 	TLSConf *tls.Config `yaml:"-"` // instead of the system's
 
 	// CertificateEnds is told when the server's certificate ends, at each
-	// connection; nil: nobody asks.
+	// connection; nil: it is not wanted.
 	CertificateEnds func(time.Time) `yaml:"-"`
 
 	Dial Dial `yaml:"-"` // instead of the system's
@@ -203,7 +203,7 @@ type envelope struct {
 }
 
 // hand hands one message over and gives the connection back. The moment before
-// the final dot is the last one at which the server surely has not taken it.
+// the final dot is the last one at which the server cannot have taken it.
 func (t *smtpTransport) hand(ctx context.Context, c *conn, e envelope, commit func() error) (id string, err error) {
 	usable := false
 	leave := context.AfterFunc(ctx, c.abort)
@@ -234,7 +234,7 @@ func (t *smtpTransport) hand(ctx context.Context, c *conn, e envelope, commit fu
 		return "", refused(phaseData, err)
 	}
 	if err := commit(); err != nil {
-		return "", err // without the dot, nobody has taken anything
+		return "", err // without the dot, the server has taken nothing
 	}
 	if !leave() {
 		return "", t.failure(phaseData, ctx.Err())

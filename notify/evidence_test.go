@@ -71,7 +71,7 @@ func TestAnAcceptanceOfTheSameRecipientProvesNothing(t *testing.T) {
 }
 
 // Recipients that are refused alike, whatever the code says, show the provider's
-// trouble: nobody is failed for it any more, and an alarm tells of it.
+// trouble: no send fails for it any more, and an alarm tells of it.
 func TestRefusedAlikeIsTheProviders(t *testing.T) {
 	srv := newSMTPServer(t, script{"RCPT": "550 5.1.1 who"})
 	r := newReceiving(t, srv.addr, "http://"+nowhere)

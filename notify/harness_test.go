@@ -160,7 +160,7 @@ func (s *smtpServer) talk(conn net.Conn, script script, done <-chan struct{}) {
 			s.mu.Unlock()
 			select {
 			case s.dots <- struct{}{}:
-			default: // nobody waits
+			default: // no test waits
 			}
 			if !reply("DOT", "250 2.0.0 queued as Q1") {
 				return
@@ -246,7 +246,7 @@ func request(channel string) Request {
 	}
 }
 
-const nowhere = "127.0.0.1:1" // nobody listens there
+const nowhere = "127.0.0.1:1" // no server listens there
 
 func checkClass(t *testing.T, err error, class string) {
 	t.Helper()

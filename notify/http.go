@@ -107,7 +107,7 @@ func newHTTP(c HTTPConfig, grace time.Duration) (*httpTransport, error) {
 	return t, nil
 }
 
-// check finds what is wrong with the settings, with a message that nobody gets.
+// check finds what is wrong with the settings, with a message that is not sent.
 func (t *httpTransport) check() (errs []error) {
 	if t.URL == "" {
 		return []error{errors.New("it needs a url, or a preset")}

@@ -123,7 +123,7 @@ func TestPresetsSpeakAsTheirServicesWant(t *testing.T) {
 }
 
 // Every code that a preset knows, one by one, ends in its reason; and what it
-// does not know is nobody's fault yet.
+// does not know is blamed on no one yet.
 func TestPresetsKnowTheirCodes(t *testing.T) {
 	known, err := presets()
 	if err != nil {

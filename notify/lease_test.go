@@ -156,7 +156,7 @@ func TestAFrozenProcessThaws(t *testing.T) {
 }
 
 // An acceptance that comes when another process has tried in vain meanwhile is an
-// acceptance: there is no other try, and no copy, because the vain one surely was not
+// acceptance: there is no other try, and no copy, because the vain one is known not to have been
 // taken.
 func TestALateAcceptanceCounts(t *testing.T) {
 	people, url := people(t, 1)
@@ -187,7 +187,7 @@ func TestALateAcceptanceCounts(t *testing.T) {
 }
 
 // A request without a body says nothing to the service before the ledger does, and
-// nothing when the message is somebody else's by then.
+// nothing when another process has the message by then.
 func TestARequestWithoutABodyWaitsForTheLedger(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -19,7 +19,7 @@ type Ledger interface {
 	UpdateSend(ctx context.Context, userID, key string, change func(*event.Send) error) (event.Send, error)
 }
 
-// commit writes `submitting` unless somebody else moved the entry since it was
+// commit writes `submitting` unless another writer moved the entry since it was
 // read. From here on the message may have gone out. Asked again, it only makes sure
 // that the message is still this process's.
 func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt) error {

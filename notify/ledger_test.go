@@ -79,7 +79,7 @@ func TestUnknownIsSentAgainAndCounted(t *testing.T) {
 	}
 }
 
-// What may have gone out is never said to have surely not, however a later try
+// What may have gone out is never said to have failed, however a later try
 // ends.
 func TestARefusalAfterAnUnknownOutcomeStaysUnknown(t *testing.T) {
 	for name, later := range map[string][]script{
@@ -112,7 +112,7 @@ func TestARefusalAfterAnUnknownOutcomeStaysUnknown(t *testing.T) {
 	}
 }
 
-// A try that is surely not taken neither makes an earlier one without an answer a
+// A try that is known not to be taken neither makes an earlier one without an answer a
 // message that never went out, nor is it a copy of it. A regression: a withdrawal
 // between two such tries left "not sent, and not tried any more".
 func TestAPutOffAfterAnUnknownOutcomeStaysUnknown(t *testing.T) {
@@ -128,7 +128,7 @@ func TestAPutOffAfterAnUnknownOutcomeStaysUnknown(t *testing.T) {
 			t.Errorf("put off: the ledger says %q (%s) with %d copies: %v", sent.State, sent.Reason, sent.Copies, err)
 		}
 		m := event.Message{Channel: event.ChannelEmail, Over: true, Send: sent}
-		if !strings.Contains(m.Says(), "nobody can tell whether it went out") {
+		if !strings.Contains(m.Says(), "it is not known whether it went out") {
 			t.Errorf("withdrawn now, it says %q", m.Says())
 		}
 		if n := testutil.ToFloat64(r.Metrics.Copies.WithLabelValues("email", "smtp")); n != 0 {

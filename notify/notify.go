@@ -38,7 +38,7 @@ type Request struct {
 	Keep   func(event.Answer)
 	Answer *event.Answer
 
-	Canary bool // nobody reads it, so no figure counts it
+	Canary bool // no person reads it, so no figure counts it
 
 	Content *Content // of an e-mail that is no template's; nil: the template's
 }
@@ -47,7 +47,7 @@ func (r Request) key() string {
 	return event.SendKey(r.Generation, r.Purpose, r.Channel, r.Ordinal)
 }
 
-// Policies for a message of which nobody can tell whether it went out.
+// Policies for a message of which it is not known whether it went out.
 const (
 	Resend = "resend" // send it again and count the copy; at most MaxCopies
 	Hold   = "hold"   // leave it to a person

@@ -68,7 +68,7 @@ func TestARefusedTransactionIsReset(t *testing.T) {
 }
 
 // What a server does to a kept connection is no failure of the next message, as
-// long as it surely does not have it; and when it may have it, it is not sent
+// long as the server is known not to have it; and when it may have it, it is not sent
 // again behind the ledger's back.
 func TestStaleConnections(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -240,7 +240,7 @@ func TestRealServer(t *testing.T) {
 		}
 	}
 	// Refusals of every kind; more than three of them make postfix close the
-	// connection with 421, which costs nobody anything.
+	// connection with 421, which costs no message anything.
 	for i, tc := range []struct {
 		address, name string
 		state         event.SendState

@@ -38,7 +38,7 @@ func (p *Previews) Messages() map[string][]string {
 	return out
 }
 
-// Render makes the message for somebody with these data. locale is matched as a
+// Render makes the message for a person with these data. locale is matched as a
 // user's is. Errors say what the template asked for in vain.
 func (p *Previews) Render(purpose, locale, name, userID string, attributes map[string]string) (Preview, error) {
 	if _, ok := p.templates.byPurpose[purpose]; !ok {

@@ -23,7 +23,7 @@ import (
 )
 
 // Providers are who takes the messages of each channel, the preferred one first.
-// The next one is asked only when those before surely did not take the message. A
+// The next one is asked only when those before are known not to have taken the message. A
 // channel may have none: then nothing is sent on it.
 type Providers struct {
 	Email []SMTPConfig `yaml:"email"`

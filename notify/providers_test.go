@@ -27,7 +27,7 @@ func twoMail(addr string) func(*Config) {
 	}
 }
 
-// The second provider is asked only when the first surely did not take the
+// The second provider is asked only when the first is known not to have taken the
 // message, and another might.
 func TestFailover(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -337,7 +337,7 @@ func counted(n *int, h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { *n++; h(w, r) }
 }
 
-// A server that relays for nobody is paused, and one that refuses to relay to one
+// A server that relays no mail is paused, and one that refuses to relay to one
 // recipient is not.
 func TestARelayThatDoesNotRelay(t *testing.T) {
 	srv := newSMTPServer(t, script{"RCPT": "554 5.7.1 Relay access denied"})

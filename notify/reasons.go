@@ -49,10 +49,10 @@ var Reasons = func() []string {
 type class int
 
 const (
-	transient class = iota // surely not sent; another try may help
-	permanent              // surely not sent, and no other try will help
-	unproven               // surely not sent, and only other messages show whether a try helps: see evidence
-	spent                  // surely not sent; this provider never takes it, another may
+	transient class = iota // not sent; another try may help
+	permanent              // not sent, and no other try will help
+	unproven               // not sent, and only other messages show whether a try helps: see evidence
+	spent                  // not sent; this provider never takes it, another may
 	unknown                // it may have been sent
 )
 
@@ -60,7 +60,7 @@ const (
 type effect struct {
 	class    class
 	blames   bool          // it is the provider's trouble: every other message would meet it too
-	pause    time.Duration // of the provider, or of the message when nobody is blamed; unless the provider names one
+	pause    time.Duration // of the provider, or of the message when neither is blamed; unless the provider names one
 	most     time.Duration // up to which pauses of the provider double
 	grows    bool          // then they grow with the trouble: a long one was not mended just now
 	suppress bool          // the address gets nothing more

@@ -122,7 +122,7 @@ func (r *Receipts) apply(ctx context.Context, ref event.Reference, receipt event
 		f.Kind = event.FactBounced
 	}
 	f.ID = event.FactID(f.UserID, g, 0, f.Kind, ref.Key)
-	if event.CheckUserID(f.UserID) == nil { // a report goes to nobody who is onboarded
+	if event.CheckUserID(f.UserID) == nil { // a report goes to no user
 		if _, err := r.Facts.Fact(ctx, f); err != nil {
 			return err
 		}

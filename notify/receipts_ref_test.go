@@ -11,7 +11,7 @@ import (
 )
 
 // A regression of issue 19: Kannel gives no id and reports by GET, unsigned. The
-// address that usher gives it names the message, and nobody else can make one up.
+// address that usher gives it names the message, and no other sender can make one up.
 func TestReceiptsByRef(t *testing.T) {
 	for name, tc := range map[string]struct {
 		query  string

@@ -45,14 +45,14 @@ type SMTPReceipts struct {
 }
 
 // Bounds of what a stranger may cost. A bounce has the message's head or all of
-// it at its end, which nobody needs.
+// it at its end, which is not needed.
 const (
 	maxBounce     = 1 << 20 // bytes
 	bounceTimeout = 30 * time.Second
 )
 
 // Serve takes delivery status notifications (RFC 3464) on l until ctx ends. A
-// recipient that is no return path of usher's own is refused, so nobody can make
+// recipient that is no return path of usher's own is refused, so no one can make
 // up a bounce without having got the message's envelope.
 func (m SMTPReceipts) Serve(ctx context.Context, l net.Listener) error {
 	guard := m.Metrics.Guard("notify", m.Log)

@@ -19,11 +19,11 @@ import (
 // Errors that end an attempt without an answer of the provider.
 var (
 	// ErrHeld is wrapped by the error for a message that waits for a person,
-	// because nobody can tell whether it went out.
-	ErrHeld = errors.New("nobody can tell whether the message went out")
+	// because it is not known whether it went out.
+	ErrHeld = errors.New("it is not known whether the message went out")
 
 	errAccepted = errors.New("the message was accepted meanwhile")
-	errRaced    = errors.New("somebody else sends the message")
+	errRaced    = errors.New("another process sends the message")
 	errPaused   = errors.New("no provider of this channel takes messages now")
 	errRate     = errors.New("the provider's rate is used up")
 )
@@ -31,7 +31,7 @@ var (
 // Send sends the message unless it was accepted before, which is a success too.
 // The entry returned is what the ledger holds in the end, also beside an error.
 //
-// Errors: event.Permanent when the message surely did not go out and will not,
+// Errors: event.Permanent when the message did not go out and will not,
 // or is held; event.RetryAfter when the provider asks for a pause; event.Paused
 // when no provider takes messages now, another attempt that is alive has the message,
 // or too little of this one is left, which is no try of it; any other error is
@@ -144,7 +144,7 @@ func (s *Sender) render(r Request, found event.Send) (message, event.Send, error
 }
 
 // offer asks one provider after the other. The next one is asked only when those
-// before surely did not take the message, and another might.
+// before are known not to have taken the message, and another might.
 func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (event.Send, error) {
 	var last error
 	var wait time.Duration // until the first of those that are paused may be asked
@@ -294,7 +294,7 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 	return entry, f, err
 }
 
-// takenBack tells that a step was ended because nobody wants it any more, or because
+// takenBack tells that a step was ended because it is not wanted any more, or because
 // the process stops. A connection that usher itself has closed then says nothing about
 // the provider, however it looks.
 func takenBack(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }

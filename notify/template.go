@@ -49,7 +49,7 @@ const fileSettings = "template.yaml"
 
 // settings of a purpose.
 type settings struct {
-	OnUnknown string `yaml:"on_unknown"` // hold: never send it again when nobody can tell whether it went out
+	OnUnknown string `yaml:"on_unknown"` // hold: never send it again when it is not known whether it went out
 	Fallback  string `yaml:"fallback"`   // the language for everybody whose own is not there; default en
 }
 
@@ -80,7 +80,7 @@ type set struct {
 
 // loadTemplates parses every file and renders it with hostile recipients. A
 // purpose that own has takes the place of the one that comes with usher, with all
-// its languages, so that nobody gets a text that the deployment never saw. own
+// its languages, so that no one gets a text that the deployment never saw. own
 // may be nil. Errors name the file and, where there is one, the line.
 func loadTemplates(own fs.FS) (*templates, error) {
 	t := &templates{byPurpose: map[string]*localised{}}

@@ -14,8 +14,8 @@ import (
 const quick = 150 * time.Millisecond
 
 // A server that falls silent before the final dot is left after step_timeout, and
-// the message is tried again, because it surely has not gone out. After the dot the
-// answer is waited for, and when none comes nobody can tell.
+// the message is tried again, because it has not gone out. After the dot the
+// answer is waited for, and when none comes the outcome is not known.
 func TestAServerThatFallsSilent(t *testing.T) {
 	for _, step := range []string{"GREET", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "DOT"} {
 		t.Run(step, func(t *testing.T) {

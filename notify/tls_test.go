@@ -77,7 +77,7 @@ func TestMailGoesOverTLS(t *testing.T) {
 				t.Errorf("a server without STARTTLS: %v", err)
 			}
 		}
-		// A certificate that nobody vouches for is for an operator to mend; the
+		// A certificate without a trusted issuer is for an operator to mend; the
 		// message waits.
 		sent, err := newRig(t, addr, "http://"+nowhere, func(c *Config) { c.Providers.Email[0].TLS = mode }).Send(t.Context(), request(event.ChannelEmail))
 		if pause, ok := event.RetryDelay(err); !ok || pause <= 0 || event.IsPermanent(err) || sent.State != "" || taken.Load() != 1 {

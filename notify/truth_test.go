@@ -38,7 +38,7 @@ func TestAPausedProviderIsNotHealedByWhatItNeverSaw(t *testing.T) {
 	}
 }
 
-// A request that cannot be made for one person stops nobody else's.
+// A request that cannot be made for one person stops no other's.
 func TestARequestThatFailsForOnePersonPausesNobody(t *testing.T) {
 	r := newRig(t, nowhere, "http://"+nowhere, func(c *Config) {
 		c.Providers.SMS[0].Headers = map[string]string{"X-Language": "{{.Locale}}"}

@@ -8,8 +8,8 @@ import (
 	"usher/event"
 )
 
-// A regression of issue 19: what real servers say of usher itself, or of nobody, is
-// nobody's welcome lost. Each answer comes over a socket.
+// A regression of issue 19: what real servers say of usher itself, or of no one, is
+// no user's welcome lost. Each answer comes over a socket.
 func TestAProvidersTroubleIsNotTheRecipients(t *testing.T) {
 	for name, tc := range map[string]struct {
 		script script

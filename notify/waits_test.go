@@ -7,7 +7,7 @@ import (
 	"usher/event"
 )
 
-// A regression of issue 19: whoever was not tried yet while the provider is paused
+// A regression of issue 19: a message that was not tried yet while the provider is paused
 // had no line on their page, which looked as if all was done.
 func TestWhoIsNotTriedYetSaysWhatItWaitsFor(t *testing.T) {
 	srv := newSMTPServer(t, script{"AUTH": "535 5.7.8 no"})

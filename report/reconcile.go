@@ -35,7 +35,7 @@ type Finding struct {
 func (f Finding) String() string {
 	switch f.Kind {
 	case LostRecord:
-		return fmt.Sprintf("the record of %s from the inbox %s (import %s, message %d of USERS) was dealt with, but nobody knows of it: drop it again", f.UserID, f.Inbox, f.Import, f.Seq)
+		return fmt.Sprintf("the record of %s from the inbox %s (import %s, message %d of USERS) was dealt with, and there is neither a person nor a dead letter for it: drop it again", f.UserID, f.Inbox, f.Import, f.Seq)
 	case LostFile:
 		return fmt.Sprintf("%d records of the import %s are gone from USERS, unless they were removed on purpose: usher redrop the file", f.Count, f.Import)
 	case LostRun:
@@ -134,7 +134,7 @@ const Grace = 5 * time.Minute
 // it: each record that the bridge has dealt with has a person or is a dead
 // letter, each file has as many records as its checkpoint committed, and each
 // person whose onboarding is open has a workflow. Findings of an earlier time
-// that are there by now are dropped.
+// that are there again are dropped.
 func Reconcile(ctx context.Context, b Books, was State, now time.Time) (State, error) {
 	r := &reconciliation{Books: b, state: was, now: now}
 	for _, step := range []func(context.Context) error{r.begin, r.records, r.files, r.again, r.runs} {
@@ -233,7 +233,7 @@ func (r *reconciliation) records(ctx context.Context) error {
 	return nil
 }
 
-// known tells whether somebody accounts for the record. A person of another inbox
+// known tells whether a person or a dead letter accounts for the record. A person of another inbox
 // does: the bridge made a dead letter of the record (user_id_conflict), which may
 // have been dropped or sent again since.
 func (r *reconciliation) known(ctx context.Context, userID string) (bool, error) {

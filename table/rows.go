@@ -59,7 +59,7 @@ type Rows struct {
 	Columns  []string // of what Original gives back
 	Blank    int      // rows that had nothing in them, so far
 	Number   int      // of the last row that was read
-	Warnings Warnings // about the rows so far; of whoever calls Next
+	Warnings Warnings // about the rows so far; of the one that calls Next
 
 	header *header // nil of JSON
 	keys   *keys   // of JSON, and of rows that hold objects

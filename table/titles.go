@@ -18,7 +18,7 @@ type titles struct {
 	line      int      // on which they are
 	known     int      // columns that usher knows
 	reachable bool     // there is one for addresses or telephone numbers
-	cells     []string // their texts, when they are surely titles and no one is known to be reached by them
+	cells     []string // their texts, when they are plainly titles and no one is known to be reached by them
 }
 
 // findTitles finds the row with the titles among the first rows of a table: reports

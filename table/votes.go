@@ -12,7 +12,7 @@ type vote struct {
 	addresses int
 	wrapped   int // addresses within objects or lists
 	numbers   int // that may be telephone numbers
-	plus      int // that are surely telephone numbers
+	plus      int // that can be nothing but telephone numbers
 	names     int // that may be names of people
 	blanks    int // of those, with a blank in them
 	secrets   int
@@ -76,7 +76,7 @@ func looksCrypted(s string) bool {
 // longestName is how many bytes of a cell are kept to compare names.
 const longestName = 200
 
-// telephone is what is surely a telephone number, and number what may be one.
+// telephone is what can be nothing but a telephone number, and number what may be one.
 var (
 	telephone = regexp.MustCompile(`^'?\+[0-9][0-9 ()./-]{6,22}$`)
 	number    = regexp.MustCompile(`^'?[+0-9(][0-9 ()./+-]{4,22}(\.0)?$`)
@@ -151,7 +151,7 @@ func (v votes) holdsNone(i int, c Column) bool {
 	return v != nil && v[i].filled > 0 && (c == Email && v[i].addresses == 0 || c == Phone && v[i].numbers == 0)
 }
 
-// full reports whether nearly all cells are surely addresses or telephone numbers.
+// full reports whether nearly all cells are plainly addresses or telephone numbers.
 func (v votes) full(i int, c Column) bool {
 	n := v[i].addresses - v[i].wrapped
 	if c == Phone {

@@ -12,7 +12,7 @@ import (
 
 // The saga: the account is made usable before the welcome, and that is taken back
 // when the user is withdrawn, the run is cancelled, or the inbox asks for it
-// because nobody was reached. When the user is withdrawn or rejected, PEOPLE tells
+// because no message reached its user. When the user is withdrawn or rejected, PEOPLE tells
 // whether one stands that an earlier generation made; it is taken back too.
 
 // accountLimit is the time for one try at the target, which may take several
@@ -43,7 +43,7 @@ func (o *onboarding) activate(ctx workflow.Context) error {
 		err = o.untilWithdrawn(ctx, activityActivate, step)
 	}
 	if temporal.IsCanceledError(err) && (o.revision >= 2 || o.status == event.StatusApproved) {
-		o.pending = append(taken, o.pending...) // nobody knows whether the step told them; told twice they are one fact
+		o.pending = append(taken, o.pending...) // whether the step told them is not known; told twice they are one fact
 		if o.status == event.StatusApproved {   // the run is cancelled, not only the step
 			return err
 		}
@@ -88,7 +88,7 @@ func (o *onboarding) mustUndo() bool {
 	return false
 }
 
-// undo takes the account back. The target is asked even when nobody knows whether
+// undo takes the account back. The target is asked even when it is not known whether
 // the activation arrived.
 func (o *onboarding) undo(ctx workflow.Context) error {
 	taken := o.takePending()
@@ -114,7 +114,7 @@ func (o *onboarding) undo(ctx workflow.Context) error {
 	return nil
 }
 
-// cancelled takes back what a run has done that somebody cancelled in Temporal.
+// cancelled takes back what a run has done that was cancelled in Temporal.
 // It is a withdrawal like any other. ctx is not the one that was cancelled.
 func (o *onboarding) cancelled(ctx workflow.Context) error {
 	if err := o.await(ctx, o.landed); err != nil {

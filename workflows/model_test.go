@@ -94,7 +94,7 @@ func (m model) ends(script []happening) []event.Status {
 	for i, h := range script {
 		switch {
 		case !arrived && h.hour >= m.parkedFor:
-			return nil // nobody came: the run fails
+			return nil // no user came: the run fails
 		case arrived && h.hour >= expires:
 			return []event.Status{event.StatusExpired}
 		}

@@ -60,7 +60,7 @@ func (a *Activities) LookUp(ctx context.Context, in Look) (Standing, error) {
 // What was seen stands in the history before anything is made of it. A local step
 // would be done anew with the task that it is in, and then see what that task's
 // other steps have changed before their worker died: an order that is done, though
-// nobody was told of it yet.
+// no one was told of it yet.
 func (o *onboarding) look(ctx workflow.Context) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // what a cancelled run takes back depends on it
 	var now Standing

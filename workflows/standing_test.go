@@ -89,7 +89,7 @@ func TestAStartThatIsLate(t *testing.T) {
 }
 
 // A worker may die with the task in which a run began and carried an order out: PEOPLE
-// has the order as done, and nobody was told. So the next worker must find in the
+// has the order as done, and no one was told. So the next worker must find in the
 // history what the first one saw, and not look anew.
 func TestWhatARunSawIsOnRecordBeforeAnythingIsMadeOfIt(t *testing.T) {
 	in, p := after(event.StatusWelcomed, order("o1", event.VerbWithdrawn), nil, both)

@@ -14,7 +14,7 @@ import (
 type onboarding struct {
 	userID     string
 	inbox      string
-	generation int  // 0 while nobody knows the user
+	generation int  // 0 while the user is not known
 	arrived    bool // the user's data are here, or not needed
 	opened     event.Opened
 	user       event.User
@@ -287,7 +287,7 @@ func (o *onboarding) fact(ctx workflow.Context, kind string) event.Fact {
 	return f
 }
 
-// takePending hands the facts that wait to whoever publishes them.
+// takePending hands the facts that wait to the step that publishes them.
 func (o *onboarding) takePending() []event.Fact {
 	p := o.pending
 	o.pending = nil

@@ -11,7 +11,7 @@ import (
 )
 
 // Onboard is the onboarding of one user, from the first event to the last
-// message, or one order of an operator about somebody whose onboarding is over.
+// message, or one order of an operator about a user whose onboarding is over.
 // It ends completed whatever was decided; only a parked run whose user never came
 // ends failed, so that its id is free again.
 func Onboard(ctx workflow.Context, in event.Onboarding) error {

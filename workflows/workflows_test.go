@@ -271,9 +271,9 @@ type step struct {
 // story is one way through the workflow.
 type story struct {
 	in       event.Onboarding
-	person   *event.Person // what PEOPLE says; by default that of somebody who waits
+	person   *event.Person // what PEOPLE says; by default that of a user who waits
 	steps    []step
-	cancel   time.Duration      // when somebody cancels the run
+	cancel   time.Duration      // when the run is cancelled by hand
 	sendErrs map[string][]error // by channel, one a try
 	callErrs []error            // of the account's target, one a call
 	untold   int                // tries to tell that a message went out which fail
@@ -461,7 +461,7 @@ func TestStories(t *testing.T) {
 		"a source that does not decide about this inbox": {
 			in: parked(),
 			steps: []step{
-				{0, event.SignalVerification, decision("v1", event.VerbApproved)}, // came first, so nobody could tell
+				{0, event.SignalVerification, decision("v1", event.VerbApproved)}, // came first, so it could not be seen
 				{time.Hour, event.SignalUser, decidedBy("erp", arrival("r1", ann))},
 				{2 * time.Hour, event.SignalVerification, decision("v2", event.VerbApproved)},
 				{3 * time.Hour, event.SignalVerification, by("erp", decision("v3", event.VerbRejected))},

@@ -16,7 +16,7 @@ import (
 
 // The same people come again, in every way in which that happens: the same
 // file, a later full export, both streams replayed from the start into a
-// Temporal that has forgotten them. Nobody is welcomed twice.
+// Temporal that has forgotten them. No one is welcomed twice.
 func TestNobodyIsWelcomedTwice(t *testing.T) {
 	t.Parallel()
 	const users = 20

@@ -174,7 +174,7 @@ type shown struct {
 	MessagesAway string            `json:"messages_away"`
 }
 
-// viewer is somebody who looks at a console, as a person and as a program.
+// viewer is a person who looks at a console, as a person and as a program.
 type viewer struct {
 	*usher
 	base   string

@@ -38,7 +38,7 @@ func TestKilledAtNamedPoints(t *testing.T) {
 			nth = ":1"
 		}
 		if u.start(point + nth) {
-			_ = u.decide(event.VerbApproved, ids(first, each)...) // the process may be gone by now
+			_ = u.decide(event.VerbApproved, ids(first, each)...) // the process may be gone
 		}
 		select {
 		case err := <-u.exited:

@@ -137,7 +137,7 @@ func TestOrders(t *testing.T) {
 		t.Errorf("PEOPLE after all came again (-before +after)\n%s", d)
 	}
 	u.terminate("u-2")
-	u.order("approve-u-2", event.VerbApproved, "u-2") // who waited still can be decided about, though somebody ended the run
+	u.order("approve-u-2", event.VerbApproved, "u-2") // who waited still can be decided about, though the run was ended by hand
 	u.reaches("u-2", "welcomed", has(event.StatusWelcomed))
 }
 
@@ -156,7 +156,7 @@ func (u *usher) closed(user string) {
 	})
 }
 
-// terminate ends the user's run as somebody at Temporal would.
+// terminate ends the user's run as an operator of Temporal would.
 func (u *usher) terminate(user string) {
 	u.Helper()
 	c, err := client.Dial(client.Options{HostPort: u.addr.Temporal, Logger: silent{}})

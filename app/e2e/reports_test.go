@@ -252,7 +252,7 @@ func TestReports(t *testing.T) {
 	if !said {
 		t.Error("the report does not say it")
 	}
-	// Nobody was told twice meanwhile.
+	// No one was told twice meanwhile.
 	for to, want := range map[string]int{"boss@example.org": 1, "ann@example.org": 1, "ops@example.org": 2} {
 		if got := u.letters(to); len(got) != want {
 			t.Errorf("%s has %d mails, want %d", to, len(got), want)

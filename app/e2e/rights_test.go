@@ -298,7 +298,7 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 		t.Errorf("%d messages of a canary go by themselves, and it leaves for good:\n  %s", going, strings.Join(left, "\n  "))
 	}
 
-	// Streams that are nearly full lose what nobody needs.
+	// Streams that are nearly full lose what is not needed.
 	for _, stream := range []string{event.StreamUsers, event.StreamVerifications} {
 		before := firstSeq(a, admin.JetStream, stream)
 		a.nearlyFull(admin.JetStream, stream)

@@ -126,5 +126,5 @@ func warm(t *testing.T, cl client.Client) {
 	if err := bridge.NewTemporal(cl).Start(t.Context(), event.Identity{Source: "inbox", ID: "warm"}, in); err != nil {
 		t.Fatal(err)
 	}
-	_ = cl.GetWorkflow(t.Context(), event.WorkflowID(in.UserID), "").Get(t.Context(), nil) // fails, as nobody came
+	_ = cl.GetWorkflow(t.Context(), event.WorkflowID(in.UserID), "").Get(t.Context(), nil) // fails, as no user came
 }

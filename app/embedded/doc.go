@@ -5,7 +5,7 @@
 //
 // Durable means durable: NATS syncs before it acknowledges, and both SQLite
 // files, state and visibility, are written ahead and synced at each commit. One
-// lock on the folder keeps a second process out. Servers trust whoever reaches
+// lock on the folder keeps a second process out. Servers trust all that reaches
 // their port, so they listen on loopback only.
 //
 // A server that cannot go on would end the process; here it reports on Failed.

@@ -162,7 +162,7 @@ const onLoopback = "the embedded servers ask for no credentials, so they listen 
 
 // freeAddr takes port 0 for a free port and makes sure that any other is free.
 // The servers accept no listener, so between the look and the server's start the
-// port must be of interest to nobody else; Temporal's ends the whole process when
+// port must be of interest to no other process; Temporal's ends the whole process when
 // it cannot listen.
 func freeAddr(flag, addr string) (string, error) {
 	if host, port, err := net.SplitHostPort(addr); err == nil && port == "0" {

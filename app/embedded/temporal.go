@@ -48,7 +48,7 @@ func startTemporal(ctx context.Context, c Config, fail func(error), more ...temp
 	quiet.Store(true)
 	logger := temporalLog{c.Log, fail, &quiet}
 	var last error
-	for range 5 { // somebody else may take an inner port before the server does
+	for range 5 { // another process may take an inner port before the server does
 		cfg, hosts, err := temporalConfig(addr, files, made.ClusterID)
 		if err != nil {
 			return nil, err

@@ -3,7 +3,7 @@
 // each, and holds what is left against one list of rules.
 //
 // Everything of a seed happens in one testing/synctest bubble: connections go over
-// a network in memory (package wire), so time passes only when nobody has anything
+// a network in memory (package wire), so time passes only when no part has anything
 // to do, and hours pass in a second. Settings are therefore those of production,
 // and a machine that is busy cannot make a heartbeat late. What is real: app.Run
 // and all stages, the clients of NATS, Temporal, SMTP and HTTP, the NATS server

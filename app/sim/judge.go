@@ -20,7 +20,7 @@ var rules = []struct {
 	{"end", "Everybody of whom a record was taken comes to an end.", (*evidence).everybodyEnds},
 	{"waited", "A record that came while its user waited has an outcome.", (*evidence).whoWaitedIsAnswered},
 	{"decision", "The end of everybody is what an event about them says, and that event is answered as applied.", (*evidence).endsAsDecided},
-	{"late", "Nobody is welcomed whose withdrawal was answered as late.", (*evidence).noneTooLate},
+	{"late", "No user is welcomed whose withdrawal was answered as late.", (*evidence).noneTooLate},
 	{"newest", "The newest correction that came before the decision wins: its address gets the message.", (*evidence).newestWins},
 	{"copies", "The ledger counts no copy when no answer can have been lost.", (*evidence).noCopies},
 	{"page", "The console has read everything, whatever outsiders wrote.", (*evidence).allRead},
@@ -66,7 +66,7 @@ func (e *evidence) whoWaitedIsAnswered() (out []string) {
 	return out
 }
 
-// lastRecord is the last one about somebody that was stored before.
+// lastRecord is the last one about a person that was stored before.
 func (e *evidence) lastRecord(id string, before time.Time) (last record) {
 	for _, r := range e.records {
 		if r.user.UserID == id && r.stored.Before(before) && r.seq > last.seq {
@@ -90,11 +90,11 @@ func (e *evidence) endsAsDecided() (out []string) {
 		d := person.Decided
 		switch {
 		case d == nil:
-			out = append(out, fmt.Sprintf("%s is %s, and nobody decided", id, person.Status))
+			out = append(out, fmt.Sprintf("%s is %s, and no one decided", id, person.Status))
 		case person.Status != endOf[d.Verb]:
 			out = append(out, fmt.Sprintf("%s is %s, and was %s", id, person.Status, d.Verb))
 		case !slices.ContainsFunc(e.said, func(s said) bool { return s.Identity == d.Identity && s.verb == d.Verb && s.userID == id }):
-			out = append(out, fmt.Sprintf("%s was %s by %s, which nobody said", id, d.Verb, d.Identity))
+			out = append(out, fmt.Sprintf("%s was %s by %s, which no one said", id, d.Verb, d.Identity))
 		case !e.answered(d.Identity, func(f event.Fact) bool { return f.Effect == event.EffectApplied && f.Kind == d.Verb }):
 			out = append(out, fmt.Sprintf("%s was %s by %s, which is not answered as applied", id, d.Verb, d.Identity))
 		}

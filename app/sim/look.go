@@ -13,7 +13,7 @@ import (
 	"usher/event"
 )
 
-// inHand is how many messages a consumer has not dealt with; -1 while nobody can
+// inHand is how many messages a consumer has not dealt with; -1 while the server does not
 // say.
 func (w *world) inHand(stream, consumer string) int {
 	ctx, cancel := context.WithTimeout(w.ctx(), 2*time.Second)

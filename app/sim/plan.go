@@ -35,7 +35,7 @@ type plan struct {
 	nats, temporal outage // the last one of each
 }
 
-// outage is a time in which nobody reaches a server.
+// outage is a time in which no process reaches a server.
 type outage struct {
 	long  time.Duration
 	until time.Time

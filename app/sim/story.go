@@ -22,7 +22,7 @@ type person struct {
 	email  string
 	phone  string
 	story  func(*teller)
-	strict time.Time // the last record that was stored before is the one that counts; zero: nobody knows
+	strict time.Time // the last record that was stored before is the one that counts; zero: not known
 }
 
 func (p *person) name() string { return fmt.Sprintf("User %d", p.nr) }
@@ -298,7 +298,7 @@ func (t *teller) settled() {
 
 // terminate ends the person's run as an operator of Temporal may.
 func (t *teller) terminate() {
-	t.w.trace.say("story", "somebody ends the run of "+t.name())
+	t.w.trace.say("story", "an operator ends the run of "+t.name())
 	t.w.terminate(event.WorkflowID(t.id))
 }
 

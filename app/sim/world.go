@@ -185,7 +185,7 @@ type process struct {
 
 // The console comes when all is over and reads everything then. Its client holds a
 // lock while it waits for a server that is away, and no time passes in a bubble
-// while somebody waits for a lock.
+// while a goroutine waits for a lock.
 var processNames = []string{"bridge1", "bridge2", "worker1", "worker2", "watch"}
 
 func rolesOf(name string) app.Roles {

@@ -60,7 +60,7 @@ type Page struct {
 	Status     event.Status
 	Generation int
 	Facts      []string                   // ids of the timeline
-	Messages   map[string]event.SendState // by SendKey; nil when nobody asked for them
+	Messages   map[string]event.SendState // by SendKey; nil when they were not asked for
 }
 
 // Promise is one thing that usher promises.

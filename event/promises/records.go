@@ -9,7 +9,7 @@ import (
 )
 
 // outcomes: a record is in USERS once; it is told by a fact, or is a dead letter,
-// or came when its person's onboarding was over; nobody is left half-way.
+// or came when its person's onboarding was over; no user is left half-way.
 func outcomes(w World) (out []string) {
 	told := w.answering(event.AnswersUser)
 	dead := map[uint64]bool{}

@@ -32,7 +32,7 @@ func once(w World) (out []string) {
 			switch {
 			case m.Taken():
 				low = 1
-			case m.State == event.SendUnknown, m.State == event.SendSubmitting && m.Over: // nobody knows whether it went out
+			case m.State == event.SendUnknown, m.State == event.SendSubmitting && m.Over: // the outcome is not known
 			case m.State == event.SendSubmitting:
 				out = append(out, fmt.Sprintf("%s of %s is left at submitting", name(m), user))
 			default:

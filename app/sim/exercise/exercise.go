@@ -92,7 +92,7 @@ func (x *exercise) end(id, run string) string {
 	return out
 }
 
-// outcome is an error of the SDK in few words, which are the same whoever the
+// outcome is an error of the SDK in few words, which are the same whatever the
 // server is.
 func outcome(err error) string {
 	var (

@@ -108,7 +108,7 @@ func act(ctx context.Context, p Plan) (string, error) {
 		fallthrough
 	case "hang":
 		select {
-		case <-ctx.Done(): // nobody waits any more
+		case <-ctx.Done(): // no one waits any more
 		case <-activity.GetWorkerStopChannel(ctx):
 		}
 	case "wait for the end":

@@ -214,7 +214,7 @@ func (r *run) cancelActivity(id, completed int64) {
 		return
 	}
 	a.cancel = event
-	if a.started.IsZero() { // nobody works on it
+	if a.started.IsZero() { // no worker has it
 		a.stop()
 		delete(r.activities, id)
 		// Behind the events of all commands of this task: their numbers are counted by the
