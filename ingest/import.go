@@ -39,7 +39,7 @@ type job struct {
 	skip     bitmap         // rows that the inbox leaves out
 	warnings table.Warnings // about the rows
 	saved    table.Mapping  // what was saved for files with its titles
-	alone    func()         // lets other suspects be tried; nil for who is none
+	leave    func()         // of inWork; nil when the file does not hold it
 
 	imported time.Time // of the import's id, to the second
 	claimed  time.Time // when the file was taken
@@ -148,7 +148,6 @@ func (j *job) run(ctx context.Context) (err error) {
 	}
 	j.Metrics.StageSeconds.WithLabelValues("parse").Observe(time.Since(began).Seconds())
 	j.progress.rows(j.report.Rows, c.Record, j.report.Refused)
-	j.cleared()
 	j.Fault.At("ingest.validated")
 	if !begun {
 		held, err := j.whole(ctx, grown)
@@ -158,6 +157,7 @@ func (j *job) run(ctx context.Context) (err error) {
 	} else if before, ok := readHeld(j.claim); ok {
 		j.letGo(before.Reason) // otherwise it would not have begun
 	}
+	j.cleared()
 	if good > 0 && !(c.Import == j.report.Import && c.Done) {
 		if err := j.try(fmt.Sprint("record ", c.Record)); err != nil {
 			return j.refuse(ctx, err)

@@ -63,7 +63,7 @@ type Watcher struct {
 	releases  *releases
 	folders   map[string]chan []string // by inbox: those that lie in it, of the last look
 
-	suspects sync.Mutex // held while a file is tried on which usher may have died
+	inWork sync.RWMutex // held by files in work; by one on which usher may have died, alone
 
 	mu      sync.Mutex
 	waiting map[string]error // by inbox or import: why it waits

@@ -17,11 +17,11 @@ import (
 // step ended, however it ended. A watcher that finds such a note when it begins to
 // serve a folder knows that usher died meanwhile, of this file or of anything else.
 //
-// Of several files in work at a death one may be the cause. All of them are noted,
-// so from then on each is tried while no other one of them is, and the next death
-// counts against the one that was tried: after the first death, the innocent ones
-// collect no more. A file that was in work at three deaths at the same step is given
-// back.
+// Of several files in work at a death one may be the cause. All of them are noted, and
+// from then on each is tried alone: no other file is in work meanwhile, also none that
+// came since. So the next death counts against the one that was tried, and innocent
+// files collect one death at most. A file that was in work at three deaths at the same
+// step is given back.
 const mostDeaths = 3
 
 const triesFile = ".tries"
@@ -96,20 +96,30 @@ func (j *job) try(step string) error {
 	if n >= mostDeaths {
 		return table.Unusable("E_POISON", "usher failed on this file %d times and leaves it alone; report it, and drop the file in another form", n)
 	}
-	if n > 0 && j.alone == nil {
-		j.suspects.Lock()
-		j.alone = j.suspects.Unlock
+	switch {
+	case j.leave != nil:
+	case n > 0:
+		j.inWork.Lock()
+		j.leave = j.inWork.Unlock
+	default:
+		j.inWork.RLock()
+		j.leave = j.inWork.RUnlock
 	}
 	t.Begun = step
 	return t.write(j.claim)
 }
 
-// cleared ends the time in which no other suspect is tried.
+// cleared ends the time in which a death counts against the file, before another one
+// may be tried.
 func (j *job) cleared() {
-	if j.alone != nil {
-		j.alone()
-		j.alone = nil
+	if j.leave == nil {
+		return
 	}
+	if err := j.ended(); err != nil {
+		j.Log.Warn("a file is not noted as read, so the end of usher would count against it", "import", j.report.Import, "error", files.Reason(err))
+	}
+	j.leave()
+	j.leave = nil
 }
 
 // ended forgets the step in hand and its deaths. The digest stays: a claim has
