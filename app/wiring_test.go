@@ -317,6 +317,10 @@ func newWired(t *testing.T, everything bool) *process {
 	if err := os.CopyFS(p.Templates, os.DirFS("../notify/templates")); err != nil {
 		t.Fatal(err)
 	}
+	p.RejectReasons = filepath.Join(t.TempDir(), "reasons")
+	if err := os.WriteFile(p.RejectReasons, []byte("gone = Is gone\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	p.OnUnknown, p.MaxPause, p.AllowRecipients = "hold", time.Hour, []string{"@example.org"}
 	p.ReceiptsHTTPAddr, p.ReceiptsURL, p.ReturnPath = "127.0.0.1:0", "https://receipts.example.org", "bounces@example.org"
 	p.KeepFiles, p.MostWaiting = time.Hour, 1000

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"time"
 )
 
 // api is the console for programs.
@@ -24,11 +25,15 @@ func (k *Console) api() http.Handler {
 			k.refuse(w, err)
 			return
 		}
-		writeJSON(w, map[string]int{"applied": http.StatusOK, "late": http.StatusConflict, "stored": http.StatusAccepted}[a.Result], a)
+		writeJSON(w, answerCode(a), a)
 	})
 	mux.HandleFunc("GET /api/v1/users", func(w http.ResponseWriter, r *http.Request) {
-		q := r.URL.Query()
-		users, next, err := k.model.users(r.Context(), q.Get("status"), q.Get("q"), q.Get("cursor"), perPage)
+		f, err := filterOf(r.URL.Query())
+		if err != nil {
+			k.refuse(w, err)
+			return
+		}
+		users, next, err := k.model.users(r.Context(), f, time.Now(), perPage)
 		if err != nil {
 			k.refuse(w, err)
 			return

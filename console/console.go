@@ -40,6 +40,9 @@ type Config struct {
 
 	Previews Previewer // nil: no page for messages
 
+	RejectReasons []Reason // none: DefaultReasons
+	TemporalUI    string   // address of the Web UI with the namespace; "": no links to it
+
 	Metrics *metrics.Console
 	Tracer  tracing.Tracer // zero: nothing is traced
 	Log     *slog.Logger
@@ -61,22 +64,26 @@ type Console struct {
 	auditor  *auditor
 	repeats  repeats
 	sessions *scs.SessionManager
+	zones    zones
 }
 
 // New opens the login and the read model. It refuses a Config that lacks what
 // the console needs.
 func New(ctx context.Context, c Config) (*Console, error) {
-	if err := event.Whole(c, "Password", "PrintPassword", "Payloads", "PayloadOrigins", "Answer", "Previews", "Tracer"); err != nil {
+	if err := event.Whole(c, "Password", "PrintPassword", "Payloads", "PayloadOrigins", "Answer", "Previews", "RejectReasons", "TemporalUI", "Tracer"); err != nil {
 		return nil, err
 	}
 	if c.Answer <= 0 {
 		c.Answer = time.Second
 	}
+	if c.RejectReasons == nil {
+		c.RejectReasons = DefaultReasons()
+	}
 	kv, err := c.JetStream.KeyValue(ctx, event.BucketConsole)
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketConsole, err)
 	}
-	k := &Console{Config: c, login: newLogin(kv), auditor: newAuditor(c.JetStream, c.Metrics.AuditFailures, c.Log)}
+	k := &Console{Config: c, zones: newZones(), login: newLogin(kv), auditor: newAuditor(c.JetStream, c.Metrics.AuditFailures, c.Log)}
 	if err := k.login.ensure(ctx, c.Password, c.PrintPassword); err != nil {
 		return nil, fmt.Errorf("the console's password: %w", err)
 	}

@@ -20,7 +20,17 @@ import (
 // Decision is what a verifier says about a user.
 type Decision struct {
 	Decision string `json:"decision"` // approved or rejected
-	Reason   string `json:"reason"`
+	Reason   string `json:"reason"`   // of a rejection: one of the deployment's codes, or free text
+	Note     string `json:"note"`
+}
+
+// says is all that an event about the user says. Without a note it is as it was when
+// there were none, so that a client's retry over an upgrade is the same event.
+func (d Decision) says(userID string) []string {
+	if d.Note == "" {
+		return []string{userID, d.Decision, d.Reason}
+	}
+	return []string{userID, d.Decision, d.Reason, d.Note}
 }
 
 // Answer is what became of it.
@@ -38,7 +48,7 @@ var errDecision = errors.New("the decision must be approved or rejected, and a r
 // that answers it. The same decision with the same key is the same event, however
 // often it comes; another decision never is. Without a key each is a new one.
 func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decision) (Answer, error) {
-	eventID := eventIDOf(key, userID, d.Decision, d.Reason)
+	eventID := eventIDOf(key, d.says(userID)...)
 	a := Answer{UserID: userID, EventID: eventID}
 	if d.Decision != event.VerbApproved && d.Decision != event.VerbRejected || d.Decision == event.VerbRejected && strings.TrimSpace(d.Reason) == "" {
 		return a, errDecision
@@ -46,7 +56,7 @@ func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decis
 	if err := event.CheckUserID(userID); err != nil {
 		return a, errNone
 	}
-	f, ok, err := k.say(ctx, actor, userID, eventID, "decision", d.Decision, d.Reason)
+	f, ok, err := k.say(ctx, actor, userID, eventID, "decision", d.Decision, d.Reason, short(strings.TrimSpace(d.Note)))
 	if err != nil {
 		return a, err
 	}
@@ -63,12 +73,12 @@ func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decis
 
 // say publishes an event about a user, records who did that under the name of the
 // action, and waits for the fact that answers it; ok is false when none came.
-func (k *Console) say(ctx context.Context, actor, userID, eventID, action, verb, reason string) (f event.Fact, ok bool, err error) {
+func (k *Console) say(ctx context.Context, actor, userID, eventID, action, verb, reason, note string) (f event.Fact, ok bool, err error) {
 	ctx, span := k.Tracer.Start(ctx, "decide", tracing.Producer, tracing.EventID(eventID), tracing.UserID(userID))
 	defer span.Done(nil)
 	facts, done := k.waiters.expect(eventID)
 	defer done()
-	data, err := json.Marshal(event.VerificationBody{UserID: userID, Reason: reason, Actor: actor})
+	data, err := json.Marshal(spoken{event.VerificationBody{UserID: userID, Reason: reason, Actor: actor}, note})
 	if err != nil {
 		return f, false, err
 	}

@@ -38,7 +38,7 @@ func TestAnotherDecisionOfTheSameFormIsAnotherEvent(t *testing.T) {
 	r.playWorkflows(t.Context())
 	r.await("u-1")
 	key := event.NewID()
-	approve, reject := Decision{Decision: event.VerbApproved}, Decision{event.VerbRejected, "a mistake"}
+	approve, reject := Decision{Decision: event.VerbApproved}, Decision{Decision: event.VerbRejected, Reason: "a mistake"}
 	first, err := r.console.decide(t.Context(), admin, "u-1", key, approve)
 	if err != nil || first.Result != "applied" || first.Message != "Done: approved." {
 		t.Fatalf("the approval: %+v %v", first, err)

@@ -29,7 +29,7 @@ func TestTheReasonOfADecisionWithoutAnID(t *testing.T) {
 	r.eventually("the reason is in the timeline", func() bool {
 		var u User
 		r.api("GET", "/api/v1/users/u-1", "", &u)
-		return len(u.Timeline) == 1 && u.Timeline[0].Note == "left the company" && u.Timeline[0].Actor == "eve"
+		return len(u.Timeline) == 1 && u.Timeline[0].Reason == "left the company" && u.Timeline[0].Actor == "eve"
 	})
 
 	r.fact(event.Fact{Kind: event.FactForgotten, UserID: "u-1", Generation: 1})
@@ -59,7 +59,7 @@ func TestAConsoleLeavesNothingBehind(t *testing.T) {
 
 // An entry of the timeline is a fact with more in it, and can be read as one.
 func TestAnEntryIsAFact(t *testing.T) {
-	b, err := json.Marshal(Entry{Fact: event.Fact{ID: "f-1", Kind: event.FactRejected}, Note: "the contract has ended", Actor: "ann"})
+	b, err := json.Marshal(Entry{Fact: event.Fact{ID: "f-1", Kind: event.FactRejected}, Reason: "the contract has ended", Note: "since May", Actor: "ann"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -254,8 +254,8 @@ func (f *feed) putVerificationMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMet
 	if err != nil {
 		return nil, nil
 	}
-	b, err := event.ParseVerificationBody(env.Data)
-	if err != nil || b.Reason == "" && b.Actor == "" {
+	b, err := parseSpoken(env.Data)
+	if err != nil || b.Reason == "" && b.Actor == "" && b.Note == "" {
 		return nil, nil
 	}
 	id := event.Identify(source, env.ID, env.MsgID, event.Position{Stream: event.StreamVerifications, Created: f.born, Seq: meta.Sequence.Stream, Stored: meta.Timestamp})

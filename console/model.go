@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -19,29 +18,6 @@ import (
 type model struct{ db *sql.DB }
 
 // Canary users are no people, so the model leaves them out.
-
-// modelVersion changes with the schema, and with what is wrong in older files; a file
-// of another version is made anew.
-const modelVersion = 5
-
-const modelSchema = `
-CREATE TABLE positions (stream TEXT PRIMARY KEY, created INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
-CREATE TABLE people (
-	user_id TEXT PRIMARY KEY, source TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '',
-	given_name TEXT NOT NULL DEFAULT '', family_name TEXT NOT NULL DEFAULT '', email TEXT NOT NULL DEFAULT '',
-	phone TEXT NOT NULL DEFAULT '', locale TEXT NOT NULL DEFAULT '', attributes TEXT NOT NULL DEFAULT '{}',
-	file TEXT NOT NULL DEFAULT '', import TEXT NOT NULL DEFAULT '', line INTEGER NOT NULL DEFAULT 0,
-	generation INTEGER NOT NULL DEFAULT -1, n INTEGER NOT NULL DEFAULT -1, status TEXT NOT NULL DEFAULT '', since INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX people_status ON people (status, since, user_id);
-CREATE TABLE facts (id TEXT PRIMARY KEY, user_id TEXT NOT NULL, event_id TEXT NOT NULL, event_source TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
-CREATE INDEX facts_user ON facts (user_id, at);
-CREATE INDEX facts_event ON facts (event_id);
-CREATE INDEX facts_at ON facts (at);
-CREATE TABLE decisions (event_id TEXT PRIMARY KEY, reason TEXT NOT NULL, actor TEXT NOT NULL) STRICT;
-CREATE TABLE imports (id TEXT PRIMARY KEY, file TEXT NOT NULL, source TEXT NOT NULL, record INTEGER NOT NULL, published INTEGER NOT NULL, refused INTEGER NOT NULL, total INTEGER NOT NULL, done INTEGER NOT NULL, started INTEGER NOT NULL, state TEXT NOT NULL DEFAULT '', progress TEXT NOT NULL DEFAULT '{}') STRICT;
-CREATE TABLE deadletters (seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, sequence TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
-`
 
 // openModel opens the file, or makes it anew when it cannot be used: nothing in
 // it is true only there.
@@ -98,7 +74,7 @@ func (m *model) position(ctx context.Context, stream string) (created int64, seq
 // reset forgets everything: a stream was made anew.
 func (m *model) reset(ctx context.Context) error {
 	return m.transaction(ctx, func(tx *sql.Tx) error {
-		for _, t := range []string{"positions", "people", "facts", "decisions", "imports", "deadletters"} {
+		for _, t := range []string{"positions", "people", "facts", "decisions", "imports", "deadletters"} { // the triggers empty the counts
 			if _, err := tx.Exec(`DELETE FROM ` + t); err != nil {
 				return err
 			}
@@ -133,11 +109,13 @@ func putUser(tx *sql.Tx, source string, u event.User, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`INSERT INTO people (user_id, source, name, given_name, family_name, email, phone, locale, attributes, file, import, line, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	_, err = tx.Exec(`INSERT INTO people (user_id, source, name, given_name, family_name, email, phone, locale, attributes, file, import, line, since, sort_name, words)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET source = excluded.source, name = excluded.name, given_name = excluded.given_name, family_name = excluded.family_name, email = excluded.email, phone = excluded.phone, locale = excluded.locale,
-			attributes = excluded.attributes, file = excluded.file, import = excluded.import, line = excluded.line
+			attributes = excluded.attributes, file = excluded.file, import = excluded.import, line = excluded.line, sort_name = excluded.sort_name, words = excluded.words
 		WHERE source = '' OR source = excluded.source`,
-		u.UserID, source, u.Name, u.GivenName, u.FamilyName, u.Email, u.Phone, u.Locale, string(attributes), u.Import.File, u.Import.ID, u.Import.Line, at.UnixMicro())
+		u.UserID, source, u.Name, u.GivenName, u.FamilyName, u.Email, u.Phone, u.Locale, string(attributes), u.Import.File, u.Import.ID, u.Import.Line, at.UnixMicro(),
+		sortName(u), words(u))
 	return err
 }
 
@@ -179,16 +157,21 @@ func putFact(tx *sql.Tx, f event.Fact) error {
 	if f.Status == "" {
 		return nil
 	}
-	_, err = tx.Exec(`INSERT INTO people (user_id, source, generation, n, status, since) VALUES (?, ?, ?, ?, ?, ?)
+	_, err = tx.Exec(`INSERT INTO people (user_id, source, generation, n, status, since, sort_name, words) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
 		ON CONFLICT DO UPDATE SET since = CASE WHEN status = excluded.status THEN since ELSE excluded.since END,
 			generation = excluded.generation, n = excluded.n, status = excluded.status
 		WHERE excluded.generation > generation OR excluded.generation = generation AND excluded.n >= n`,
-		f.UserID, f.Inbox, f.Generation, f.N, string(f.Status), f.At.UnixMicro())
+		f.UserID, f.Inbox, f.Generation, f.N, string(f.Status), f.At.UnixMicro(), fold(f.UserID))
+	if err != nil || f.DecidedBy == "" || f.Kind != event.FactApproved && f.Kind != event.FactRejected {
+		return err
+	}
+	_, err = tx.Exec(`UPDATE people SET decided_by = ?2, decided_generation = ?3, decided_n = ?4
+		WHERE user_id = ?1 AND (decided_generation < ?3 OR decided_generation = ?3 AND decided_n <= ?4)`, f.UserID, f.DecidedBy, f.Generation, f.N)
 	return err
 }
 
-func putDecision(tx *sql.Tx, id event.Identity, b event.VerificationBody) error {
-	_, err := tx.Exec(`INSERT INTO decisions VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, id.String(), b.Reason, b.Actor)
+func putDecision(tx *sql.Tx, id event.Identity, b spoken) error {
+	_, err := tx.Exec(`INSERT INTO decisions VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`, id.String(), b.Reason, b.Actor, b.Note)
 	return err
 }
 
@@ -236,9 +219,4 @@ func putProgress(tx *sql.Tx, p event.Progress) error {
 func putDeadLetter(tx *sql.Tx, d DeadLetter) error {
 	_, err := tx.Exec(`INSERT INTO deadletters VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, d.Seq, d.Stream, d.Reason, d.Cause, d.Subject, d.Sequence, d.At.UnixMicro())
 	return err
-}
-
-// like makes a search text a LIKE pattern.
-func like(q string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(q) + "%"
 }

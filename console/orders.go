@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -55,7 +54,7 @@ func (k *Console) order(ctx context.Context, actor, userID, key, verb, reason st
 	case strings.TrimSpace(reason) == "":
 		return a, errReason
 	}
-	f, ok, err := k.say(ctx, actor, userID, a.EventID, "order", verb, reason)
+	f, ok, err := k.say(ctx, actor, userID, a.EventID, "order", verb, reason, "")
 	switch {
 	case err != nil:
 		return a, err
@@ -79,13 +78,14 @@ func (k *Console) orderForm(w http.ResponseWriter, r *http.Request) {
 	a, err := k.order(r.Context(), k.sessions.GetString(r.Context(), sessionUser), userID, r.PostFormValue("event_id"), r.PostFormValue("order"), r.PostFormValue("reason"))
 	switch {
 	case errors.Is(err, errReason):
-		a.Message = "Say why: a reason is needed."
+		a.Message = "Say why: a reason is needed. Not done yet."
 	case errors.Is(err, errOrder):
 		a.Message = "The user has another status now, which does not allow this."
+		k.keepDraft(r, draftOf(r, userID))
 	case err != nil:
 		k.fail(w, r, err)
 		return
 	}
 	k.sessions.Put(r.Context(), "message", a.Message)
-	http.Redirect(w, r, "/users/"+url.PathEscape(userID), http.StatusSeeOther)
+	k.back(w, r, userID)
 }

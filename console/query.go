@@ -1,14 +1,11 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"usher/event"
@@ -31,6 +28,7 @@ type User struct {
 	Import     string            `json:"import,omitempty"`
 	Line       int               `json:"line,omitempty"`
 	Generation int               `json:"generation"`
+	DecidedBy  string            `json:"decided_by,omitempty"`
 	Timeline   []Entry           `json:"timeline,omitempty"`
 
 	Messages []event.Message `json:"messages,omitempty"`      // what the ledger says of them
@@ -38,12 +36,13 @@ type User struct {
 	Away     string          `json:"messages_away,omitempty"` // why the ledger cannot be asked now
 }
 
-// Entry is a fact of a user's timeline, with the reason of the decision that it
-// answers.
+// Entry is a fact of a user's timeline, with the reason and the note of the decision
+// that it answers.
 type Entry struct {
 	event.Fact
-	Note  string `json:"note,omitempty"`
-	Actor string `json:"actor,omitempty"`
+	Reason string `json:"reason,omitempty"` // of the decision, else of the fact
+	Note   string `json:"note,omitempty"`
+	Actor  string `json:"actor,omitempty"`
 }
 
 // Import is one file that was taken.
@@ -94,75 +93,20 @@ type DeadLetter struct {
 
 var errNone = errors.New("there is no such user")
 
-const userColumns = `user_id, status, since, name, given_name, family_name, email, phone, locale, attributes, source, file, import, line, generation`
+const userColumns = `user_id, status, since, name, given_name, family_name, email, phone, locale, attributes, source, file, import, line, generation, decider`
 
-func scanUser(row interface{ Scan(...any) error }) (User, error) {
+// scanUser reads userColumns, and what a query asks for behind them.
+func scanUser(row interface{ Scan(...any) error }, more ...any) (User, error) {
 	var u User
 	var since int64
 	var attributes string
-	err := row.Scan(&u.UserID, &u.Status, &since, &u.Name, &u.GivenName, &u.FamilyName, &u.Email, &u.Phone, &u.Locale, &attributes, &u.Source, &u.File, &u.Import, &u.Line, &u.Generation)
+	err := row.Scan(append([]any{&u.UserID, &u.Status, &since, &u.Name, &u.GivenName, &u.FamilyName, &u.Email, &u.Phone, &u.Locale, &attributes, &u.Source, &u.File, &u.Import, &u.Line, &u.Generation, &u.DecidedBy}, more...)...)
 	if err != nil {
 		return u, err
 	}
 	u.Since = time.UnixMicro(since).UTC()
 	u.Generation = max(0, u.Generation)
 	return u, json.Unmarshal([]byte(attributes), &u.Attributes)
-}
-
-// users lists people of a status ("" for all) whose id, name or address contains
-// q, or about whom an event with the id q was, the longest in their status first,
-// after a cursor that an earlier page gave.
-func (m *model) users(ctx context.Context, status, q, cursor string, limit int) (out []User, next string, err error) {
-	since, id, err := readCursor(cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	rows, err := m.db.QueryContext(ctx, `SELECT `+userColumns+` FROM people
-		WHERE (?1 = '' OR status = ?1) AND (since, user_id) > (?2, ?3)
-			AND (?4 = '' OR user_id LIKE ?4 ESCAPE '\' OR name LIKE ?4 ESCAPE '\' OR given_name || ' ' || family_name LIKE ?4 ESCAPE '\' OR email LIKE ?4 ESCAPE '\' OR email LIKE ?7 ESCAPE '\' OR phone LIKE ?4 ESCAPE '\'
-				OR user_id IN (SELECT user_id FROM facts WHERE event_id = ?6))
-		ORDER BY since, user_id LIMIT ?5`, status, since, id, pattern(q), limit+1, strings.TrimSpace(q), pattern(event.NormalizeEmail(q)))
-	if err != nil {
-		return nil, "", err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		u, err := scanUser(rows)
-		if err != nil {
-			return nil, "", err
-		}
-		out = append(out, u)
-	}
-	if len(out) > limit {
-		out = out[:limit]
-		last := out[limit-1]
-		next = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", last.Since.UnixMicro(), last.UserID))
-	}
-	return out, next, rows.Err()
-}
-
-func pattern(q string) string {
-	if q = strings.TrimSpace(q); q == "" {
-		return ""
-	}
-	return like(q)
-}
-
-var errCursor = errors.New("the cursor is not one that a page gave")
-
-func readCursor(c string) (since int64, id string, err error) {
-	if c == "" {
-		return -1, "", nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(c)
-	if err != nil {
-		return 0, "", errCursor
-	}
-	s, id, ok := strings.Cut(string(b), " ")
-	if since, err = strconv.ParseInt(s, 10, 64); err != nil || !ok {
-		return 0, "", errCursor
-	}
-	return since, id, nil
 }
 
 // user returns one person with the timeline.
@@ -174,7 +118,7 @@ func (m *model) user(ctx context.Context, userID string) (User, error) {
 	if err != nil {
 		return u, err
 	}
-	rows, err := m.db.QueryContext(ctx, `SELECT body, coalesce(reason, ''), coalesce(actor, '') FROM facts
+	rows, err := m.db.QueryContext(ctx, `SELECT body, coalesce(reason, ''), coalesce(note, ''), coalesce(actor, '') FROM facts
 		LEFT JOIN decisions ON decisions.event_id = facts.event_source || '/' || facts.event_id
 		WHERE user_id = ? ORDER BY at, json_extract(body, '$.generation'), json_extract(body, '$.n')`, userID)
 	if err != nil {
@@ -184,12 +128,13 @@ func (m *model) user(ctx context.Context, userID string) (User, error) {
 	for rows.Next() {
 		var body string
 		var e Entry
-		if err := rows.Scan(&body, &e.Note, &e.Actor); err != nil {
+		if err := rows.Scan(&body, &e.Reason, &e.Note, &e.Actor); err != nil {
 			return u, err
 		}
 		if err := json.Unmarshal([]byte(body), &e.Fact); err != nil {
 			return u, err
 		}
+		e.Reason = cmp.Or(e.Reason, e.Fact.Reason)
 		u.Timeline = append(u.Timeline, e)
 	}
 	return u, rows.Err()

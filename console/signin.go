@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"usher/event"
 )
 
 // What a session holds: who signed in, and the stamp of the password then.
@@ -35,32 +37,66 @@ func (k *Console) withSession(next http.Handler) http.Handler {
 	}))
 }
 
+// signedIn asks for a sign-in first. What a form about a user holds goes with the
+// question, so that a session that ends loses nothing that was typed; a script of the
+// page is told, and sends its form as a page then.
 func (k *Console) signedIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if k.sessions.GetString(r.Context(), sessionUser) == "" {
-			http.Redirect(w, r, "/signin?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		if k.sessions.GetString(r.Context(), sessionUser) != "" {
+			next.ServeHTTP(w, r)
 			return
 		}
-		next.ServeHTTP(w, r)
+		switch {
+		case wantsJSON(r) || r.Header.Get(partHeader) != "":
+			writeJSON(w, http.StatusUnauthorized, problem("the session is over; sign in again"))
+		case r.Method == http.MethodGet || r.Method == http.MethodHead:
+			http.Redirect(w, r, "/signin?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		default:
+			page, d := pageOf(r)
+			k.show(w, r, http.StatusUnauthorized, "signin", map[string]any{"Next": page, "Draft": d})
+		}
 	})
 }
 
+// pageOf is the page that a form stood on, and what the form has in it when that is
+// about a user.
+func pageOf(r *http.Request) (page string, d draft) {
+	path := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	switch {
+	case len(path) == 3 && path[0] == "users":
+		d = draftOf(r, path[1])
+		page = "/users/" + url.PathEscape(path[1])
+		if r.URL.RawQuery != "" {
+			page += "?" + r.URL.RawQuery
+		}
+	case path[0] == "imports":
+		page = "/imports"
+	}
+	return local(page), d
+}
+
 func (k *Console) signInPage(w http.ResponseWriter, r *http.Request) {
-	k.show(w, r, http.StatusOK, "signin", map[string]any{"Next": local(r.URL.Query().Get("next"))})
+	k.show(w, r, http.StatusOK, "signin", map[string]any{"Next": local(r.URL.Query().Get("next")), "Draft": draft{}})
 }
 
 func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	client, _, _ := net.SplitHostPort(r.RemoteAddr)
+	kept := draft{r.PostFormValue("kept_user"), r.PostFormValue("kept_event"), r.PostFormValue("kept_decision"), r.PostFormValue("kept_order"), r.PostFormValue("kept_reason"), r.PostFormValue("kept_note")}
+	again := func(code int, text string) {
+		k.show(w, r, code, "signin", map[string]any{"Next": local(r.PostFormValue("next")), "Draft": kept, "Error": text})
+	}
 	stamp, err := k.login.signIn(r.Context(), client, r.PostFormValue("user"), r.PostFormValue("password"))
-	next := local(r.PostFormValue("next"))
 	switch {
 	case errors.Is(err, errSlow):
-		k.show(w, r, http.StatusTooManyRequests, "signin", map[string]any{"Next": next, "Error": "Too many failed sign-ins. Wait a moment and try again."})
+		again(http.StatusTooManyRequests, "Too many failed sign-ins. Wait a moment and try again.")
 	case err != nil:
-		k.fail(w, r, err)
+		if k.repeats.first("a sign-in failed", err) {
+			k.Log.Error("a sign-in failed", "error", err)
+		}
+		again(http.StatusInternalServerError, "The password cannot be checked now. Try again in a moment.")
 	case stamp == "":
 		k.audit(r.Context(), "signin-failed", "", map[string]string{"client": client})
-		k.show(w, r, http.StatusUnauthorized, "signin", map[string]any{"Next": next, "Error": "The name or the password is wrong."})
+		again(http.StatusUnauthorized, "The name or the password is wrong.")
 	default:
 		if err := k.sessions.RenewToken(r.Context()); err != nil {
 			k.fail(w, r, err)
@@ -68,8 +104,11 @@ func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
 		}
 		k.sessions.Put(r.Context(), sessionUser, admin)
 		k.sessions.Put(r.Context(), sessionStamp, stamp)
+		if event.CheckUserID(kept.UserID) == nil {
+			k.keepDraft(r, kept)
+		}
 		k.audit(r.Context(), "signin", admin, map[string]string{"client": client})
-		http.Redirect(w, r, next, http.StatusSeeOther)
+		http.Redirect(w, r, local(r.PostFormValue("next")), http.StatusSeeOther)
 	}
 }
 

@@ -5,10 +5,8 @@ import (
 	"embed"
 	"errors"
 	"html/template"
-	"io/fs"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -20,38 +18,29 @@ import (
 //go:embed pages
 var files embed.FS
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"time": clock,
-	"ago":  ago,
+// pages are in UTC; zones has those of other readers.
+var pages = template.Must(template.New("").Funcs(clocks(time.UTC)).Funcs(template.FuncMap{
+	"static":  static.url,
+	"status":  statusWords,
+	"soft":    soft,
+	"grouped": grouped,
+	"reason":  func(code string) string { return code },
 }).ParseFS(files, "pages/*.html"))
 
-// clock is a time as pages show it; one that is not known is left out.
-func clock(t time.Time) string {
-	if t.IsZero() {
-		return ""
+var static = loadAssets()
+
+// soft lets a long address or id break behind its punctuation.
+func soft(s string) template.HTML {
+	if len(s) <= 20 {
+		return template.HTML(template.HTMLEscapeString(s))
 	}
-	return t.UTC().Format("2006-01-02 15:04:05")
+	return template.HTML(breaks.Replace(template.HTMLEscapeString(s)))
 }
 
-func ago(t time.Time) string {
-	switch d := time.Since(t); {
-	case d < time.Minute:
-		return "just now"
-	case d < 2*time.Hour:
-		return d.Truncate(time.Minute).String()[:len(d.Truncate(time.Minute).String())-2]
-	case d < 48*time.Hour:
-		return d.Truncate(time.Hour).String()[:len(d.Truncate(time.Hour).String())-4]
-	default:
-		return t.UTC().Format("2006-01-02")
-	}
-}
+var breaks = strings.NewReplacer("@", "@<wbr>", ".", ".<wbr>", "_", "_<wbr>", "-", "-<wbr>", "/", "/<wbr>")
 
 // handler is everything that the console serves.
 func (k *Console) handler() http.Handler {
-	static, err := fs.Sub(files, "pages")
-	if err != nil {
-		panic("console: the pages are embedded: " + err.Error())
-	}
 	page := http.NewServeMux()
 	page.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/users?status="+string(event.StatusWaiting), http.StatusSeeOther)
@@ -64,6 +53,9 @@ func (k *Console) handler() http.Handler {
 	page.HandleFunc("POST /imports/{import}/release", k.releaseForm)
 	page.HandleFunc("GET /deadletters", k.deadLettersPage)
 	page.HandleFunc("GET /figures", k.metricsPage)
+	page.HandleFunc("GET /keys", func(w http.ResponseWriter, r *http.Request) {
+		k.show(w, r, http.StatusOK, "keys", map[string]any{"Title": "Keys"})
+	})
 	if k.Previews != nil {
 		page.HandleFunc("GET /preview", k.previewPage)
 		page.HandleFunc("GET /preview/html", k.previewHTML)
@@ -76,7 +68,7 @@ func (k *Console) handler() http.Handler {
 	web.Handle("/", k.signedIn(page))
 
 	mux := http.NewServeMux()
-	mux.Handle("GET /static/style.css", http.StripPrefix("/static/", http.FileServerFS(static)))
+	mux.Handle("GET /static/", static)
 	mux.Handle("/api/", k.api())
 	mux.Handle("/", k.withSession(web))
 	all := http.NewServeMux()
@@ -102,7 +94,7 @@ func (k *Console) protect(next http.Handler) http.Handler {
 			return
 		}
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -111,55 +103,7 @@ func (k *Console) protect(next http.Handler) http.Handler {
 	})
 }
 
-const (
-	perPage     = 50
-	mostLetters = 200
-)
-
-func (k *Console) usersPage(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	users, next, err := k.model.users(r.Context(), q.Get("status"), q.Get("q"), q.Get("cursor"), perPage)
-	if err != nil {
-		k.fail(w, r, err)
-		return
-	}
-	d := map[string]any{"Title": "Users", "Users": users, "Status": q.Get("status"), "Q": q.Get("q"), "Statuses": event.Statuses()}
-	if next != "" {
-		q.Set("cursor", next)
-		d["Next"] = "/users?" + q.Encode()
-	}
-	if status := event.Status(q.Get("status")); status == event.StatusUnreached || status == event.StatusPartlyWelcomed {
-		if d["Storms"], err = k.model.storms(r.Context(), time.Now()); err != nil {
-			k.fail(w, r, err)
-			return
-		}
-	}
-	k.show(w, r, http.StatusOK, "users", d)
-}
-
-func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
-	u, err := k.model.user(r.Context(), r.PathValue("user_id"))
-	if err != nil {
-		k.fail(w, r, err)
-		return
-	}
-	next, ok, err := k.model.nextWaiting(r.Context(), u.UserID)
-	if err != nil {
-		k.fail(w, r, err)
-		return
-	}
-	k.ledger(r.Context(), &u)
-	d := map[string]any{
-		"Messages": u.Messages, "Away": u.Away,
-		"Title": "User " + u.UserID, "User": u, "EventID": newEventID(), "Message": k.sessions.PopString(r.Context(), "message"),
-		"Orders": orders(u.Status),
-		"Open":   !u.Status.Final() && u.Status != event.StatusApproved && u.Status != event.StatusActive,
-	}
-	if ok {
-		d["NextUser"] = next
-	}
-	k.show(w, r, http.StatusOK, "user", d)
-}
+const mostLetters = 200
 
 // ledger adds what PEOPLE says of a user's messages and account. While it is away
 // the rest of the page is as true as ever.
@@ -177,30 +121,19 @@ func (k *Console) ledger(ctx context.Context, u *User) {
 	u.Messages, u.Trouble = p.Messages(), p.Trouble
 }
 
-// decisionForm decides, and shows the user again with what became of it.
-func (k *Console) decisionForm(w http.ResponseWriter, r *http.Request) {
-	userID := r.PathValue("user_id")
-	d := Decision{Decision: r.PostFormValue("decision"), Reason: r.PostFormValue("reason")}
-	a, err := k.decide(r.Context(), k.sessions.GetString(r.Context(), sessionUser), userID, r.PostFormValue("event_id"), d)
-	switch {
-	case errors.Is(err, errDecision):
-		a.Message = "A rejection needs a reason."
-	case err != nil:
-		k.fail(w, r, err)
-		return
-	}
-	k.sessions.Put(r.Context(), "message", a.Message)
-	http.Redirect(w, r, "/users/"+url.PathEscape(userID), http.StatusSeeOther)
-}
-
 func (k *Console) importsPage(w http.ResponseWriter, r *http.Request) {
 	imports, err := k.model.imports(r.Context(), 200)
+	if id := r.URL.Query().Get("import"); id != "" && err == nil {
+		var one Import
+		one, err = k.model.importOf(r.Context(), id)
+		imports = []Import{one}
+	}
 	if err != nil {
 		k.fail(w, r, err)
 		return
 	}
 	refresh := slices.ContainsFunc(imports, func(i Import) bool { return !i.Done })
-	k.show(w, r, http.StatusOK, "imports", map[string]any{"Title": "Imports", "Imports": imports, "Refresh": refresh, "Message": k.sessions.PopString(r.Context(), "message")})
+	k.show(w, r, http.StatusOK, "imports", map[string]any{"Title": "Imports", "Imports": imports, "One": r.URL.Query().Get("import") != "", "Refresh": refresh, "Message": k.sessions.PopString(r.Context(), "message")})
 }
 
 func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {
@@ -219,7 +152,13 @@ func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {
 // show renders a page whole before it answers.
 func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name string, d map[string]any) {
 	d["User0"] = k.sessions.GetString(r.Context(), sessionUser)
-	d["Path"] = r.URL.Path
+	d["Section"], d["Class"] = section(r), ""
+	if d["Rows"] != nil {
+		d["Class"] = "desk"
+		if d["User"] != nil {
+			d["Class"] = "desk one"
+		}
+	}
 	d["Previews"] = k.Previews != nil
 	if d["User0"] != "" {
 		f, err := k.model.figures(r.Context())
@@ -229,7 +168,11 @@ func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name st
 		d["Waiting"], d["LetterCount"] = f.people[event.StatusWaiting], f.letters
 	}
 	var b strings.Builder
-	if err := pages.ExecuteTemplate(&b, name, d); err != nil {
+	t, err := k.zones.in(zoneOf(r), k.withWords)
+	if err == nil {
+		err = t.ExecuteTemplate(&b, name, d)
+	}
+	if err != nil {
 		k.Log.Error("a page cannot be rendered", "page", name, "error", err)
 		http.Error(w, "something went wrong; the log says what", http.StatusInternalServerError)
 		return
@@ -237,6 +180,15 @@ func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name st
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
 	_, _ = w.Write([]byte(b.String()))
+}
+
+// section is the part of the console that a page belongs to.
+func section(r *http.Request) string {
+	first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if first == "users" && rest == "" && r.URL.Query().Get("status") == string(event.StatusWaiting) {
+		return "waiting"
+	}
+	return first
 }
 
 // fail answers with a safe sentence; details are in the log only.
@@ -257,7 +209,7 @@ func status(err error) (int, string) {
 		return http.StatusNotFound, err.Error()
 	case errors.Is(err, errNotHeld), errors.Is(err, errOther):
 		return http.StatusConflict, err.Error()
-	case errors.Is(err, errDecision), errors.Is(err, errCursor):
+	case errors.Is(err, errDecision), errors.Is(err, errCursor), errors.Is(err, errFilter):
 		return http.StatusBadRequest, err.Error()
 	case errors.Is(err, errSlow):
 		return http.StatusTooManyRequests, err.Error()

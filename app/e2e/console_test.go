@@ -121,6 +121,7 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 		"/imports":         {"/imports", []string{"users.csv", "archived", "E_EMAIL_SYNTAX 1", "odd.csv", "refused", "(E_HEADER)"}},
 		"/deadletters":     {"/deadletters", []string{"VERIFICATIONS", "malformed", "verifications.v1.crm.approved"}},
 		"/figures":         {"/figures", []string{"<svg", "welcomed"}},
+		"/keys":            {"/keys", []string{"Next in the list"}},
 		"/preview":         {"/preview", []string{"welcome"}},
 		"/preview/html":    {"/preview/html?purpose=welcome&locale=en", []string{"<html"}},
 	}

@@ -1,0 +1,352 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"usher/event"
+)
+
+// facet is one filter with the values that it can take, and how many people each
+// would show together with the other filters.
+type facet struct {
+	Name, Label string // of the parameter, and for people
+	Options     []option
+}
+
+type option struct {
+	Value, Label string
+	N            count
+	On           bool   // chosen
+	URL          string // of the list with it, or without it where it is chosen
+}
+
+// count is a number of people that is exact, or at least so large.
+type count struct {
+	N    int
+	More bool
+}
+
+// String is the number as a page shows it.
+func (c count) String() string {
+	s := grouped(c.N)
+	if c.More {
+		s += "+"
+	}
+	return s
+}
+
+func grouped(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// mostCounted is how far people are counted one by one; other counts are kept.
+const mostCounted = 10_000
+
+// mostImports is how many of the newest imports a list can be filtered by.
+const mostImports = 100
+
+// tally is the counts of every filter's values, and of all that the list shows.
+type tally struct {
+	total count
+	by    map[string]map[string]count // column, value
+}
+
+// person is what one is counted by.
+type person struct {
+	status, source, imported, lang, decider string
+	minute                                  int64
+}
+
+func (p person) of(column string) string {
+	return map[string]string{byStatus: p.status, bySource: p.source, byImport: p.imported, byLanguage: p.lang, byDecider: p.decider}[column]
+}
+
+// tally counts for the page of a filter.
+func (m *model) tally(ctx context.Context, f filter, now time.Time) (tally, error) {
+	t := tally{by: map[string]map[string]count{}}
+	one := terms{} // counted one by one
+	switch {
+	case f.Q != "":
+		one = found(f.Q)
+	case f.Import != "" && f.Age != "":
+		one.add("import = ?", f.Import)
+	}
+	if len(one.sql) > 0 {
+		return t, m.tallyRows(ctx, &t, f, one, now)
+	}
+	table, extra := "cube", terms{}
+	if f.Import != "" {
+		table = "import_cube"
+	}
+	if b, ok := bandOf(f.Age); ok {
+		from, before := b.minutes(now)
+		table = "ages"
+		extra.add("minute >= ? AND minute < ?", from, before)
+	}
+	for _, column := range []string{byStatus, bySource, byLanguage, byDecider} {
+		w := f.equal(column)
+		if err := m.group(ctx, &t, column, `SELECT `+column+`, sum(n) FROM `+table+` WHERE `+w.String()+` AND `+extra.String()+` GROUP BY 1`, append(w.args, extra.args...)...); err != nil {
+			return t, err
+		}
+	}
+	w := f.equal()
+	if err := m.db.QueryRowContext(ctx, `SELECT coalesce(sum(n), 0) FROM `+table+` WHERE `+w.String()+` AND `+extra.String(), append(w.args, extra.args...)...).Scan(&t.total.N); err != nil {
+		return t, err
+	}
+	if err := m.tallyImports(ctx, &t, f, now); err != nil {
+		return t, err
+	}
+	return t, m.tallyAges(ctx, &t, f, now)
+}
+
+func (m *model) group(ctx context.Context, t *tally, column, query string, args ...any) error {
+	rows, err := m.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	t.by[column] = map[string]count{}
+	for rows.Next() {
+		var value string
+		var n int
+		if err := rows.Scan(&value, &n); err != nil {
+			return err
+		}
+		t.by[column][value] = count{N: n}
+	}
+	return rows.Err()
+}
+
+// tallyImports counts people of the newest imports. Together with an age they are
+// counted one by one.
+func (m *model) tallyImports(ctx context.Context, t *tally, f filter, now time.Time) error {
+	if f.Age == "" {
+		w := f.equal(byImport)
+		return m.group(ctx, t, byImport, `SELECT import, sum(n) FROM import_cube WHERE import IN (SELECT id FROM imports ORDER BY started DESC, id DESC LIMIT ?) AND `+w.String()+` GROUP BY 1`, append([]any{mostImports}, w.args...)...)
+	}
+	w := f.where(now, byImport)
+	if err := m.group(ctx, t, byImport, `SELECT import, count(*) FROM (SELECT import FROM people WHERE `+w.String()+` LIMIT ?) GROUP BY 1`, append(w.args, mostCounted+1)...); err != nil {
+		return err
+	}
+	all := 0
+	for _, c := range t.by[byImport] {
+		all += c.N
+	}
+	if all > mostCounted {
+		for k, c := range t.by[byImport] {
+			t.by[byImport][k] = count{c.N, true}
+		}
+	}
+	return nil
+}
+
+// tallyAges counts people by how long they have had their status. What is older than
+// the last bound is the rest of all, so that only a week's minutes are read.
+func (m *model) tallyAges(ctx context.Context, t *tally, f filter, now time.Time) error {
+	if f.Import != "" { // and no age, or they were counted one by one
+		one := terms{}
+		one.add("import = ?", f.Import)
+		rows := tally{by: map[string]map[string]count{}}
+		err := m.tallyRows(ctx, &rows, f, one, now)
+		t.by[byAge] = rows.by[byAge]
+		return err
+	}
+	t.by[byAge] = map[string]count{}
+	w := f.equal()
+	rest := t.total.N
+	if f.Age != "" {
+		if err := m.db.QueryRowContext(ctx, `SELECT coalesce(sum(n), 0) FROM cube WHERE `+w.String(), w.args...).Scan(&rest); err != nil {
+			return err
+		}
+	}
+	for i, b := range ageBands {
+		n := rest
+		if i < len(ageBands)-1 {
+			from, before := b.minutes(now)
+			if err := m.db.QueryRowContext(ctx, `SELECT coalesce(sum(n), 0) FROM ages WHERE minute >= ? AND minute < ? AND `+w.String(), append([]any{from, before}, w.args...)...).Scan(&n); err != nil {
+				return err
+			}
+		}
+		rest -= n
+		if n > 0 {
+			t.by[byAge][b.Name] = count{N: n}
+		}
+	}
+	return nil
+}
+
+// tallyRows counts one by one those who answer a condition, as far as mostCounted.
+func (m *model) tallyRows(ctx context.Context, t *tally, f filter, w terms, now time.Time) error {
+	rows, err := m.db.QueryContext(ctx, `SELECT status, source, import, lang, decider, since / 60000000 FROM people WHERE `+w.String()+` LIMIT ?`, append(w.args, mostCounted+1)...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	band, aged := bandOf(f.Age)
+	from, before := band.minutes(now)
+	chosen := map[string]string{byStatus: f.Status, bySource: f.Source, byImport: f.Import, byLanguage: f.Language, byDecider: f.Decider}
+	columns := []string{byStatus, bySource, byImport, byLanguage, byDecider}
+	for _, c := range append(columns, byAge) {
+		t.by[c] = map[string]count{}
+	}
+	n := 0
+	for ; rows.Next(); n++ {
+		var p person
+		if err := rows.Scan(&p.status, &p.source, &p.imported, &p.lang, &p.decider, &p.minute); err != nil {
+			return err
+		}
+		missed := "" // the one filter that leaves the person out
+		misses := 0
+		for _, c := range columns {
+			if chosen[c] != "" && language(chosen[c]) != p.of(c) {
+				missed = c
+				misses++
+			}
+		}
+		if aged && (p.minute < from || p.minute >= before) {
+			missed = byAge
+			misses++
+		}
+		if misses > 1 {
+			continue
+		}
+		if misses == 0 {
+			t.total.N++
+		}
+		for _, c := range columns {
+			if misses == 0 || missed == c {
+				t.one(c, p.of(c))
+			}
+		}
+		if misses == 0 || missed == byAge {
+			for _, b := range ageBands {
+				if from, before := b.minutes(now); p.minute >= from && p.minute < before {
+					t.one(byAge, b.Name)
+				}
+			}
+		}
+	}
+	if n > mostCounted {
+		t.total.More = true
+		for _, values := range t.by {
+			for v, c := range values {
+				values[v] = count{c.N, true}
+			}
+		}
+	}
+	return rows.Err()
+}
+
+func (t *tally) one(column, value string) {
+	c := t.by[column][value]
+	c.N++
+	t.by[column][value] = c
+}
+
+// facets makes of the counts what the page shows.
+func (m *model) facets(ctx context.Context, f filter, t tally) ([]facet, error) {
+	files := map[string]string{}
+	imports, err := m.imports(ctx, mostImports)
+	if err != nil {
+		return nil, err
+	}
+	var order []string
+	for _, i := range imports {
+		files[i.ID] = i.File
+		order = append(order, i.ID)
+	}
+	if f.Import != "" && files[f.Import] == "" {
+		files[f.Import] = f.Import
+		if i, err := m.importOf(ctx, f.Import); err == nil {
+			files[f.Import] = i.File
+		}
+		order = append([]string{f.Import}, order...)
+	}
+	if len(order) > mostShown {
+		order = slices.DeleteFunc(order, func(id string) bool { return t.by[byImport][id].N == 0 && id != f.Import })
+		order = order[:min(len(order), mostShown)]
+	}
+	var statuses, bands []string
+	for _, s := range event.Statuses() {
+		statuses = append(statuses, string(s))
+	}
+	labels := map[string]string{}
+	for _, b := range ageBands {
+		bands = append(bands, b.Name)
+		labels[b.Name] = b.Label
+	}
+	same := func(v string) string { return v }
+	out := []facet{
+		f.facet("status", "Status", t.by[byStatus], statuses, func(s string) string { return statusWords(event.Status(s)) }, func(g *filter) *string { return &g.Status }),
+		f.facet("inbox", "Inbox", t.by[bySource], nil, same, func(g *filter) *string { return &g.Source }),
+		f.facet("import", "File", t.by[byImport], order, func(id string) string { return files[id] }, func(g *filter) *string { return &g.Import }),
+		f.facet("age", "In this status for", t.by[byAge], bands, func(v string) string { return labels[v] }, func(g *filter) *string { return &g.Age }),
+		f.facet("language", "Language", t.by[byLanguage], nil, func(v string) string { return cmp.Or(v, "not said") }, func(g *filter) *string { return &g.Language }),
+		f.facet("by", "Decided by", t.by[byDecider], nil, same, func(g *filter) *string { return &g.Decider }),
+	}
+	return slices.DeleteFunc(out, func(x facet) bool { return len(x.Options) == 0 }), nil
+}
+
+// mostShown values of a filter fit beside a list; the page of imports leads to others.
+const mostShown = 12
+
+// facet lists the values that people have, in a given order or the most frequent
+// first, and the chosen one in any case.
+func (f filter) facet(name, label string, counts map[string]count, order []string, words func(string) string, field func(*filter) *string) facet {
+	x := facet{Name: name, Label: label}
+	chosen := *field(&f)
+	if order == nil {
+		for v := range counts {
+			order = append(order, v)
+		}
+		slices.SortFunc(order, func(a, b string) int {
+			return cmp.Or(cmp.Compare(counts[b].N, counts[a].N), cmp.Compare(a, b))
+		})
+		order = order[:min(len(order), mostShown)]
+		if chosen != "" && !slices.Contains(order, language(chosen)) {
+			order = append(order, language(chosen))
+		}
+	}
+	for _, v := range order {
+		value := v
+		if name == "language" {
+			value = cmp.Or(v, noLanguage)
+		}
+		n := counts[v]
+		if value == "" || n.N == 0 && value != chosen {
+			continue
+		}
+		to := f
+		o := option{Value: value, Label: words(v), N: n, On: value == chosen}
+		if o.On {
+			*field(&to) = ""
+		} else {
+			*field(&to) = value
+		}
+		o.URL = listURL(to)
+		x.Options = append(x.Options, o)
+	}
+	return x
+}
+
+// listURL is the address of the list of a filter.
+func listURL(f filter) string {
+	if q := f.query().Encode(); q != "" {
+		return "/users?" + q
+	}
+	return "/users"
+}
+
+// statusWords is a status as people read it.
+func statusWords(s event.Status) string {
+	return cmp.Or(strings.ReplaceAll(string(s), "_", " "), "importing")
+}

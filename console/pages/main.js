@@ -1,0 +1,11 @@
+// What every page has. Without any of it the pages work by links and forms.
+import { zone, keepTimes } from './clock.js';
+import { keys } from './keys.js';
+import { desk } from './desk.js';
+import { forgetTyped } from './typed.js';
+
+zone();
+keepTimes();
+keys();
+desk();
+document.querySelector('form[action="/signout"]')?.addEventListener('submit', forgetTyped);

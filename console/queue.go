@@ -1,0 +1,309 @@
+package console
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"usher/event"
+)
+
+// filter is which people a list shows, and in which order. All of it is in the
+// address of the page.
+type filter struct {
+	Status   string
+	Source   string // an inbox
+	Import   string
+	Age      string // one of ages
+	Language string // "-": not said
+	Decider  string
+	Q        string
+	Sort     string // one of sorts
+	Cursor   string
+}
+
+// Orders of a list.
+const (
+	sortOldest = "age" // who has had their status longest comes first
+	sortNewest = "-age"
+	sortByName = "name"
+)
+
+var sorts = []string{sortOldest, sortNewest, sortByName}
+
+// noLanguage stands for people whose language was not said.
+const noLanguage = "-"
+
+// ageBand is how long people have had their status, from a bound on and below the next.
+type ageBand struct {
+	Name, Label string
+	from, below time.Duration
+}
+
+var ageBands = []ageBand{
+	{"1h", "under 1 hour", -1 << 62, time.Hour},
+	{"1d", "1 hour to 1 day", time.Hour, 24 * time.Hour},
+	{"3d", "1 to 3 days", 24 * time.Hour, 72 * time.Hour},
+	{"7d", "3 to 7 days", 72 * time.Hour, 168 * time.Hour},
+	{"older", "7 days or more", 168 * time.Hour, 1 << 62},
+}
+
+// minutes returns the bounds of when their status began, in minutes since 1970: from
+// the first on and before the second. Counts are kept by the minute, so lists are cut
+// there too.
+func (b ageBand) minutes(now time.Time) (from, before int64) {
+	from, before = 0, 1<<36
+	if b.below < 1<<62 {
+		from = now.Add(-b.below).Unix()/60 + 1
+	}
+	if b.from > 0 {
+		before = now.Add(-b.from).Unix()/60 + 1
+	}
+	return from, before
+}
+
+func bandOf(name string) (ageBand, bool) {
+	i := slices.IndexFunc(ageBands, func(b ageBand) bool { return b.Name == name })
+	if i < 0 {
+		return ageBand{}, false
+	}
+	return ageBands[i], true
+}
+
+var errFilter = errors.New("there is no such filter; age is one of 1h, 1d, 3d, 7d and older, sort one of age, -age and name")
+
+// filterOf reads a filter out of an address.
+func filterOf(q url.Values) (filter, error) {
+	f := filter{
+		Status: q.Get("status"), Source: q.Get("inbox"), Import: q.Get("import"), Age: q.Get("age"), Language: q.Get("language"), Decider: q.Get("by"),
+		Q: strings.TrimSpace(q.Get("q")), Sort: q.Get("sort"), Cursor: q.Get("cursor"),
+	}
+	if f.Sort == "" {
+		f.Sort = sortOldest
+	}
+	_, known := bandOf(f.Age)
+	if f.Age != "" && !known || !slices.Contains(sorts, f.Sort) {
+		return filter{Sort: sortOldest}, errFilter
+	}
+	return f, nil
+}
+
+// query is the filter as an address has it, without its place in the list.
+func (f filter) query() url.Values {
+	q := url.Values{}
+	for _, p := range [][2]string{{"status", f.Status}, {"inbox", f.Source}, {"import", f.Import}, {"age", f.Age}, {"language", f.Language}, {"by", f.Decider}, {"q", f.Q}} {
+		if p[1] != "" {
+			q.Set(p[0], p[1])
+		}
+	}
+	if f.Sort != sortOldest {
+		q.Set("sort", f.Sort)
+	}
+	return q
+}
+
+// terms is a condition in SQL with its arguments.
+type terms struct {
+	sql  []string
+	args []any
+}
+
+func (t *terms) add(sql string, args ...any) {
+	t.sql = append(t.sql, sql)
+	t.args = append(t.args, args...)
+}
+
+func (t terms) String() string {
+	if len(t.sql) == 0 {
+		return "1"
+	}
+	return strings.Join(t.sql, " AND ")
+}
+
+// language is what the column lang holds for a filter.
+func language(of string) string {
+	if of == noLanguage {
+		return ""
+	}
+	return of
+}
+
+// Names of what people are counted by, as the tables of counts name it.
+const (
+	byStatus, bySource, byImport, byLanguage, byDecider, byAge = "status", "source", "import", "lang", "decider", "age"
+)
+
+// equal are the filters that one value of a column answers, without some of them.
+func (f filter) equal(without ...string) (t terms) {
+	for _, c := range [][2]string{{byStatus, f.Status}, {bySource, f.Source}, {byImport, f.Import}, {byLanguage, f.Language}, {byDecider, f.Decider}} {
+		if c[1] != "" && !slices.Contains(without, c[0]) {
+			t.add(c[0]+" = ?", language(c[1]))
+		}
+	}
+	return t
+}
+
+// found are those whom the search names: each word is in one of their fields, or they
+// had an event with that id.
+func found(q string) (t terms) {
+	var each terms
+	for _, w := range strings.Fields(q) {
+		if at := event.NormalizeEmail(w); strings.Contains(w, "@") && at != fold(w) { // the domain has letters beyond ASCII
+			each.add(`(words LIKE ? ESCAPE '\' OR words LIKE ? ESCAPE '\')`, like(fold(w)), like(at))
+		} else {
+			each.add(`words LIKE ? ESCAPE '\'`, like(fold(w)))
+		}
+	}
+	t.add(`(`+each.String()+` OR user_id IN (SELECT user_id FROM facts WHERE event_id = ?))`, append(each.args, strings.TrimSpace(q))...)
+	return t
+}
+
+// like makes a search text a LIKE pattern.
+func like(q string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(q) + "%"
+}
+
+// where are all its conditions.
+func (f filter) where(now time.Time, without ...string) terms {
+	t := f.equal(without...)
+	if b, ok := bandOf(f.Age); ok && !slices.Contains(without, byAge) {
+		from, before := b.minutes(now)
+		t.add(`since >= ? AND since < ?`, from*60_000_000, before*60_000_000)
+	}
+	if f.Q != "" {
+		s := found(f.Q)
+		t.add(s.String(), s.args...)
+	}
+	return t
+}
+
+const perPage = 50
+
+// users lists people, after a cursor that an earlier page gave.
+func (m *model) users(ctx context.Context, f filter, now time.Time, limit int) (out []User, next string, err error) {
+	t := f.where(now)
+	key, order := "since", "since, user_id"
+	switch f.Sort {
+	case sortNewest:
+		order = "since DESC, user_id DESC"
+	case sortByName:
+		key, order = "sort_name", "sort_name, user_id"
+	}
+	if f.Cursor != "" {
+		at, err := readCursor(f.Cursor, f.Sort)
+		if err != nil {
+			return nil, "", err
+		}
+		op := ">"
+		if f.Sort == sortNewest {
+			op = "<"
+		}
+		t.add(`(`+key+`, user_id) `+op+` (?, ?)`, at.Key, at.ID)
+	}
+	index, err := m.index(ctx, f)
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := m.db.QueryContext(ctx, `SELECT `+userColumns+`, sort_name FROM people INDEXED BY `+index+` WHERE `+t.String()+` ORDER BY `+order+` LIMIT ?`, append(t.args, limit+1)...)
+	if err != nil {
+		return nil, "", err
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		u, err := scanUser(rows, &name)
+		if err != nil {
+			return nil, "", err
+		}
+		out, names = append(out, u), append(names, name)
+	}
+	if len(out) > limit {
+		out = out[:limit]
+		at := cursor{f.Sort, out[limit-1].Since.UnixMicro(), out[limit-1].UserID}
+		if f.Sort == sortByName {
+			at.Key = names[limit-1]
+		}
+		next = at.String()
+	}
+	return out, next, rows.Err()
+}
+
+// fewEnough can be sorted in memory at once.
+const fewEnough = 20_000
+
+// index names the index that leads to the fewest people, as the counts tell it. In an
+// order that this index does not have, many are better read in that order.
+func (m *model) index(ctx context.Context, f filter) (string, error) {
+	name, least := "people_since", int64(1<<62)
+	for _, c := range []struct{ column, value string }{{byStatus, f.Status}, {bySource, f.Source}, {byImport, f.Import}, {byLanguage, f.Language}, {byDecider, f.Decider}} {
+		if c.value == "" {
+			continue
+		}
+		table := "cube"
+		if c.column == byImport {
+			table = "import_cube"
+		}
+		var n int64
+		if err := m.db.QueryRowContext(ctx, `SELECT coalesce(sum(n), 0) FROM `+table+` WHERE `+c.column+` = ?`, language(c.value)).Scan(&n); err != nil {
+			return "", err
+		}
+		if n < least {
+			name, least = "people_"+c.column, n
+		}
+	}
+	if f.Sort == sortByName && least > fewEnough {
+		if f.Status != "" {
+			return "people_status_name", nil
+		}
+		return "people_name", nil
+	}
+	return name, nil
+}
+
+// cursor is the last person of a page.
+type cursor struct {
+	Sort string
+	Key  any // when the status began, in microseconds, or the name
+	ID   string
+}
+
+var errCursor = errors.New("the cursor is not one that a page gave")
+
+func (c cursor) String() string {
+	b, err := json.Marshal([]any{c.Sort, c.Key, c.ID})
+	if err != nil {
+		panic(fmt.Sprintf("console: texts and numbers can be marshalled: %v", err))
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func readCursor(text, sort string) (c cursor, err error) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return c, errCursor
+	}
+	var parts []json.RawMessage
+	if json.Unmarshal(b, &parts) != nil || len(parts) != 3 || json.Unmarshal(parts[0], &c.Sort) != nil || json.Unmarshal(parts[2], &c.ID) != nil || c.Sort != sort {
+		return c, errCursor
+	}
+	if sort == sortByName {
+		var name string
+		err = json.Unmarshal(parts[1], &name)
+		c.Key = name
+	} else {
+		var at int64
+		err = json.Unmarshal(parts[1], &at)
+		c.Key = at
+	}
+	if err != nil {
+		return c, errCursor
+	}
+	return c, nil
+}

@@ -1,0 +1,74 @@
+package console
+
+// modelVersion changes with the schema, and with what is wrong in older files; a file
+// of another version is made anew.
+const modelVersion = 6
+
+// modelSchema has, beside what it says of people, counts of them that triggers keep:
+// a page that counts a million people by each of its filters reads some hundred rows.
+// Counted by a minute is when their status began; cube leaves that out, and so is
+// smaller. The counts of imports are apart because there are so many of them.
+const modelSchema = `
+CREATE TABLE positions (stream TEXT PRIMARY KEY, created INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
+CREATE TABLE people (
+	user_id TEXT PRIMARY KEY, source TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '',
+	given_name TEXT NOT NULL DEFAULT '', family_name TEXT NOT NULL DEFAULT '', email TEXT NOT NULL DEFAULT '',
+	phone TEXT NOT NULL DEFAULT '', locale TEXT NOT NULL DEFAULT '', attributes TEXT NOT NULL DEFAULT '{}',
+	file TEXT NOT NULL DEFAULT '', import TEXT NOT NULL DEFAULT '', line INTEGER NOT NULL DEFAULT 0,
+	generation INTEGER NOT NULL DEFAULT -1, n INTEGER NOT NULL DEFAULT -1, status TEXT NOT NULL DEFAULT '', since INTEGER NOT NULL DEFAULT 0,
+	decided_by TEXT NOT NULL DEFAULT '', decided_generation INTEGER NOT NULL DEFAULT -1, decided_n INTEGER NOT NULL DEFAULT -1,
+	sort_name TEXT NOT NULL DEFAULT '', -- folded, as lists are sorted by it
+	words TEXT NOT NULL DEFAULT '',     -- folded, what a search looks into
+	lang TEXT NOT NULL GENERATED ALWAYS AS (lower(substr(locale, 1, instr(replace(locale, '_', '-') || '-', '-') - 1))) VIRTUAL,
+	decider TEXT NOT NULL GENERATED ALWAYS AS (CASE WHEN decided_generation = generation THEN decided_by ELSE '' END) VIRTUAL
+) STRICT;
+CREATE INDEX people_since ON people (since, user_id);
+CREATE INDEX people_status ON people (status, since, user_id);
+CREATE INDEX people_source ON people (source, since, user_id);
+CREATE INDEX people_import ON people (import, since, user_id);
+CREATE INDEX people_lang ON people (lang, since, user_id);
+CREATE INDEX people_decider ON people (decider, since, user_id);
+CREATE INDEX people_name ON people (sort_name, user_id);
+CREATE INDEX people_status_name ON people (status, sort_name, user_id);
+` + counts + `
+CREATE TABLE facts (id TEXT PRIMARY KEY, user_id TEXT NOT NULL, event_id TEXT NOT NULL, event_source TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE INDEX facts_user ON facts (user_id, at);
+CREATE INDEX facts_event ON facts (event_id);
+CREATE INDEX facts_at ON facts (at);
+CREATE TABLE decisions (event_id TEXT PRIMARY KEY, reason TEXT NOT NULL, actor TEXT NOT NULL, note TEXT NOT NULL) STRICT;
+CREATE TABLE imports (id TEXT PRIMARY KEY, file TEXT NOT NULL, source TEXT NOT NULL, record INTEGER NOT NULL, published INTEGER NOT NULL, refused INTEGER NOT NULL, total INTEGER NOT NULL, done INTEGER NOT NULL, started INTEGER NOT NULL, state TEXT NOT NULL DEFAULT '', progress TEXT NOT NULL DEFAULT '{}') STRICT;
+CREATE INDEX imports_started ON imports (started, id);
+CREATE TABLE deadletters (seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, sequence TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+`
+
+const counts = `
+CREATE TABLE cube (status TEXT, source TEXT, lang TEXT, decider TEXT, n INTEGER NOT NULL, PRIMARY KEY (status, source, lang, decider)) WITHOUT ROWID, STRICT;
+CREATE TABLE import_cube (import TEXT, status TEXT, source TEXT, lang TEXT, decider TEXT, n INTEGER NOT NULL, PRIMARY KEY (import, status, source, lang, decider)) WITHOUT ROWID, STRICT;
+CREATE TABLE ages (minute INTEGER, status TEXT, source TEXT, lang TEXT, decider TEXT, n INTEGER NOT NULL, PRIMARY KEY (minute, status, source, lang, decider)) WITHOUT ROWID, STRICT;
+
+CREATE TRIGGER people_came AFTER INSERT ON people BEGIN
+	INSERT INTO cube VALUES (NEW.status, NEW.source, NEW.lang, NEW.decider, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+	INSERT INTO import_cube VALUES (NEW.import, NEW.status, NEW.source, NEW.lang, NEW.decider, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+	INSERT INTO ages VALUES (NEW.since / 60000000, NEW.status, NEW.source, NEW.lang, NEW.decider, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER people_went AFTER DELETE ON people BEGIN
+	UPDATE cube SET n = n - 1 WHERE status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider;
+	DELETE FROM cube WHERE status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider AND n = 0;
+	UPDATE import_cube SET n = n - 1 WHERE import = OLD.import AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider;
+	DELETE FROM import_cube WHERE import = OLD.import AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider AND n = 0;
+	UPDATE ages SET n = n - 1 WHERE minute = OLD.since / 60000000 AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider;
+	DELETE FROM ages WHERE minute = OLD.since / 60000000 AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider AND n = 0;
+END;
+CREATE TRIGGER people_changed AFTER UPDATE ON people
+WHEN OLD.status != NEW.status OR OLD.source != NEW.source OR OLD.import != NEW.import OR OLD.lang != NEW.lang OR OLD.decider != NEW.decider OR OLD.since / 60000000 != NEW.since / 60000000 BEGIN
+	UPDATE cube SET n = n - 1 WHERE status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider;
+	DELETE FROM cube WHERE status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider AND n = 0;
+	INSERT INTO cube VALUES (NEW.status, NEW.source, NEW.lang, NEW.decider, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+	UPDATE import_cube SET n = n - 1 WHERE import = OLD.import AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider;
+	DELETE FROM import_cube WHERE import = OLD.import AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider AND n = 0;
+	INSERT INTO import_cube VALUES (NEW.import, NEW.status, NEW.source, NEW.lang, NEW.decider, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+	UPDATE ages SET n = n - 1 WHERE minute = OLD.since / 60000000 AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider;
+	DELETE FROM ages WHERE minute = OLD.since / 60000000 AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider AND n = 0;
+	INSERT INTO ages VALUES (NEW.since / 60000000, NEW.status, NEW.source, NEW.lang, NEW.decider, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+`
