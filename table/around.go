@@ -69,8 +69,12 @@ const mostRemarks = 20
 var countOfRows = regexp.MustCompile(`^\(?\d+ (rows?|records?)( affected| selected)?\)?\.?$`)
 
 // remark reports whether a row may be a line below the table: it has text in the first
-// column and nowhere else, behind a blank row, or it says how many rows there are.
+// column and nowhere else, behind a blank row, or is a sentence that was divided, or it
+// says how many rows there are.
 func (r *Rows) remark(row *Row) bool {
+	if r.afterGap && r.sentence(row) {
+		return true
+	}
 	if row.bad != nil || len(row.cells) == 0 || !row.padded && len(row.cells) > 1 || len(r.header.cells) < 2 { // nearly every row
 		return false
 	}
@@ -84,6 +88,35 @@ func (r *Rows) remark(row *Row) bool {
 		}
 	}
 	return countOfRows.MatchString(text) || rule(row.cells) || r.afterGap && strings.ContainsFunc(text, unicode.IsSpace) && !strings.ContainsAny(text, "@{")
+}
+
+// digits are so many that they may be a telephone number or an id.
+var digits = regexp.MustCompile(`[0-9]{5}`)
+
+// sentence reports whether a row is words that a delimiter in them has divided: it has
+// no address and no number, and what stands where they should is words too.
+func (r *Rows) sentence(row *Row) bool {
+	if row.bad != nil || len(row.cells) < 2 {
+		return false
+	}
+	text := strings.Join(row.cells, " ")
+	if strings.ContainsAny(text, "@{") || digits.MatchString(text) || len(strings.Fields(text)) < 3 {
+		return false
+	}
+	misplaced := len(row.cells) != len(r.header.cells) && !row.padded
+	for i, c := range r.header.columns {
+		if i >= len(row.cells) || c != Email && c != Phone && c != UserID {
+			continue
+		}
+		switch cell := trimCell(row.cells[i]); {
+		case cell == "":
+		case !strings.ContainsFunc(cell, unicode.IsSpace) || !strings.ContainsFunc(cell, unicode.IsLetter):
+			return i == 0 && misplaced // a sentence may begin with one word
+		case c != UserID:
+			misplaced = true
+		}
+	}
+	return misplaced
 }
 
 // onlyRemarks reads on from a remark. When nothing but remarks follows, they end the

@@ -36,6 +36,18 @@ func sometimesNothing(s string) bool {
 	return false
 }
 
+// noName reports whether a word that may mean nothing is never a name. None is a
+// surname, and nobody's whole name.
+func noName(c Column, s string) bool {
+	switch s {
+	case "unknown", "Unknown", "UNKNOWN", "undefined", "none", "NONE", "n.a.":
+		return true
+	case "None":
+		return c == Name
+	}
+	return false
+}
+
 // namesLikeNothing are names that look like a program's word for nothing.
 var namesLikeNothing = map[string]bool{"Null": true, "Na": true, "NA": true, "Nan": true, "None": true}
 
@@ -131,6 +143,10 @@ func (rec *Record) value(c Column, s string, in *words) string {
 	}
 	name := c == Name || c == FirstName || c == LastName
 	sometimes := sometimesNothing(s)
+	if name && noName(c, s) {
+		rec.warn("W_NOTHING", fmt.Sprintf("cells with the word %q were read as empty", s))
+		return ""
+	}
 	if sometimes && !in.nothing[s] {
 		rec.odd = append(rec.odd, oddWord{c, s})
 	}

@@ -2,6 +2,8 @@
 drop people.csv
 drop names.csv
 drop na.csv
+drop alone.csv
+drop surname.csv
 -- people.csv --
 name,email,phone,locale
 NULL,a@example.org,NULL,NULL
@@ -21,6 +23,13 @@ NA,a3@example.org,NA,NA
 Ann,b3@example.org,NA,en
 Bob,c3@example.org,0,de
 0,d3@example.org,0,de
+-- alone.csv --
+name,email
+None,a4@example.org
+unknown,b4@example.org
+-- surname.csv --
+first_name,last_name,email
+Ann,None,a5@example.org
 -- want --
 people.csv: archived, csv, utf-8, ","
 7 rows, 7 published, 0 refused, 0 blank
@@ -54,4 +63,16 @@ user (derived)||a3@example.org||
 user (derived)|Ann|b3@example.org||en
 user (derived)|Bob|c3@example.org||de
 user (derived)||d3@example.org||de
+Nothing to do.
+alone.csv: archived, csv, utf-8, ","
+2 rows, 2 published, 0 refused, 0 blank
+warning: W_NOTHING 1 line 2: cells with the word "None" were read as empty
+warning: W_NOTHING 1 line 3: cells with the word "unknown" were read as empty
+user (derived)||a4@example.org||
+user (derived)||b4@example.org||
+Nothing to do.
+surname.csv: archived, csv, utf-8, ","
+1 rows, 1 published, 0 refused, 0 blank
+warning: W_NOTHING 1 line 2: the name "None" was kept, although programs write it for nothing
+user (derived)|Ann None (given Ann, family None)|a5@example.org||
 Nothing to do.
