@@ -83,9 +83,9 @@ func (c *consumer) run(ctx context.Context) {
 	stop()
 }
 
-// take holds a message of the stream that was created then, and lets a worker
+// dispatch holds a message of the stream that was created then, and lets a worker
 // handle it. A message that comes while the bridge stops is given back.
-func (c *consumer) take(ctx, hands context.Context, created time.Time, d *delivery) {
+func (c *consumer) dispatch(ctx, hands context.Context, created time.Time, d *delivery) {
 	c.hold(d)
 	c.workers.Go(c.guard.Func("bridge.message", func() {
 		// What of this panics, its message comes again when its time runs out.

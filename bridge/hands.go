@@ -247,9 +247,9 @@ func parsePlace(s string) (p place, ok bool) {
 	return place{t[0], birth, seq}, err1 == nil && err2 == nil
 }
 
-// take notes that a message is in hand until done. A suspect waits until no other
+// acquire notes that a message is in hand until done. A suspect waits until no other
 // is, and no other begins meanwhile.
-func (h *hands) take(p place) (done func()) {
+func (h *hands) acquire(p place) (done func()) {
 	unlock := h.one.RUnlock
 	if h.suspect(p) {
 		unlock = h.one.Unlock

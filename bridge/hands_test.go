@@ -131,7 +131,7 @@ func TestBridgesThatShareAFolderShareNoNotes(t *testing.T) {
 	}
 	// A folder that cannot be used stops no bridge.
 	h := openHands(filepath.Join(dir, "1", lockFile), 8, quiet)
-	h.take(seat(1))()
+	h.acquire(seat(1))()
 	h.accuse(seat(1))
 	h.acquit(seat(1))
 	h.close()

@@ -91,7 +91,7 @@ func (c *consumer) session(ctx, hands context.Context) error {
 	var closing sync.Once
 	drained := make(chan struct{})
 	sub.SetClosedHandler(func(string) { closing.Do(func() { close(drained) }) }) // the client may say it twice, and long after this session
-	take := func(m *nats.Msg) { c.take(ctx, hands, created, &delivery{m, nc}) }
+	take := func(m *nats.Msg) { c.dispatch(ctx, hands, created, &delivery{m, nc}) }
 	err = p.serve(ctx, take)
 	// What is on its way comes in, so that its time does not run out.
 	if sub.Drain() == nil {

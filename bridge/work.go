@@ -143,7 +143,7 @@ func (w *work) step(ctx context.Context) error {
 
 // try runs the handler, alone when it is suspected of having ended usher.
 func (w *work) try(ctx context.Context) (outcome string, err error) {
-	done := w.c.hands.take(w.p)
+	done := w.c.hands.acquire(w.p)
 	defer done()
 	ctx, cancel := context.WithTimeout(ctx, tryFor)
 	defer cancel()

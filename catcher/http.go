@@ -49,7 +49,7 @@ func showAccount(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	answer(w, http.StatusOK, map[string]string{"sid": sid, "status": "active", "friendly_name": "usher's catcher"})
+	respond(w, http.StatusOK, map[string]string{"sid": sid, "status": "active", "friendly_name": "usher's catcher"})
 }
 
 // guard refuses requests that a browser was tricked into: a foreign name that
@@ -74,7 +74,7 @@ func guard(addr string, next http.Handler) http.Handler {
 	})
 }
 
-func answer(w http.ResponseWriter, code int, v any) {
+func respond(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(v)
@@ -85,7 +85,7 @@ func fail(w http.ResponseWriter, err error) {
 	if errors.Is(err, errNone) {
 		code = http.StatusNotFound
 	}
-	answer(w, code, map[string]string{"Error": err.Error()})
+	respond(w, code, map[string]string{"Error": err.Error()})
 }
 
 // number reads a query parameter, within bounds.
@@ -139,7 +139,7 @@ func (s *web) listMail(w http.ResponseWriter, r *http.Request) {
 	for i, m := range ms {
 		out[i] = summarise(m)
 	}
-	answer(w, http.StatusOK, map[string]any{
+	respond(w, http.StatusOK, map[string]any{
 		"total": total, "messages_count": total, "unread": total, "count": len(out), "start": start, "messages": out,
 	})
 }
@@ -150,7 +150,7 @@ func (s *web) getMail(w http.ResponseWriter, r *http.Request) {
 		fail(w, errors.Join(err, errNone))
 		return
 	}
-	answer(w, http.StatusOK, struct {
+	respond(w, http.StatusOK, struct {
 		summary
 		Date time.Time
 		Text string
@@ -171,14 +171,14 @@ func (s *web) find(r *http.Request) (message, error) {
 func (s *web) clearFor(w http.ResponseWriter, r *http.Request) {
 	recipient, ok := strings.CutPrefix(r.URL.Query().Get("query"), "to:")
 	if recipient = strings.Trim(recipient, `"`); !ok || recipient == "" {
-		answer(w, http.StatusBadRequest, map[string]string{"Error": `the only search is to:"RECIPIENT"`})
+		respond(w, http.StatusBadRequest, map[string]string{"Error": `the only search is to:"RECIPIENT"`})
 		return
 	}
 	if err := s.store.clearFor(r.Context(), recipient); err != nil {
 		fail(w, err)
 		return
 	}
-	answer(w, http.StatusOK, "ok")
+	respond(w, http.StatusOK, "ok")
 }
 
 func (s *web) clear(w http.ResponseWriter, r *http.Request) {
@@ -195,7 +195,7 @@ var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 func (s *web) takeSMS(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	refuse := func(code int, text string) {
-		answer(w, http.StatusBadRequest, map[string]any{"code": code, "message": text, "status": http.StatusBadRequest, "more_info": ""})
+		respond(w, http.StatusBadRequest, map[string]any{"code": code, "message": text, "status": http.StatusBadRequest, "more_info": ""})
 	}
 	if err := r.ParseForm(); err != nil {
 		refuse(20001, "the form cannot be read")
@@ -231,7 +231,7 @@ func (s *web) takeSMS(w http.ResponseWriter, r *http.Request) {
 	if f != nil && s.misbehave(w, r, f) {
 		return
 	}
-	answer(w, http.StatusCreated, sms(m, r.PathValue("sid"), "queued"))
+	respond(w, http.StatusCreated, sms(m, r.PathValue("sid"), "queued"))
 }
 
 // keeps reports whether a text message is taken in spite of the fault.
@@ -246,7 +246,7 @@ func (s *web) misbehave(w http.ResponseWriter, r *http.Request, f *fault) (done 
 			w.Header().Set("Retry-After", strconv.Itoa(int(f.retryAfter.Seconds())))
 		}
 		code := map[int]int{http.StatusTooManyRequests: 20429, http.StatusUnauthorized: 20003}[f.code]
-		answer(w, f.code, map[string]any{"code": cmp.Or(code, 20500), "message": "chaos", "status": f.code, "more_info": ""})
+		respond(w, f.code, map[string]any{"code": cmp.Or(code, 20500), "message": "chaos", "status": f.code, "more_info": ""})
 		return true
 	case "slow":
 		if event.Sleep(r.Context(), f.delay) {
@@ -264,7 +264,7 @@ func (s *web) listChaos(w http.ResponseWriter, _ *http.Request) {
 	if hits == nil {
 		hits = []Hit{}
 	}
-	answer(w, http.StatusOK, map[string]any{"rules": hits})
+	respond(w, http.StatusOK, map[string]any{"rules": hits})
 }
 
 // sms is a message with the field names of Twilio's API.
@@ -300,7 +300,7 @@ func (s *web) listSMS(w http.ResponseWriter, r *http.Request) {
 	if page > 0 {
 		previous = uri(page - 1)
 	}
-	answer(w, http.StatusOK, map[string]any{
+	respond(w, http.StatusOK, map[string]any{
 		"messages": out, "page": page, "page_size": size, "start": page * size, "end": page*size + len(out) - 1, "total": total,
 		"uri": uri(page), "first_page_uri": uri(0), "next_page_uri": next, "previous_page_uri": previous,
 	})

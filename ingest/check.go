@@ -85,7 +85,7 @@ func CheckRows(ctx context.Context, path string, in Inbox, key event.Key, tell f
 	} else if err != nil {
 		return j.report, fmt.Errorf("%s: %w", path, files.Reason(err))
 	}
-	j.report.settle("a file in refused/" + in.Source + "/")
+	j.report.conclude("a file in refused/" + in.Source + "/")
 	j.report.FinishedAt = time.Now().UTC()
 	if rows > 0 && j.report.Code == "" {
 		return j.report, j.firstEvents(ctx, rows, each)

@@ -55,7 +55,7 @@ func (j *job) finish(ctx context.Context) error {
 
 	r := &j.report
 	name := r.Import + "-" + r.File
-	r.settle(filepath.ToSlash(filepath.Join("refused", j.in.Source, name+".refused.csv")))
+	r.conclude(filepath.ToSlash(filepath.Join("refused", j.in.Source, name+".refused.csv")))
 	r.FinishedAt = time.Now().UTC()
 	if r.Result == resultDuplicate {
 		r.Published, r.Refused, r.Skipped = 0, 0, 0
@@ -90,7 +90,7 @@ func (j *job) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := j.teller.tell(ctx, r.progress()); err != nil {
+	if err := j.teller.publish(ctx, r.progress()); err != nil {
 		return err
 	}
 	if ending, in, ok := j.beside(); ok {

@@ -157,5 +157,5 @@ func (f folder) progress(source, name string) event.Progress {
 func (w *Watcher) tellFolder(ctx context.Context, p event.Progress) error {
 	t := newTeller(w.publisher)
 	t.sure = false
-	return t.tell(ctx, p)
+	return t.publish(ctx, p)
 }

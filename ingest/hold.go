@@ -65,7 +65,7 @@ func (j *job) hold(ctx context.Context, why string) error {
 	p := j.progress.now()
 	p.State, p.Reason, p.Next, p.Digest, p.Percent, p.Rate, p.Left = event.ImportHeld, why, nextHeld(j.report.Import), j.table.Digest, 0, 0, 0
 	p.Rows, p.Refused, p.At = j.report.Rows, j.report.Refused, now
-	if err := j.teller.tell(ctx, p); err != nil {
+	if err := j.teller.publish(ctx, p); err != nil {
 		return err
 	}
 	if text, err := json.Marshal(p); err == nil {

@@ -332,7 +332,7 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 	}()
 	for b := range batches {
 		b.checkpoint.At = time.Now().UTC()
-		if err = j.keepPace(ctx, l.settle); err == nil {
+		if err = j.keepPace(ctx, l.awaitStored); err == nil {
 			err = j.unchanged()
 		}
 		if err == nil {
@@ -347,7 +347,7 @@ func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 	if readErr := <-read; err == nil {
 		err = readErr
 	}
-	if settled := l.settle(ctx); err == nil {
+	if settled := l.awaitStored(ctx); err == nil {
 		err = settled
 	}
 	j.report.Published = c.Published

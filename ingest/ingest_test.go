@@ -314,7 +314,7 @@ func TestTheFence(t *testing.T) {
 		defer l.close()
 		_, span := tracing.Child(t.Context(), "publish", tracing.Producer)
 		err = l.commit(t.Context(), batch{span: span, events: events, checkpoint: checkpoint{Import: "i", Source: "inbox"}})
-		return l.seq, errors.Join(err, l.settle(t.Context()))
+		return l.seq, errors.Join(err, l.awaitStored(t.Context()))
 	}
 	var seq uint64
 	for round := range 3 {

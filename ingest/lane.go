@@ -64,7 +64,7 @@ func (l *lane) commit(ctx context.Context, b batch) error {
 	b.span.SetAttributes(tracing.Count(len(b.events)))
 	last, err := l.send(b)
 	if err == nil {
-		err = l.settle(ctx)
+		err = l.awaitStored(ctx)
 	}
 	if err == nil {
 		last.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(l.seq, 10))
@@ -113,8 +113,8 @@ func (l *lane) send(b batch) (last *nats.Msg, err error) {
 // answerTimeout is how long the server may take to commit a batch.
 const answerTimeout = 20 * time.Second
 
-// settle waits until the batch that was asked for, if any, is stored.
-func (l *lane) settle(ctx context.Context) (err error) {
+// awaitStored waits until the batch that was asked for, if any, is stored.
+func (l *lane) awaitStored(ctx context.Context) (err error) {
 	b := l.asked
 	if b == nil {
 		return nil

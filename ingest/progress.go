@@ -156,7 +156,7 @@ func (j *job) show(ctx context.Context, p event.Progress) {
 	if j.in.Source != event.SourceCanary {
 		ctx, cancel := context.WithTimeout(ctx, tellEvery)
 		defer cancel()
-		_ = j.teller.tell(ctx, p)
+		_ = j.teller.publish(ctx, p)
 	}
 }
 

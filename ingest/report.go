@@ -74,8 +74,8 @@ func (r *Report) addErrors(line int, errs []table.RowError) {
 	}
 }
 
-// settle sets the result and the next step.
-func (r *Report) settle(refusedFile string) {
+// conclude sets the result and the next step.
+func (r *Report) conclude(refusedFile string) {
 	switch {
 	case r.Code != "":
 		r.Result, r.Next = resultRefused, "Mend the file and drop it again."

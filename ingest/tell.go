@@ -45,10 +45,10 @@ const (
 // errEarlier means that a word takes the place of another one than it says.
 var errEarlier = errors.New("another watcher has told of the import since")
 
-// tell tells a word. An end, or that a file is held, is told over other words, and
+// publish tells a word. An end, or that a file is held, is told over other words, and
 // tried until it is the last word or ctx ends; another word is let go when another watcher
 // else tells. Where an end stands, only an end is told.
-func (t *teller) tell(ctx context.Context, p event.Progress) error {
+func (t *teller) publish(ctx context.Context, p event.Progress) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for tries := 0; ; tries++ {
@@ -133,5 +133,5 @@ func (t *teller) moved(ctx context.Context, p event.Progress, to string) error {
 	}
 	p.State, p.DuplicateOf, p.Reason, p.Next = event.ImportDuplicate, to, "", "Nothing to do: it goes on as import "+to+"."
 	p.Percent, p.Rate, p.Left = 100, 0, 0
-	return t.tell(ctx, p)
+	return t.publish(ctx, p)
 }

@@ -56,7 +56,7 @@ func word(state string) event.Progress {
 func TestTheEndIsTheLastWord(t *testing.T) {
 	tell := func(t *testing.T, who *teller, state string) {
 		t.Helper()
-		if err := who.tell(t.Context(), word(state)); err != nil && !(errors.Is(err, errEarlier) && state != event.ImportArchived) {
+		if err := who.publish(t.Context(), word(state)); err != nil && !(errors.Is(err, errEarlier) && state != event.ImportArchived) {
 			t.Fatalf("%s: %v", state, err)
 		}
 	}
@@ -95,12 +95,12 @@ func TestTheEndIsTheLastWord(t *testing.T) {
 					case <-done:
 						return
 					default:
-						_ = a.tell(t.Context(), word(event.ImportPublishing)) // is refused now and then
+						_ = a.publish(t.Context(), word(event.ImportPublishing)) // is refused now and then
 					}
 				}
 			})
 			for range 20 {
-				_ = b.tell(t.Context(), word(event.ImportPublishing))
+				_ = b.publish(t.Context(), word(event.ImportPublishing))
 			}
 			tell(t, b, event.ImportArchived)
 			close(done)
@@ -114,7 +114,7 @@ func TestTheEndIsTheLastWord(t *testing.T) {
 			road.hold()
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
-			if err := slow.tell(ctx, word(event.ImportPublishing)); !errors.Is(err, context.DeadlineExceeded) {
+			if err := slow.publish(ctx, word(event.ImportPublishing)); !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatalf("on a road that is closed: %v", err)
 			}
 			tell(t, r.teller(r.js), event.ImportArchived)
@@ -131,7 +131,7 @@ func TestTheEndIsTheLastWord(t *testing.T) {
 			road.hold()
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
-			if err := slow.tell(ctx, word(event.ImportArchived)); err == nil {
+			if err := slow.publish(ctx, word(event.ImportArchived)); err == nil {
 				t.Fatal("an end that cannot have arrived was taken for told")
 			}
 			road.open()

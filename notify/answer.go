@@ -15,10 +15,10 @@ import (
 // mostAsked is the longest pause that a service may ask for.
 const mostAsked = time.Hour
 
-// answer reads what a service says. whole tells that its body was read to the
+// readAnswer reads what a service says. whole tells that its body was read to the
 // end; crossed, that it may have the message: an answer that came before can only
 // be a refusal.
-func (t *httpTransport) answer(resp *http.Response, body []byte, whole, crossed bool) (providerID string, err error) {
+func (t *httpTransport) readAnswer(resp *http.Response, body []byte, whole, crossed bool) (providerID string, err error) {
 	var doc any
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()

@@ -19,8 +19,8 @@ var errInHand = errors.New("this process is handing the message over already")
 // How long the same message waits for its other attempt in this process.
 const inHandPause = 2 * time.Second
 
-// take reports whether the message was free; then release must follow.
-func (h *hands) take(message string) bool {
+// acquire reports whether the message was free; then release must follow.
+func (h *hands) acquire(message string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.keys[message] {

@@ -356,7 +356,7 @@ func (t *httpTransport) deliver(ctx context.Context, m message, commit func() er
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	return t.answer(resp, bytes.TrimSpace(b), err == nil, crossed)
+	return t.readAnswer(resp, bytes.TrimSpace(b), err == nil, crossed)
 }
 
 // maxAnswer is how much of an answer is read, in bytes.

@@ -88,7 +88,7 @@ func (s *Sender) free(ctx context.Context, r Request, a *attempt, failed error) 
 	if r.Keep != nil { // the ledger has just failed
 		r.Keep(n)
 	}
-	_, err := s.settle(ctx, r, n, freeFor)
+	_, err := s.recordAnswer(ctx, r, n, freeFor)
 	if err != nil && r.Keep == nil {
 		s.Log.Warn("a message that was not handed over looks as if it was", "channel", r.Channel, "error", err)
 	}
@@ -106,7 +106,7 @@ func (s *Sender) copied(r Request, p *provider, a attempt) {
 func (s *Sender) accept(ctx context.Context, r Request, p *provider, a attempt, providerID string) (event.Send, error) {
 	s.metrics(r).Attempts.WithLabelValues(r.Channel, p.name, "accepted", "").Inc()
 	s.copied(r, p, a)
-	sent, err := s.settle(ctx, r, event.Answer{Token: a.token, State: event.SendAccepted, Provider: p.name, ProviderID: providerID, At: now()}, untilTheEnd(ctx))
+	sent, err := s.recordAnswer(ctx, r, event.Answer{Token: a.token, State: event.SendAccepted, Provider: p.name, ProviderID: providerID, At: now()}, untilTheEnd(ctx))
 	if err != nil {
 		return sent, fmt.Errorf("the message was accepted, but the ledger cannot be written: %w", err)
 	}
@@ -116,7 +116,7 @@ func (s *Sender) accept(ctx context.Context, r Request, p *provider, a attempt, 
 
 // bring writes an answer that an earlier attempt got and the ledger did not take.
 func (s *Sender) bring(ctx context.Context, r Request, n event.Answer) (event.Send, error) {
-	entry, err := s.settle(ctx, r, n, untilTheEnd(ctx))
+	entry, err := s.recordAnswer(ctx, r, n, untilTheEnd(ctx))
 	if err != nil {
 		return entry, fmt.Errorf("an answer that is known cannot be written into the ledger: %w", err)
 	}
@@ -158,7 +158,7 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 	var err error
 	if a.committed {
 		n := event.Answer{Token: a.token, State: state, Provider: p.name, Reason: reason, At: try.At, Try: &try}
-		entry, err = s.settle(ctx, r, n, untilTheEnd(ctx))
+		entry, err = s.recordAnswer(ctx, r, n, untilTheEnd(ctx))
 	} else {
 		entry, err = s.note(ctx, r, a, try, func(e *event.Send) {
 			if state != "" {
@@ -239,9 +239,9 @@ func untilTheEnd(ctx context.Context) time.Duration {
 	return max(left-min(spareMost, left/10), writeStop)
 }
 
-// settle writes an answer into the ledger, and gives it to r.Keep when that takes
+// recordAnswer writes an answer into the ledger, and gives it to r.Keep when that takes
 // longer than a moment.
-func (s *Sender) settle(ctx context.Context, r Request, n event.Answer, limit time.Duration) (event.Send, error) {
+func (s *Sender) recordAnswer(ctx context.Context, r Request, n event.Answer, limit time.Duration) (event.Send, error) {
 	if r.Keep != nil {
 		keep := time.AfterFunc(keepAfter, s.guard.Func("keeping an answer", func() { r.Keep(n) }))
 		defer keep.Stop()

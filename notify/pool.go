@@ -83,7 +83,7 @@ func (p *pool) get(ctx context.Context) (c *conn, kept bool, err error) {
 			<-p.slots
 		}
 	}()
-	for c = p.take(); c != nil; c = p.take() {
+	for c = p.popIdle(); c != nil; c = p.popIdle() {
 		if c.clean && time.Since(c.since) < p.trust || p.answers(ctx, c) {
 			asking = false
 			return c, true, nil
@@ -110,7 +110,7 @@ func (p *pool) answers(ctx context.Context, c *conn) bool {
 // fresh opens a connection in the place of one that turned out to be stale. The
 // others that were idle are likely to be stale too.
 func (p *pool) fresh(ctx context.Context) (*conn, error) {
-	for c := p.take(); c != nil; c = p.take() {
+	for c := p.popIdle(); c != nil; c = p.popIdle() {
 		p.end(c)
 	}
 	select {
@@ -132,7 +132,7 @@ func (p *pool) open(ctx context.Context) (c *conn, err error) {
 	return p.dial(ctx)
 }
 
-func (p *pool) take() *conn {
+func (p *pool) popIdle() *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.idle) == 0 {

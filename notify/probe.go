@@ -138,7 +138,7 @@ func (t *httpTransport) probe(ctx context.Context, _ string) Probed {
 	out := Probed{Dialog: said}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		own.Success, own.Code = nil, t.Code
-		_, refused := own.answer(resp, body, err == nil, true)
+		_, refused := own.readAnswer(resp, body, err == nil, true)
 		// One that misses the recipient that was left out knows who asked.
 		if out.Reason = reasonOf(refused); effects[out.Reason].class == permanent {
 			out.Reason = ""

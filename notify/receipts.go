@@ -57,9 +57,9 @@ func (r *Receipts) count(channel, result string) {
 	r.Metrics.Receipts.WithLabelValues(channel, result).Inc()
 }
 
-// take applies a receipt of a channel. An error is the store's, and worth another
+// receive applies a receipt of a channel. An error is the store's, and worth another
 // delivery of the same receipt.
-func (r *Receipts) take(ctx context.Context, channel string, receipt event.Receipt) error {
+func (r *Receipts) receive(ctx context.Context, channel string, receipt event.Receipt) error {
 	ref, ok, err := r.References.Referred(ctx, receipt.ID)
 	if err != nil {
 		return err

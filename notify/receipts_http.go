@@ -91,7 +91,7 @@ func (h HTTPReceipts) twilio(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, http.StatusBadRequest, receiptMalformed)
 		return
 	}
-	h.answer(w, r, receipt)
+	h.respond(w, r, receipt)
 }
 
 // signedByTwilio checks X-Twilio-Signature: HMAC-SHA1 over the address and the
@@ -176,7 +176,7 @@ func (h HTTPReceipts) webhook(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, http.StatusBadRequest, receiptMalformed)
 		return
 	}
-	h.answer(w, r, receipt)
+	h.respond(w, r, receipt)
 }
 
 // signed checks the signature of a webhook: that of Standard Webhooks, or
@@ -209,8 +209,8 @@ func signedWith(secret string, header http.Header, body []byte) bool {
 	return false
 }
 
-// answer applies a receipt that can be believed.
-func (h HTTPReceipts) answer(w http.ResponseWriter, r *http.Request, receipt event.Receipt) {
+// respond applies a receipt that can be believed.
+func (h HTTPReceipts) respond(w http.ResponseWriter, r *http.Request, receipt event.Receipt) {
 	switch {
 	case receipt.ID == "" || len(receipt.ID) > 256:
 		h.refuse(w, http.StatusBadRequest, receiptMalformed)
@@ -218,7 +218,7 @@ func (h HTTPReceipts) answer(w http.ResponseWriter, r *http.Request, receipt eve
 	case receipt.State == "":
 		h.count(event.ChannelSMS, receiptIgnored)
 	default:
-		if err := h.take(r.Context(), event.ChannelSMS, receipt); err != nil {
+		if err := h.receive(r.Context(), event.ChannelSMS, receipt); err != nil {
 			h.Log.Warn("a receipt could not be stored, the provider is asked to send it again", "channel", event.ChannelSMS, "error", err)
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return

@@ -42,7 +42,7 @@ func (h HTTPReceipts) byRef(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, http.StatusBadRequest, receiptMalformed)
 		return
 	}
-	h.answer(w, r, receipt)
+	h.respond(w, r, receipt)
 }
 
 // kannelStates are the numbers that Kannel puts for %d (its user guide, "Delivery

@@ -103,7 +103,7 @@ func (s *bounceSession) Data(r io.Reader) error {
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, receiptTimeout)
 	defer cancel()
-	if err := s.take(ctx, event.ChannelEmail, receipt); err != nil {
+	if err := s.receive(ctx, event.ChannelEmail, receipt); err != nil {
 		s.Log.Warn("a receipt could not be stored, the provider is asked to send it again", "channel", event.ChannelEmail, "error", err)
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "try again"}
 	}

@@ -48,7 +48,7 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 		return event.Send{Reason: ReasonNoProvider}, event.Permanent(fmt.Errorf("no provider is configured for %s", r.Channel))
 	}
 	message, began := r.UserID+"/"+r.key(), time.Now()
-	if !s.hands.take(message) {
+	if !s.hands.acquire(message) {
 		return event.Send{}, event.Paused(errInHand, inHandPause)
 	}
 	defer s.hands.release(message)

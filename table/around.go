@@ -34,9 +34,9 @@ type taken struct {
 	err error
 }
 
-// take returns the next row as it stands, with the place behind it. Lines below the
+// rawRow returns the next row as it stands, with the place behind it. Lines below the
 // table are left out.
-func (r *Rows) take() (Row, error) {
+func (r *Rows) rawRow() (Row, error) {
 	if len(r.ahead) == 0 { // nearly always
 		at := r.endAt
 		row, err := r.next()

@@ -195,7 +195,7 @@ func (r *Rows) readHeader(t File) error {
 // one of the file.
 func (r *Rows) Next() (Row, error) {
 	for {
-		rw, err := r.take()
+		rw, err := r.rawRow()
 		if err != nil {
 			return Row{}, err
 		}

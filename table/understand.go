@@ -207,7 +207,7 @@ func (h *header) decide(v votes, mapping Mapping) error {
 
 func (h *header) has(c Column) bool { return slices.Contains(h.columns, c) }
 
-func (h *header) take(c Column, i int, note string) {
+func (h *header) assign(c Column, i int, note string) {
 	h.columns[i], h.uses[i].As, h.uses[i].Note = c, columnNames[c], note
 }
 
@@ -269,7 +269,7 @@ func (h *header) choose(c Column, from []choice, v votes) {
 	if len(others) > 0 && c != UserID {
 		note = strings.TrimPrefix(note+"; preferred to "+strings.Join(others[:min(3, len(others))], ", "), "; ")
 	}
-	h.take(c, best.at, note)
+	h.assign(c, best.at, note)
 	for _, f := range from[1:] {
 		note := fmt.Sprintf("%q is taken for %s before it", h.cells[best.at], columnNames[c])
 		if (c == Email || c == Phone) && f.rank/group == best.rank/group && f.rank%group < prefixed && best.rank < numbered {

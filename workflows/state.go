@@ -142,7 +142,7 @@ func (o *onboarding) arrive(ctx workflow.Context, e event.UserEvent) {
 	held := o.held
 	o.held = nil
 	for _, v := range held {
-		o.take(ctx, v)
+		o.applyVerification(ctx, v)
 	}
 }
 
@@ -159,13 +159,13 @@ func (o *onboarding) onVerification(ctx workflow.Context, v event.Verification) 
 			o.answer(ctx, event.AnswersVerification, event.FactParked, "", v.Identity)
 		}
 	default:
-		o.take(ctx, v)
+		o.applyVerification(ctx, v)
 	}
 	o.seen[v.Identity] = true
 }
 
-// take lets a verification have its effect.
-func (o *onboarding) take(ctx workflow.Context, v event.Verification) {
+// applyVerification lets a verification have its effect.
+func (o *onboarding) applyVerification(ctx workflow.Context, v event.Verification) {
 	delete(o.denied, v.Identity)
 	o.depends = o.depends || v.Order()
 	switch {
@@ -209,7 +209,7 @@ func (o *onboarding) decide(ctx workflow.Context, v event.Verification) {
 	default:
 		o.status = event.StatusRejected
 	}
-	o.settle(ctx, v)
+	o.recordDecision(ctx, v)
 }
 
 // withdraw stops the onboarding wherever it is. Nothing is left to stop when the
@@ -222,11 +222,11 @@ func (o *onboarding) withdraw(ctx workflow.Context, v event.Verification) {
 	}
 	o.status = event.StatusWithdrawn
 	o.ordered(v)
-	o.settle(ctx, v)
+	o.recordDecision(ctx, v)
 }
 
-// settle records v as the event that decided, and tells it.
-func (o *onboarding) settle(ctx workflow.Context, v event.Verification) {
+// recordDecision records v as the event that decided, and tells it.
+func (o *onboarding) recordDecision(ctx workflow.Context, v event.Verification) {
 	o.decided = o.decided.Instead(v)
 	o.decisionTrace = v.Trace
 	o.answer(ctx, event.AnswersVerification, v.Verb, event.EffectApplied, v.Identity)

@@ -34,8 +34,8 @@ const mostHints = 100_000
 
 func newHints() *hints { return &hints{wake: make(chan struct{}, 1), names: map[string]hint{}} }
 
-// take empties the collection.
-func (h *hints) take() (names map[string]hint, overrun, gone bool) {
+// drain empties the collection.
+func (h *hints) drain() (names map[string]hint, overrun, gone bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	names, overrun, gone = h.names, h.overrun, h.gone

@@ -69,7 +69,7 @@ func (w *watcher) settle(ctx context.Context, f *Folder, h *hints, q *queue) err
 		case <-ctx.Done():
 			return nil
 		case <-h.wake:
-			hinted, overrun, gone = h.take()
+			hinted, overrun, gone = h.drain()
 			for name, what := range hinted {
 				s.hint(name, what)
 			}
@@ -256,7 +256,7 @@ func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
 	}
 	switch {
 	case !l.Regular():
-		s.take(name, c, false, q) // its import refuses it
+		s.claimAndQueue(name, c, false, q) // its import refuses it
 		return
 	case s.Beside.Endings != nil && !s.vouched(name, c):
 		c.next = now.Add(longest)
@@ -265,7 +265,7 @@ func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
 		c.next = now.Add(unwritten)
 		return
 	case l.Links > 1:
-		s.take(name, c, false, q)
+		s.claimAndQueue(name, c, false, q)
 		return
 	case l.Size == 0 && s.Beside.Endings == nil && now.Sub(c.quiet) < s.Empty:
 		c.next = c.quiet.Add(s.Empty)
@@ -319,7 +319,7 @@ func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
 		return
 	}
 	// Closing the file gives the lease back; until then no program begins to write.
-	s.take(name, c, state == leaseNone && s.Beside.Endings == nil, q)
+	s.claimAndQueue(name, c, state == leaseNone && s.Beside.Endings == nil, q)
 }
 
 // vouched reports whether what the inbox asks for lies beside the file.
@@ -328,9 +328,9 @@ func (s *settler) vouched(name string, c *candidate) bool {
 	return ok
 }
 
-// take claims a file and queues it. One of which the system does not tell whether it
+// claimAndQueue claims a file and queues it. One of which the system does not tell whether it
 // is still open is queued by a later scan, when it has been looked at once more.
-func (s *settler) take(name string, c *candidate, unsure bool, q *queue) {
+func (s *settler) claimAndQueue(name string, c *candidate, unsure bool, q *queue) {
 	delete(s.candidates, name) // when it fails, the next scan finds it again
 	id, err := s.claim(s.f, name, c.look, unsure)
 	if err != nil {
