@@ -53,6 +53,7 @@ var words = []word{
 	// Who sends.
 	{by: bySMTP, text: "sender address rejected", reason: ReasonSender, source: fromPostfix + ": 553 5.7.1, 550 5.1.8, 450 4.1.8"},
 	{by: bySMTP, text: "sender verify failed", reason: ReasonSender, source: "Exim, verify = sender"},
+	{by: bySMTP, text: "sender verification failed", reason: ReasonSender, source: exim + ": 550"},
 	{by: bySMTP, text: "relaying disallowed as", reason: ReasonSender, source: zoho + ": 552 or 553, a From of another domain"},
 	{by: bySMTP, text: "not owned by user", reason: ReasonSender, source: fromPostfix + ": reject_sender_login_mismatch"},
 	{by: bySMTP, text: "sendasdenied", reason: ReasonSender, source: exchange + ": 554 5.2.252"},
@@ -86,6 +87,7 @@ var words = []word{
 
 	// Relaying, which may be refused for some domains only.
 	{by: bySMTP, text: "relay not permitted", reason: ReasonConfig, some: true, source: exim + ": 550"},
+	{by: bySMTP, text: "mailing to remote domains not supported", reason: ReasonConfig, some: true, source: exim + ": 550, set up for local delivery only"},
 	{by: bySMTP, text: "relay access denied", reason: ReasonConfig, some: true, source: fromPostfix + ": 554 5.7.1, 454 4.7.1"},
 	{by: bySMTP, text: "relaying denied", reason: ReasonConfig, some: true, source: "sendmail 8.17.1, run: 550 5.7.1"},
 	{by: bySMTP, text: "unable to relay", reason: ReasonConfig, some: true, source: exchange + ": 550 5.7.54"},
@@ -93,6 +95,10 @@ var words = []word{
 	{by: bySMTP, text: "client host rejected", reason: ReasonConfig, some: true, source: fromPostfix + ": 554 5.7.1"},
 	{by: bySMTP, in: onRcpt, code: "5", status: "7.54", reason: ReasonConfig, some: true, source: exchange},
 	{by: bySMTP, in: onRcpt, code: "5", status: "7.64", reason: ReasonConfig, some: true, source: exchange},
+
+	// How large a message may be, which a server may say already at MAIL.
+	{by: bySMTP, in: onMail, code: "552", reason: ReasonContent, source: "RFC 1870, 6.1; sendmail 8.17.1, run"},
+	{by: bySMTP, in: onMail, code: "5", status: "3.4", reason: ReasonContent, source: rfc3463 + ": too big"},
 
 	// The recipient. Codes prove nothing at MAIL, where they speak of the sender.
 	{by: bySMTP, in: onRecipient, text: "receiving mail at a rate", reason: ReasonDeferred, source: gmail + ": 550 5.2.1, 450 4.2.1"},
@@ -104,11 +110,11 @@ var words = []word{
 	{by: bySMTP, in: onRecipient, code: "5", status: "1.10", reason: ReasonRecipient, source: "RFC 7505: the domain takes no mail"},
 	{by: bySMTP, in: onRecipient, code: "5", status: "2.1", reason: ReasonRecipient, source: rfc3463},
 	{by: bySMTP, in: onRecipient, code: "5", text: "user unknown", reason: ReasonRecipient, source: "sendmail 8.17.1, run: 550 5.1.1; older servers without enhanced codes"},
-	{by: bySMTP, in: onRecipient, code: "5", text: "unknown user", reason: ReasonRecipient, source: exim},
+	{by: bySMTP, in: onRecipient, code: "5", text: "unknown user", reason: ReasonRecipient, source: "Exim, its own configure.default: 550"},
 	{by: bySMTP, in: onRecipient, code: "5", text: "no such user here", reason: ReasonRecipient, source: "Exim as cPanel sets it up: 550"},
 	{by: bySMTP, in: onRecipient, code: "5", text: "no mailbox here by that name", reason: ReasonRecipient, source: "qmail with chkuser, vpopmail: #5.1.1"},
-	{by: bySMTP, in: onRecipient, code: "5", text: "invalid recipient", reason: ReasonRefused, source: opensmtpd + ": 550 5.1.1 for users that it lacks, 550 for what it may not relay"},
-	{by: bySMTP, in: onRecipient, code: "5", text: "unrouteable address", reason: ReasonRefused, source: exim + ": of users that it lacks, and of all when its routers know no way out"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "invalid recipient", reason: ReasonRefused, source: opensmtpd + ": 550, of users that it lacks and of domains that no rule relays to"},
+	{by: bySMTP, in: onRecipient, code: "5", text: "unrouteable address", reason: ReasonRefused, source: exim + ": 550, of users that it lacks, and of all for whom its routers know no way"},
 
 	// What the message says.
 	{by: bySMTP, in: onRecipient, code: "5", status: "3.4", reason: ReasonContent, source: rfc3463 + ": too big"},
