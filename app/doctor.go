@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	commonpb "go.temporal.io/api/common/v1"
@@ -25,13 +26,14 @@ import (
 // Doctor examines what a system with these settings depends on.
 type Doctor struct {
 	Config
-	Version string
-	Pre     bool
-	Probe   bool
-	Role    []string // those that run; none are all
-	Monitor string   // of a NATS server
-	Workers int
-	Limits  map[string]string // of providers, as 10/s
+	Version        string
+	Pre            bool
+	Probe          bool
+	Role           []string // those that run; none are all
+	Monitor        string   // of a NATS server
+	Workers        int
+	ProviderLimits map[string]string // of providers, as 10/s
+	Limit          time.Duration     // of one look; 0 is doctor.Limit
 }
 
 // allRoles are the names of the roles.
@@ -56,7 +58,7 @@ func (d Doctor) Examine(ctx context.Context) (facts doctor.Facts, hide []string,
 	up := d.NATSURL == "" && running.NATS != ""
 	own := url == "" // `usher up` brings its servers
 	s := doctor.System{
-		Version: d.Version, Up: up, Pre: d.Pre, Probe: d.Probe, Roles: d.Role, Settings: doctor.Settings{Problems: problems(d.Validate())},
+		Version: d.Version, Up: up, Pre: d.Pre, Probe: d.Probe, Roles: d.Role, Limit: d.Limit, Settings: doctor.Settings{Problems: problems(d.Validate())},
 		Keys: d.doctorKeys(own), Workers: d.Workers, Catcher: up || own, Machine: d.machine(running, up, own), Hide: d.hidden(),
 	}
 	if !own || !d.Pre {

@@ -29,7 +29,7 @@ func (d Doctor) providerTargets(running Addresses) ([]doctor.ProviderTarget, err
 		err = notify.Trial{Providers: providers, Templates: templates, Allowed: d.AllowRecipients}.Check()
 	}
 	limits := map[string]float64{}
-	for name, text := range d.Limits {
+	for name, text := range d.ProviderLimits {
 		var r notify.Rate
 		if wrong := r.UnmarshalYAML(&yaml.Node{Value: text}); wrong != nil {
 			err = errors.Join(err, fmt.Errorf("--provider-limit %s: give it as 10/s, 300/m or 5000/h", name))
@@ -107,7 +107,7 @@ func (d Doctor) hidden() (out []string) {
 	}
 	home, _ := os.UserHomeDir()
 	for _, dir := range append(dirs, home, d.Providers) {
-		if filepath.Dir(dir) != "." { // ./usher-data names nobody
+		if filepath.Dir(dir) != "." { // ./usher-data names no one
 			out = append(out, dir)
 		}
 	}

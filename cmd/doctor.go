@@ -24,7 +24,7 @@ type patient struct {
 	Settings settings `embed:""`
 
 	Pre           bool              `help:"Check what can be checked before the first start, the ports that usher will listen on among it."`
-	Probe         bool              `help:"Also try what cannot be seen: a file of the doctor's own is renamed in each inbox, and a task queue that nobody has is asked."`
+	Probe         bool              `help:"Also try what cannot be seen: a file of the doctor's own is renamed in each inbox, and a task queue of its own is polled."`
 	Role          []string          `help:"Roles that run with these settings; without it all: watch, bridge, worker, console." placeholder:"ROLE"`
 	NATSMonitor   string            `name:"nats-monitor" help:"Monitoring address of a NATS server, which tells how often it syncs its disk, such as http://nats-1:8222." placeholder:"URL"`
 	Workers       int               `help:"How many workers send, for the sum of their rates." default:"1"`
@@ -33,7 +33,7 @@ type patient struct {
 
 func (p patient) doctor(s *session) app.Doctor {
 	return app.Doctor{
-		Config: app.Config(p.Settings), Version: s.Version, Pre: p.Pre, Probe: p.Probe, Role: p.Role, Monitor: p.NATSMonitor, Workers: p.Workers, Limits: p.ProviderLimit,
+		Config: app.Config(p.Settings), Version: s.Version, Pre: p.Pre, Probe: p.Probe, Role: p.Role, Monitor: p.NATSMonitor, Workers: p.Workers, ProviderLimits: p.ProviderLimit,
 	}
 }
 

@@ -222,7 +222,7 @@ var sends = needs("worker")
 
 var providerChecks = []Check{
 	{
-		Code: "DR0601", Category: "providers", Title: "somebody takes the messages, and the settings of each are complete",
+		Code: "DR0601", Category: "providers", Title: "there are providers for messages, and the settings of each are complete",
 		Do:   "Name a mail server with `--smtp-addr`, a service with `--sms-url`, or both in a file with `--providers`; docs/delivery.md.",
 		skip: sends, looks: []string{"provider *"},
 		judge: func(f *Facts, l *lines) {

@@ -58,6 +58,9 @@ func (l *lines) say(format string, args ...any) { l.says = fmt.Sprintf(format, a
 
 // cannot says why nothing can be said.
 func (l *lines) cannot(format string, args ...any) {
+	if l.mark == Failed { // that is known, whatever is not
+		return
+	}
 	l.mark = Skipped
 	l.say(format, args...)
 }

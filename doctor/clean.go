@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -9,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"go.temporal.io/api/serviceerror"
 )
 
 // plain is an error without the path that it is about, which may name people.
@@ -16,7 +19,10 @@ func plain(err error) string {
 	var path *fs.PathError
 	var link *os.LinkError
 	var address *url.Error
+	var late *serviceerror.DeadlineExceeded
 	switch {
+	case errors.As(err, &late), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return "it hangs: there was no answer in time"
 	case errors.As(err, &path):
 		return path.Op + ": " + path.Err.Error()
 	case errors.As(err, &link):
@@ -40,8 +46,8 @@ var (
 // be found everywhere.
 const leastHidden = 8
 
-// cleaner takes out of texts what is nobody else's business: what it was told, and what
-// looks like an address or a number of a person.
+// cleaner takes out of texts what no one else may see: what it was told, and what looks
+// like an address or a number of a person.
 type cleaner []string
 
 // newCleaner hides these texts, which are secrets, names of users and paths.

@@ -171,7 +171,7 @@ type Provider struct {
 	CertEnds time.Time `json:"cert_ends,omitzero"`
 	SignsIn  bool      `json:"signs_in"` // signing in was tried
 	Rate     float64   `json:"rate"`     // messages a second of one worker; 0 is no limit
-	Limit    float64   `json:"limit"`    // of the provider, 0 when nobody said
+	Limit    float64   `json:"limit"`    // of the provider, 0 when it was not said
 }
 
 // Inbox is a folder. Its path is not told: it may name people.

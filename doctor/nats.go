@@ -29,7 +29,7 @@ type NATSTarget struct {
 	Connect func(ctx context.Context, server string, more ...nats.Option) (*nats.Conn, error)
 	Role    string
 	Guarded bool   // by credentials
-	Monitor string // base URL of a server's monitoring, "" when nobody said
+	Monitor string // base URL of a server's monitoring, "" when it was not said
 	Want    int64  // bytes that the streams of a new system reserve
 	Synced  bool   // the server is usher's own, which syncs always
 }

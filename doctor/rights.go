@@ -14,7 +14,7 @@ import (
 	rights "usher/deploy/nats"
 )
 
-// notOurs is a stream that nobody has. A message that expects it is refused by every
+// notOurs is a stream that is nowhere. A message that expects it is refused by every
 // stream, so its publisher learns that it may publish, and nothing is stored.
 const notOurs = "USHER_DOCTOR_STORES_NOTHING"
 
@@ -62,7 +62,7 @@ func (t *NATSTarget) rights(ctx context.Context) (func(*Facts), error) {
 }
 
 // try is a message that shows whether an account may publish to a subject of the
-// pattern, and does nothing else; nil where there is none that is surely harmless:
+// pattern, and does nothing else; nil where none is known to be harmless:
 // acks, purges, and pulls from the bridge's consumers.
 func try(pattern string) *nats.Msg {
 	subject := strings.ReplaceAll(strings.ReplaceAll(pattern, "*", token), ">", token)
@@ -78,7 +78,7 @@ func try(pattern string) *nats.Msg {
 		if !strings.HasSuffix(pattern, ".*") {
 			return nil
 		}
-		return &nats.Msg{Subject: subject} // about a consumer that nobody has
+		return &nats.Msg{Subject: subject} // about a consumer that is nowhere
 	}
 	m := &nats.Msg{Subject: subject}
 	switch {

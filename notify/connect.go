@@ -55,9 +55,9 @@ func (c SMTPConfig) Connect(ctx context.Context) (p Connected, err error) {
 	}
 	defer network.Close()
 	defer context.AfterFunc(ctx, func() { _ = network.Close() })()
-	nobody := *t
-	nobody.Username = ""
-	client, err := nobody.greet(ctx, network)
+	unnamed := *t
+	unnamed.Username = ""
+	client, err := unnamed.greet(ctx, network)
 	if err != nil {
 		return fail(StepGreeting, err)
 	}
