@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -51,8 +53,9 @@ func (d Doctor) Examine(ctx context.Context) (facts doctor.Facts, hide []string,
 	}
 	d.Roles = Roles{slices.Contains(d.Role, "watch"), slices.Contains(d.Role, "bridge"), slices.Contains(d.Role, "worker"), slices.Contains(d.Role, "console")}
 	running, err := FindRunning(d.Data)
-	if err != nil && !errors.Is(err, ErrNotRunning) {
-		return facts, nil, err
+	unread := ""
+	if err != nil && !errors.Is(err, ErrNotRunning) && !errors.Is(err, syscall.ENOTDIR) { // what is no folder is told as that
+		unread = addressFile + " cannot be read: " + withoutPath(err)
 	}
 	url := cmp.Or(d.NATSURL, map[bool]string{true: "nats://" + running.NATS}[running.NATS != ""], os.Getenv("NATS_URL"))
 	up := d.NATSURL == "" && running.NATS != ""
@@ -60,6 +63,9 @@ func (d Doctor) Examine(ctx context.Context) (facts doctor.Facts, hide []string,
 	s := doctor.System{
 		Version: d.Version, Up: up, Pre: d.Pre, Probe: d.Probe, Roles: d.Role, Limit: d.Limit, Settings: doctor.Settings{Problems: problems(d.Validate())},
 		Keys: d.doctorKeys(own), Workers: d.Workers, Catcher: up || own, Machine: d.machine(running, up, own), Hide: d.hidden(),
+	}
+	if unread != "" {
+		s.Settings.Problems = append(s.Settings.Problems, unread)
 	}
 	if !own || !d.Pre {
 		s.NATS = d.natsTarget(url, up)
@@ -164,7 +170,17 @@ func (d Doctor) natsTarget(servers string, up bool) *doctor.NATSTarget {
 		}
 		options = append(options, nats.Name("usher doctor"), nats.CustomInboxPrefix("_INBOX_"+t.Role), nats.NoReconnect(), nats.IgnoreDiscoveredServers(),
 			nats.Timeout(doctor.Limit-doctor.Limit/10), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
-		return nats.Connect(urls[server], append(options, more...)...)
+		var away error // which the client keeps to itself
+		options = append(options, nats.SetCustomDialer(natsDialer(func(_ context.Context, network, addr string) (net.Conn, error) {
+			c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			away = err
+			return c, err
+		})))
+		nc, err := nats.Connect(urls[server], append(options, more...)...)
+		if errors.Is(err, nats.ErrNoServers) && away != nil {
+			err = away
+		}
+		return nc, err
 	}
 	return t
 }

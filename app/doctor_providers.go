@@ -74,7 +74,10 @@ func overHTTP(t doctor.ProviderTarget, addr string, encrypted bool, wrong error)
 func saw(p *doctor.Provider) func(notify.Connected, error) {
 	return func(seen notify.Connected, err error) {
 		p.Failed, p.TLS, p.CertEnds, p.SignsIn = seen.Failed, seen.TLS, seen.CertificateEnds, seen.SignedIn || seen.Failed == notify.StepSignIn
-		if err != nil {
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			p.Problem = "it hangs: there was no answer in time"
+		case err != nil:
 			p.Problem = strings.ReplaceAll(err.Error(), "\n", " ")
 		}
 	}

@@ -106,10 +106,10 @@ func (c *clinic) useProviders(more string) {
 }
 
 // useNATS fills a server with usher's streams, and asks for messages as a bridge does.
-func (c *clinic) useNATS(url string) {
+func (c *clinic) useNATS(url string, options ...nats.Option) {
 	c.Helper()
 	c.NATSURL = url
-	nc, err := nats.Connect(url)
+	nc, err := nats.Connect(url, options...)
 	if err != nil {
 		c.Fatal(err)
 	}

@@ -36,6 +36,9 @@ func (c SMTPConfig) Connect(ctx context.Context) (p Connected, err error) {
 	c.CertificateEnds = func(at time.Time) { p.CertificateEnds = at }
 	fail := func(step string, err error) (Connected, error) {
 		p.Failed = step
+		if ctx.Err() != nil {
+			return p, ctx.Err()
+		}
 		if len(words) > 0 {
 			err = errors.New(err.Error() + ": " + strings.Join(words, "; "))
 		}
