@@ -34,7 +34,7 @@ build-slim: ## vet and build bin/slim/ without the servers, for each platform
 		$(GO) build -trimpath -tags noembed,$(TAGS) -ldflags '$(LDFLAGS)' -o bin/slim/usher-$$GOOS-$$GOARCH ./cmd/usher || exit 1; \
 	done
 
-generate: ## write from the code: dashboards, alert rules, deploy/nats/usher.conf, and in docs/ metrics.md, architecture.md, settings.md, the example of usher.yaml and the tables of delivery.md, doctor.md and intake.md
+generate: ## write from the code: dashboards, alert rules, deploy/nats/usher.conf, and in docs/ metrics.md, architecture.md, settings.md, the example of usher.yaml and the tables of delivery.md, doctor.md and systems.md
 	$(GO) run ./deploy/monitoring/generate
 	$(GO) run ./docs/generate
 	$(GO) run ./deploy/nats/generate

@@ -240,7 +240,7 @@ func TestCodesAreExplained(t *testing.T) {
 		}
 	}
 	explained := map[string]bool{}
-	b, err := os.ReadFile("intake.md")
+	b, err := os.ReadFile("codes.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,12 +253,17 @@ func TestCodesAreExplained(t *testing.T) {
 			explained[m[1]] = true
 		}
 	}
+	for _, c := range ingest.WarningCodes {
+		if !strings.Contains(string(b), "\n| `"+c+"` |") {
+			t.Errorf("docs/codes.md does not explain %s", c)
+		}
+	}
 	listed := map[string]bool{}
 	for _, c := range slices.Concat(ingest.RowCodes, ingest.FileCodes) {
 		listed[c] = true
 	}
 	if d := cmp.Diff(found, explained); d != "" {
-		t.Errorf("docs/intake.md (-in the code +explained)\n%s", d)
+		t.Errorf("docs/codes.md (-in the code +explained)\n%s", d)
 	}
 	if d := cmp.Diff(found, listed); d != "" {
 		t.Errorf("RowCodes and FileCodes (-in the code +listed)\n%s", d)

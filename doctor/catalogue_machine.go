@@ -82,7 +82,7 @@ var inboxChecks = []Check{
 	},
 	{
 		Code: "DR0704", Category: "inboxes", Title: "a file is known to be complete at once",
-		Do:    "Nothing is wrong, only slower: usher waits until a file is quiet for five seconds. On a local disk let usher own the files or give it CAP_LEASE; on a network mount ask for a sign with `--complete` (docs/intake.md).",
+		Do:    "Nothing is wrong, only slower: usher waits until a file is quiet for five seconds. On a local disk let usher own the files or give it CAP_LEASE; on a network mount ask for a sign with `--complete` (docs/uploads.md).",
 		looks: inboxLooks, skip: watches,
 		judge: func(f *Facts, l *lines) {
 			tried := false

@@ -55,7 +55,7 @@ var (
 		Name: "usher_records_total", Kind: Counter, Unit: "records", Role: "watch",
 		Help: "Records of finished files, by result; reason is the code of each error of a refused one.",
 		Labels: []Label{labelSource, {Name: "result", Values: []string{"published", "refused", "skipped"}},
-			{Name: "reason", By: "the row codes of docs/intake.md; empty when published or skipped"}},
+			{Name: "reason", By: "the row codes of docs/codes.md; empty when published or skipped"}},
 		Zeros: [][]string{{"*", "published", ""}, {"*", "skipped", ""}, {"*", "refused", "*"}},
 	}
 	importRows = Metric{

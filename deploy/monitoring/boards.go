@@ -69,7 +69,7 @@ func failures() Board {
 			{Kind: Stat, Title: "Copies", Unit: "short", Width: 6, Red: 1, About: "Messages sent again in the shown time because the outcome of the first try is not known.", Queries: []Query{{inRange("usher_notify_copies_total"), "copies"}}},
 		}},
 		{"Intake", []Panel{
-			{Kind: TimeSeries, Title: "Refused rows by code", Unit: "short", Width: 12, About: "Errors of rows by code, in the shown interval; docs/intake.md says how each is mended.", Queries: []Query{{`sum by (reason) (increase(usher_records_total{result="refused"}` + window + "))", "{{reason}}"}}},
+			{Kind: TimeSeries, Title: "Refused rows by code", Unit: "short", Width: 12, About: "Errors of rows by code, in the shown interval; docs/codes.md says how each is mended.", Queries: []Query{{`sum by (reason) (increase(usher_records_total{result="refused"}` + window + "))", "{{reason}}"}}},
 			{Kind: TimeSeries, Title: "Files refused or known", Unit: "short", Width: 12, About: "Files that were refused whole, or whose content was imported before.", Queries: []Query{{`sum by (source, result) (increase(usher_files_total{result!="archived"}` + window + "))", "{{source}} {{result}}"}}},
 		}},
 		{"Steps", []Panel{

@@ -21,7 +21,7 @@ func main() {
 	}
 	for path, anew := range map[string]func(was []byte) ([]byte, error){
 		"docs/architecture.md":          func(was []byte) ([]byte, error) { return docs.Architecture(".", was) },
-		"docs/intake.md":                func(was []byte) ([]byte, error) { return docs.Intake(".", was) },
+		"docs/systems.md":               func(was []byte) ([]byte, error) { return docs.Systems(".", was) },
 		"docs/delivery.md":              docs.Delivery,
 		"docs/doctor.md":                docs.Doctor,
 		"docs/examples/usher.yaml":      whole(cmd.ExampleSettings),
