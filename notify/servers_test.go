@@ -22,7 +22,7 @@ type private struct {
 	packages []string          // as they lie in /opt; the first names the server
 	users    []string          // of its own, with a home in its folder
 	etc      map[string]string // files
-	run      string            // shell; DIR is its folder, PORT and PORT2 are where it listens, and the server comes last, in the foreground
+	run      string            // shell; $DIR is its folder, $PORT is where it listens, $PORT2 to 4 are for the rest, and the server comes last, in the foreground
 }
 
 // enter builds the view. Nothing of it outlives the process.
@@ -43,9 +43,9 @@ mount -t overlay none -o lowerdir=$usr/usr /usr
 
 // started is such a server that takes connections.
 type started struct {
-	dir, addr, second string
-	log               *natstest.Output
-	end               func()
+	dir, addr string
+	log       *natstest.Output
+	end       func()
 }
 
 func (p private) start(t testing.TB) *started {
@@ -69,9 +69,9 @@ func (p private) start(t testing.TB) *started {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s := &started{dir: dir, addr: freePort(t), second: freePort(t), log: &natstest.Output{}}
+	s := &started{dir: dir, addr: freePort(t), log: &natstest.Output{}}
 	port := func(addr string) string { _, p, _ := net.SplitHostPort(addr); return p }
-	fill := strings.NewReplacer("$DIR", dir, "$PORT2", port(s.second), "$PORT", port(s.addr))
+	fill := strings.NewReplacer("$DIR", dir, "$PORT2", port(freePort(t)), "$PORT3", port(freePort(t)), "$PORT4", port(freePort(t)), "$PORT", port(s.addr))
 	files := map[string]string{"passwd": output(t, "cat", "/etc/passwd"), "group": output(t, "cat", "/etc/group"), "resolv.conf": "nameserver 127.0.0.1\n", "mailname": "mx.example.org\n"}
 	for name, text := range p.etc {
 		files[name] = fill.Replace(text)
