@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"usher/event"
 )
@@ -34,6 +35,7 @@ func has(t *testing.T, what, body string, want ...string) {
 func TestARejectionHasAReasonAndANote(t *testing.T) {
 	r := newRig(t)
 	r.change = func(c *Config) {
+		c.Answer = 10 * time.Second
 		c.RejectReasons = []Reason{{"gone", `Is "gone"`}}
 		c.TemporalUI = "https://temporal.example/namespaces/default"
 	}
@@ -68,6 +70,7 @@ func TestARejectionHasAReasonAndANote(t *testing.T) {
 // A script is told what became of a decision, and gets a person without a whole page.
 func TestWhatScriptsAsk(t *testing.T) {
 	r := newRig(t)
+	r.change = func(c *Config) { c.Answer = 10 * time.Second }
 	r.run()
 	r.playWorkflows(t.Context())
 	r.await("u-1")

@@ -29,7 +29,7 @@ func (k *Console) metricsPage(w http.ResponseWriter, r *http.Request) {
 			chosen = x
 		}
 	}
-	charts, err := k.model.charts(r.Context(), chosen, time.Now())
+	charts, err := k.model.charts(r.Context(), chosen, time.Now().In(zoneOf(r)))
 	if err != nil {
 		k.fail(w, r, err)
 		return
@@ -42,6 +42,7 @@ func (k *Console) metricsPage(w http.ResponseWriter, r *http.Request) {
 	k.show(w, r, http.StatusOK, "metrics", map[string]any{"Title": "Figures", "Storms": storms, "Charts": charts, "Windows": windows, "Chosen": chosen.Name})
 }
 
+// charts are the figures, with times in the zone of now.
 func (m *model) charts(ctx context.Context, w window, now time.Time) ([]chart, error) {
 	flow, failed, err := m.flow(ctx, w, now)
 	if err != nil {
@@ -70,14 +71,17 @@ func (m *model) charts(ctx context.Context, w window, now time.Time) ([]chart, e
 func (m *model) flow(ctx context.Context, w window, now time.Time) (flow, failed *figure, err error) {
 	flow = bars("Arrivals, decisions and ends", "Users in each step of the shown time. When arrivals stay above decisions, the queue grows.")
 	failed = bars("Deliveries that failed", "Messages that did not go out, or are held, by channel and reason.")
-	from := now.Add(-time.Duration(w.Hours) * time.Hour).Truncate(w.step)
+	flow.overTime = true
+	_, east := now.Zone()
+	offset := time.Duration(east) * time.Second // steps of hours begin with an hour there
+	from := now.Add(-time.Duration(w.Hours)*time.Hour + offset).Truncate(w.step).Add(-offset)
 	layout := "2 Jan 15:04" // no label comes twice
 	if w.Hours < 24 {
 		layout = "15:04"
 	}
 	steps := int(now.Sub(from)/w.step) + 1
 	for i := range steps {
-		label := from.Add(time.Duration(i) * w.step).UTC().Format(layout)
+		label := from.Add(time.Duration(i) * w.step).In(now.Location()).Format(layout)
 		for _, s := range []string{"arrived", "decided", "welcomed", "ended otherwise"} {
 			flow.add(label, s, 0)
 		}

@@ -95,12 +95,15 @@ func short(s string) string {
 	return s
 }
 
-// withWords puts the words of a known code behind it.
+// withWords puts the words of a known code of a rejection or a delivery behind it.
 func (k *Console) withWords(reason string) string {
 	for _, r := range k.RejectReasons {
 		if r.Code == reason {
 			return reason + " (" + r.Words + ")"
 		}
+	}
+	if words := event.Explain(reason); words != reason {
+		return reason + " (" + words + ")"
 	}
 	return reason
 }
