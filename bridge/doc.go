@@ -14,6 +14,12 @@
 // code (classify) and what becomes of other messages meanwhile (row). Several
 // bridges may share the consumers.
 //
+// Two groups of files call each other. A message goes round: pull.go receives it,
+// consumer.go dispatches it, work.go works on it and gives it back to the consumer. And
+// any of a user's events may come first, so each begins what the others need: what
+// verifications.go has for a user who has no run goes by users.go, which may first have
+// to reopen by orders.go, and an order is a verification.
+//
 // A handler that panics costs its own message a try and nothing else. What is in
 // hand is noted in a file (hands), so that a bridge finds out a message over which
 // the ones before it died.

@@ -77,19 +77,3 @@ func (k *Console) api() http.Handler {
 		mux.ServeHTTP(w, r)
 	})
 }
-
-func problem(text string) map[string]string { return map[string]string{"error": text} }
-
-func (k *Console) refuse(w http.ResponseWriter, err error) {
-	code, text := status(err)
-	if code >= 500 && k.repeats.first("a request failed", err) {
-		k.Log.Error("a request failed", "error", err)
-	}
-	writeJSON(w, code, problem(text))
-}
-
-func writeJSON(w http.ResponseWriter, code int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(v) // the client is gone
-}

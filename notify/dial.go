@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"time"
 
@@ -70,26 +69,4 @@ func (t *smtpTransport) greet(ctx context.Context, network net.Conn) (*smtp.Clie
 		}
 	}
 	return c, nil
-}
-
-// connectFailure tells a TLS trouble, which an operator must mend, from a network
-// that is away.
-func (t *smtpTransport) connectFailure(err error) *failure {
-	var cert *tls.CertificateVerificationError
-	var header tls.RecordHeaderError
-	var network net.Error
-	switch {
-	case errors.As(err, &cert), errors.As(err, &header):
-		t.Said.hear("%v", err)
-		return configFailure("TLS with the SMTP server fails")
-	case !isReply(err) && !errors.As(err, &network) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-		t.Said.hear("%v", err)
-		return configFailure("the SMTP server does not speak as configured, such as without STARTTLS")
-	}
-	return t.failure(phaseConnect, err)
-}
-
-func isReply(err error) bool {
-	var reply *smtp.SMTPError
-	return errors.As(err, &reply)
 }

@@ -291,3 +291,12 @@ func (s *Sender) persist(ctx context.Context, r Request, limit time.Duration, ch
 
 // now has no monotonic part, so that entries compare equal after storage.
 func now() time.Time { return time.Now().UTC().Round(0) }
+
+// onUnknown is the policy for r: the stricter one of the settings and its
+// template. A report is never sent again in doubt: the next one says it all.
+func (s *Sender) onUnknown(r Request) string {
+	if r.Content != nil || s.templates.holds(r.Purpose) {
+		return Hold
+	}
+	return s.OnUnknown
+}

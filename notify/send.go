@@ -111,15 +111,6 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 	return s.offer(ctx, r, m, a)
 }
 
-// onUnknown is the policy for r: the stricter one of the settings and its
-// template. A report is never sent again in doubt: the next one says it all.
-func (s *Sender) onUnknown(r Request) string {
-	if r.Content != nil || s.templates.holds(r.Purpose) {
-		return Hold
-	}
-	return s.OnUnknown
-}
-
 // render makes the whole message, with what an earlier try pinned.
 func (s *Sender) render(r Request, found event.Send) (message, event.Send, error) {
 	pinned := found

@@ -161,3 +161,25 @@ func lines(part *strings.Builder, b []byte, tell func(string)) {
 
 // dialogOr is what was said so far, or that nothing was.
 func (e *ear) dialogOr(nothing string) string { return cmp.Or(e.dialog.String(), nothing) }
+
+// connectFailure tells a TLS trouble, which an operator must mend, from a network
+// that is away.
+func (t *smtpTransport) connectFailure(err error) *failure {
+	var cert *tls.CertificateVerificationError
+	var header tls.RecordHeaderError
+	var network net.Error
+	switch {
+	case errors.As(err, &cert), errors.As(err, &header):
+		t.Said.hear("%v", err)
+		return configFailure("TLS with the SMTP server fails")
+	case !isReply(err) && !errors.As(err, &network) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		t.Said.hear("%v", err)
+		return configFailure("the SMTP server does not speak as configured, such as without STARTTLS")
+	}
+	return t.failure(phaseConnect, err)
+}
+
+func isReply(err error) bool {
+	var reply *smtp.SMTPError
+	return errors.As(err, &reply)
+}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // Column is what a column means.
@@ -124,10 +123,4 @@ func (h *header) kept() []string {
 		}
 	}
 	return out
-}
-
-// trimCell drops the spaces around a cell, no-break ones and a stray byte order
-// mark too.
-func trimCell(s string) string {
-	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' || r == '\u200b' })
 }

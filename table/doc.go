@@ -14,7 +14,10 @@
 // it (window.go), which copies nothing. Excel files are read from their parts:
 // workbook.go finds them, xmlparts.go and texts.go read them, cells.go has the rows and
 // numbers.go what a format says. Rows.Record finds the meaning of a row by the titles of
-// its columns (columns.go, meaning.go, words.go, persons.go, record.go); jsonobject.go has the members of an object.
+// its columns (columns.go, meaning.go, words.go, persons.go, record.go); jsonobject.go
+// has the members of an object.
+//
+// jsonrows.go and jsonnested.go call each other: an object may hold the next one.
 //
 // What cannot be read is either a whole file, a *FileError, or one row, a
 // *RowError beside the row, and reading goes on. Both have a stable code and a

@@ -169,51 +169,6 @@ func (t *File) inspectWorkbook(ctx context.Context, f *os.File) error {
 	return err
 }
 
-// workbook opens an Excel file, which may be packed itself; done closes it and
-// removes what was unpacked to the disk.
-func (t File) workbook(ctx context.Context, f *os.File) (book *workbook, done func(), err error) {
-	if err := os.MkdirAll(t.tmp, 0o700); err != nil {
-		return nil, nil, err
-	}
-	size := t.Size
-	drop := func() {}
-	if t.Packed != "" {
-		if f, size, err = t.unpackTo(ctx, f); err != nil {
-			return nil, nil, err
-		}
-		drop = func() { _ = f.Close() }
-	}
-	r, err := zip.NewReader(f, size)
-	if err != nil || !isWorkbook(r) {
-		drop()
-		return nil, nil, Unusable("E_FORMAT", "the file inside is neither a list of users nor an Excel file; drop it unpacked")
-	}
-	if book, err = openWorkbook(ctx, r, size, t.tmp); err != nil {
-		drop()
-		return nil, nil, err
-	}
-	return book, func() { book.close(); drop() }, nil
-}
-
-// unpackTo unpacks the file to the disk. The copy has no name, so nothing is left
-// of it when it is closed.
-func (t File) unpackTo(ctx context.Context, f *os.File) (*os.File, int64, error) {
-	u, err := unpack(ctx, f, t.Size, t.Packed)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer u.close()
-	out, err := os.CreateTemp(t.tmp, "unpacked-")
-	if err != nil {
-		return nil, 0, err
-	}
-	size, err := io.Copy(out, u)
-	if err = errors.Join(err, os.Remove(out.Name())); err != nil {
-		return nil, 0, errors.Join(err, out.Close())
-	}
-	return out, size, nil
-}
-
 // findEncoding follows a ladder from certain to guessed: byte order mark, the
 // zeros of UTF-16, valid UTF-8, and what Windows uses in western Europe.
 func (t *File) findEncoding(head []byte, check *utf8Check) error {
@@ -244,26 +199,6 @@ func (t *File) findEncoding(head []byte, check *utf8Check) error {
 		t.Warnings.Add("W_ENCODING", "the file is UTF-8 with bytes in it that are not", check.lines()[0])
 	}
 	return nil
-}
-
-// text returns the file's characters as UTF-8; done lets go of what that needs.
-func (t File) text(ctx context.Context, f *os.File) (r io.Reader, done func(), err error) {
-	done = func() {}
-	r = until(ctx, io.NewSectionReader(f, 0, 1<<62))
-	if t.Packed != "" {
-		u, err := unpack(ctx, f, t.Size, t.Packed)
-		if err != nil {
-			return nil, nil, err
-		}
-		r, done = u, u.close
-	}
-	if t.bom > 0 {
-		if _, err := io.CopyN(io.Discard, r, int64(t.bom)); err != nil {
-			done()
-			return nil, nil, err
-		}
-	}
-	return decode(r, t.Encoding), done, nil
 }
 
 // findFormat tells JSON from CSV by the first character, and finds the delimiter
@@ -340,4 +275,72 @@ func (t File) Disagrees(name string) (note string, yes bool) {
 		return "", false
 	}
 	return fmt.Sprintf("the name ends in %s, but the content is %s and was read as that", filepath.Ext(name), t.Format), true
+}
+
+// How many rows are asked what their cells hold, and how many bytes of them.
+const (
+	sampled      = 200
+	sampledBytes = 1 << 20
+)
+
+// Understand finds what each column means, by its title and by what the cells of the
+// first rows hold. What is Known overrules both. Open then reads the rows so. The error
+// is a *FileError when a column that is needed cannot be told.
+func (t *File) Understand(ctx context.Context, f *os.File) error {
+	r, err := t.Open(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	h := r.header
+	var rows []Row
+	for size := 0; len(rows) < sampled && size < sampledBytes; {
+		rw, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if rw.bad == nil {
+			rows = append(rows, rw)
+			size += len(rw.object)
+			for _, c := range rw.cells {
+				size += len(c)
+			}
+		}
+	}
+	if h == nil {
+		h = headerOfObjects(rows)
+	}
+	mapping, err := t.Known.of(h.kept())
+	if err != nil {
+		return err
+	}
+	if h.raw >= 0 && !mapping.names(h) { // refused rows of JSON: each is an object
+		return nil
+	}
+	var v votes
+	t.Titles = h.kept()
+	if len(rows) > 0 {
+		v = votesOf(h, rows)
+	} else if r.header == nil {
+		return nil
+	}
+	err = h.decide(v, mapping)
+	h.words = words{v.nothing(h.columns), v.cutNumbers(h.columns)}
+	t.Columns = nil
+	for i, u := range h.uses {
+		if h.columns[i] != columnOwn {
+			t.Columns = append(t.Columns, u)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for _, u := range h.warnings() {
+		t.Warnings.Add(u.Code, u.Text, 0)
+	}
+	t.header = h
+	return nil
 }

@@ -1,11 +1,7 @@
 package table
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 )
@@ -15,74 +11,6 @@ type Use struct {
 	Title string `json:"title"`
 	As    string `json:"as"`             // email, phone and so on, attribute, or secret
 	Note  string `json:"note,omitempty"` // why, and what else there was
-}
-
-// How many rows are asked what their cells hold, and how many bytes of them.
-const (
-	sampled      = 200
-	sampledBytes = 1 << 20
-)
-
-// Understand finds what each column means, by its title and by what the cells of the
-// first rows hold. What is Known overrules both. Open then reads the rows so. The error
-// is a *FileError when a column that is needed cannot be told.
-func (t *File) Understand(ctx context.Context, f *os.File) error {
-	r, err := t.Open(ctx, f)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	h := r.header
-	var rows []Row
-	for size := 0; len(rows) < sampled && size < sampledBytes; {
-		rw, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if rw.bad == nil {
-			rows = append(rows, rw)
-			size += len(rw.object)
-			for _, c := range rw.cells {
-				size += len(c)
-			}
-		}
-	}
-	if h == nil {
-		h = headerOfObjects(rows)
-	}
-	mapping, err := t.Known.of(h.kept())
-	if err != nil {
-		return err
-	}
-	if h.raw >= 0 && !mapping.names(h) { // refused rows of JSON: each is an object
-		return nil
-	}
-	var v votes
-	t.Titles = h.kept()
-	if len(rows) > 0 {
-		v = votesOf(h, rows)
-	} else if r.header == nil {
-		return nil
-	}
-	err = h.decide(v, mapping)
-	h.words = words{v.nothing(h.columns), v.cutNumbers(h.columns)}
-	t.Columns = nil
-	for i, u := range h.uses {
-		if h.columns[i] != columnOwn {
-			t.Columns = append(t.Columns, u)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	for _, u := range h.warnings() {
-		t.Warnings.Add(u.Code, u.Text, 0)
-	}
-	t.header = h
-	return nil
 }
 
 // names reports whether the mapping is about one of the columns.

@@ -15,6 +15,10 @@
 // a server, or at the nth call of Temporal, so a seed that is run again meets the
 // same ones; the turns of goroutines are the runtime's, and may differ.
 //
+// story.go and look.go call each other, because a story waits until what it looks at has
+// come to rest; so do world.go and plan.go, because faults are parts of the world that
+// kill others.
+//
 // The files: plan.go draws faults and lets them happen, story.go says what happens
 // to people, evidence.go collects what is left, judge.go holds the promises
 // and the rules against it, world.go and sink.go are the stage.
