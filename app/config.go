@@ -142,11 +142,12 @@ type Reports struct {
 
 // Web is the console.
 type Web struct {
-	ConsoleAddr         string `help:"Where the console is served." default:"127.0.0.1:8080" placeholder:"ADDR"`
-	ConsolePassword     string `help:"Password of the account admin." placeholder:"SECRET"`
-	ConsolePasswordFile string `help:"File with that password." type:"path" placeholder:"FILE"`
-	RejectReasons       string `help:"File with the reasons that the console offers for a rejection, one a line as CODE = WORDS; those that come with usher otherwise." type:"path" placeholder:"FILE"`
-	TemporalUIOrigin    string `name:"temporal-ui-origin" help:"Origin of a Temporal Web UI elsewhere whose pages may have payloads decrypted at /codec, such as https://temporal.example." placeholder:"ORIGIN"`
+	ConsoleAddr         string        `help:"Where the console is served." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	ConsolePassword     string        `help:"Password of the account admin." placeholder:"SECRET"`
+	ConsolePasswordFile string        `help:"File with that password." type:"path" placeholder:"FILE"`
+	RejectReasons       string        `help:"File with the reasons that the console offers for a rejection, one a line as CODE = WORDS; those that come with usher otherwise." type:"path" placeholder:"FILE"`
+	UndoWindow          time.Duration `help:"How long a decision on the console's pages can be undone; it takes effect afterwards. Whole seconds, at most 1h; 0 means at once." default:"10s"`
+	TemporalUIOrigin    string        `name:"temporal-ui-origin" help:"Origin of a Temporal Web UI elsewhere whose pages may have payloads decrypted at /codec, such as https://temporal.example." placeholder:"ORIGIN"`
 }
 
 // Limits are the times that an onboarding runs by.
@@ -237,6 +238,9 @@ func (c Config) Validate() error {
 				bad("--verifiers %s: %w", inbox, err)
 			}
 		}
+	}
+	if d := c.UndoWindow; d < 0 || d > event.MaxUndoWindow || d%time.Second != 0 {
+		bad("--undo-window: must be whole seconds, at most %s; 0 switches it off", event.MaxUndoWindow)
 	}
 	if c.ExpireAfter < 0 {
 		bad("--expire-after: must not be negative")

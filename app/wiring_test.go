@@ -317,6 +317,7 @@ func newWired(t *testing.T, everything bool) *process {
 	if err := os.CopyFS(p.Templates, os.DirFS("../notify/templates")); err != nil {
 		t.Fatal(err)
 	}
+	p.UndoWindow = 10 * time.Second
 	p.RejectReasons = filepath.Join(t.TempDir(), "reasons")
 	if err := os.WriteFile(p.RejectReasons, []byte("gone = Is gone\n"), 0o600); err != nil {
 		t.Fatal(err)

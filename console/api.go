@@ -20,7 +20,7 @@ func (k *Console) api() http.Handler {
 			k.refuse(w, err)
 			return
 		}
-		a, err := k.decide(r.Context(), admin, r.PathValue("user_id"), r.Header.Get("Idempotency-Key"), d)
+		a, err := k.decide(r.Context(), admin, r.PathValue("user_id"), r.Header.Get("Idempotency-Key"), d, 0)
 		if err != nil {
 			k.refuse(w, err)
 			return

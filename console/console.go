@@ -40,6 +40,10 @@ type Config struct {
 
 	Previews Previewer // nil: no page for messages
 
+	// UndoWindow is for how long a decision on a page can be taken back; it takes effect
+	// afterwards. 0: at once, as decisions by the API always do.
+	UndoWindow time.Duration
+
 	RejectReasons []Reason // none: DefaultReasons
 	TemporalUI    string   // address of the Web UI with the namespace; "": no links to it
 
@@ -70,7 +74,7 @@ type Console struct {
 // New opens the login and the read model. It refuses a Config that lacks what
 // the console needs.
 func New(ctx context.Context, c Config) (*Console, error) {
-	if err := event.Whole(c, "Password", "PrintPassword", "Payloads", "PayloadOrigins", "Answer", "Previews", "RejectReasons", "TemporalUI", "Tracer"); err != nil {
+	if err := event.Whole(c, "Password", "PrintPassword", "Payloads", "PayloadOrigins", "Answer", "Previews", "UndoWindow", "RejectReasons", "TemporalUI", "Tracer"); err != nil {
 		return nil, err
 	}
 	if c.Answer <= 0 {

@@ -143,8 +143,8 @@ func (r *rig) statusOf(id string) event.Status {
 	return u.Status
 }
 
-// playWorkflows plays the workflows: the first decision about a user is applied, any
-// other is late.
+// playWorkflows plays the workflows: the first decision about a user is applied, once
+// its window is over, and any other is late.
 func (r *rig) playWorkflows(ctx context.Context) {
 	c, err := r.js.OrderedConsumer(ctx, event.StreamVerifications, jetstream.OrderedConsumerConfig{})
 	if err != nil {
@@ -152,17 +152,43 @@ func (r *rig) playWorkflows(ctx context.Context) {
 		return
 	}
 	decided := map[string]event.Fact{}
+	held := map[string]*time.Timer{} // decisions that take effect later
+	var mu sync.Mutex
 	cc, err := c.Consume(func(m jetstream.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
 		source, verb, _ := event.ParseVerificationSubject(m.Subject())
 		var b event.VerificationBody
 		_ = json.Unmarshal(m.Data(), &b)
 		at := time.Now().UTC()
 		f := event.Fact{Kind: verb, UserID: b.UserID, Generation: 1, N: 1, At: at, Status: event.Status(verb), Answers: event.AnswersVerification,
 			EventID: m.Headers().Get("ce-id"), EventSource: source, Effect: event.EffectApplied, Verdict: verb, DecidedBy: source + ":" + b.Actor, DecidedAt: &at}
-		if first, ok := decided[b.UserID]; ok {
+		first, late := decided[b.UserID]
+		timer, waits := held[b.Undoes]
+		switch {
+		case verb == event.VerbUndone && waits && timer.Stop():
+			delete(held, b.Undoes)
+			f.N, f.Status, f.Verdict, f.DecidedBy, f.DecidedAt = 0, event.StatusWaiting, "", "", nil
+			undone := f
+			undone.EventID, undone.Effect = b.Undoes, event.EffectUndone
+			_, _ = r.pub.Fact(ctx, undone)
+		case verb == event.VerbUndone && !late: // there is none
+			f.Kind, f.Effect, f.N, f.Status, f.Verdict, f.DecidedBy, f.DecidedAt = event.FactLate, event.EffectLate, 0, event.StatusWaiting, "", "", nil
+		case !late && b.EffectiveAfter > 0:
+			counts := f
+			held[f.EventID] = time.AfterFunc(time.Duration(b.EffectiveAfter)*time.Second, func() {
+				mu.Lock()
+				defer mu.Unlock()
+				decided[b.UserID] = counts
+				_, _ = r.pub.Fact(ctx, counts)
+			})
+			f.Kind, f.Effect, f.N, f.Status, f.Verdict, f.DecidedBy, f.DecidedAt = event.FactPending, "", 0, event.StatusWaiting, "", "", nil
+			_, _ = r.pub.Fact(ctx, f)
+			return
+		case late:
 			f.Kind, f.Effect, f.N = event.FactLate, event.EffectLate, 2
 			f.Status, f.Verdict, f.DecidedBy, f.DecidedAt = first.Status, first.Verdict, first.DecidedBy, first.DecidedAt
-		} else {
+		default:
 			decided[b.UserID] = f
 		}
 		_, _ = r.pub.Fact(ctx, f)

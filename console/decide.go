@@ -37,17 +37,19 @@ func (d Decision) says(userID string) []string {
 type Answer struct {
 	UserID  string       `json:"user_id"`
 	EventID string       `json:"event_id"`
-	Result  string       `json:"result"` // applied, late or stored
+	Result  string       `json:"result"` // applied, late, stored, pending or undone
 	Status  event.Status `json:"status,omitempty"`
 	Message string       `json:"message"`
+	Undo    float64      `json:"undo_seconds,omitempty"` // of a pending one: for how long it can still be taken back
 }
 
 var errDecision = errors.New("the decision must be approved or rejected, and a rejection needs a reason")
 
 // decide publishes the decision as a verification event and waits for the fact
 // that answers it. The same decision with the same key is the same event, however
-// often it comes; another decision never is. Without a key each is a new one.
-func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decision) (Answer, error) {
+// often it comes; another decision never is. Without a key each is a new one. With a
+// window it takes effect when that is over, and can be taken back until then.
+func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decision, window time.Duration) (Answer, error) {
 	eventID := eventIDOf(key, d.says(userID)...)
 	a := Answer{UserID: userID, EventID: eventID}
 	if d.Decision != event.VerbApproved && d.Decision != event.VerbRejected || d.Decision == event.VerbRejected && strings.TrimSpace(d.Reason) == "" {
@@ -56,11 +58,18 @@ func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decis
 	if err := event.CheckUserID(userID); err != nil {
 		return a, errNone
 	}
-	f, ok, err := k.say(ctx, actor, userID, eventID, "decision", d.Decision, d.Reason, short(strings.TrimSpace(d.Note)))
+	began := time.Now()
+	body := event.VerificationBody{UserID: userID, Reason: d.Reason, Actor: actor, EffectiveAfter: int(window.Seconds())}
+	f, ok, err := k.say(ctx, eventID, "decision", d.Decision, spoken{body, short(strings.TrimSpace(d.Note))})
 	if err != nil {
 		return a, err
 	}
 	switch {
+	case ok && f.Kind == event.FactPending:
+		a.Result, a.Status, a.Undo = "pending", f.Status, max(0, window-time.Since(began)).Seconds()
+		a.Message = fmt.Sprintf("%s takes effect in %s, and can be undone until then.", map[string]string{event.VerbApproved: "The approval", event.VerbRejected: "The rejection"}[d.Decision], seconds(window))
+	case ok && f.Kind == event.FactUndone:
+		a.Result, a.Status, a.Message = "undone", f.Status, "This decision was undone."
 	case !ok:
 		a.Result, a.Message = "stored", "The decision is stored; it was not answered yet."
 	case f.Verdict == d.Decision && (f.Effect == event.EffectApplied || f.Effect == event.EffectDuplicate):
@@ -73,12 +82,13 @@ func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decis
 
 // say publishes an event about a user, records who did that under the name of the
 // action, and waits for the fact that answers it; ok is false when none came.
-func (k *Console) say(ctx context.Context, actor, userID, eventID, action, verb, reason, note string) (f event.Fact, ok bool, err error) {
+func (k *Console) say(ctx context.Context, eventID, action, verb string, body spoken) (f event.Fact, ok bool, err error) {
+	userID, actor := body.UserID, body.Actor
 	ctx, span := k.Tracer.Start(ctx, "decide", tracing.Producer, tracing.EventID(eventID), tracing.UserID(userID))
 	defer span.Done(nil)
 	facts, done := k.waiters.expect(eventID)
 	defer done()
-	data, err := json.Marshal(spoken{event.VerificationBody{UserID: userID, Reason: reason, Actor: actor}, note})
+	data, err := json.Marshal(body)
 	if err != nil {
 		return f, false, err
 	}

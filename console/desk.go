@@ -24,7 +24,8 @@ const partHeader = "Usher-Part"
 type listed struct {
 	User
 	URL  string
-	Here bool // is shown beside the list
+	Here bool    // is shown beside the list
+	Held *Recent // a decision that can still be undone; nil: none
 }
 
 // Open tells whether a decision about the person has an effect.
@@ -79,9 +80,17 @@ func (k *Console) list(r *http.Request, d map[string]any, f filter, here string)
 	if err != nil {
 		return err
 	}
+	held, err := k.model.undoable(r.Context(), now)
+	if err != nil {
+		return err
+	}
 	rows := make([]listed, 0, len(users))
 	for _, u := range users {
-		rows = append(rows, listed{u, userURL(u.UserID, f), u.UserID == here})
+		row := listed{User: u, URL: userURL(u.UserID, f), Here: u.UserID == here}
+		if h, ok := held[u.UserID]; ok {
+			row.Held = &h
+		}
+		rows = append(rows, row)
 	}
 	var chosen []option
 	for _, x := range facets {
@@ -93,6 +102,7 @@ func (k *Console) list(r *http.Request, d map[string]any, f filter, here string)
 		}
 	}
 	d["Filter"], d["Rows"], d["Facets"], d["Total"], d["Chosen"] = f, rows, facets, t.total, chosen
+	d["Query"] = strings.TrimPrefix(userURL("", f), "/users/")
 	d["ListURL"], d["Now"], d["Sorts"] = listURL(f), now.UnixMicro(), sortLinks(f)
 	d["ListTitle"] = "All users"
 	if f.Status != "" {
@@ -155,7 +165,15 @@ func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
 	k.ledger(r.Context(), &u)
 	d["Title"], d["User"], d["Messages"], d["Away"] = "User "+u.UserID, u, u.Messages, u.Away
 	d["EventID"], d["Message"], d["Draft"] = newEventID(), k.sessions.PopString(r.Context(), "message"), k.draft(r, u.UserID)
-	d["Orders"], d["Reasons"], d["Query"] = orders(u.Status), k.RejectReasons, strings.TrimPrefix(userURL("", f), "/users/")
+	d["Orders"], d["Reasons"], d["Query"] = orders(u.Status), k.RejectReasons, strings.TrimPrefix(userURL("", f), "/users/") // also of the pane alone
+	held, err := k.model.undoable(r.Context(), time.Now())
+	if err != nil {
+		k.fail(w, r, err)
+		return
+	}
+	if h, ok := held[u.UserID]; ok {
+		d["Held"] = h
+	}
 	if k.TemporalUI != "" {
 		d["RunURL"] = k.TemporalUI + "/workflows/" + url.PathEscape(event.WorkflowID(u.UserID))
 	}
@@ -169,7 +187,7 @@ func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
 // nextOf is who is decided about next: the next in the list, else the first one there,
 // else whoever has waited longest.
 func (k *Console) nextOf(r *http.Request, rows []listed, id string, f filter) (User, bool, error) {
-	open := func(x listed) bool { return x.UserID != id && x.Open() }
+	open := func(x listed) bool { return x.UserID != id && x.Open() && x.Held == nil }
 	at := slices.IndexFunc(rows, func(x listed) bool { return x.UserID == id })
 	if i := slices.IndexFunc(rows[at+1:], open); i >= 0 {
 		return rows[at+1+i].User, true, nil
@@ -227,7 +245,7 @@ func wantsJSON(r *http.Request) bool { return r.Header.Get("Accept") == "applica
 func (k *Console) decisionForm(w http.ResponseWriter, r *http.Request) {
 	userID := r.PathValue("user_id")
 	d := Decision{Decision: r.PostFormValue("decision"), Reason: r.PostFormValue("reason"), Note: r.PostFormValue("note")}
-	a, err := k.decide(r.Context(), k.sessions.GetString(r.Context(), sessionUser), userID, r.PostFormValue("event_id"), d)
+	a, err := k.decide(r.Context(), k.sessions.GetString(r.Context(), sessionUser), userID, r.PostFormValue("event_id"), d, k.UndoWindow)
 	switch {
 	case wantsJSON(r) && err != nil:
 		k.refuse(w, err)

@@ -246,7 +246,7 @@ func putUserMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), er
 }
 
 func (f *feed) putVerificationMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
-	source, _, err := event.ParseVerificationSubject(m.Subject)
+	source, verb, err := event.ParseVerificationSubject(m.Subject)
 	if err != nil {
 		return nil, nil
 	}
@@ -255,10 +255,18 @@ func (f *feed) putVerificationMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMet
 		return nil, nil
 	}
 	b, err := parseSpoken(env.Data)
-	if err != nil || b.Reason == "" && b.Actor == "" && b.Note == "" {
+	if err != nil {
 		return nil, nil
 	}
 	id := event.Identify(source, env.ID, env.MsgID, event.Position{Stream: event.StreamVerifications, Created: f.born, Seq: meta.Sequence.Stream, Stored: meta.Timestamp})
+	if source == event.SourceConsole && (verb == event.VerbApproved || verb == event.VerbRejected) {
+		if err := putRecent(tx, id.ID, verb, b.VerificationBody, meta.Timestamp); err != nil {
+			return nil, err
+		}
+	}
+	if b.Reason == "" && b.Actor == "" && b.Note == "" {
+		return nil, nil
+	}
 	return nil, putDecision(tx, id, b)
 }
 

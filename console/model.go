@@ -124,6 +124,7 @@ func forget(tx *sql.Tx, userID string) error {
 	for _, q := range []string{
 		`DELETE FROM decisions WHERE event_id IN (SELECT event_source || '/' || event_id FROM facts WHERE user_id = ?)`,
 		`DELETE FROM facts WHERE user_id = ?`,
+		`DELETE FROM recent WHERE user_id = ?`,
 		`DELETE FROM people WHERE user_id = ?`,
 	} {
 		if _, err := tx.Exec(q, userID); err != nil {

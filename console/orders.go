@@ -54,7 +54,7 @@ func (k *Console) order(ctx context.Context, actor, userID, key, verb, reason st
 	case strings.TrimSpace(reason) == "":
 		return a, errReason
 	}
-	f, ok, err := k.say(ctx, actor, userID, a.EventID, "order", verb, reason, "")
+	f, ok, err := k.say(ctx, a.EventID, "order", verb, spoken{VerificationBody: event.VerificationBody{UserID: userID, Reason: reason, Actor: actor}})
 	switch {
 	case err != nil:
 		return a, err

@@ -143,7 +143,8 @@ func (m *model) user(ctx context.Context, userID string) (User, error) {
 // answerTo returns the fact that says what became of one of the console's events.
 func (m *model) answerTo(ctx context.Context, eventID string) (f event.Fact, ok bool, err error) {
 	var body string
-	err = m.db.QueryRowContext(ctx, `SELECT body FROM facts WHERE event_id = ? AND event_source = ? AND json_extract(body, '$.effect') != '' ORDER BY at LIMIT 1`, eventID, event.SourceConsole).Scan(&body)
+	err = m.db.QueryRowContext(ctx, `SELECT body FROM facts WHERE event_id = ? AND event_source = ? AND (json_extract(body, '$.effect') != '' OR json_extract(body, '$.fact') = 'pending')
+		ORDER BY json_extract(body, '$.fact') = 'pending', at LIMIT 1`, eventID, event.SourceConsole).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return f, false, nil
 	}

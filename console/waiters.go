@@ -72,12 +72,13 @@ func (w *waiters) putFactMessage(tx *sql.Tx, m *nats.Msg, _ *nats.MsgMetadata) (
 	}, putFact(tx, f)
 }
 
-// decided waits for the fact that tells what became of a decision.
+// decided waits for the fact that tells what became of a decision, or that it takes
+// effect later.
 func decided(ctx context.Context, facts <-chan event.Fact) (event.Fact, bool) {
 	for {
 		select {
 		case f := <-facts:
-			if f.Effect != "" {
+			if f.Effect != "" || f.Kind == event.FactPending {
 				return f, true
 			}
 		case <-ctx.Done():

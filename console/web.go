@@ -23,11 +23,21 @@ var pages = template.Must(template.New("").Funcs(clocks(time.UTC)).Funcs(templat
 	"static":  static.url,
 	"status":  statusWords,
 	"soft":    soft,
+	"dict":    dict,
 	"grouped": grouped,
 	"reason":  func(code string) string { return code },
 }).ParseFS(files, "pages/*.html"))
 
 var static = loadAssets()
+
+// dict makes one value of several for a template: a name, its value, and so on.
+func dict(pairs ...any) map[string]any {
+	d := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		d[pairs[i].(string)] = pairs[i+1]
+	}
+	return d
+}
 
 // soft lets a long address or id break behind its punctuation.
 func soft(s string) template.HTML {
@@ -49,6 +59,8 @@ func (k *Console) handler() http.Handler {
 	page.HandleFunc("GET /users/{user_id}", k.userPage)
 	page.HandleFunc("POST /users/{user_id}/decision", k.decisionForm)
 	page.HandleFunc("POST /users/{user_id}/order", k.orderForm)
+	page.HandleFunc("POST /users/{user_id}/undo", k.undoForm)
+	page.HandleFunc("GET /decisions", k.recentPage)
 	page.HandleFunc("GET /imports", k.importsPage)
 	page.HandleFunc("POST /imports/{import}/release", k.releaseForm)
 	page.HandleFunc("GET /deadletters", k.deadLettersPage)

@@ -3,6 +3,7 @@
 import { on, showKeys } from './keys.js';
 import { keepTyped, restoreTyped, dropTyped } from './typed.js';
 import { tell } from './told.js';
+import { holdBack } from './undo.js';
 
 const wide = matchMedia('(min-width: 64rem)');
 const pane = () => document.getElementById('pane');
@@ -125,7 +126,7 @@ function clicked(e) {
     return;
   }
   const li = e.target.closest('#rows > li');
-  if (!li || e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey || !beside()) return;
+  if (!li || e.target.closest('form') || e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey || !beside()) return;
   e.preventDefault();
   show(li, { push: true, focus: e.detail === 0 }); // by the key Enter there is no click to count
 }
@@ -150,15 +151,16 @@ async function submitted(e) {
   if (r?.status === 400) { tell(answer?.error || 'This was not taken.'); return; }
   if (!answer?.result) { tell('It is not known whether this was stored. Nothing that you typed is lost: send it again, it counts once.'); return; }
   dropTyped(id);
-  await decided(id, answer);
+  await decided(id, answer, f.elements.decision.value);
 }
 
 // decided shows what became of a decision, and goes on when it was confirmed.
-async function decided(id, answer) {
+async function decided(id, answer, verb) {
   const li = rowOf(id);
   if (li && answer.status) markStatus(li, answer.status);
   const who = li?.querySelector('.who').textContent || id;
-  if (answer.result !== 'applied') {
+  if (answer.result === 'pending') holdBack(li, id, answer, verb);
+  else if (answer.result !== 'applied') {
     if (li) await show(li, { focus: true }); else location.reload();
     tell(`${who}: ${answer.message}`, true);
     return;

@@ -2,10 +2,12 @@
 import { zone, keepTimes } from './clock.js';
 import { keys } from './keys.js';
 import { desk } from './desk.js';
+import { undo } from './undo.js';
 import { forgetTyped } from './typed.js';
 
 zone();
 keepTimes();
 keys();
 desk();
+undo();
 document.querySelector('form[action="/signout"]')?.addEventListener('submit', forgetTyped);
