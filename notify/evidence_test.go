@@ -2,6 +2,8 @@ package notify
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -153,6 +155,48 @@ func TestARouteIsOneMessages(t *testing.T) {
 		if _, err := r.Send(t.Context(), requestTo(10+i)); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// The same of text messages: a country that one service does not send to goes to the
+// next, or fails with that reason, and stops nobody.
+func TestARouteOfTextMessages(t *testing.T) {
+	abroad := func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		if strings.HasPrefix(r.Form.Get("To"), "+33") {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"code":21408}`))
+			return
+		}
+		w.WriteHeader(http.StatusCreated)
+		_, _ = w.Write([]byte(`{"sid":"SM1"}`))
+	}
+	here := httptest.NewServer(http.HandlerFunc(abroad))
+	defer here.Close()
+	all := httptest.NewServer(reply(http.StatusCreated, `{"sid":"SM2"}`))
+	defer all.Close()
+	to := func(n int, number string) Request {
+		q := request(event.ChannelSMS)
+		q.UserID, q.Phone = fmt.Sprint("u-", n), number
+		return q
+	}
+	r := newReceiving(t, nowhere, here.URL, func(c *Config) {
+		second := Twilio(all.URL, "AC2", "token", "+15005550006")
+		second.Name = "second"
+		c.Providers.SMS = append(c.Providers.SMS, second)
+	})
+	if sent, err := r.Send(t.Context(), to(1, "+33612345678")); err != nil || sent.Provider != "second" {
+		t.Errorf("%+v, %v", sent, err)
+	}
+	r = newReceiving(t, nowhere, here.URL)
+	for i, number := range []string{"+33612345678", "+4930123456", "+33612345678"} {
+		sent, err := r.Send(t.Context(), to(i%2, number))
+		if failed := i == 2; (sent.State == event.SendFailed) != failed || (err != nil) != (i != 1) || failed && sent.Reason != ReasonNoRoute {
+			t.Errorf("%d: %+v, %v", i, sent, err)
+		}
+	}
+	if _, trouble := r.channels[event.ChannelSMS][0].gate.troubled(); trouble != "" || len(r.suppressed) > 0 {
+		t.Errorf("paused because of %q, %d suppressed", trouble, len(r.suppressed))
 	}
 }
 

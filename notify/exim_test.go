@@ -59,6 +59,12 @@ func TestRealEximSetUpWrongly(t *testing.T) {
 	s := debianExim("local", "elsewhere.example", "MAIN_RELAY_NETS = 192.0.2.1\n").start(t)
 	r := serverRig(t, s.addr)
 	tell(t, r, []told{{"ann@elsewhere.example", "", ReasonConfig}, {"ben@elsewhere.example", "", ReasonConfig}}) // 550 Mailing to remote domains not supported
+	for to, reason := range map[string]string{"ann@elsewhere.example": ReasonConfig, "ann@example.org": ""} {
+		got, err := r.Probe(t.Context(), event.ChannelEmail, to)
+		if err != nil || got[0].Reason != reason || (reason != "") != strings.Contains(got[0].Dialog, "    550 Mailing to remote domains not supported") {
+			t.Errorf("a probe of %s: %+v, %v", to, got, err)
+		}
+	}
 }
 
 // Exim ends a session after so many messages, and may look for the sender.

@@ -19,6 +19,7 @@ import (
 type shaped struct {
 	takes  time.Duration // a message
 	refuse func(to string, tries int) string
+	atDot  bool // it refuses only after the final dot
 
 	mu    sync.Mutex
 	tries map[string]int         // of each recipient
@@ -54,6 +55,12 @@ func (s *shaped) talk(conn net.Conn) {
 				}
 			}
 			time.Sleep(s.takes)
+			if s.atDot {
+				if said := s.refuse(to, s.tried(to)); said != "" {
+					fmt.Fprintf(conn, "%s\r\n", said)
+					continue
+				}
+			}
 			s.mu.Lock()
 			s.got[to] = append(s.got[to], time.Now())
 			s.mu.Unlock()
@@ -72,13 +79,19 @@ func (s *shaped) rcpt(to string) string {
 	defer s.mu.Unlock()
 	s.tries[to]++
 	s.asked = append(s.asked, time.Now())
-	if s.refuse == nil {
+	if s.refuse == nil || s.atDot {
 		return "250 fine"
 	}
 	if said := s.refuse(to, s.tries[to]); said != "" {
 		return said
 	}
 	return "250 fine"
+}
+
+func (s *shaped) tried(to string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tries[to]
 }
 
 // welcome sends to n users at once, as the worker does: up to 100 at a time, each
@@ -184,9 +197,11 @@ func TestNobodyIsLostToAProvidersTrouble(t *testing.T) {
 // A figure of issue 19: greylisting of each recipient's first try. All go out at the
 // second, and whom it does not greylist never waits.
 func TestGreylistingPutsOffOnlyItsOwn(t *testing.T) {
-	for _, reply := range []string{"450 4.7.1 Greylisted", "451 4.7.1 please come back in 00:01:00", "450 4.2.0 Greylisted for 300 seconds"} {
+	for reply, atDot := range map[string]bool{
+		"450 4.7.1 Greylisted": false, "451 4.7.1 please come back in 00:01:00": false, "450 4.2.0 Greylisted for 300 seconds": false, "451 4.7.1 Greylisting in action": true,
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := &shaped{takes: 100 * time.Millisecond, refuse: func(to string, tries int) string {
+			s := &shaped{takes: 100 * time.Millisecond, atDot: atDot, refuse: func(to string, tries int) string {
 				if tries == 1 && !strings.HasPrefix(to, "user2") { // 11 of 30 are known to it
 					return reply
 				}

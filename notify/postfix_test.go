@@ -200,12 +200,12 @@ func (p *postfix) delivered(t *testing.T, n int) (mails []string) {
 	}
 }
 
-func postfixRig(t *testing.T, p *postfix) *rig {
+func postfixRig(t *testing.T, p *postfix, change ...func(*Config)) *rig {
 	t.Helper()
-	return newRig(t, p.addr, "http://"+nowhere, func(c *Config) {
+	return newRig(t, p.addr, "http://"+nowhere, append(change, func(c *Config) {
 		m := &c.Providers.Email[0]
 		m.TLS, m.CAFile, m.Connections = "starttls", p.roots, 2
-	})
+	})...)
 }
 
 // Both sides speak as others do: the server is Debian's postfix.
@@ -287,4 +287,41 @@ func waitForLog(t *testing.T, p *postfix, text string, n int) {
 			t.Fatalf("postfix does not say %q", text)
 		}
 	}
+}
+
+// A regression of issue 19: the name that a container has by itself is refused at
+// RCPT (504 5.5.2). Nobody fails, and with the mended name all are sent. A limit of
+// messages is the provider's, and a message that meets it is sent later.
+func TestRealServerSetUpWrongly(t *testing.T) {
+	p := startPostfix(t, time.Minute, func(string) string {
+		return "smtpd_client_message_rate_limit = 3\nanvil_rate_time_unit = 2s\nsmtpd_client_event_limit_exceptions =\n"
+	})
+	r := postfixRig(t, p, func(c *Config) { c.Providers.Email[0].Helo = "localhost" })
+	before := r.ledger
+	for i := range 3 {
+		q := requestTo(i)
+		if sent, err := r.Send(t.Context(), q); sent.State != "" || !event.IsPaused(err) || i == 0 && !strings.Contains(err.Error(), ReasonConfig) {
+			t.Fatalf("%d: %+v, %v", i, sent, err)
+		}
+	}
+	r = postfixRig(t, p, func(c *Config) { c.Ledger = before })
+	g, limited := r.channels[event.ChannelEmail][0].gate, false
+	for i := range 5 {
+		for deadline := time.Now().Add(20 * time.Second); ; {
+			sent, err := r.Send(t.Context(), requestTo(i))
+			if err == nil {
+				break
+			}
+			if sent.State != "" || event.IsPermanent(err) || !strings.Contains(err.Error(), ReasonRateLimited) || time.Now().After(deadline) {
+				t.Fatalf("%d: %+v, %v", i, sent, err)
+			}
+			limited = true
+			g.leave(nil)
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	if !limited {
+		t.Error("postfix limits nothing")
+	}
+	p.delivered(t, 5)
 }
