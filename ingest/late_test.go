@@ -16,7 +16,7 @@ func TestLateRowsCount(t *testing.T) {
 	const first = 500 // rows that show nothing
 	key := event.Key("a key for these tests")
 	for name, tc := range map[string]struct {
-		titles, early string // the latter with %d
+		titles, early string // the latter with %d; without titles the rows are JSON
 		late          []string
 		code          string // of the file
 		refused       int
@@ -45,6 +45,10 @@ func TestLateRowsCount(t *testing.T) {
 			titles: "phone,Kontakt", early: "+491511234%04d,",
 			late: []string{"+4915112340900,b1@example.net", "+4915112340901,b2@example.net"}, code: "E_HEADER", says: []string{`line 502`},
 		},
+		"keys about others": {
+			early: `{"student_email":"a%d@example.org"}`,
+			late:  []string{`{"student_name":"Bob","contact_email":"b1@example.net"}`, `{"student_name":"Cem","contact_email":"b2@example.net"}`}, refused: 2,
+		},
 		"secrets": {
 			titles: "email,Feld 7", early: "a%d@example.org,x",
 			late: []string{"b1@example.org,$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}, says: []string{`"Feld 7" may hold passwords`}, never: "$2y$",
@@ -60,6 +64,13 @@ func TestLateRowsCount(t *testing.T) {
 				fmt.Fprintln(&b, l)
 			}
 			var events []string
+			if tc.titles == "" {
+				b.Reset()
+				for i := range first {
+					fmt.Fprintf(&b, tc.early+"\n", i)
+				}
+				fmt.Fprintln(&b, strings.Join(tc.late, "\n"))
+			}
 			path := filepath.Join(t.TempDir(), "list.csv")
 			if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
 				t.Fatal(err)

@@ -51,6 +51,7 @@ type File struct {
 	sheet   sheetPart // of XLSX
 	layout  layout    // of that sheet
 	header  *header   // with what Understand found; of JSON, its keys
+	objects *header   // of JSON in rows that were refused before: the keys of its objects
 	tmp     string    // folder for what must be unpacked to the disk
 }
 
@@ -317,8 +318,8 @@ func (t *File) Understand(ctx context.Context, f *os.File) error {
 	if err != nil {
 		return err
 	}
-	if h.raw >= 0 && !mapping.names(h) { // refused rows of JSON: each is an object
-		return nil
+	if h.raw >= 0 && !mapping.names(h) {
+		return t.understandObjects(h, rows)
 	}
 	var v votes
 	t.Titles = h.kept()
@@ -328,6 +329,41 @@ func (t *File) Understand(ctx context.Context, f *os.File) error {
 		return nil
 	}
 	err = h.decide(v, mapping)
+	if t.report(h, v); err != nil {
+		return err
+	}
+	t.warn(h)
+	t.header = h
+	return nil
+}
+
+// understandObjects does the same for refused rows of JSON that come back, each of
+// which is an object. They may be few, and lack what other objects have: that is said
+// of each.
+func (t *File) understandObjects(h *header, rows []Row) error {
+	var objects []Row
+	for _, rw := range rows {
+		if cells := h.unescaped(rw.cells); h.raw < len(cells) && strings.HasPrefix(trimCell(cells[h.raw]), "{") {
+			objects = append(objects, Row{object: trimCell(cells[h.raw])})
+		}
+	}
+	if len(objects) == 0 {
+		return nil
+	}
+	t.objects = headerOfObjects(objects)
+	mapping, err := t.Known.of(t.objects.kept())
+	if err != nil {
+		return err
+	}
+	v := votesOf(t.objects, objects)
+	_ = t.objects.decide(v, mapping) // see above
+	t.report(t.objects, v)
+	t.warn(t.objects)
+	return nil
+}
+
+// report keeps what the columns were taken for, and what words mean in them.
+func (t *File) report(h *header, v votes) {
 	h.words = words{v.nothing(h.columns), v.cutNumbers(h.columns)}
 	t.Columns = nil
 	for i, u := range h.uses {
@@ -335,12 +371,11 @@ func (t *File) Understand(ctx context.Context, f *os.File) error {
 			t.Columns = append(t.Columns, u)
 		}
 	}
-	if err != nil {
-		return err
+}
+
+// warn tells what a person should look at in how the columns were taken.
+func (t *File) warn(h *header) {
+	for _, w := range h.warnings() {
+		t.Warnings.Add(w.Code, w.Text, 0)
 	}
-	for _, u := range h.warnings() {
-		t.Warnings.Add(u.Code, u.Text, 0)
-	}
-	t.header = h
-	return nil
 }

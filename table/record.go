@@ -31,7 +31,7 @@ func (r *Rows) Record(rw Row) Record {
 	case rw.object != "":
 		rec.readObject(rw.object, r.keys)
 	case r.header.raw >= 0 && r.header.raw < len(rw.cells) && trimCell(rw.cells[r.header.raw]) != "":
-		rec.readObject(trimCell(r.header.unescaped(rw.cells)[r.header.raw]), nil)
+		rec.readObject(trimCell(r.header.unescaped(rw.cells)[r.header.raw]), r.keys)
 	default:
 		rec.readCells(r.header, rw)
 	}
@@ -185,7 +185,8 @@ func keysOf(h *header) *keys {
 }
 
 // find is the meaning of a key. One that was not seen before means what it says, but
-// never another kind of id than the others have.
+// never another kind of id than the others have, and with a word for a person in it it
+// may be another one's than the key that was chosen.
 func (k *keys) find(key string) (c Column, rank int) {
 	if k != nil {
 		if known, ok := k.of[key]; ok {
@@ -196,7 +197,7 @@ func (k *keys) find(key string) (c Column, rank int) {
 		return columnSecret, 0
 	}
 	means, ok := titleMeaning(key)
-	if !ok || means.rank >= login || k != nil && k.chosen[means.column] && means.column == UserID {
+	if !ok || means.rank >= login || k != nil && k.chosen[means.column] && (means.column == UserID || means.rank%group >= prefixed) {
 		return columnAttribute, 0
 	}
 	return means.column, means.rank

@@ -55,6 +55,7 @@ func (t File) Open(ctx context.Context, f *os.File) (r *Rows, err error) {
 		r.Columns, r.keys = []string{colRaw}, keysOf(t.header)
 		return r, nil
 	}
+	r.keys = keysOf(t.objects)
 	return r, r.readHeader(t)
 }
 
