@@ -25,7 +25,7 @@ type patient struct {
 
 	Pre           bool              `help:"Check what can be checked before the first start, the ports that usher will listen on among it."`
 	Probe         bool              `help:"Also try what cannot be seen: a file of the doctor's own is renamed in each inbox, and a task queue of its own is polled."`
-	Role          []string          `help:"Roles that run with these settings; without it all: watch, bridge, worker, console." placeholder:"ROLE"`
+	Role          []string          `help:"Roles that run with these settings; without it all: watch, bridge, worker, console." enum:"watch,bridge,worker,console" placeholder:"ROLE"`
 	NATSMonitor   string            `name:"nats-monitor" help:"Monitoring address of a NATS server, which tells how often it syncs its disk, such as http://nats-1:8222." placeholder:"URL"`
 	Workers       int               `help:"How many workers send, for the sum of their rates." default:"1"`
 	ProviderLimit map[string]string `help:"How many messages a provider takes of all workers together, such as smtp=50/s." placeholder:"NAME=RATE"`

@@ -61,6 +61,18 @@ func TestDoctorOfARunningUsher(t *testing.T) {
 	for _, id := range ids(1, 3) {
 		u.until(id+" is known", func() bool { p, err := u.status(id); return err == nil && p.Source != "" })
 	}
+	u.until("an open onboarding is seen", func() bool { // Temporal lists it a moment later
+		_, r := u.examine()
+		return slices.ContainsFunc(r.Checks, func(c doctor.Result) bool {
+			return c.Code == "DR0105" && c.Mark == doctor.OK && strings.HasPrefix(c.Says, "3 ")
+		})
+	})
+	if _, r := u.examine("--payload-key", "another key than that of this usher"); !slices.Equal(marked(r, doctor.Failed), []string{"DR0105"}) {
+		t.Errorf("with another key for payloads:\n%s", describe(r))
+	}
+	if _, r := u.examine("--id-key", "another key than that of this usher"); !slices.Equal(marked(r, doctor.Failed), []string{"DR0103"}) {
+		t.Errorf("with another key for ids:\n%s", describe(r))
+	}
 	code, r := u.examine("--wait", "30s", "--probe")
 	if code != 0 || len(marked(r, doctor.Failed)) > 0 {
 		t.Fatalf("exit code %d:\n%s", code, describe(r))
@@ -94,6 +106,9 @@ func TestDoctorOfARunningUsher(t *testing.T) {
 	var out bytes.Buffer
 	if code := cmd.Run(t.Context(), cmd.Main{Version: "test"}, []string{"doctor", "bundle", "--data", u.dir, bundle}, strings.NewReader(""), &out, &out); code != 0 {
 		t.Fatalf("exit code %d: %s", code, out.String())
+	}
+	if code, r := u.examine("--from", bundle); code != 0 || !slices.Contains(marked(r, doctor.OK), "DR0407") {
+		t.Errorf("read elsewhere, exit code %d:\n%s", code, describe(r))
 	}
 	text := unpack(t, bundle)
 	for _, secret := range []string{"id.key", "payload.key"} {

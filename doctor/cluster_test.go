@@ -1,0 +1,79 @@
+package doctor_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"usher/doctor"
+	"usher/streams"
+	"usher/streams/natstest"
+)
+
+// until asks until a check has a mark, and returns what it says then.
+func (c *clinic) until(code string, mark doctor.Mark) doctor.Result {
+	c.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		r := c.report()
+		x := result(r, code)
+		if x.Mark == mark {
+			return x
+		}
+		if time.Now().After(deadline) {
+			c.Fatalf("%s is %s and does not become %s:\n%s", code, x.Mark, mark, text(r))
+		}
+	}
+}
+
+// On three nodes: one copy is a warning, a node that is gone is one, and with two gone
+// nothing can be stored.
+func TestClusters(t *testing.T) {
+	c := newClinic(t)
+	_, servers := natstest.StartCluster(t)
+	var urls []string
+	for _, s := range servers {
+		urls = append(urls, s.ClientURL())
+	}
+	c.useNATS(strings.Join(urls, ","))
+	if x := c.until("DR0305", doctor.Warning); len(x.Problems) != streams.Count {
+		t.Errorf("of one copy each: %q", x.Problems)
+	}
+	for _, name := range streams.Names() {
+		s, err := c.js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := s.CachedInfo().Config
+		cfg.Replicas = 3
+		if _, err := c.js.UpdateStream(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.until("DR0305", doctor.OK)
+	c.until("DR0306", doctor.OK)
+	before := state(t, c.js)
+	if x := c.until("DR0209", doctor.OK); state(t, c.js) != before {
+		t.Errorf("trying the rights changed a stream: %s", x.Says)
+	}
+
+	servers[2].Shutdown()
+	servers[2].WaitForShutdown()
+	if x := c.until("DR0306", doctor.Warning); !strings.Contains(strings.Join(x.Problems, "\n"), servers[2].Name()) {
+		t.Errorf("the copy that is away is not named: %q", x.Problems)
+	}
+	if x := c.until("DR0201", doctor.Warning); len(x.Problems) != 1 {
+		t.Errorf("the server that is away: %q", x.Problems)
+	}
+	servers[1].Shutdown()
+	servers[1].WaitForShutdown()
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		r := c.report()
+		if failed := r.Failing(); slices.Contains(failed, "DR0204") || slices.Contains(failed, "DR0306") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("with one of three nodes left:\n%s", text(r))
+		}
+	}
+}
