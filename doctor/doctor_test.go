@@ -144,6 +144,11 @@ func TestRightsAreTriedWithoutEffect(t *testing.T) {
 		if x := result(r, "DR0210"); x.Mark != doctor.OK {
 			t.Errorf("%s may speak as an upstream: %s %q", role.Name, x.Mark, x.Problems)
 		}
+		for _, code := range []string{"DR0205", "DR0308"} {
+			if x := result(r, code); role.Name == "cli" && x.Mark == doctor.Skipped {
+				t.Errorf("the account of the commands does not see %s: %s", code, x.Says)
+			}
+		}
 		if x := result(r, "DR0301"); x.Mark == doctor.Failed || x.Mark == doctor.Skipped {
 			t.Errorf("%s does not see the streams: %s %q", role.Name, x.Mark, x.Problems)
 		}
