@@ -71,7 +71,10 @@ type cli struct {
 
 	Doctor doctorCmd `cmd:"" help:"Check everything that usher depends on, and say how to mend what is wrong."`
 
-	Demo    demoCmd    `cmd:"" help:"Show the whole way in a folder of its own, without hands."`
+	Demo       demoCmd       `cmd:"" help:"Show the whole way in a folder of its own, without hands."`
+	Completion completionCmd `cmd:"" help:"Print a script that completes usher's command lines in a shell."`
+	Man        manCmd        `cmd:"" help:"Print the manual page."`
+
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -93,6 +96,10 @@ func Run(ctx context.Context, m Main, args []string, stdin io.Reader, stdout, st
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
+	}
+	if args[0] == askComplete { // whatever is wrong with the settings
+		complete(stdout, parser.Model.Node, args[1:])
+		return exitDone
 	}
 	k, err := parser.Parse(args)
 	if exit >= 0 { // --help has been printed
