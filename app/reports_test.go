@@ -17,17 +17,14 @@ import (
 	"usher/metrics"
 	"usher/report"
 	"usher/streams"
-	"usher/streams/natstest"
+	"usher/streams/streamstest"
 )
 
 // newJobs joins the regular jobs to a real JetStream and a real mail server,
 // and returns what counts the mails of an address.
 func newJobs(t *testing.T, settings Reports) (jobs *report.Jobs, people *streams.People, mails func(to string) int) {
 	t.Helper()
-	js, _ := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 64 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, _ := streamstest.Start(t)
 	people, err := streams.NewPeople(t.Context(), js)
 	if err != nil {
 		t.Fatal(err)

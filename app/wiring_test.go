@@ -25,7 +25,7 @@ import (
 	"usher/ingest"
 	"usher/metrics"
 	"usher/streams"
-	"usher/streams/natstest"
+	"usher/streams/streamstest"
 	"usher/tracing"
 )
 
@@ -264,10 +264,7 @@ func (servers) MaxStore() int64 { return 1 << 30 }
 // settings that name everything, or as few as there can be.
 func newWired(t *testing.T, everything bool) *process {
 	t.Helper()
-	js, _ := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 64 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, _ := streamstest.Start(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

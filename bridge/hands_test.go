@@ -23,7 +23,7 @@ import (
 	"usher/event"
 	"usher/metrics"
 	"usher/streams"
-	"usher/streams/natstest"
+	"usher/streams/streamstest"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -280,10 +280,7 @@ func live(t *testing.T) bool {
 
 func newMortalRig(t *testing.T) (r *rig, url, dir string) {
 	t.Helper()
-	js, url := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, url := streamstest.Start(t)
 	return &rig{T: t, js: js}, url, t.TempDir()
 }
 

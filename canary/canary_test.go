@@ -11,17 +11,14 @@ import (
 
 	"usher/event"
 	"usher/streams"
-	"usher/streams/natstest"
+	"usher/streams/streamstest"
 )
 
 // The next canary takes out the records of earlier ones that are over, and withdraws
 // once those that are open; those that may still be on their way stay, and so do
 // people. A regression of issue 14.
 func TestACanaryCleansUpBehindEarlierOnes(t *testing.T) {
-	js, _ := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 64 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, _ := streamstest.Start(t)
 	people, err := streams.NewPeople(t.Context(), js)
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"usher/event"
 	"usher/streams"
 	"usher/streams/natstest"
+	"usher/streams/streamstest"
 )
 
 // During a failover commands say what is true: that NATS does not answer, what became
@@ -33,10 +34,7 @@ func TestCommandsSayThatNATSDoesNotAnswer(t *testing.T) {
 
 // A server that freezes in the middle of a command may have stored what it was told.
 func TestCommandsSayThatTheEventMayBeStored(t *testing.T) {
-	js, url := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	_, url := streamstest.Start(t)
 	for verb, want := range map[string]string{
 		"withdraw": "the event may have been stored; repeat the command, it is safe",
 		"resend":   "the order may have been stored; do not repeat it before `usher status ",
@@ -55,10 +53,7 @@ func TestCommandsSayThatTheEventMayBeStored(t *testing.T) {
 
 // What is published again in a failover is the same event.
 func TestAFailoverIsBridgedWithOneEvent(t *testing.T) {
-	js, url := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, url := streamstest.Start(t)
 	proxy := natstest.Between(t, url)
 	proxy.LoseAnswer("verifications.v1.")
 	if code, out, errs := run(t, nil, "resend", "u-1", "--wait", "8s", "--nats-url", proxy.URL()); code != 0 || !strings.Contains(out, "stored, not answered yet") {

@@ -8,18 +8,14 @@ import (
 	"testing"
 
 	"usher/event"
-	"usher/streams"
-	"usher/streams/natstest"
+	"usher/streams/streamstest"
 	"usher/table"
 )
 
 // What is said about the columns of a file is kept for those with the same titles, is
 // what `usher check` goes by, and is taken back. Issue 18.
 func TestColumns(t *testing.T) {
-	js, url := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, url := streamstest.Start(t)
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		t.Helper()

@@ -7,14 +7,11 @@ import (
 
 	"usher/event"
 	"usher/streams"
-	"usher/streams/natstest"
+	"usher/streams/streamstest"
 )
 
 func TestDeadLetters(t *testing.T) {
-	js, url := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, url := streamstest.Start(t)
 	letters := func(args ...string) (int, string, string) {
 		t.Helper()
 		return run(t, nil, append(append([]string{"deadletters"}, args...), "--nats-url", url)...)

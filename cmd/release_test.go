@@ -7,16 +7,12 @@ import (
 	"time"
 
 	"usher/event"
-	"usher/streams"
-	"usher/streams/natstest"
+	"usher/streams/streamstest"
 )
 
 // A held file is found by its name or its import, and what is not held is said.
 func TestRelease(t *testing.T) {
-	js, url := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, url := streamstest.Start(t)
 	tell := func(p event.Progress) {
 		t.Helper()
 		b, err := json.Marshal(p)

@@ -15,6 +15,7 @@ import (
 	"usher/event"
 	"usher/streams"
 	"usher/streams/natstest"
+	"usher/streams/streamstest"
 )
 
 // The last fact of the stream may have been deleted, as a canary's is.
@@ -230,10 +231,7 @@ func TestStatusReadsFactsOfOneUser(t *testing.T) {
 
 // Away from the watcher's folder, what it told on NATS says where an import stands.
 func TestStatusOfAnImportAwayFromItsWatcher(t *testing.T) {
-	js, url := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, url := streamstest.Start(t)
 	tell := func(p event.Progress) {
 		t.Helper()
 		b, err := json.Marshal(p)

@@ -6,36 +6,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
 	"usher/streams"
+	"usher/streams/natstest"
 )
 
 // The suppression list is kept by hand with the account `cli` of deploy/nats, and
 // holds what workers look for.
 func TestSuppress(t *testing.T) {
-	for _, user := range []string{"ADMIN", "WATCH", "BRIDGE", "WORKER", "CONSOLE", "CLI", "CRM"} {
-		t.Setenv("USHER_NATS_"+user, "password-of-"+strings.ToLower(user))
-	}
-	o, err := server.ProcessConfigFile("../deploy/nats/usher.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Port, o.StoreDir, o.JetStreamMaxStore, o.NoSigs, o.NoLog = server.RANDOM_PORT, t.TempDir(), 256<<20, true, true
-	s, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("nats-server is not ready")
-	}
+	server := natstest.Guarded(t, "../deploy/nats/usher.conf")
 	as := func(user string) jetstream.JetStream {
-		nc, err := nats.Connect(s.ClientURL(), nats.UserInfo(user, "password-of-"+user), nats.CustomInboxPrefix("_INBOX_"+user))
+		nc, err := nats.Connect(server, nats.UserInfo(user, "password-of-"+user), nats.CustomInboxPrefix("_INBOX_"+user))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +47,7 @@ func TestSuppress(t *testing.T) {
 		t.Helper()
 		var out, errs bytes.Buffer
 		args = append([]string{"suppress"}, args...)
-		args = append(args, "--nats-url", s.ClientURL(), "--nats-user", "cli", "--nats-password", "password-of-cli", "--id-key", keyed, "--data", t.TempDir())
+		args = append(args, "--nats-url", server, "--nats-user", "cli", "--nats-password", "password-of-cli", "--id-key", keyed, "--data", t.TempDir())
 		code := Run(t.Context(), Main{}, args, strings.NewReader(""), &out, &errs)
 		for _, personal := range []string{"ann@", "zoe@", "30123456", secret} {
 			if strings.Contains(out.String(), personal) || code == 0 && strings.Contains(errs.String(), personal) {

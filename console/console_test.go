@@ -25,6 +25,7 @@ import (
 	"usher/metrics"
 	"usher/streams"
 	"usher/streams/natstest"
+	"usher/streams/streamstest"
 )
 
 const password = "a password for these tests"
@@ -42,10 +43,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	js, _ := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, _ := streamstest.Start(t)
 	return &rig{T: t, js: js, pub: streams.NewPublisher(js, nil), db: filepath.Join(t.TempDir(), "console.db")}
 }
 

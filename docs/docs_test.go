@@ -20,8 +20,7 @@ import (
 
 	"usher/event"
 	"usher/ingest"
-	"usher/streams"
-	"usher/streams/natstest"
+	"usher/streams/streamstest"
 )
 
 func schema(t *testing.T, name string) *jsonschema.Schema {
@@ -145,10 +144,7 @@ func TestPublishers(t *testing.T) {
 }
 
 func testPublisher(t *testing.T, command []string) {
-	js, url := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, url := streamstest.Start(t)
 	args := append(slices.Clone(command[1:]), "crm", "approved", "u-1001", "e-1")
 	for i, a := range args {
 		switch a {

@@ -48,6 +48,7 @@ import (
 	"usher/doctor"
 	"usher/event"
 	"usher/streams"
+	"usher/streams/natstest"
 )
 
 // clinic is a whole system in good order, which a test spoils: a real NATS with usher's
@@ -159,17 +160,7 @@ func natsOf(t *testing.T, conf string) (url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.NoSigs, o.NoLog = true, true
-	s, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("nats-server is not ready")
-	}
-	return s.ClientURL()
+	return natstest.Serve(t, o).ClientURL()
 }
 
 // said is a way to a server of NATS on which some of what it says is replaced, by texts

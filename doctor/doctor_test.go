@@ -12,13 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
 	rights "usher/deploy/nats"
 	"usher/doctor"
 	"usher/event"
 	"usher/streams"
+	"usher/streams/natstest"
 )
 
 // result is what became of a check.
@@ -101,25 +101,9 @@ func state(t *testing.T, js jetstream.JetStream) string {
 // guarded runs NATS with the accounts of deploy/nats.
 func guarded(t *testing.T) (url func(user string) string) {
 	t.Helper()
-	for _, user := range append(doctor.Roles(), "crm") {
-		t.Setenv("USHER_NATS_"+strings.ToUpper(user), "password-of-"+user)
-	}
-	o, err := server.ProcessConfigFile("../" + rights.File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Port, o.StoreDir, o.JetStreamMaxStore, o.NoSigs, o.NoLog = server.RANDOM_PORT, t.TempDir(), 512<<20, true, true
-	s, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("nats-server is not ready")
-	}
+	server := natstest.Guarded(t, "../"+rights.File)
 	return func(user string) string {
-		return strings.Replace(s.ClientURL(), "nats://", "nats://"+user+":password-of-"+user+"@", 1)
+		return strings.Replace(server, "nats://", "nats://"+user+":password-of-"+user+"@", 1)
 	}
 }
 

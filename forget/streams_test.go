@@ -10,16 +10,13 @@ import (
 
 	"usher/event"
 	"usher/streams"
-	"usher/streams/natstest"
+	"usher/streams/streamstest"
 )
 
 // All facts of a person are found, those from before their subjects told where to
 // look too, and none of another person in the same place.
 func TestForgetFindsAllFacts(t *testing.T) {
-	js, _ := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, _ := streamstest.Start(t)
 	old := event.Fact{Kind: event.FactStarted, UserID: "u-1", Generation: 1, N: 1}.WithID()
 	data, err := json.Marshal(old)
 	if err != nil {

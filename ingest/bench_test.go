@@ -19,6 +19,7 @@ import (
 
 	"usher/event"
 	"usher/ingest/inbox"
+	"usher/streams/natstest"
 )
 
 const benchRows = 50_000
@@ -27,15 +28,7 @@ const benchRows = 50_000
 // on one server that syncs before it acknowledges, and reports the ratio of the
 // whole import (validate pass included) and of its publish phase to raw.
 func BenchmarkIntake(b *testing.B) {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: b.TempDir(), JetStreamMaxStore: 8 << 30, SyncAlways: true, NoSigs: true, NoLog: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	s.Start()
-	defer s.Shutdown()
-	if !s.ReadyForConnections(10 * time.Second) {
-		b.Fatal("nats-server is not ready")
-	}
+	s := natstest.Serve(b, &server.Options{Port: server.RANDOM_PORT, JetStream: true, StoreDir: b.TempDir(), JetStreamMaxStore: 8 << 30, SyncAlways: true})
 	nc, err := nats.Connect(s.ClientURL())
 	if err != nil {
 		b.Fatal(err)

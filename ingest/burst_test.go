@@ -17,6 +17,7 @@ import (
 
 	"usher/event"
 	"usher/ingest/inbox"
+	"usher/streams/natstest"
 )
 
 // Thousands of files at once, faster than events are read: each is imported once.
@@ -120,18 +121,10 @@ func TestABrokerThatIsAwayForLongerThanItRemembers(t *testing.T) {
 	dir, port := t.TempDir(), -1
 	start := func() *server.Server {
 		t.Helper()
-		s, err := server.NewServer(&server.Options{
-			Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, JetStream: true, StoreDir: dir, JetStreamMaxStore: 8 << 30, SyncAlways: true,
+		return natstest.Serve(t, &server.Options{
+			Port: port, JetStream: true, StoreDir: dir, JetStreamMaxStore: 8 << 30, SyncAlways: true,
 			JetStreamLimits: server.JSLimitOpts{MaxBatchTimeout: window},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Start()
-		if !s.ReadyForConnections(10 * time.Second) {
-			t.Fatal("nats-server is not ready")
-		}
-		return s
 	}
 	s := start()
 	defer func() { s.Shutdown(); s.WaitForShutdown() }()

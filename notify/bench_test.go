@@ -24,6 +24,7 @@ import (
 	"usher/event"
 	"usher/metrics"
 	"usher/streams"
+	"usher/streams/natstest"
 )
 
 // What one round of BenchmarkSMTP sends. More messages are in hand than there are
@@ -206,17 +207,7 @@ func ledgerOnly(ctx context.Context, people *streams.People, r Request) error {
 // benchLedger is PEOPLE on a server that syncs each write, as usher embeds it.
 func benchLedger(b *testing.B) (*streams.People, jetstream.Stream) {
 	b.Helper()
-	n, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: b.TempDir(), JetStreamMaxStore: 8 << 30, SyncAlways: true,
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	n.Start()
-	b.Cleanup(func() { n.Shutdown(); n.WaitForShutdown() })
-	if !n.ReadyForConnections(10 * time.Second) {
-		b.Fatal("nats-server is not ready")
-	}
+	n := natstest.Serve(b, &server.Options{Port: server.RANDOM_PORT, JetStream: true, StoreDir: b.TempDir(), JetStreamMaxStore: 8 << 30, SyncAlways: true})
 	nc, err := nats.Connect(n.ClientURL())
 	if err != nil {
 		b.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"usher/metrics"
 	"usher/streams"
 	"usher/streams/natstest"
+	"usher/streams/streamstest"
 )
 
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
@@ -334,10 +335,7 @@ func (r restored) Users(ctx context.Context) (streams.Bounds, error) { return r.
 // A stream that was restored whole is the same one, although its server says that it
 // was created just now. A regression of issue 14: a loss was told for a week.
 func TestARestoredStreamIsNoLoss(t *testing.T) {
-	js, _ := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, _ := streamstest.Start(t)
 	for range 6 {
 		if _, err := js.Publish(t.Context(), event.ImportedSubject("inbox"), []byte("{}")); err != nil {
 			t.Fatal(err)

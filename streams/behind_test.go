@@ -1,30 +1,12 @@
 package streams
 
 import (
-	"context"
 	"encoding/json"
 	"testing"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/event"
 	"usher/streams/natstest"
 )
-
-// behind answers direct gets as a copy of a stream does that has not got the
-// newest messages yet: they are not there. In a cluster any copy may be asked.
-type behind struct{ jetstream.JetStream }
-
-func (b behind) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
-	s, err := b.JetStream.Stream(ctx, name)
-	return copyBehind{s}, err
-}
-
-type copyBehind struct{ jetstream.Stream }
-
-func (copyBehind) GetMsg(context.Context, uint64, ...jetstream.GetMsgOpt) (*jetstream.RawStreamMsg, error) {
-	return nil, jetstream.ErrMsgNotFound
-}
 
 // A bridge that believed such a copy opened a reopened user without the record, who
 // then waited in vain, and made a dead letter of an order to send again.
@@ -42,7 +24,7 @@ func TestARecordIsNotGoneBecauseACopyIsBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records := NewRecords(behind{js})
+	records := NewRecords(natstest.Behind{JetStream: js})
 	if u, ok, err := records.Record(t.Context(), ack.Sequence, "u-1"); err != nil || !ok || !u.SameData(want) {
 		t.Errorf("the record is there: %v, %v, %+v", ok, err, u)
 	}

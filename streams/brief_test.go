@@ -12,7 +12,7 @@ import (
 
 	"usher/event"
 	"usher/streams"
-	"usher/streams/natstest"
+	"usher/streams/streamstest"
 )
 
 // deafDialer makes connections that lose all that the server says once it is deaf.
@@ -40,10 +40,7 @@ func (c *deafConn) Read(p []byte) (int, error) {
 // An answer that is lost holds no caller for longer than one request may take,
 // though the activity that asks has an hour.
 func TestLostAnswerIsGivenUp(t *testing.T) {
-	js, url := natstest.Start(t)
-	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 32 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	js, url := streamstest.Start(t)
 	var d deafDialer
 	nc, err := nats.Connect(url, nats.SetCustomDialer(&d))
 	if err != nil {

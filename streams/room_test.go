@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"usher/event"
+	"usher/streams/natstest"
 )
 
 // roomRig is a stream that is 90 % full of messages about u-1, u-2, …
@@ -40,7 +41,7 @@ func newRig(t *testing.T, stream string, message func(n uint64) *nats.Msg) *room
 	}
 	purged := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "purged"}, []string{"stream"})
 	r := &roomRig{T: t, js: js, people: people, room: &Room{
-		JetStream: behind{js}, Purged: purged, Log: slog.New(slog.DiscardHandler),
+		JetStream: natstest.Behind{JetStream: js}, Purged: purged, Log: slog.New(slog.DiscardHandler),
 		UserID: func(email string) string { id, _, _ := strings.Cut(email, "@"); return id },
 	}}
 	for _, p := range r.room.purgeables() {

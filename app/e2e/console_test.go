@@ -20,7 +20,9 @@ import (
 	"time"
 
 	"usher/app"
+	rights "usher/deploy/nats"
 	"usher/event"
+	"usher/streams/natstest"
 )
 
 // What the console shows of a person who was welcomed, of one who was rejected, of
@@ -30,7 +32,7 @@ import (
 func TestTheConsoleShowsWhatHappened(t *testing.T) {
 	u := newUsher(t)
 	u.config.Roles = app.Roles{Watch: true, Bridge: true, Worker: true}
-	u.config.NATSURL, u.config.NATSUser, u.config.NATSPassword = guardedNATS(t), "admin", "password-of-admin"
+	u.config.NATSURL, u.config.NATSUser, u.config.NATSPassword = natstest.Guarded(t, "../../"+rights.File), "admin", "password-of-admin"
 	u.config.IDKey = "the key of this test, long enough"
 	u.start("")
 	l, err := net.Listen("tcp", "127.0.0.1:0")

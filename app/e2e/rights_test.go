@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -45,7 +44,7 @@ type apart struct {
 func startApart(t *testing.T) *apart {
 	t.Helper()
 	servers := newUsher(t)
-	url := guardedNATS(t)
+	url := natstest.Guarded(t, "../../"+rights.File)
 	a := &apart{usher: servers, proxy: natstest.Between(t, url), hr: filepath.Join(t.TempDir(), "hr"), ops: map[string]string{}, data: map[string]string{}, console: freePort(t)}
 	servers.config.Roles = app.Roles{}
 	servers.config.NATSURL, servers.config.NATSUser, servers.config.NATSPassword = url, "admin", "password-of-admin"
@@ -350,34 +349,6 @@ func (a *apart) compareWithRights() {
 			a.Logf("%s asked for\n  %s", role.Name, strings.Join(append(published, listened...), "\n  "))
 		}
 	}
-}
-
-// guardedNATS runs the configuration that is shipped, with a password for each
-// role.
-func guardedNATS(t *testing.T) (url string) {
-	t.Helper()
-	users := []string{"admin", "crm"}
-	for _, r := range rights.Roles() {
-		users = append(users, r.Name)
-	}
-	for _, user := range users {
-		t.Setenv("USHER_NATS_"+strings.ToUpper(user), "password-of-"+user)
-	}
-	o, err := server.ProcessConfigFile("../../" + rights.File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Port, o.StoreDir, o.JetStreamMaxStore, o.NoSigs, o.NoLog = server.RANDOM_PORT, t.TempDir(), 512<<20, true, true
-	s, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("nats-server is not ready")
-	}
-	return s.ClientURL()
 }
 
 // sharedKey is the key that all roles of the test encrypt with.

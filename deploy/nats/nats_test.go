@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -24,35 +23,19 @@ import (
 // start runs usher.conf on a free port with its store in a folder of the test.
 func start(t *testing.T) (url string) {
 	t.Helper()
-	users := []string{"admin", "crm"}
-	for _, r := range Roles() {
-		users = append(users, r.Name)
-	}
-	for _, user := range users {
-		t.Setenv("USHER_NATS_"+strings.ToUpper(user), "password-of-"+user)
-	}
-	o, err := server.ProcessConfigFile("usher.conf")
+	conf, err := os.ReadFile("usher.conf")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !o.SyncAlways {
+	if !strings.Contains(string(conf), "sync_interval: always") {
 		t.Error("the configuration does not sync always")
 	}
-	o.Port, o.StoreDir, o.JetStreamMaxStore, o.NoSigs, o.NoLog = server.RANDOM_PORT, t.TempDir(), 256<<20, true, true
-	s, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("nats-server is not ready")
-	}
-	js := connect(t, s.ClientURL(), "admin").js
+	url = natstest.Guarded(t, "usher.conf")
+	js := connect(t, url, "admin").js
 	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 64 << 20}); err != nil {
 		t.Fatal(err)
 	}
-	return s.ClientURL()
+	return url
 }
 
 type user struct {

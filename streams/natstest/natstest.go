@@ -32,10 +32,15 @@ func Start(t testing.TB) (js jetstream.JetStream, url string) {
 // Run runs a server with its store in dir until the test ends, or is stopped before.
 func Run(t testing.TB, dir string, port int) *server.Server {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true,
-		JetStream: true, StoreDir: dir, JetStreamMaxStore: 8 << 30,
-	})
+	return Serve(t, &server.Options{Port: port, JetStream: true, StoreDir: dir, JetStreamMaxStore: 8 << 30})
+}
+
+// Serve runs a server with these options, quietly and on loopback, until the test ends
+// or it is stopped before.
+func Serve(t testing.TB, o *server.Options) *server.Server {
+	t.Helper()
+	o.Host, o.NoSigs, o.NoLog = "127.0.0.1", true, true
+	s, err := server.NewServer(o)
 	if err != nil {
 		t.Fatal(err)
 	}
