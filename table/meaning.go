@@ -28,21 +28,21 @@ const (
 // Italian, Portuguese, Dutch, Polish, Turkish, Russian and Japanese.
 var titlesOf = [Columns]string{
 	UserID: "user id, external id, employee id, person id, member id, customer id, record id, benutzer id, mitarbeiter id, personalnummer, kundennummer, uid, id, local id | | | | | | account id",
-	Name: "full name, display name, complete name, voller name, vollständiger name, nom complet, nombre completo, nome completo, volledige naam, imię i nazwisko, ad soyad, adı soyadı, фио, полное имя, 氏名, お名前, 名前, name" +
+	Name: "full name, display name, name and surname, name surname, first and last name, first last name, last first, vorname nachname, vor und nachname, vor und zuname, vorname und nachname, nom et prénom, nom prénom, nombre y apellidos, nombre apellidos, nome e cognome, nome cognome, nome e sobrenome, naam en voornaam, voornaam en achternaam, imię nazwisko, adı ve soyadı, имя и фамилия, имя фамилия, фамилия имя отчество, 姓名, complete name, voller name, vollständiger name, nom complet, nombre completo, nome completo, volledige naam, imię i nazwisko, ad soyad, adı soyadı, фио, полное имя, 氏名, お名前, 名前, name" +
 		"| nom, naam, nombre, nome, ad, adı, имя, 名",
 	FirstName: "first name, given name, forename, fname, vorname, rufname, prénom, nombre de pila, primer nombre, primeiro nome, nome proprio, voornaam, roepnaam, imię, isim, 名前(名)",
 	LastName:  "last name, surname, family name, lname, nachname, familienname, zuname, nom de famille, apellido, apellidos, primer apellido, cognome, sobrenome, apelido, último nome, achternaam, nazwisko, soyad, soyadı, фамилия, 姓, 苗字, 名字",
-	Email: "email, e-mail address, mail, mail address, emails, primary email, primary email address, email adresse, mailadresse, courriel, adresse email, adresse mail, adresse électronique, correo, correo electrónico, email principal, dirección de correo, dirección de correo electrónico, indirizzo email, posta elettronica, endereço de email, correio eletrónico, correio eletrônico, emailadres, adres email, adres e-mail, poczta, eposta, e-posta adresi, почта, электронная почта, адрес электронной почты, эл почта, メール, メールアドレス, eメール, 電子メール" +
+	Email: "email, e-mail address, mail, mail address, emails, primary email, primary email address, email adresse, mailadresse, courriel, adresse email, adresse mail, adresse électronique, correo, correo electrónico, email principal, dirección de correo, dirección de correo electrónico, indirizzo email, posta elettronica, endereço de email, correio eletrónico, correio eletrônico, emailadres, adres email, adres e-mail, poczta, adres poczty elektronicznej, eposta, e-posta adresi, почта, электронная почта, адрес электронной почты, эл почта, адрес почты, メール, メールアドレス, eメール, 電子メール" +
 		"| work email, business email, office email, company email, email dienstlich, dienstliche email, email geschäftlich, email professionnel, correo del trabajo, email aziendale" +
 		"| private email, personal email, home email, email privat, private emailadresse, email personnel, correo personal, email personale" +
-		"| | | username, user principal name, upn, login, login id, login name, user login, sign in name, preferred username, account name, benutzername, anmeldename, nutzername, nom d'utilisateur, identifiant, usuario, nombre de usuario, nome utente, gebruikersnaam, kullanıcı adı, subscriber, recipient, empfänger, abonnent" +
+		"| | | username, user principal name, upn, login, login id, login name, user login, sign in name, preferred username, account name, benutzername, anmeldename, nutzername, nom d'utilisateur, identifiant, usuario, nombre de usuario, nome utente, gebruikersnaam, kullanıcı adı, email id, mail id, official email id, subscriber, recipient, empfänger, abonnent" +
 		"| other email, secondary email, alternate email, alternate email address, alternative email, recovery email, backup email, home secondary email, work secondary email, zweite email",
-	Phone: "mobile, mobile phone, mobile phone number, mobile number, mobile no, mobile tel, m phone, cell, cell phone, cell phone number, cell number, cellphone number, handy, handynummer, mobil, mobiltelefon, mobilnummer, mobilfunknummer, msisdn, sms, sms number, sms phone, whatsapp, whatsapp number, whatsapp phone, portable, téléphone portable, tél portable, téléphone mobile, numéro de portable, móvil, teléfono móvil, celular, teléfono celular, cellulare, telefono cellulare, numero di cellulare, telemóvel, telefone celular, mobiel, mobiel nummer, telefon komórkowy, komórka, numer komórkowy, cep, cep tel, cep telefonu, gsm, gsm number, мобильный, мобильный телефон, 携帯, 携帯電話, 携帯電話番号, 携帯番号" +
-		"| phone, phone number, phone numbers, phones, phone no, telephone, telephone number, tel, tel no, telefon, telefonnummer, telefonnr, rufnummer, téléphone, numéro de téléphone, teléfono, número de teléfono, telefono, numero di telefono, telefone, número de telefone, telefoon, telefoonnummer, numer telefonu, nr telefonu, telefon numarası, телефон, номер телефона, 電話, 電話番号, primary phone, main phone, contact number, contact phone" +
+	Phone: "mobile, mobile phone, mobile phone number, mobile number, mobile no, mobile tel, m phone, cell, cell phone, cell phone number, cell number, cellphone number, mob, handy, handynummer, mobil, mobiltelefon, mobiltelefonnummer, mobilnummer, mobilfunknummer, msisdn, sms, sms number, sms phone, whatsapp, whatsapp number, whatsapp phone, portable, téléphone portable, tél portable, téléphone mobile, numéro de portable, móvil, teléfono móvil, celular, teléfono celular, cellulare, telefono cellulare, numero di cellulare, telemóvel, telefone celular, mobiel, mobiel nummer, mobiele telefoon, 06 nummer, telefon komórkowy, komórka, numer komórkowy, numer telefonu komórkowego, nr telefonu komórkowego, tel kom, cep, cep tel, cep telefonu, gsm, gsm number, мобильный, мобильный телефон, моб, сотовый, 携帯, 携帯電話, 携帯電話番号, 携帯番号" +
+		"| phone, phone number, phone numbers, phones, phone no, telephone, telephone number, tel, tel no, telefon, telefonnummer, telefonnr, rufnummer, téléphone, numéro de téléphone, teléfono, número de teléfono, telefono, numero di telefono, telefone, número de telefone, telefoon, telefoonnummer, numer telefonu, nr telefonu, telefon numarası, телефон, номер телефона, 電話, 電話番号, お電話番号, recapito telefonico, contact no, primary phone, main phone, contact number, contact phone" +
 		"| work phone, work phone number, business phone, biz phone, office phone, direct phone, telefon geschäftlich, telefon dienstlich, téléphone professionnel" +
 		"| home phone, home phone number, h phone, private phone, personal phone, landline, festnetz, telefon privat, téléphone fixe" +
 		"| | | other phone, recovery phone, alternate phone, secondary phone, default address phone",
-	Locale: "locale, language, lang, preferred language, communication language, language code, sprache, langue, idioma, lingua, taal, język, dil, язык, 言語",
+	Locale: "locale, language, lang, preferred language, communication language, language code, language preference, interface language, sprache, langue, idioma, lingua, taal, język, dil, язык, 言語",
 }
 
 // aliases are all titles, in the form that fold gives them.
@@ -102,6 +102,9 @@ func titleMeaning(h string) (means meaning, ok bool) {
 		return means, true
 	}
 	if strings.ContainsAny(h, "[(<{（") {
+		if means, ok = byWords[wordKey(wordsOf(h))]; ok { // Name (First)
+			return means, true
+		}
 		outside, inside := brackets(h)
 		if outside != "" {
 			if means, ok = titleMeaning(outside); ok && means.rank < login {

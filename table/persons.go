@@ -13,7 +13,7 @@ type persons struct {
 // Words that may stand for the person, or for another one when the name of the person
 // stands in a column of its own.
 var (
-	perhapsOther = strings.Fields("contact account buyer customer client billing")
+	perhapsOther = strings.Fields(foldWords("contact account buyer customer client billing kontakt ansprechpartner kunde kunden besteller contacto contato contatto cliente klant klient"))
 	surelyOwn    = foldedSet("student pupil learner child attendee participant candidate applicant patient guest employee registrant passenger member volunteer traveller traveler")
 	oneOfLDAP    = foldedSet("givenname samaccountname userprincipalname objectclass telephonenumber distinguishedname dn uid mail")
 	shortOnes    = map[string]meaning{"sn": {LastName, prefixed}, "gn": {FirstName, prefixed}, "cn": {Name, numbered}}

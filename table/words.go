@@ -15,6 +15,7 @@ import (
 // change what it means.
 var saysNothing = strings.Fields("user contact customer member person employee subscriber billing attendee participant client student applicant candidate registrant guest staff profile account primary main your my buyer " +
 	"requester respondent submitter recipient patient passenger pupil learner volunteer donor worker associate traveller traveler resident tenant people legal preferred default current " +
+	"shipping delivery kontakt kontakts ansprechpartner ansprechpartnerin contacto contato contatto contactpersoon kontaktowy kontaktowa контактный контактная " +
 	"benutzer nutzer kunde kunden mitglied mitglieds mitglieder teilnehmer teilnehmers mitarbeiter mitarbeiters schüler schülers schülerin studierende gast empfänger patient bewerber besteller " +
 	"utilisateur client membre participant élève étudiant salarié employé invité abonné contact " +
 	"usuario cliente miembro socio alumno estudiante empleado participante invitado contacto paciente " +
@@ -26,16 +27,20 @@ var saysNothing = strings.Fields("user contact customer member person employee s
 	"пользователь пользователя клиент клиента ученик ученика студент студента сотрудник сотрудника участник участника")
 
 // little are words that mean nothing by themselves, and ask for what follows.
-var little = foldedSet("the of a an and or for to in no nr number address info information details data value field please enter required optional valid best own " +
-	"der die das des dem den im in bitte angeben eingeben deine dein ihre ihr meine pflichtfeld " +
-	"adresi numarası adresse adres dirección indirizzo numéro numero número nummer numer номер адрес le la les l du de d des votre ton ma mon veuillez saisir obligatoire " +
-	"el los las del su tu mi por favor obligatorio il lo i gli dell della dello di tuo tua vostro o os as do da seu sua meu minha " +
-	"het een van uw je jouw mijn twój twoja nr твой ваш ваша " +
-	"who s is are can we have what and which")
+var little = foldedSet("the of a an and or for to in please enter required optional valid best own who s is are can we have what and which " +
+	"der die das des dem den im bitte angeben eingeben deine dein ihre ihr meine pflichtfeld für " +
+	"le la les l du de d des votre ton ta ma mon veuillez saisir obligatoire pour " +
+	"el los las del su tu mi por favor obligatorio para il lo i gli dell della dello di tuo tua per vostro o os as do da seu sua meu minha " +
+	"het een van uw je jouw mijn voor twój twoja dla için твой ваш ваша для")
 
-// whichOne are words for which of several addresses or numbers of one person it is.
-var whichOne = foldedSet("work home private business personal office direct dienstlich dienstliche geschäftlich geschäftliche privat private " +
-	"professionnel professionnelle personnel perso trabajo particular casa lavoro aziendale trabalho pessoal werk zakelijk privé praca praca służbowy prywatny iş ev kişisel рабочий личный домашний")
+// aboutReach are words that say nothing in the title of an address or a number: what
+// it is, or which of several of one person.
+var aboutReach = foldedSet("address addresses addr add adr info information details data value field no nr n num number " +
+	"adresse adresi adresiniz adres adress dirección indirizzo endereço numéro numero número nummer numer numerze numarası номер адрес " +
+	"work home private business personal office direct official corporate institutional university college campus registered registration login notification notifications " +
+	"arbeit büro dienstlich dienstliche dienstl geschäftlich geschäftliche geschäftl privat private uni hochschule hochschul " +
+	"pro professionnel professionnelle personnel personnelle perso institutionnel institutionnelle trabajo particular casa laboral institucional corporativo oficial " +
+	"lavoro aziendale personale istituzionale trabalho pessoal werk zakelijk privé praca praca służbowy służbowa prywatny prywatna iş ev kişisel kurumsal рабочий рабочая личный личная домашний")
 
 func foldedSet(words string) map[string]bool {
 	m := map[string]bool{}
@@ -91,14 +96,16 @@ func wordsMeaning(words []string) (means meaning, ok bool) {
 		}
 		return false
 	})
-	for _, idle := range []map[string]bool{little, people, whichOne} {
+	for _, idle := range []map[string]bool{little, people} {
 		said = slices.DeleteFunc(said, func(w string) bool { return idle[w] })
-		if means, ok = byWords[wordKey(said)]; !ok {
-			means, ok = aliases[strings.Join(said, "")]
-		}
-		if ok {
+		if means, ok = saidMeaning(said); ok {
 			break
 		}
+	}
+	if !ok {
+		said = slices.DeleteFunc(said, func(w string) bool { return aboutReach[w] })
+		means, ok = saidMeaning(said)
+		ok = ok && (means.column == Email || means.column == Phone)
 	}
 	switch {
 	case !ok, means.column == UserID, means.rank >= login:
@@ -114,19 +121,45 @@ func wordsMeaning(words []string) (means meaning, ok bool) {
 	return means, true
 }
 
+// saidMeaning is what words mean in any order, or each of them by itself.
+func saidMeaning(said []string) (means meaning, ok bool) {
+	if means, ok = byWords[wordKey(said)]; ok {
+		return means, true
+	}
+	if means, ok = aliases[strings.Join(said, "")]; ok {
+		return means, true
+	}
+	for i, w := range said {
+		m, known := aliases[w]
+		if !known || m.rank >= numbered || m.column != Phone && m.column != Email || i > 0 && m.column != means.column {
+			return meaning{}, false
+		}
+		if i == 0 || m.rank < means.rank {
+			means = m
+		}
+	}
+	return means, len(said) > 0
+}
+
 // onlyNothing reports whether no word of a title changes its meaning.
 func onlyNothing(title string) bool {
-	return !slices.ContainsFunc(wordsOf(title), func(w string) bool { return !people[w] && !little[w] })
+	return !slices.ContainsFunc(wordsOf(title), func(w string) bool { return !people[w] && !little[w] && !aboutReach[w] })
 }
 
 // wordsOf are those of a title, in the form that fold gives each of them.
 func wordsOf(h string) (out []string) {
 	var word strings.Builder
 	end := func() {
-		if word.Len() > 0 {
-			out = append(out, fold(word.String()))
-			word.Reset()
+		if word.Len() == 0 {
+			return
 		}
+		w := fold(word.String())
+		word.Reset()
+		if n := len(out); n > 0 && out[n-1]+w == "whatsapp" {
+			out[n-1] = "whatsapp"
+			return
+		}
+		out = append(out, w)
 	}
 	lower := false
 	for _, r := range h {

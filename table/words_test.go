@@ -12,6 +12,12 @@ func TestTitlesWordByWord(t *testing.T) {
 		"Phone - Mobile": "phone", "Personal Contact: Personal Mobile": "phone", "work_mobile": "phone", "m_phone": "phone", "Tél. portable élève": "phone",
 		"Legal Name - First Name": "first_name", "Employee Last Name": "last_name", "Requester Name": "name", "DEFAULT_LOCALE": "locale",
 
+		"Kontakt-E-Mail": "email", "Official Email": "email", "Email for notifications": "email", "E-mail para contato": "email", "Контактный email": "email",
+		"Telefon mobil": "phone", "Celular/WhatsApp": "phone", "N° de téléphone": "phone", "Mob. No": "phone", "Telefoonnummer mobiel": "phone", "Моб. телефон": "phone",
+		"Vor- und Nachname": "name", "Nome e Cognome": "name", "First & Last Name": "name", "Фамилия Имя": "name", "Name (First)": "first_name", "Name (Last)": "last_name",
+		"Phone (Mobile)": "phone", "Email (private)": "email", "Email ID": "email",
+
+		"Business Name": "", "University Name": "", "Field Name": "", "Registration Name": "", "Notification Name": "", "School Name": "", "Name of school": "",
 		"Teacher Email": "", "Parent Email": "", "Manager Email": "", "Guardian Phone": "", "Emergency Contact Phone": "", "Guardianemail": "",
 		"Introduced By Email": "", "Booker Email": "", "Travel Agent Email": "", "manager.email": "", "Who is your manager? (email)": "", "Email of your doctor": "",
 		"E-mail do responsável": "", "Téléphone mère": "", "E-Mail Erziehungsberechtigte": "", "Mobil Mutter": "", "Notfalltelefon": "", "Teléfono del tutor": "",
