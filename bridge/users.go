@@ -186,10 +186,10 @@ func (b *Bridge) ensure(ctx context.Context, p event.Person, userID string) erro
 	return b.startFromPeople(ctx, p, in)
 }
 
-// startFromPeople is ensure with the input. It looks once more right before, because
-// of a generation that has ended Temporal would start another run. A start that is known may be that of a
-// run which was ended from outside; then the generation is still open in PEOPLE,
-// and gets another run, whose name has the id of the ended one in it.
+// startFromPeople is ensure with the input. It looks once more right before, because of
+// a generation that has ended Temporal would start another run. A start that is known
+// may be that of a run which was ended from outside; then the generation is still open
+// in PEOPLE, and gets another run, whose name has the id of the ended one in it.
 func (b *Bridge) startFromPeople(ctx context.Context, p event.Person, in event.Onboarding) error {
 	name := p.Opened.Identity
 	start := b.Workflows.Again // the last run has completed, unless it was the first generation's

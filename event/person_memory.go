@@ -76,10 +76,10 @@ func (p *Person) Heed(generation int, n Note) error {
 // when it is not.
 //
 // What the bridge has answered meanwhile, by PEOPLE, is answered as it was then: an
-// order, and the record that opened the first generation. Of a record that came after the end no run
-// but the one that wrote the end knows whether it was answered, and none needs an
-// answer any more, but for that one. A message that the ledger has as taken did not
-// fail.
+// order, and the record that opened the first generation. Of a record that came after
+// the end no run but the one that wrote the end knows whether it was answered, and none
+// needs an answer any more, but for that one. A message that the ledger has as taken did
+// not fail.
 func (p *Person) Heeded(f Fact) (out Fact, told bool) {
 	n := f.Note
 	if f.Note = nil; n == nil {

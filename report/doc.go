@@ -3,6 +3,6 @@
 // everything that was imported is still accounted for (the reconciliation).
 //
 // Jobs does one of them when Temporal's schedules ask for it: it gathers from Books
-// (the streams, PEOPLE and Temporal), renders, and hands the mails to a Sender. Mails hold user ids and inbox names, never a name,
-// an address or a number of a user.
+// (the streams, PEOPLE and Temporal), renders, and hands the mails to a Sender. Mails
+// hold user ids and inbox names, never a name, an address or a number of a user.
 package report

@@ -77,8 +77,8 @@ var FileCodes = []string{"E_EMPTY", "E_FORMAT", "E_HEADER", "E_JSON_ARRAY", "E_S
 var RowCodes = []string{"E_COLUMN_COUNT", "E_EXCEL_FORMULA", "E_EXCEL_HIDDEN", "E_JSON", "E_NUMBER_LIMIT", "E_QUOTE", "E_TOO_LONG", "E_VALUE"}
 
 // Inspect reads the file once; tmp is a folder that it may make for what has to
-// be unpacked to the disk, and known helps to find the titles. The error is a *FileError when the file cannot be an
-// import; the digest is there even then.
+// be unpacked to the disk, and known helps to find the titles. The error is a *FileError
+// when the file cannot be an import; the digest is there even then.
 func Inspect(ctx context.Context, f *os.File, tmp string, known Known) (File, error) {
 	t := File{tmp: tmp, Known: known}
 	head, err := readHead(io.NewSectionReader(f, 0, 1<<62))

@@ -9,7 +9,8 @@ import (
 )
 
 // answers: every event is answered, by more than that it is there already, in one
-// generation by one answer, which its sender got too; and what the answer says was done is what PEOPLE holds.
+// generation by one answer, which its sender got too; and what the answer says was done
+// is what PEOPLE holds.
 func answers(w World) (out []string) {
 	told := w.answering(event.AnswersVerification)
 	dead := map[string]bool{}
