@@ -14,7 +14,9 @@ type persons struct {
 // stands in a column of its own.
 var (
 	perhapsOther = strings.Fields(foldWords("contact account buyer customer client billing kontakt ansprechpartner kunde kunden besteller contacto contato contatto cliente klant klient"))
-	surelyOwn    = foldedSet("student pupil learner child attendee participant candidate applicant patient guest employee registrant passenger member volunteer traveller traveler")
+	surelyOwn    = foldedSet("student pupil learner child attendee participant candidate applicant patient guest employee registrant passenger member volunteer traveller traveler " +
+		"schüler teilnehmer mitarbeiter mitglied studierende élève étudiant salarié alumno estudiante empleado alunno studente dipendente partecipante " +
+		"aluno funcionário participante leerling deelnemer medewerker uczeń uczestnik pracownik öğrenci katılımcı çalışan ученик участник сотрудник")
 	oneOfLDAP    = foldedSet("givenname samaccountname userprincipalname objectclass telephonenumber distinguishedname dn uid mail")
 	shortOnes    = map[string]meaning{"sn": {LastName, prefixed}, "gn": {FirstName, prefixed}, "cn": {Name, numbered}}
 )

@@ -84,11 +84,11 @@ var (
 )
 
 // date is how programs and people write a day, with or without a time.
-var date = regexp.MustCompile(`^((19|20)[0-9]{2}([-/.])(0?[1-9]|1[0-2])([-/.])(0?[1-9]|[12][0-9]|3[01])|(0?[1-9]|[12][0-9]|3[01])([-/.])(0?[1-9]|[12][0-9]|3[01])([-/.])(19|20)[0-9]{2})([T ].*)?$`)
+var date = regexp.MustCompile(`^((19|20)[0-9]{2}([-/.])(0?[1-9]|1[0-2])([-/.])(0?[1-9]|[12][0-9]|3[01])|(0?[1-9]|[12][0-9]|3[01])([-/.])(0?[1-9]|[12][0-9]|3[01])([-/.])(19|20)?[0-9]{2})([T ].*)?$`)
 
 // DateLike reports whether a value is a date, which may look like a telephone number.
 func DateLike(s string) bool {
-	if len(s) < 8 || s[0] < '0' || s[0] > '9' {
+	if len(s) < 6 || s[0] < '0' || s[0] > '9' {
 		return false
 	}
 	m := date.FindStringSubmatch(s)
