@@ -8,8 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Files of a bundle.
@@ -97,6 +100,8 @@ func ReadBundle(path string) (f Facts, err error) {
 		if f.Format != format {
 			return f, fmt.Errorf("the bundle has the form %d, and this usher reads form %d: read it with usher %s", f.Format, format, f.Version)
 		}
+		maps.DeleteFunc(f.NATS.Streams, func(_ string, i *jetstream.StreamInfo) bool { return i == nil }) // no look writes such
+		maps.DeleteFunc(f.NATS.Consumers, func(_ string, i *jetstream.ConsumerInfo) bool { return i == nil })
 		return f, nil
 	}
 }

@@ -38,6 +38,8 @@ func (l *lines) copies(what string, c *jetstream.ClusterInfo) {
 	there, all := 1, 1+len(c.Replicas)
 	for _, r := range c.Replicas {
 		switch {
+		case r == nil: // in a bundle, which may come from anywhere
+			continue
 		case r.Offline || r.Active >= replicaIsThere:
 			l.warn("%s: the copy on %s is away", what, r.Name)
 			continue

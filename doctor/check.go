@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"usher/event"
 )
 
 // Mark is the outcome of a check.
@@ -100,7 +102,11 @@ func (r Report) Failing() (out []string) {
 func Judge(f Facts) Report {
 	r := Report{Healthy: true, Version: f.Version, Taken: f.Taken, Pre: f.Pre, Probe: f.Probe}
 	for _, c := range Checks() {
-		l := c.of(&f)
+		l := lines{mark: OK}
+		if err := event.Protect("the check "+c.Code, func() error { c.of(&f, &l); return nil }); err != nil { // the others still tell something
+			l.mark = OK
+			l.cannot("%v", err)
+		}
 		result := Result{Code: c.Code, Category: c.Category, Mark: l.mark, Title: c.Title, Says: l.says, Problems: l.found}
 		if l.mark == Failed || l.mark == Warning {
 			result.Hint = "docs/doctor.md#" + strings.ToLower(c.Code)
@@ -111,16 +117,15 @@ func Judge(f Facts) Report {
 	return r
 }
 
-func (c Check) of(f *Facts) lines {
-	l := lines{mark: OK}
+func (c Check) of(f *Facts, l *lines) {
 	if rests := c.Category; f.NATS.Own && slices.Contains([]string{"NATS", "streams"}, rests) || f.Temporal.Own && (slices.Contains([]string{"Temporal", "workers"}, rests) || c.Code == "DR0105") {
 		l.cannot("`usher up` starts its own")
-		return l
+		return
 	}
 	if c.skip != nil {
 		if why := c.skip(f); why != "" {
 			l.cannot("%s", why)
-			return l
+			return
 		}
 	}
 	for _, look := range f.Looks {
@@ -134,9 +139,8 @@ func (c Check) of(f *Facts) lines {
 		}
 	}
 	if l.mark == OK {
-		c.judge(f, &l)
+		c.judge(f, l)
 	}
-	return l
 }
 
 func matches(name, look string) bool {

@@ -1,9 +1,12 @@
 package doctor_test
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -263,3 +266,29 @@ func TestBundle(t *testing.T) {
 		t.Error("a file that is there is written over")
 	}
 }
+
+// A bundle may come from anywhere: whatever it holds, it is judged or refused.
+func TestStrangeBundles(t *testing.T) {
+	for _, facts := range []string{
+		``, `null`, `[]`, `{"format":2,"version":"9"}`, `{"format":1}`, `{"format":1,"looks":[{"name":"NATS","hung":true}]}`,
+		`{"format":1,"nats":{"servers":[{}],"streams":{"USERS":null,"KV_PEOPLE":{}},"consumers":{"bridge-users":null,"x":{}}}}`,
+		`{"format":1,"up":true,"roles":["watch","bridge","worker","console"],"nats":{"servers":[{"version":"v"}],"streams":{"USERS":{"cluster":{"leader":"n1","replicas":[null]}}}},"providers":[{}],"inboxes":[{"oldest":"x"}],"temporal":{"queues":[{}]}}`,
+	} {
+		file := filepath.Join(t.TempDir(), "bundle.tar.gz")
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		w := tar.NewWriter(z)
+		if err := errors.Join(w.WriteHeader(&tar.Header{Name: "facts.json", Mode: 0o600, Size: int64(len(facts))}), second(w.Write([]byte(facts))), w.Close(), z.Close(), os.WriteFile(file, b.Bytes(), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		f, err := doctor.ReadBundle(file)
+		if taken := strings.Contains(facts, `"format":1`); taken != (err == nil) {
+			t.Errorf("%s: %v", facts, err)
+		}
+		if r := doctor.Judge(f); len(r.Checks) != len(doctor.Checks()) || strings.Contains(text(r), "usher failed") {
+			t.Errorf("%s:\n%s", facts, text(r))
+		}
+	}
+}
+
+func second(_ int, err error) error { return err }

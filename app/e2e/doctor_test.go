@@ -155,6 +155,33 @@ func unpack(t *testing.T, path string) string {
 	}
 }
 
+// Roles in processes of their own, each with the account that it has on NATS: none
+// fails, and each account has the rights that its role needs.
+func TestDoctorOfRolesApart(t *testing.T) {
+	a := startApart(t)
+	for _, user := range []string{"cli", "admin", "watch", "bridge", "worker", "console"} {
+		args := []string{
+			"--nats-url", a.config.NATSURL, "--nats-user", user, "--nats-password", "password-of-" + user, "--temporal-address", a.addr.Temporal,
+			"--id-key", a.config.IDKey, "--payload-key-file", sharedKey(t, a.dir), "--smtp-addr", a.addr.CatcherSMTP, "--smtp-tls", "none", "--sms-url", "http://" + a.addr.CatcherHTTP,
+			"--inbox", "hr=" + a.hr, "--data", a.data["watch"], "--ops-addr", a.ops["watch"],
+		}
+		if ops, is := a.ops[user]; is {
+			args = append(args, "--role", user, "--ops-addr", ops)
+		}
+		code, r := a.examine(args...)
+		if code != 0 || len(marked(r, doctor.Failed)) > 0 {
+			t.Errorf("%s: exit code %d\n%s", user, code, describe(r))
+		}
+		if user == "cli" {
+			for _, code := range []string{"DR0103", "DR0202", "DR0205", "DR0209", "DR0210", "DR0301", "DR0303", "DR0308", "DR0406", "DR0502", "DR0504", "DR0606", "DR0701"} {
+				if !slices.Contains(marked(r, doctor.OK), code) {
+					t.Errorf("%s is not in order, or was not looked at:\n%s", code, describe(r))
+				}
+			}
+		}
+	}
+}
+
 // Servers without roles: what is missing on a real Temporal and a real NATS is named.
 func TestDoctorNamesWhatDoesNotRun(t *testing.T) {
 	u := newUsher(t)
