@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/xuri/excelize/v2"
 
 	"usher/event"
 	"usher/table"
@@ -42,20 +43,31 @@ func TestSavedColumns(t *testing.T) {
 	r.drop("known.csv", "A list\n\nErreichbar,Wer\nbob@example.org,Bob\n")
 	r.drop("order.csv", "wer;erreichbar\nCat;cat@example.org\n")
 	r.drop("lines.jsonl", `{"Erreichbar":"dan@example.org","Wer":"Dan"}`+"\n")
+	book := excelize.NewFile()
+	for i, row := range [][]any{{"Users"}, {"Wer", "Erreichbar"}, {"Fay", "fay@example.org"}} {
+		if err := book.SetSheetRow("Sheet1", fmt.Sprintf("A%d", i+1), &row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	packed, err := book.WriteToBuffer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.drop("book.xlsx", packed.String())
 	r.drop("others.csv", "Erreichbar,Wer,Wann\neve@example.org,Eve,now\n")
-	if rep := r.reports(5)["others.csv"]; rep.Code != "E_HEADER" {
+	if rep := r.reports(6)["others.csv"]; rep.Code != "E_HEADER" {
 		t.Errorf("%+v", rep)
 	}
 	got := map[string]string{}
 	for _, u := range r.users() {
 		got[u.Email] = u.Name
 	}
-	for email, name := range map[string]string{"bob@example.org": "Bob", "cat@example.org": "Cat", "dan@example.org": "Dan"} {
+	for email, name := range map[string]string{"bob@example.org": "Bob", "cat@example.org": "Cat", "dan@example.org": "Dan", "fay@example.org": "Fay"} {
 		if got[email] != name {
 			t.Errorf("%s is %q", email, got[email])
 		}
 	}
-	if len(got) != 3 {
+	if len(got) != 4 {
 		t.Errorf("got %v", got)
 	}
 }
