@@ -120,6 +120,7 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 		"/{$}":             {"/", []string{"<h1>"}},
 		"/users":           {"/users", []string{"u-1", "u-2", "User 2", "welcomed", "rejected"}},
 		"/users/{user_id}": {"/users/u-1", []string{"<h2>Messages</h2>", "accepted by smtp", "accepted by twilio", "What happened", "activated", "users.csv, line 2"}},
+		"/decisions":       {"/decisions", []string{"Recent decisions"}},
 		"/imports":         {"/imports", []string{"users.csv", "archived", "E_EMAIL_SYNTAX 1", "odd.csv", "refused", "(E_HEADER)"}},
 		"/deadletters":     {"/deadletters", []string{"VERIFICATIONS", "malformed", "verifications.v1.crm.approved"}},
 		"/figures":         {"/figures", []string{"<svg", "welcomed"}},
@@ -253,4 +254,52 @@ func patterns(t *testing.T) (out []string) {
 		t.Fatalf("only %q were found", out)
 	}
 	return out
+}
+
+// A decision on a page can be undone until it takes effect, and takes effect when it was
+// not (issue 16).
+func TestADecisionOnAPageIsUndone(t *testing.T) {
+	t.Parallel()
+	u := newUsher(t)
+	u.config.UndoWindow = 3 * time.Second
+	u.drop("list.csv", list(1, 2, ""))
+	u.start("")
+	v := &viewer{usher: u, base: "http://" + u.addr.Console}
+	v.signIn()
+	var shows shown
+	for _, id := range []string{"u-1", "u-2"} {
+		v.until(id+" waits", func() bool { return v.api("/api/v1/users/"+id, &shows) == 200 && shows.Status == event.StatusWaiting })
+	}
+	answer := func(path string, form url.Values) (a struct {
+		Result  string `json:"result"`
+		EventID string `json:"event_id"`
+	}) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, v.base+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Accept", "application/json")
+		resp, err := v.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(&a); err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	d := answer("/users/u-1/decision", url.Values{"decision": {event.VerbRejected}, "reason": {"the wrong key"}})
+	if n := answer("/users/u-1/undo", url.Values{"undoes": {d.EventID}}); d.Result != "pending" || n.Result != "undone" {
+		t.Errorf("a rejection is %q, and then %q", d.Result, n.Result)
+	}
+	for _, id := range []string{"u-1", "u-2"} {
+		answer("/users/"+id+"/decision", url.Values{"decision": {event.VerbApproved}})
+	}
+	people := u.waitFinal(60*time.Second, "u-1", "u-2")
+	u.eachOnce(people)
+	if code, body := v.page("/decisions"); code != 200 || !strings.Contains(body, "undone") || strings.Count(body, "took effect") != 2 {
+		t.Errorf("recent decisions: %d\n%s", code, body)
+	}
 }
