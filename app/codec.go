@@ -117,7 +117,7 @@ type unreadableError struct{ error }
 
 func (c *codec) lacks(id string) error {
 	if b, err := hex.DecodeString(id); err != nil || len(b) != keyIDBytes {
-		return unreadableError{errors.New("a payload was encrypted by something else than usher")}
+		return unreadableError{errors.New("a payload was encrypted by something other than usher")}
 	}
 	return unreadableError{fmt.Errorf("a payload was encrypted under the key %s, and this process has %s: add the missing one as a further line to the file of --payload-key-file, on every bridge and worker", id, c.ids())}
 }

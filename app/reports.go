@@ -27,17 +27,17 @@ func (r Reports) validate() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for _, inbox := range slices.Sorted(maps.Keys(r.Deciders)) {
 		if inbox != everyInbox && event.CheckSource(inbox) != nil {
-			bad("--deciders: %q is no name of an inbox; * stands for all", inbox)
+			bad("--deciders: %q is not the name of an inbox; * stands for all", inbox)
 		}
 		for _, a := range addresses(r.Deciders[inbox]) {
 			if !isAddress(a) {
-				bad("--deciders %s: one of the addresses is none", inbox)
+				bad("--deciders %s: one of these is not an e-mail address", inbox)
 			}
 		}
 	}
 	for _, a := range r.ReportTo {
 		if !isAddress(a) {
-			bad("--report-to: one of the addresses is none")
+			bad("--report-to: one of these is not an e-mail address")
 		}
 	}
 	for _, t := range r.DigestAt {
@@ -74,7 +74,7 @@ func isAddress(s string) bool {
 func timeOfDay(s string) (workflows.TimeOfDay, error) {
 	t, err := time.Parse("15:04", s)
 	if err != nil {
-		return workflows.TimeOfDay{}, fmt.Errorf("%q is no time of the day; give it as HH:MM", s)
+		return workflows.TimeOfDay{}, fmt.Errorf("%q is not a time of day; give it as HH:MM", s)
 	}
 	return workflows.TimeOfDay{Hour: t.Hour(), Minute: t.Minute()}, nil
 }

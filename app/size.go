@@ -31,7 +31,7 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	}
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil || v < 0 || math.IsNaN(v) || v*size >= math.MaxInt64 {
-		return fmt.Errorf("%q is no amount of room; give it as 6GB, 512MiB or a number of bytes", text)
+		return fmt.Errorf("%q is not an amount of room; give it as 6GB, 512MiB or a number of bytes", text)
 	}
 	*b = Bytes(v * size)
 	return nil

@@ -149,7 +149,7 @@ func (r *rule) readFault(words []string) (rest []string, err error) {
 	default:
 		f.kind = "code"
 		if f.code, err = strconv.Atoi(kind); err != nil || f.code < 400 || f.code > 599 {
-			return nil, fmt.Errorf("%q is no fault: give a code of 400 to 599, drop, lost, hang or slow=3s", words[0])
+			return nil, fmt.Errorf("%q is not a fault: give a code of 400 to 599, drop, lost, hang or slow=3s", words[0])
 		}
 		f.enhanced = smtp.EnhancedCode{f.code / 100, 0, 0}
 	}

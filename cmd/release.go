@@ -76,7 +76,7 @@ func (r releaseCmd) find(ctx context.Context, c *app.Client) (event.Progress, er
 	case len(found) > 0:
 		return event.Progress{}, fmt.Errorf("%s is not held; `usher status %s` says where it stands", r.What, r.What)
 	}
-	return event.Progress{}, fmt.Errorf("%q is no file and no import that usher knows", r.What)
+	return event.Progress{}, fmt.Errorf("usher knows no file and no import %q", r.What)
 }
 
 // outcome waits until the watcher has taken the answer.

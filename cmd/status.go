@@ -79,7 +79,7 @@ func (c statusCmd) Run(s *session) error {
 		return err
 	}
 	if len(facts) == 0 && e == nil {
-		return fmt.Errorf("%q is no file, import, user or event that usher knows", c.What)
+		return fmt.Errorf("usher knows no file, import, user or event %q", c.What)
 	}
 	if e == nil {
 		return c.print(s, facts, timeline(facts))

@@ -255,7 +255,7 @@ func TestStatusOfAnImportAwayFromItsWatcher(t *testing.T) {
 			t.Errorf("status %s: %d\n%s%s", what, code, out, errs)
 		}
 	}
-	if code, _, errs := run(t, nil, "status", "none.csv", "--nats-url", url); code != 1 || !strings.Contains(errs, "is no file, import") {
+	if code, _, errs := run(t, nil, "status", "none.csv", "--nats-url", url); code != 1 || !strings.Contains(errs, "knows no file, import") {
 		t.Errorf("of none: %d %s", code, errs)
 	}
 	done := make(chan struct{})

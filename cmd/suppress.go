@@ -61,7 +61,7 @@ func entry(key event.Key, s string) (hash, channel string, err error) {
 	case entryID.MatchString(s):
 		return s, "", nil
 	}
-	return "", "", usageError(fmt.Sprintf("%q is no address, and no number with a + and its country code", s))
+	return "", "", usageError(fmt.Sprintf("%q is neither an address nor a number with a + and its country code", s))
 }
 
 type suppressAdd struct {

@@ -76,7 +76,7 @@ func TestSuppress(t *testing.T) {
 		{"rm ann@example.org " + number, 0, []string{ann, "may get messages again", number, "may get messages again"}, ""},
 		{"ls", 0, []string{zoe}, ann},
 		{"rm ann@example.org", 1, []string{"was not suppressed", "1 of 1"}, ""},
-		{"add ann", 2, []string{"no address"}, ""},
+		{"add ann", 2, []string{"neither an address"}, ""},
 		{"add " + zoe, 2, []string{"give the address itself"}, ""},
 	} {
 		code, out := suppress(secret, strings.Fields(tc.args)...)

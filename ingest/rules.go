@@ -66,7 +66,7 @@ func (r Rules) ForInbox(source, dir string) (Inbox, error) {
 		}
 		n, err := strconv.ParseFloat(v, 64)
 		if err != nil || n < 0 || n > most {
-			errs = append(errs, fmt.Errorf("--%s: %q is no number from 0 to %g", flag, v, most))
+			errs = append(errs, fmt.Errorf("--%s: %q is not a number from 0 to %g", flag, v, most))
 		}
 		return n
 	}
@@ -86,7 +86,7 @@ func (r Rules) ForInbox(source, dir string) (Inbox, error) {
 	in.Shrink = number("shrink-percent", r.ShrinkPercent, 100)
 	errs = append(errs, in.CheckWhole())
 	if in.Region != "" && !KnownRegion(in.Region) {
-		errs = append(errs, fmt.Errorf("--region: %q is no country; write two letters such as DE", in.Region))
+		errs = append(errs, fmt.Errorf("--region: %q is not a country; write two letters such as DE", in.Region))
 	}
 	return in, errors.Join(errs...)
 }

@@ -56,7 +56,7 @@ func TestRulesThatAreWrong(t *testing.T) {
 	}
 	for _, want := range []string{`--region: "GERMANY"`, `--all-or-nothing: there is no inbox "hrr"`, `--max-rows: "many"`, `--max-refused: there is no inbox "crm"`, `--max-refused-percent: "101"`, `--hidden-rows: "show"`,
 		"--complete: trailer needs --trailer-line or --trailer-name", `--last-line: "wait"`, `--trailer-name: there is no inbox "crm"`, `--min-rows: "few"`, `--shrink-percent: "-1"`,
-		`--skip: "Status" is no rule`, `--skip: there is no inbox "crm"`, `--columns: ` + wrong + `: the column "Kontakt" cannot be taken for "mailbox"`, `--strict: there is no inbox "crm"`} {
+		`--skip: "Status" is not a rule`, `--skip: there is no inbox "crm"`, `--columns: ` + wrong + `: the column "Kontakt" cannot be taken for "mailbox"`, `--strict: there is no inbox "crm"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in\n%v", want, err)
 		}

@@ -31,7 +31,7 @@ func ParseSkip(s string) (SkipRule, error) {
 		}
 	}
 	if !ok || r.Column == "" || len(r.Values) == 0 {
-		return r, fmt.Errorf("%q is no rule; write COLUMN=VALUE or COLUMN=VALUE|VALUE", s)
+		return r, fmt.Errorf("%q is not a rule; write COLUMN=VALUE or COLUMN=VALUE|VALUE", s)
 	}
 	return r, nil
 }

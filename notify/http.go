@@ -135,7 +135,7 @@ func (t *httpTransport) check() (errs []error) {
 	}
 	for _, p := range append(slices.Sorted(maps.Keys(t.Success)), t.ID, t.Code) {
 		if p != "" && p[0] != '/' {
-			errs = append(errs, fmt.Errorf("%q is no JSON pointer: it begins with / as in /message/id (RFC 6901)", p))
+			errs = append(errs, fmt.Errorf("%q is not a JSON pointer: it begins with / as in /message/id (RFC 6901)", p))
 		}
 	}
 	errs = append(errs, t.Reasons.check(), t.Texts.check(), t.Statuses.check())

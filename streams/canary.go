@@ -80,7 +80,7 @@ const canaryRecords = "$KV." + event.BucketPeople + "." + event.SourceCanary + "
 func (c Canaries) Forget(ctx context.Context, userID string) error {
 	m := nats.NewMsg("$KV." + event.BucketPeople + "." + userID)
 	if !strings.HasPrefix(m.Subject, canaryRecords) {
-		return fmt.Errorf("%q is no canary user", userID)
+		return fmt.Errorf("%q is not a canary user", userID)
 	}
 	m.Header.Set("KV-Operation", "PURGE")
 	m.Header.Set("Nats-Rollup", "sub")

@@ -244,7 +244,7 @@ func (r *Rows) understandSheet(rw *Row) {
 	for i, address := range rw.sheet.links {
 		if column(i) == Email && i < len(rw.cells) && !strings.Contains(rw.cells[i], "@") {
 			rw.cells[i] = address
-			r.Warnings.Add("W_EXCEL_LINK", "the address of a link was taken, because the text of its cell is none", rw.Line)
+			r.Warnings.Add("W_EXCEL_LINK", "the address of a link was taken, because the text of its cell is not an address", rw.Line)
 		}
 	}
 }

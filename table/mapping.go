@@ -109,7 +109,7 @@ func ReadMapping(file string) (Mapping, error) {
 		}
 		i := strings.LastIndexByte(line, '=')
 		if i < 1 {
-			return nil, fmt.Errorf("%s: line %d is no mapping; write a title, = and what it is taken for, such as Kontakt = email", file, n)
+			return nil, fmt.Errorf("%s: line %d is not a mapping; write a title, = and what it is taken for, such as Kontakt = email", file, n)
 		}
 		m[strings.TrimSpace(line[:i])] = strings.TrimSpace(line[i+1:])
 	}

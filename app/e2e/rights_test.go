@@ -284,7 +284,7 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	for _, what := range []string{"", "u-1", "decision-u-4"} {
 		a.mustRun("cli", append([]string{"status"}, strings.Fields(what)...)...)
 	}
-	if code, out := a.run("cli", "status", "nothing-of-ours"); code != 1 || !strings.Contains(out, "is no file, import, user or event") {
+	if code, out := a.run("cli", "status", "nothing-of-ours"); code != 1 || !strings.Contains(out, "knows no file, import, user or event") {
 		t.Errorf("the status of nothing: %d %s", code, out)
 	}
 	a.mustRun("cli", "suppress", "add", "x@example.org", "--id-key", a.config.IDKey)

@@ -23,7 +23,7 @@ drop people.xlsx
 -- want --
 people.xlsx: archived, xlsx, utf-8
 4 rows, 3 published, 1 refused, 0 blank
-warning: W_EXCEL_LINK 2 line 2: the address of a link was taken, because the text of its cell is none
+warning: W_EXCEL_LINK 2 line 2: the address of a link was taken, because the text of its cell is not an address
 E_EMAIL_SYNTAX line 5 email: there is no @ in the address
 user (derived)|Jo|jo@example.org||
 user (derived)|Ann|ann@example.org||
