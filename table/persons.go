@@ -17,8 +17,8 @@ var (
 	surelyOwn    = foldedSet("student pupil learner child attendee participant candidate applicant patient guest employee registrant passenger member volunteer traveller traveler " +
 		"schüler teilnehmer mitarbeiter mitglied studierende élève étudiant salarié alumno estudiante empleado alunno studente dipendente partecipante " +
 		"aluno funcionário participante leerling deelnemer medewerker uczeń uczestnik pracownik öğrenci katılımcı çalışan ученик участник сотрудник")
-	oneOfLDAP    = foldedSet("givenname samaccountname userprincipalname objectclass telephonenumber distinguishedname dn uid mail")
-	shortOnes    = map[string]meaning{"sn": {LastName, prefixed}, "gn": {FirstName, prefixed}, "cn": {Name, numbered}}
+	oneOfLDAP = foldedSet("givenname samaccountname userprincipalname objectclass telephonenumber distinguishedname dn uid mail")
+	shortOnes = map[string]meaning{"sn": {LastName, prefixed}, "gn": {FirstName, prefixed}, "cn": {Name, numbered}}
 )
 
 // personsOf tells who the titles are about.

@@ -57,16 +57,32 @@ func (k Known) findTitles(rows []Row) (best titles, err error) {
 	return best, err
 }
 
-// surelyTitles reports whether the first of the rows has no address and no number,
-// while others have one: they are about users, and it is not.
+// surelyTitles reports whether the first of the rows names columns: one of them has a
+// word there, and addresses or numbers in the other rows. A user without an address has
+// none there.
 func surelyTitles(rows []Row) bool {
-	reachable := func(r Row) bool {
-		return slices.ContainsFunc(r.cells, func(c string) bool {
-			c = trimCell(c)
-			return strings.Contains(c, "@") || len(c) > 4 && number.MatchString(c)
-		})
+	reachable := func(c string) bool {
+		c = trimCell(c)
+		return strings.Contains(c, "@") || len(c) > 4 && number.MatchString(c)
 	}
-	return rows[0].bad == nil && !reachable(rows[0]) && slices.ContainsFunc(rows[1:], func(r Row) bool { return r.bad == nil && reachable(r) })
+	if rows[0].bad != nil || slices.ContainsFunc(rows[0].cells, reachable) {
+		return false
+	}
+	for i, title := range rows[0].cells {
+		if title = trimCell(title); title == "" || alwaysNothing(title) || sometimesNothing(title) {
+			continue
+		}
+		n := 0
+		for _, r := range rows[1:] {
+			if i < len(r.cells) && reachable(r.cells[i]) {
+				n++
+			}
+		}
+		if 2*n > len(rows)-1 {
+			return true
+		}
+	}
+	return false
 }
 
 // Bounds of what an error says of titles.

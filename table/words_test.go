@@ -39,3 +39,28 @@ func TestTitlesWordByWord(t *testing.T) {
 		}
 	}
 }
+
+// An error names titles only when they are no user: reports name no person.
+func TestOnlyTitlesAreNamed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		rows [][]string
+		want bool
+	}{
+		"titles":                       {[][]string{{"Wer", "Erreichbar"}, {"Ann", "ann@example.org"}, {"Bob", ""}, {"Cem", "cem@example.org"}}, true},
+		"a user with an address":       {[][]string{{"Ann", "ann@example.org"}, {"Bob", "bob@example.org"}}, false},
+		"a user without one":           {[][]string{{"Ann", ""}, {"Bob", "bob@example.org"}, {"Cem", "cem@example.org"}}, false},
+		"a user with a word for none":  {[][]string{{"Ann", "N/A"}, {"Bob", "bob@example.org"}, {"Cem", "cem@example.org"}}, false},
+		"users who cannot be reached":  {[][]string{{"Ann", "Lee"}, {"Bob", "Poe"}}, false},
+		"a user with a number":         {[][]string{{"Ann", "+4915112345671"}, {"Bob", "+4915112345672"}}, false},
+		"titles and numbers below":     {[][]string{{"Wer", "Nummer"}, {"Bob", "+4915112345672"}}, true},
+		"a user and addresses by turn": {[][]string{{"Ann", "Lee"}, {"Bob", "bob@example.org"}, {"Cem", "x"}, {"Dan", "y"}}, false},
+	} {
+		var rows []Row
+		for _, cells := range tc.rows {
+			rows = append(rows, Row{cells: cells})
+		}
+		if got := surelyTitles(rows); got != tc.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
