@@ -35,7 +35,7 @@ func (f *Facts) providers(l *lines, steps []string, good func(Provider) string) 
 	}
 }
 
-var allSteps = []string{StepSettings, StepName, StepConnect, StepTLS, StepGreeting, StepSignIn}
+var allSteps = []string{StepSettings, StepName, StepConnect, StepTLS, StepGreeting, StepSignIn, StepEnvelope}
 
 func nameOf(p Provider) string { return p.Name }
 
@@ -99,7 +99,20 @@ var providerChecks = []Check{
 		skip: sends, looks: []string{"provider *"},
 		judge: func(f *Facts, l *lines) {
 			f.providers(l, []string{StepSignIn}, func(p Provider) string {
-				if p.SignsIn && p.Failed == "" {
+				if p.SignsIn {
+					return p.Name
+				}
+				return ""
+			})
+		},
+	},
+	{
+		Code: "DR0608", Category: "providers", Title: "mail servers take usher's sender, and a recipient",
+		Do:   "The cause is the server's own: it may want another name of this side (`helo` in the file of `--providers`), another sender (`--mail-from`), or to be told to relay for usher. Nothing is sent; `usher notify test --probe --to ADDRESS` shows every word, also for a recipient elsewhere.",
+		skip: sends, looks: []string{"provider *"},
+		judge: func(f *Facts, l *lines) {
+			f.providers(l, []string{StepEnvelope}, func(p Provider) string {
+				if p.Channel == "email" {
 					return p.Name
 				}
 				return ""

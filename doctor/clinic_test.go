@@ -276,7 +276,8 @@ type mailServer struct {
 	mu   sync.Mutex
 	mail int // that came
 
-	quote string // what it says to every password; "" takes the right one
+	quote   string // what it says to every password; "" takes the right one
+	refuses string // what it says to every sender; "" takes each
 }
 
 func newMailServer(t *testing.T, ends time.Time) *mailServer {
@@ -317,13 +318,20 @@ func (s mailSession) Auth(string) (sasl.Server, error) {
 }
 
 func (s mailSession) Mail(string, *smtp.MailOptions) error {
+	if s.m.refuses != "" {
+		return &smtp.SMTPError{Code: 553, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: s.m.refuses}
+	}
+	return nil
+}
+
+func (s mailSession) Data(io.Reader) error {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
 	s.m.mail++
 	return nil
 }
+
 func (mailSession) Rcpt(string, *smtp.RcptOptions) error { return nil }
-func (mailSession) Data(io.Reader) error                 { return nil }
 func (mailSession) Reset()                               {}
 func (mailSession) Logout() error                        { return nil }
 

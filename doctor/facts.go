@@ -158,6 +158,7 @@ const (
 	StepTLS      = "tls"
 	StepGreeting = "greeting"
 	StepSignIn   = "sign-in"
+	StepEnvelope = "envelope" // the sender and a recipient, of e-mail
 )
 
 // Provider takes messages or accounts.

@@ -228,6 +228,7 @@ var providerFaults = []fault{
 		c.useProviders("")
 	}, nil},
 	{"a wrong password", "DR0606", doctor.Failed, "535", func(c *clinic) { c.mail.quote = "authentication failed for" }, nil},
+	{"a sender that is refused", "DR0608", doctor.Failed, "553", func(c *clinic) { c.mail.refuses = "not owned by user" }, nil},
 	{"workers that are too fast together", "DR0607", doctor.Failed, "3 workers at 10/s make 30/s", func(c *clinic) {
 		c.Doctor.Workers, c.ProviderLimits = 3, map[string]string{"mail": "25/s"}
 	}, nil},

@@ -18,6 +18,7 @@ const (
 	StepConnect  = "connect"
 	StepGreeting = "greeting" // with TLS
 	StepSignIn   = "sign-in"
+	StepEnvelope = "envelope" // the sender and a recipient
 )
 
 // Connected is how far a connection came that carried no message.
@@ -28,8 +29,9 @@ type Connected struct {
 	SignedIn        bool
 }
 
-// Connect connects to the server, greets it and signs in, as before a message, and says
-// goodbye. Its error holds the server's own words, which may quote a user's name.
+// Connect connects to the server, greets it, signs in, and names the sender, also as the
+// recipient, as before a message; then it says goodbye. That the server does not know this
+// recipient is no failure. Its error holds the server's own words, which may quote a user's name.
 func (c SMTPConfig) Connect(ctx context.Context) (p Connected, err error) {
 	var words []string
 	c.Said = func(w string) { words = append(words, w) }
@@ -47,9 +49,6 @@ func (c SMTPConfig) Connect(ctx context.Context) (p Connected, err error) {
 	t, err := newSMTP(c, time.Second)
 	if err != nil {
 		return fail(StepSettings, err)
-	}
-	if at, ok := ctx.Deadline(); ok {
-		t.StepTimeout = min(t.StepTimeout, time.Until(at))
 	}
 	p.TLS = t.TLS != "none"
 	network, step, err := dialed(ctx, t.Dial.or(t.StepTimeout), t.Addr)
@@ -69,6 +68,16 @@ func (c SMTPConfig) Connect(ctx context.Context) (p Connected, err error) {
 			return fail(StepSignIn, err)
 		}
 		p.SignedIn = true
+	}
+	refused := client.Mail(t.from.Address, nil)
+	at := phaseMail
+	if refused == nil {
+		at, refused = phaseRcpt, client.Rcpt(t.from.Address, nil)
+	}
+	if refused != nil {
+		if f := t.failure(at, refused); f.blames && f.reason != ReasonRateLimited {
+			return fail(StepEnvelope, f)
+		}
 	}
 	(&conn{Client: client, net: network}).quit()
 	return p, nil
