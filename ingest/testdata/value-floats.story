@@ -3,6 +3,7 @@ region US
 drop people.csv
 drop java.csv
 drop limit.csv
+drop numbers.jsonl
 -- people.csv --
 user_id,email,phone
 1001.0,a@example.org,2125550123.0
@@ -19,6 +20,10 @@ g@example.org,2147483647
 j@example.org,12147483647
 h@example.org,2147483647
 i@example.org,+12125550123
+-- numbers.jsonl --
+{"user_id":1003.0,"email":"k@example.org","phone":2125550129.0}
+{"user_id":1.004E3,"email":"l@example.org","phone":2.12555013E9}
+{"user_id":1005,"email":"m@example.org","phone":12125550131}
 -- want --
 people.csv: archived, csv, utf-8, ","
 4 rows, 2 published, 2 refused, 0 blank
@@ -49,3 +54,9 @@ back: email,phone,_row,_line,_code,_field,_reason,_escaped
 back: g@example.org,2147483647,1,2,E_NUMBER_LIMIT,phone,"this is the largest number that a program could store, and stands in several rows; export the list again with this column as text",
 back: h@example.org,2147483647,3,4,E_NUMBER_LIMIT,phone,"this is the largest number that a program could store, and stands in several rows; export the list again with this column as text",
 Mend the rows in refused/value-floats/IMPORT-limit.csv.refused.csv and drop that file.
+numbers.jsonl: archived, jsonl, utf-8
+3 rows, 3 published, 0 refused, 0 blank
+user 1003||k@example.org|+12125550129|
+user 1004||l@example.org|+12125550130|
+user 1005||m@example.org|+12125550131|
+Nothing to do.
