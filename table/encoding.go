@@ -19,6 +19,38 @@ const (
 	Windows1252 = "windows-1252"
 )
 
+// findEncoding follows a ladder from certain to guessed: byte order mark, the
+// zeros of UTF-16, valid UTF-8, and what Windows uses in western Europe.
+func (t *File) findEncoding(head []byte, check *utf8Check) error {
+	if k, is := kindOf(head); is {
+		return k.error()
+	}
+	t.Encoding, t.bom = byteOrderMark(head)
+	switch {
+	case t.bom > 0:
+		t.Why = "a byte order mark"
+	case utf16Pattern(head, 1):
+		t.Encoding, t.Why = UTF16LE, "every other byte is zero"
+	case utf16Pattern(head, 0):
+		t.Encoding, t.Why = UTF16BE, "every other byte is zero"
+	case check.zero:
+	case check.ok():
+		t.Encoding, t.Why = UTF8, "all bytes are valid UTF-8"
+	case check.mostly():
+		t.Encoding, t.Why = UTF8, "nearly all characters beyond ASCII are valid UTF-8"
+	default:
+		t.Encoding, t.Why = Windows1252, "there are bytes that are not UTF-8"
+		t.Warnings.Add("W_ENCODING", "the file is not UTF-8 and was read as Windows-1252: look whether names with accents are right", check.lines()[0])
+	}
+	switch {
+	case t.Encoding == "" || t.Encoding == UTF8 && check.zero:
+		return Unusable("E_FORMAT", "this is not a text file; drop CSV, JSON or Excel (.xlsx)")
+	case t.Encoding == UTF8 && !check.ok():
+		t.Warnings.Add("W_ENCODING", "the file is UTF-8 with bytes in it that are not", check.lines()[0])
+	}
+	return nil
+}
+
 // byteOrderMark tells the encoding that the first bytes name, and how many they
 // are.
 func byteOrderMark(head []byte) (encoding string, n int) {
