@@ -26,6 +26,7 @@ var unguarded = map[string]string{
 	"console: go func() { done <- f.run(inner) }()":                              "guards each of its rounds",
 	"console: go func() { done <- k.keepAudit(inner) }()":                        "guards each of its rounds",
 	"console: go func() { done <- k.measure(inner) }()":                          "guards each of its rounds",
+	"console: go func() { done <- k.tellPages(inner) }()":                        "guards each of its rounds",
 	"doctor: go func() { began := time.Now() ctx, cancel := context.WithT":       "waits and hands over",
 	"doctor: go func() { ended <- event.Protect(\"polling\", func() error {":     "protected, and the error goes to who waits",
 	"doctor: go func() { s := seen{Look: Look{Name: l.name}} err := event":       "protected, and the error is a line of the report",

@@ -69,6 +69,11 @@ type Console struct {
 	repeats  repeats
 	sessions *scs.SessionManager
 	zones    zones
+	live     *live
+	stopping <-chan struct{} // is closed when Run ends; the streams of pages end then
+
+	heartbeat  time.Duration // of the streams of open pages
+	readWithin time.Duration // a request, with its body
 }
 
 // New opens the login and the read model. It refuses a Config that lacks what
@@ -87,16 +92,16 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketConsole, err)
 	}
-	k := &Console{Config: c, zones: newZones(), login: newLogin(kv), auditor: newAuditor(c.JetStream, c.Metrics.AuditFailures, c.Log)}
+	k := &Console{Config: c, zones: newZones(), live: newLive(), heartbeat: 15 * time.Second, readWithin: 30 * time.Second, login: newLogin(kv), auditor: newAuditor(c.JetStream, c.Metrics.AuditFailures, c.Log)}
 	if err := k.login.ensure(ctx, c.Password, c.PrintPassword); err != nil {
 		return nil, fmt.Errorf("the console's password: %w", err)
 	}
 	if k.model, err = openModel(c.DB); err != nil {
 		return nil, fmt.Errorf("the console's read model: %w", err)
 	}
-	k.waiters = newWaiters(k.model.emptyLog)
+	k.waiters = newWaiters(k.model.emptyLog, k.live.user)
 	k.guard = c.Metrics.Guard("console", c.Log)
-	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, k.guard, c.Log)
+	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, k.live, k.guard, c.Log)
 	k.sessions = k.newSessions(kv)
 	return k, nil
 }
@@ -115,18 +120,20 @@ func (k *Console) Ready() error {
 func (k *Console) Run(ctx context.Context) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	done := make(chan error, len(k.feeds)+2)
+	k.stopping = inner.Done()
+	done := make(chan error, len(k.feeds)+3)
 	for _, f := range k.feeds {
 		go func() { done <- f.run(inner) }()
 	}
 	go func() { done <- k.measure(inner) }()
 	go func() { done <- k.keepAudit(inner) }()
+	go func() { done <- k.tellPages(inner) }()
 
 	s := serve.Web(k.handler())
-	s.ReadTimeout = 30 * time.Second
+	s.ReadTimeout = k.readWithin
 	errs := []error{serve.Until(ctx, k.guard, k.Listener, s)}
 	cancel()
-	for range len(k.feeds) + 2 {
+	for range len(k.feeds) + 3 {
 		errs = append(errs, <-done)
 	}
 	k.logRepeats(true)

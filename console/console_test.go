@@ -38,7 +38,8 @@ type rig struct {
 	db      string
 	base    string
 	log     natstest.Output
-	change  func(*Config) // of the next run; nil: nothing
+	change  func(*Config)  // of the next run; nil: nothing
+	prepare func(*Console) // the same, once it is built
 }
 
 func newRig(t *testing.T) *rig {
@@ -65,6 +66,9 @@ func (r *rig) run() (stop func()) {
 	r.console, err = New(context.Background(), c)
 	if err != nil {
 		r.Fatal(err)
+	}
+	if r.prepare != nil {
+		r.prepare(r.console)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -99,7 +99,7 @@ func TestAnyIdempotencyKeyIsHonoured(t *testing.T) {
 
 // A browser that sends a form again gives up the first request.
 func TestARequestThatIsGivenUpLeavesTheOthersWaiting(t *testing.T) {
-	w := newWaiters(nil)
+	w := newWaiters(nil, nil)
 	_, endFirst := w.expect("e")
 	second, endSecond := w.expect("e")
 	endFirst()

@@ -68,6 +68,7 @@ func (k *Console) usersPage(w http.ResponseWriter, r *http.Request) {
 // list puts what the list of a filter shows into a page.
 func (k *Console) list(r *http.Request, d map[string]any, f filter, here string) error {
 	now := time.Now()
+	d["Live"] = k.live.position() // before the list, so that no change is missed
 	users, next, err := k.model.users(r.Context(), f, now, perPage)
 	if err != nil {
 		return err

@@ -32,13 +32,13 @@ type feed struct {
 	born     time.Time       // event.Birth of the stream; owned by run
 }
 
-func newFeeds(js jetstream.JetStream, m *model, w *waiters, guard event.Guard, log *slog.Logger) []*feed {
+func newFeeds(js jetstream.JetStream, m *model, w *waiters, l *live, guard event.Guard, log *slog.Logger) []*feed {
 	var resets sync.Mutex
 	feeds := []*feed{
-		{stream: event.StreamUsers, put: putUserMessage},
+		{stream: event.StreamUsers, put: l.putUserMessage},
 		{stream: event.StreamVerifications},
 		{stream: event.StreamOnboarding, put: w.putFactMessage},
-		{stream: event.StreamDeadLetters, put: putDeadLetterMessage},
+		{stream: event.StreamDeadLetters, put: l.putDeadLetterMessage},
 	}
 	for _, f := range feeds {
 		f.js, f.model, f.guard, f.log, f.resets, f.passed = js, m, guard, log, &resets, map[uint64]bool{}
@@ -215,20 +215,20 @@ func (f *feed) read(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (after func
 // The put functions leave out what cannot be read: the bridge makes a dead
 // letter of it.
 
-func putUserMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
+func (l *live) putUserMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
 	if strings.HasPrefix(m.Subject, "users.v1.checkpoint.") {
 		var p progress
 		if json.Unmarshal(m.Data, &p) != nil || p.Import == "" {
 			return nil, nil
 		}
-		return nil, putImport(tx, p)
+		return l.imports, putImport(tx, p)
 	}
 	if strings.HasPrefix(m.Subject, "users.v1.progress.") {
 		var p event.Progress
 		if json.Unmarshal(m.Data, &p) != nil || p.Import == "" {
 			return nil, nil
 		}
-		return nil, putProgress(tx, p)
+		return l.imports, putProgress(tx, p)
 	}
 	source, err := event.ParseImportedSubject(m.Subject)
 	if err != nil {
@@ -242,7 +242,7 @@ func putUserMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), er
 	if err != nil {
 		return nil, nil
 	}
-	return nil, putUser(tx, source, u, meta.Timestamp)
+	return func() { l.user(u.UserID) }, putUser(tx, source, u, meta.Timestamp)
 }
 
 func (f *feed) putVerificationMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
@@ -270,7 +270,7 @@ func (f *feed) putVerificationMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMet
 	return nil, putDecision(tx, id, b)
 }
 
-func putDeadLetterMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
+func (l *live) putDeadLetterMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
 	h := m.Header
 	d := DeadLetter{
 		Seq: meta.Sequence.Stream, Stream: h.Get(event.HeaderStream), Reason: h.Get(event.HeaderReason), Cause: h.Get(event.HeaderCause),
@@ -279,5 +279,5 @@ func putDeadLetterMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func
 	if _, err := strconv.ParseUint(d.Sequence, 10, 64); err != nil {
 		return nil, nil // not one of usher's
 	}
-	return nil, putDeadLetter(tx, d)
+	return l.letters, putDeadLetter(tx, d)
 }

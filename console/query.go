@@ -242,10 +242,10 @@ type figures struct {
 	letters int
 }
 
+// figures come from the kept counts: each page shows them.
 func (m *model) figures(ctx context.Context) (figures, error) {
 	f := figures{people: map[event.Status]int{}, oldest: map[event.Status]time.Time{}}
-	rows, err := m.db.QueryContext(ctx, `SELECT status, count(*), min(since) FROM people GROUP BY status
-		UNION ALL SELECT 'letters', count(*), 0 FROM deadletters`)
+	rows, err := m.db.QueryContext(ctx, `SELECT status, sum(n) FROM cube GROUP BY status`)
 	if err != nil {
 		return f, err
 	}
@@ -253,21 +253,26 @@ func (m *model) figures(ctx context.Context) (figures, error) {
 	for rows.Next() {
 		var status event.Status
 		var n int
-		var since int64
-		if err := rows.Scan(&status, &n, &since); err != nil {
+		if err := rows.Scan(&status, &n); err != nil {
 			return f, err
 		}
-		switch {
-		case status == "letters":
-			f.letters = n
-		default:
-			f.people[status] = n
-			if !status.Final() {
-				f.oldest[status] = time.UnixMicro(since)
-			}
-		}
+		f.people[status] = n
 	}
-	return f, rows.Err()
+	if err := rows.Err(); err != nil {
+		return f, err
+	}
+	for status, n := range f.people {
+		if status.Final() || n == 0 {
+			continue
+		}
+		var since int64
+		if err := m.db.QueryRowContext(ctx, `SELECT coalesce(min(since), 0) FROM people WHERE status = ?`, status).Scan(&since); err != nil {
+			return f, err
+		}
+		f.oldest[status] = time.UnixMicro(since)
+	}
+	f.letters, err = m.letterCount(ctx)
+	return f, err
 }
 
 func (m *model) letterCount(ctx context.Context) (n int, err error) {

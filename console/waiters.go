@@ -21,11 +21,12 @@ type waiters struct {
 	mu   sync.Mutex
 	byID map[string][]chan event.Fact
 
-	forgotten func() // is called when a person was removed from the model
+	forgotten func()              // is called when a person was removed from the model
+	changed   func(userID string) // is called when a person has another status
 }
 
-func newWaiters(forgotten func()) *waiters {
-	return &waiters{byID: map[string][]chan event.Fact{}, forgotten: forgotten}
+func newWaiters(forgotten func(), changed func(userID string)) *waiters {
+	return &waiters{byID: map[string][]chan event.Fact{}, forgotten: forgotten, changed: changed}
 }
 
 // expect returns a channel that gets the facts that answer the event, and a
@@ -66,6 +67,9 @@ func (w *waiters) putFactMessage(tx *sql.Tx, m *nats.Msg, _ *nats.MsgMetadata) (
 	}
 	return func() {
 		w.factArrived(f)
+		if f.Status != "" || f.Kind == event.FactForgotten {
+			w.changed(f.UserID)
+		}
 		if f.Kind == event.FactForgotten {
 			w.forgotten()
 		}

@@ -65,6 +65,7 @@ func (k *Console) handler() http.Handler {
 	page.HandleFunc("POST /imports/{import}/release", k.releaseForm)
 	page.HandleFunc("GET /deadletters", k.deadLettersPage)
 	page.HandleFunc("GET /figures", k.metricsPage)
+	page.HandleFunc("GET /live", k.livePage)
 	page.HandleFunc("GET /keys", func(w http.ResponseWriter, r *http.Request) {
 		k.show(w, r, http.StatusOK, "keys", map[string]any{"Title": "Keys"})
 	})
@@ -134,6 +135,7 @@ func (k *Console) ledger(ctx context.Context, u *User) {
 }
 
 func (k *Console) importsPage(w http.ResponseWriter, r *http.Request) {
+	position := k.live.position()
 	imports, err := k.model.imports(r.Context(), 200)
 	if id := r.URL.Query().Get("import"); id != "" && err == nil {
 		var one Import
@@ -145,7 +147,7 @@ func (k *Console) importsPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	refresh := slices.ContainsFunc(imports, func(i Import) bool { return !i.Done })
-	k.show(w, r, http.StatusOK, "imports", map[string]any{"Title": "Imports", "Imports": imports, "One": r.URL.Query().Get("import") != "", "Refresh": refresh, "Message": k.sessions.PopString(r.Context(), "message")})
+	k.show(w, r, http.StatusOK, "imports", map[string]any{"Title": "Imports", "Live": position, "Imports": imports, "One": r.URL.Query().Get("import") != "", "Refresh": refresh, "Message": k.sessions.PopString(r.Context(), "message")})
 }
 
 func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {
@@ -165,6 +167,9 @@ func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {
 func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name string, d map[string]any) {
 	d["User0"] = k.sessions.GetString(r.Context(), sessionUser)
 	d["Section"], d["Class"] = section(r), ""
+	if d["Live"] == nil {
+		d["Live"] = k.live.position()
+	}
 	if d["Rows"] != nil {
 		d["Class"] = "desk"
 		if d["User"] != nil {

@@ -1,7 +1,7 @@
 // The desk: going through the list, one person beside it, and deciding without a new
 // page. The server confirms each decision before the next person is shown.
 import { on, showKeys } from './keys.js';
-import { keepTyped, restoreTyped, dropTyped } from './typed.js';
+import { keepTyped, restoreTyped, dropTyped, typed } from './typed.js';
 import { tell } from './told.js';
 import { holdBack } from './undo.js';
 
@@ -75,16 +75,17 @@ async function another() {
   return true;
 }
 
-// part fetches a part of a page. When the session is over it leads to the sign-in,
-// and back here.
-export async function part(url, name, signal) {
+// part fetches a part of a page. When the session is over it leads to the sign-in, and
+// back here, unless it was no one's wish: then it is quiet.
+export async function part(url, name, { signal, quiet = false } = {}) {
   try {
     const r = await fetch(url, { headers: { 'Usher-Part': name }, signal });
+    if (quiet && !r.ok) return null;
     if (r.status === 401) { location.href = '/signin?next=' + encodeURIComponent(location.pathname + location.search); return null; }
     if (!r.ok) { tell('This cannot be shown now; try again in a moment.'); return null; }
     return new DOMParser().parseFromString(await r.text(), 'text/html');
   } catch (e) {
-    if (e.name !== 'AbortError') tell('The console cannot be reached; try again in a moment.');
+    if (!quiet && e.name !== 'AbortError') tell('The console cannot be reached; try again in a moment.');
     return null;
   }
 }
@@ -95,7 +96,7 @@ export async function show(li, { push = false, focus = false } = {}) {
   const mine = loading = new AbortController();
   pane().setAttribute('aria-busy', 'true');
   mark(li);
-  const doc = await part(link(li).href, 'pane', mine.signal);
+  const doc = await part(link(li).href, 'pane', { signal: mine.signal });
   if (mine !== loading) return;
   loading = null;
   const fresh = doc?.getElementById('pane');
@@ -185,4 +186,30 @@ export function markStatus(li, status, by) {
   s.className = 'status ' + status;
   s.textContent = status.replaceAll('_', ' ') || 'importing';
   if (by) s.title = 'by ' + by;
+}
+
+// seen takes how a person stands now, as the server has told it. What they are busy with
+// is not taken from under their hands.
+export async function seen(user) {
+  const li = rowOf(user.id), p = pane();
+  const held = li?.querySelector('form.undo') && ['', 'parked', 'waiting'].includes(user.status); // decided, and not in effect yet
+  if (li && !held && li.dataset.status !== user.status) markStatus(li, user.status, user.by);
+  if (p.dataset.id !== user.id || p.dataset.status === user.status || loading) return;
+  if (p.querySelector('[data-sent]')) return; // one's own decision is on its way
+  if (typed(p) || p.querySelector('form')?.contains(document.activeElement)) {
+    if (p.querySelector('.meanwhile')) return;
+    const note = document.createElement('p');
+    note.className = 'note meanwhile';
+    note.setAttribute('role', 'status');
+    note.textContent = `Meanwhile this person is ${user.status.replaceAll('_', ' ')}` + (user.by ? `, decided by ${user.by}.` : '.');
+    p.querySelector('#who').after(note);
+    return;
+  }
+  const doc = await part(location.href, 'pane', { quiet: true }), fresh = doc?.getElementById('pane');
+  if (!fresh || loading || pane() !== p || typed(p)) return;
+  const focused = p.contains(document.activeElement), top = p.scrollTop;
+  p.replaceWith(fresh);
+  fresh.scrollTop = top;
+  prepare();
+  if (focused) fresh.focus();
 }

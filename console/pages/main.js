@@ -3,6 +3,7 @@ import { zone, keepTimes } from './clock.js';
 import { keys } from './keys.js';
 import { desk } from './desk.js';
 import { undo } from './undo.js';
+import { live } from './live.js';
 import { forgetTyped } from './typed.js';
 
 zone();
@@ -10,4 +11,5 @@ keepTimes();
 keys();
 desk();
 undo();
+live();
 document.querySelector('form[action="/signout"]')?.addEventListener('submit', forgetTyped);
