@@ -40,14 +40,15 @@ func (c *deafConn) Read(p []byte) (int, error) {
 // An answer that is lost holds no caller for longer than one request may take,
 // though the activity that asks has an hour.
 func TestLostAnswerIsGivenUp(t *testing.T) {
-	js, url := streamstest.Start(t)
+	_, url := streamstest.Start(t)
 	var d deafDialer
 	nc, err := nats.Connect(url, nats.SetCustomDialer(&d))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	if js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(100*time.Millisecond)); err != nil {
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(100*time.Millisecond))
+	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
