@@ -52,7 +52,7 @@ import (
 )
 
 // clinic is a whole system in good order, which a test spoils: a real NATS with usher's
-// streams and somebody who asks for the bridge's messages, a frontend of Temporal over
+// streams and pulls for the bridge's messages, a frontend of Temporal over
 // gRPC, a mail server with TLS and passwords, and folders.
 type clinic struct {
 	*testing.T

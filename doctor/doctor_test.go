@@ -173,7 +173,7 @@ func TestHanging(t *testing.T) {
 	}
 }
 
-// A look that does not even end when it is told to holds nobody up, and has no hand on
+// A look that does not even end when it is told to delays no other, and has no hand on
 // what is judged.
 func TestHangingForGood(t *testing.T) {
 	hangs := make(chan struct{})
@@ -200,7 +200,7 @@ func TestHangingForGood(t *testing.T) {
 	}
 }
 
-// A bundle gives the same lines elsewhere, and holds nothing that is nobody's business:
+// A bundle gives the same lines elsewhere, and holds nothing that is private:
 // neither what the settings hold, nor what servers say, nor what the streams have.
 func TestBundle(t *testing.T) {
 	c := newClinic(t)
