@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"regexp"
@@ -20,8 +21,9 @@ func plain(err error) string {
 	var link *os.LinkError
 	var address *url.Error
 	var late *serviceerror.DeadlineExceeded
+	var timeout net.Error
 	switch {
-	case errors.As(err, &late), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.As(err, &late), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "it hangs: there was no answer in time"
 	case errors.As(err, &path):
 		return path.Op + ": " + path.Err.Error()
