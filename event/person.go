@@ -261,7 +261,7 @@ func (s Send) Taken() bool {
 // message that was refused and is said to have arrived has arrived.
 func (s *Send) Receive(r Receipt) bool {
 	forward := r.State == SendDelivered && s.State != SendDelivered && s.State != SendBounced ||
-		r.State == SendBounced && (s.Taken() || s.State == SendUnknown || s.State == SendSubmitting) && s.State != SendBounced
+		r.State == SendBounced && (s.Taken() || s.State == SendUnknown || s.State == SendSubmitting && !r.Refusal) && s.State != SendBounced
 	if forward {
 		s.State, s.Reason, s.Code, s.At = r.State, r.Reason, r.Code, r.At
 	}

@@ -53,4 +53,8 @@ type Receipt struct {
 	Reason string    `json:"reason,omitempty"` // of bounced; bounded set
 	Code   string    `json:"code,omitempty"`   // as the provider has it
 	At     time.Time `json:"at"`
+
+	// Refusal tells that it may be about a try which the answer refuses too, and says
+	// whose fault that is.
+	Refusal bool `json:"refusal,omitempty"`
 }

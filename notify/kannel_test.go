@@ -45,7 +45,8 @@ password = s3cret
 ` + user},
 		run: `bearerbox -v 2 /etc/kannel.conf &
 (until /usr/lib/kannel/test/fakesmsc -i 3600 -r $PORT2 "1 2 text hello"; do sleep 0.1; done) &
-until smsbox -v 2 /etc/kannel.conf; do sleep 0.1; done
+until bash -c '</dev/tcp/127.0.0.1/$PORT4' 2>&-; do sleep 0.1; done
+smsbox -v 2 /etc/kannel.conf
 `,
 	}
 }

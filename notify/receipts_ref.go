@@ -37,6 +37,7 @@ func (h HTTPReceipts) byRef(w http.ResponseWriter, r *http.Request) {
 		if code := cmp.Or(q.Get("code"), q.Get("d")); code != "" {
 			receipt.Code = event.SafeID(code)
 		}
+		receipt.Refusal = q.Get("d") == "16"
 	case "accepted", "queued", "sent", "delayed":
 	default:
 		h.refuse(w, http.StatusBadRequest, receiptMalformed)
@@ -45,6 +46,7 @@ func (h HTTPReceipts) byRef(w http.ResponseWriter, r *http.Request) {
 	h.respond(w, r, receipt)
 }
 
-// kannelStates are the numbers that Kannel puts for %d (its user guide, "Delivery
+// Kannel says 16 both of what an SMSC refuses later and of what it refuses itself, beside
+// its answer and sometimes before it. kannelStates are the numbers that Kannel puts for %d (its user guide, "Delivery
 // Reports"; run against 1.4.5, which says 2 for an unknown state of the network, too).
 var kannelStates = map[string]string{"1": "delivered", "2": "bounced", "4": "queued", "8": "sent", "16": "bounced", "32": "delayed"}

@@ -69,6 +69,32 @@ func TestReceiptsByRef(t *testing.T) {
 	}
 }
 
+// A regression of issue 19: Kannel reports a message that it refuses at once, too, and
+// sometimes before it answers. The answer says whose fault it is.
+func TestAReceiptOfARefusalDoesNotOvertakeTheAnswer(t *testing.T) {
+	base := ""
+	kannel := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		where := strings.Replace(strings.ReplaceAll(r.URL.Query().Get("dlr-url"), "%d", "16"), publicURL, base, 1)
+		resp, err := http.Get(where)
+		if err != nil || resp.StatusCode != http.StatusNoContent {
+			t.Error(resp, err)
+			return
+		}
+		resp.Body.Close()
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte("Not routable. Do not try again."))
+	}))
+	defer kannel.Close()
+	r := newReceiving(t, nowhere, kannel.URL, func(c *Config) {
+		c.ReceiptsURL = publicURL
+		c.Providers.SMS = []HTTPConfig{{Name: "kannel", Preset: "kannel", Base: kannel.URL, Account: "u", Secret: "p", From: "ACME"}}
+	})
+	base = r.serveHTTP(t)
+	if sent, err := r.Send(t.Context(), request(event.ChannelSMS)); sent.State != "" || err == nil || !strings.Contains(err.Error(), ReasonNoRoute) {
+		t.Errorf("%+v, %v", sent, err)
+	}
+}
+
 // Twilio is told with each message where to report, once it may.
 func TestTwilioIsToldWhereToReport(t *testing.T) {
 	for _, where := range []string{"", publicURL} {
