@@ -8,7 +8,7 @@ SEEDS   ?= 1000
 SLIM    := linux/amd64 linux/arm64 darwin/arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo demo-chaos build build-slim generate picture test race soak sim faults bench lint vet
+.PHONY: help run demo demo-chaos build build-slim generate picture test race soak sim faults bench bench-long lint vet
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -72,7 +72,11 @@ bench: ## figures as ratios from one run
 	$(GO) test -run xxx -bench PickUp -benchtime 25x ./ingest
 	USHER_BACKLOG=1000000 $(GO) test -v -run 'TestBacklog$$' ./bridge
 	$(GO) test -run xxx -bench SMTP -benchtime 5x ./notify
+	$(GO) test -run xxx -bench Desk -benchtime 20x ./console
 	$(GO) test -tags $(TAGS) -run xxx -bench . -benchtime 5x ./app/e2e
+
+bench-long: ## the same of the console with a million users
+	USHER_BENCH_USERS=1000000 $(GO) test -run xxx -bench Desk -benchtime 20x -timeout 2h ./console
 
 lint: vet ## gofmt, vet, staticcheck, Temporal's workflowcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -23,7 +22,7 @@ type feed struct {
 	js       jetstream.JetStream
 	model    *model
 	stream   string
-	put      func(*sql.Tx, *nats.Msg, *nats.MsgMetadata) (after func(), err error)
+	put      func(*writing, *nats.Msg, *nats.MsgMetadata) (after func(), err error)
 	guard    event.Guard
 	log      *slog.Logger
 	caughtUp atomic.Bool
@@ -159,7 +158,7 @@ func (f *feed) state(ctx context.Context) (created int64, last uint64, err error
 func (f *feed) storeMany(ctx context.Context, created int64, seq uint64, batch []*nats.Msg) (uint64, error) {
 	var after []func()
 	var pending uint64
-	err := f.model.transaction(ctx, func(tx *sql.Tx) error {
+	err := f.model.transaction(ctx, func(tx *writing) error {
 		// Another feed may have started the model over: then this one does too.
 		var at uint64
 		_ = tx.QueryRow(`SELECT seq FROM positions WHERE stream = ?`, f.stream).Scan(&at) // no row is 0
@@ -196,7 +195,7 @@ func (f *feed) storeMany(ctx context.Context, created int64, seq uint64, batch [
 
 // read puts a message into the model. One on which that panics is passed over at
 // the next try: what it changed before is rolled back with the transaction.
-func (f *feed) read(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (after func(), err error) {
+func (f *feed) read(tx *writing, m *nats.Msg, meta *nats.MsgMetadata) (after func(), err error) {
 	seq := meta.Sequence.Stream
 	if f.passed[seq] {
 		return nil, nil
@@ -215,7 +214,7 @@ func (f *feed) read(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (after func
 // The put functions leave out what cannot be read: the bridge makes a dead
 // letter of it.
 
-func (l *live) putUserMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
+func (l *live) putUserMessage(tx *writing, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
 	if strings.HasPrefix(m.Subject, "users.v1.checkpoint.") {
 		var p progress
 		if json.Unmarshal(m.Data, &p) != nil || p.Import == "" {
@@ -245,7 +244,7 @@ func (l *live) putUserMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (
 	return func() { l.user(u.UserID) }, putUser(tx, source, u, meta.Timestamp)
 }
 
-func (f *feed) putVerificationMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
+func (f *feed) putVerificationMessage(tx *writing, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
 	source, verb, err := event.ParseVerificationSubject(m.Subject)
 	if err != nil {
 		return nil, nil
@@ -270,7 +269,7 @@ func (f *feed) putVerificationMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMet
 	return nil, putDecision(tx, id, b)
 }
 
-func (l *live) putDeadLetterMessage(tx *sql.Tx, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
+func (l *live) putDeadLetterMessage(tx *writing, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
 	h := m.Header
 	d := DeadLetter{
 		Seq: meta.Sequence.Stream, Stream: h.Get(event.HeaderStream), Reason: h.Get(event.HeaderReason), Cause: h.Get(event.HeaderCause),

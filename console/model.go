@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -15,7 +16,10 @@ import (
 )
 
 // model is the read model.
-type model struct{ db *sql.DB }
+type model struct {
+	db       *sql.DB
+	prepared sync.Map // *sql.Stmt by what it executes; there are as many as are written here
+}
 
 // Canary users are no people, so the model leaves them out.
 
@@ -49,10 +53,10 @@ func tryModel(path string) (*model, error) {
 	)
 	switch {
 	case err == nil && version == modelVersion:
-		return &model{db}, nil
+		return &model{db: db}, nil
 	case err == nil && tables == 0:
 		if _, err = db.Exec(modelSchema + fmt.Sprintf(`PRAGMA user_version = %d`, modelVersion)); err == nil {
-			return &model{db}, nil
+			return &model{db: db}, nil
 		}
 	case err == nil:
 		err = errVersion
@@ -73,7 +77,7 @@ func (m *model) position(ctx context.Context, stream string) (created int64, seq
 
 // reset forgets everything: a stream was made anew.
 func (m *model) reset(ctx context.Context) error {
-	return m.transaction(ctx, func(tx *sql.Tx) error {
+	return m.transaction(ctx, func(tx *writing) error {
 		for _, t := range []string{"positions", "people", "facts", "decisions", "imports", "deadletters"} { // the triggers empty the counts
 			if _, err := tx.Exec(`DELETE FROM ` + t); err != nil {
 				return err
@@ -83,25 +87,60 @@ func (m *model) reset(ctx context.Context) error {
 	})
 }
 
-func (m *model) transaction(ctx context.Context, f func(*sql.Tx) error) error {
+// writing is a transaction that writes. Its statements are prepared once for the model:
+// to compile one with all that its triggers do takes far longer than to run it.
+type writing struct {
+	*sql.Tx
+	m      *model
+	wanted []string // that are not prepared yet
+}
+
+// Exec runs a statement.
+func (w *writing) Exec(query string, args ...any) (sql.Result, error) {
+	if s, ok := w.m.prepared.Load(query); ok {
+		return w.Stmt(s.(*sql.Stmt)).Exec(args...)
+	}
+	w.wanted = append(w.wanted, query)
+	return w.Tx.Exec(query, args...)
+}
+
+// transaction runs f in one. What f has executed for the first time is prepared
+// afterwards, when the connection is free again.
+func (m *model) transaction(ctx context.Context, f func(*writing) error) error {
 	tx, err := m.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if err := f(tx); err != nil {
+	w := &writing{Tx: tx, m: m}
+	if err := f(w); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	for _, query := range w.wanted {
+		if _, ok := m.prepared.Load(query); ok {
+			continue
+		}
+		s, err := m.db.PrepareContext(ctx, query)
+		if err != nil {
+			return nil // it was executed, and is prepared the next time
+		}
+		if _, other := m.prepared.LoadOrStore(query, s); other {
+			_ = s.Close() // nothing was done with it
+		}
+	}
+	return nil
 }
 
-func setPosition(tx *sql.Tx, stream string, created int64, seq uint64) error {
+func setPosition(tx *writing, stream string, created int64, seq uint64) error {
 	_, err := tx.Exec(`INSERT INTO positions VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET created = excluded.created, seq = excluded.seq`, stream, created, seq)
 	return err
 }
 
 // putUser takes an imported event. A record of another inbox than the one that
 // first brought the user is left out.
-func putUser(tx *sql.Tx, source string, u event.User, at time.Time) error {
+func putUser(tx *writing, source string, u event.User, at time.Time) error {
 	if source == event.SourceCanary {
 		return nil
 	}
@@ -120,7 +159,7 @@ func putUser(tx *sql.Tx, source string, u event.User, at time.Time) error {
 }
 
 // forget removes what the model knows of a user.
-func forget(tx *sql.Tx, userID string) error {
+func forget(tx *writing, userID string) error {
 	for _, q := range []string{
 		`DELETE FROM decisions WHERE event_id IN (SELECT event_source || '/' || event_id FROM facts WHERE user_id = ?)`,
 		`DELETE FROM facts WHERE user_id = ?`,
@@ -141,7 +180,7 @@ func (m *model) emptyLog() {
 }
 
 // putFact takes a fact; the one with the highest generation and n has the status.
-func putFact(tx *sql.Tx, f event.Fact) error {
+func putFact(tx *writing, f event.Fact) error {
 	if f.Inbox == event.SourceCanary {
 		return nil
 	}
@@ -171,7 +210,7 @@ func putFact(tx *sql.Tx, f event.Fact) error {
 	return err
 }
 
-func putDecision(tx *sql.Tx, id event.Identity, b spoken) error {
+func putDecision(tx *writing, id event.Identity, b spoken) error {
 	_, err := tx.Exec(`INSERT INTO decisions VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`, id.String(), b.Reason, b.Actor, b.Note)
 	return err
 }
@@ -190,7 +229,7 @@ type progress struct {
 }
 
 // putImport takes a checkpoint. What putProgress knows besides stays.
-func putImport(tx *sql.Tx, p progress) error {
+func putImport(tx *writing, p progress) error {
 	if p.Source == event.SourceCanary {
 		return nil
 	}
@@ -202,7 +241,7 @@ func putImport(tx *sql.Tx, p progress) error {
 
 // putProgress takes what the watch role tells about an import between its
 // checkpoints, and its end.
-func putProgress(tx *sql.Tx, p event.Progress) error {
+func putProgress(tx *writing, p event.Progress) error {
 	if p.Source == event.SourceCanary {
 		return nil
 	}
@@ -217,7 +256,7 @@ func putProgress(tx *sql.Tx, p event.Progress) error {
 	return err
 }
 
-func putDeadLetter(tx *sql.Tx, d DeadLetter) error {
+func putDeadLetter(tx *writing, d DeadLetter) error {
 	_, err := tx.Exec(`INSERT INTO deadletters VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, d.Seq, d.Stream, d.Reason, d.Cause, d.Subject, d.Sequence, d.At.UnixMicro())
 	return err
 }

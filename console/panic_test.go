@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"database/sql"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -26,7 +25,7 @@ func TestAMessageOnWhichTheConsoleFailsIsPassedOver(t *testing.T) {
 	figures := newMetrics()
 	f := newFeeds(r.js, m, newWaiters(m.emptyLog, func(string) {}), newLive(), figures.Guard("console", slog.New(slog.NewTextHandler(&r.log, nil))), slog.New(slog.DiscardHandler))[0]
 	put := f.put
-	f.put = func(tx *sql.Tx, msg *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
+	f.put = func(tx *writing, msg *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
 		after, err := put(tx, msg, meta)
 		if meta.Sequence.Stream == 2 {
 			panic(string(msg.Data))

@@ -282,7 +282,7 @@ func (m *model) letterCount(ctx context.Context) (n int, err error) {
 
 // forgetLetters deletes what the stream no longer has.
 func (m *model) forgetLetters(ctx context.Context, first uint64, deleted []uint64) error {
-	return m.transaction(ctx, func(tx *sql.Tx) error {
+	return m.transaction(ctx, func(tx *writing) error {
 		_, err := tx.Exec(`DELETE FROM deadletters WHERE seq < ?`, first)
 		for _, seq := range deleted {
 			if err == nil {

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -27,7 +26,7 @@ func newModel(t testing.TB) *model {
 	return m
 }
 
-func (m *model) must(t testing.TB, f func(*sql.Tx) error) {
+func (m *model) must(t testing.TB, f func(*writing) error) {
 	t.Helper()
 	if err := m.transaction(t.Context(), f); err != nil {
 		t.Fatal(err)
@@ -40,14 +39,14 @@ func crowd(t *testing.T, m *model, r *rand.Rand, n int, now time.Time) {
 	t.Helper()
 	one := func(of []string) string { return of[r.IntN(len(of))] }
 	for i := range 5 {
-		m.must(t, func(tx *sql.Tx) error {
+		m.must(t, func(tx *writing) error {
 			return putImport(tx, progress{Import: fmt.Sprint("imp-", i), File: fmt.Sprint("list ", i, ".csv"), Source: "hr", StartedAt: now.Add(-time.Hour)})
 		})
 	}
 	for range 3 * n {
 		id := fmt.Sprint("u-", r.IntN(n))
 		at := now.Add(-time.Duration(r.ExpFloat64() * 48 * float64(time.Hour)))
-		m.must(t, func(tx *sql.Tx) error {
+		m.must(t, func(tx *writing) error {
 			switch r.IntN(8) {
 			case 0:
 				return putFact(tx, event.Fact{ID: event.NewID(), Kind: event.FactForgotten, UserID: id, At: at})
@@ -221,7 +220,7 @@ func TestTheDeciderIsThatOfTheGeneration(t *testing.T) {
 		put := func(facts ...event.Fact) string {
 			for _, f := range facts {
 				f.UserID, f.At = "u-1", time.Now()
-				m.must(t, func(tx *sql.Tx) error { return putFact(tx, f) })
+				m.must(t, func(tx *writing) error { return putFact(tx, f) })
 			}
 			u, err := m.user(t.Context(), "u-1")
 			if err != nil {
@@ -262,7 +261,7 @@ func TestFoldedTexts(t *testing.T) {
 		}
 	}
 	m := newModel(t)
-	m.must(t, func(tx *sql.Tx) error {
+	m.must(t, func(tx *writing) error {
 		return putUser(tx, "hr", event.User{UserID: "u-1", Name: "O\u0308zge Yılmaz", Phone: "+4915112345678"}, time.Now())
 	})
 	for _, q := range []string{"özge", "OZGE yilmaz", "yılmaz ö", "u-1", "1511234"} {

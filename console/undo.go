@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"net/http"
 	"time"
@@ -30,7 +29,7 @@ type Recent struct {
 // Undoable tells whether the decision can still be taken back.
 func (r Recent) Undoable() bool { return r.State == "pending" && time.Now().Before(r.Effective) }
 
-func putRecent(tx *sql.Tx, eventID, verb string, b event.VerificationBody, at time.Time) error {
+func putRecent(tx *writing, eventID, verb string, b event.VerificationBody, at time.Time) error {
 	effective := at.Add(time.Duration(b.EffectiveAfter) * time.Second)
 	_, err := tx.Exec(`INSERT INTO recent VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, eventID, b.UserID, verb, b.Actor, at.UnixMicro(), effective.UnixMicro())
 	return err

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -60,7 +59,7 @@ func (w *waiters) factArrived(f event.Fact) {
 }
 
 // putFactMessage stores a fact and wakes its waiters once it can be read.
-func (w *waiters) putFactMessage(tx *sql.Tx, m *nats.Msg, _ *nats.MsgMetadata) (func(), error) {
+func (w *waiters) putFactMessage(tx *writing, m *nats.Msg, _ *nats.MsgMetadata) (func(), error) {
 	var f event.Fact
 	if json.Unmarshal(m.Data, &f) != nil || f.ID == "" || f.UserID == "" {
 		return nil, nil
