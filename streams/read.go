@@ -73,11 +73,12 @@ type reader struct {
 	sel    Selection
 	do     func(Message, uint64) error
 
-	began bool
-	all   uint64
-	last  uint64 // of the stream when it began
-	next  uint64 // sequence to go on from; 0: where the selection begins
-	empty bool   // a consumer found nothing from there on
+	began  bool
+	all    uint64
+	last   uint64 // of the stream when it began
+	next   uint64 // sequence to go on from; 0: where the selection begins
+	passed bool   // a message came that was stored after it began, and is not read
+	want   uint64 // the last one that was selected when a consumer had come to its end
 }
 
 // interruption is an error after which a new consumer may go on.
@@ -86,33 +87,60 @@ type interruption struct{ error }
 func (i interruption) Unwrap() error { return i.error }
 
 func (r *reader) run(ctx context.Context) error {
-	err := r.session(ctx)
-	for next, since := r.next, time.Now(); r.began; {
-		if err == nil && r.short() {
-			err = r.session(ctx)
+	for next, since := r.next, time.Now(); ; {
+		err := r.session(ctx)
+		if err == nil {
+			err = r.whole(ctx)
 		}
-		if i := (interruption{}); !errors.As(err, &i) {
-			break
+		if i := (interruption{}); !errors.As(err, &i) || !r.began {
+			return err
 		}
 		if r.next > next {
 			next, since = r.next, time.Now()
 		}
 		if time.Since(since) > readPatience {
-			break
+			return err
 		}
 		if !event.Sleep(ctx, readAgain) {
 			return ctx.Err()
 		}
-		err = r.session(ctx)
 	}
-	return err
 }
 
-// short tells whether reading ended before what was the last message when it began.
-// While a message replaces another of its subject, the server may count neither, so
-// the one that replaced the last is looked for by a consumer of its own.
-func (r *reader) short() bool {
-	return r.sel.Latest && !r.empty && r.next > 0 && r.next <= r.last
+// errBehind says that a reading ended before the end of what was selected.
+var errBehind = errors.New("the copy that was read is behind its leader")
+
+// whole returns an interruption when the leader of the stream has messages of the
+// selection that were not read. A consumer lives on one of the copies, which may be
+// behind, and is at its end then where that copy is: a list of all people would miss
+// some, and what they need be purged. And while a message replaces another of its
+// subject, the server may count neither.
+func (r *reader) whole(ctx context.Context) error {
+	if r.passed {
+		return nil
+	}
+	subjects := r.sel.Subjects
+	if len(subjects) == 0 {
+		subjects = []string{">"}
+	}
+	end := uint64(0)
+	for _, s := range subjects {
+		m, err := last(ctx, r.js, r.stream, s)
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound), err == nil && m.Stored.Before(r.sel.Since):
+		case err != nil:
+			return r.interrupted(ctx, err)
+		default:
+			end = max(end, m.Seq)
+		}
+	}
+	if r.want == 0 {
+		r.want = end
+	}
+	if end == 0 || end < r.next || r.want < r.next { // one that came after the end was reached is not waited for
+		return nil
+	}
+	return r.interrupted(ctx, errBehind)
 }
 
 // session makes a consumer and reads to the end, or until it is interrupted.
@@ -145,7 +173,7 @@ func (r *reader) session(ctx context.Context) error {
 	if !r.began {
 		r.began, r.last, r.all = true, s.CachedInfo().State.LastSeq, c.CachedInfo().NumPending
 	}
-	if r.empty = c.CachedInfo().NumPending == 0; r.empty {
+	if c.CachedInfo().NumPending == 0 {
 		return nil
 	}
 	return r.pull(ctx, c.CachedInfo().Name)
@@ -193,7 +221,7 @@ func (r *reader) pull(ctx context.Context, consumer string) error {
 		if delivered++; at.Sequence.Consumer != delivered {
 			return r.interrupted(ctx, errors.New("a message was lost on its way"))
 		}
-		if !r.sel.Latest && at.Sequence.Stream > r.last {
+		if r.passed = !r.sel.Latest && at.Sequence.Stream > r.last; r.passed {
 			return nil
 		}
 		r.next = at.Sequence.Stream + 1

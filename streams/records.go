@@ -58,10 +58,16 @@ func next(ctx context.Context, js jetstream.JetStream, stream string, seq uint64
 	return fromLeader(ctx, js, stream, wanted{Seq: seq, Next: subject})
 }
 
+// last is Get of the last message that has the subject, which may hold wildcards.
+func last(ctx context.Context, js jetstream.JetStream, stream, subject string) (Message, error) {
+	return fromLeader(ctx, js, stream, wanted{Last: subject})
+}
+
 // wanted says which message the server is asked for.
 type wanted struct {
 	Seq  uint64 `json:"seq"`
 	Next string `json:"next_by_subj,omitempty"`
+	Last string `json:"last_by_subj,omitempty"`
 }
 
 func fromLeader(ctx context.Context, js jetstream.JetStream, stream string, which wanted) (m Message, err error) {

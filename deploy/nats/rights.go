@@ -50,6 +50,16 @@ func readsWith(why string, streams ...string) []Right {
 	return []Right{read, look}
 }
 
+// readsWhole is readsWith of what must not miss anything: the leader is asked whether
+// the copy that was read has it all.
+func readsWhole(why string, streams ...string) []Right {
+	whole := Right{Why: "The leader tells whether the copy that was read has it all."}
+	for _, s := range streams {
+		whole.Subjects = append(whole.Subjects, api+"STREAM.MSG.GET."+s)
+	}
+	return append(readsWith(why, streams...), whole)
+}
+
 // records reads single records of buckets from the leader.
 func records(why string, buckets ...string) Right {
 	r := Right{Why: why}
@@ -117,7 +127,7 @@ func Roles() []Role {
 				right("It exports how much room there is.", api+"INFO"),
 				right("A stream that is nearly full loses its oldest messages that are not needed any more; the floors of all consumers tell which.",
 					api+"STREAM.PURGE."+users, api+"STREAM.PURGE."+verifications, api+"CONSUMER.LIST."+users, api+"CONSUMER.LIST."+verifications),
-			}, readsWith("PEOPLE, decisions and facts tell what is still needed.", kv(event.BucketPeople), verifications, onboarding)),
+			}, readsWhole("PEOPLE, decisions and facts tell what is still needed.", kv(event.BucketPeople), verifications, onboarding)),
 			Listen: []Right{right("Messages that its consumers gave up.", gaveUp(users, event.ConsumerUsers, verifications, event.ConsumerVerifications)...)},
 		},
 		{
@@ -129,7 +139,7 @@ func Roles() []Role {
 				records("It reads what it keeps.", event.BucketPeople, event.BucketReports, event.BucketDelivery),
 				right("A decision whose user never came is read from its stream and kept as a dead letter.", api+"STREAM.MSG.GET."+verifications),
 				right("Reports say how far the bridge is.", api+"CONSUMER.INFO."+users+"."+event.ConsumerUsers),
-			}, readsWith("Reports and the reconciliation read with consumers of their own.", users, onboarding, letters, kv(event.BucketPeople))),
+			}, readsWhole("Reports and the reconciliation read with consumers of their own.", users, onboarding, letters, kv(event.BucketPeople))),
 			Deny: []Right{notTheBridges(users)},
 		},
 		{
@@ -156,7 +166,7 @@ func Roles() []Role {
 				records("Single people and entries of the list.", event.BucketPeople, event.BucketDelivery),
 				right("One dead letter.", api+"STREAM.MSG.GET."+letters),
 				withoutTest(right("usher doctor looks how much room there is.", api+"INFO"), "The doctor tries each right, so the test that looks for superfluous ones does not run it."),
-			}, readsWith("What a decision became, what status tells, the suppression list and who has which status are read with consumers of its own.",
+			}, readsWhole("What a decision became, what status tells, the suppression list and who has which status are read with consumers of its own.",
 				users, verifications, onboarding, letters, kv(event.BucketDelivery), kv(event.BucketPeople))),
 			Deny: []Right{notTheBridges(users, verifications)},
 		},
