@@ -8,7 +8,7 @@
 // upstream system publishes; the console waits a moment for the fact that
 // answers it.
 //
-// Pages are rendered here, work without scripts and carry a policy that allows
-// none. Every page asks for a sign-in; sessions and the hash of the password are in
+// Pages are rendered here, work without scripts and carry a policy that allows only
+// the console's own files. Every page asks for a sign-in; sessions and the hash of the password are in
 // KV CONSOLE, so they outlive the process.
 package console

@@ -15,7 +15,7 @@ import (
 // undoWindow is how long a decision can be undone in these tests. Those that wait for its
 // end have a short one.
 func undoWindow(d time.Duration) func(*Config) {
-	return func(c *Config) { c.UndoWindow = d }
+	return func(c *Config) { c.UndoWindow, c.Answer = d, 10*time.Second }
 }
 
 // A decision on a page takes effect after the window; taken back before, it has none, and

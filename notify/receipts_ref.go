@@ -46,7 +46,8 @@ func (h HTTPReceipts) byRef(w http.ResponseWriter, r *http.Request) {
 	h.respond(w, r, receipt)
 }
 
-// Kannel says 16 both of what an SMSC refuses later and of what it refuses itself, beside
-// its answer and sometimes before it. kannelStates are the numbers that Kannel puts for %d (its user guide, "Delivery
+// kannelStates are the numbers that Kannel puts for %d (its user guide, "Delivery
 // Reports"; run against 1.4.5, which says 2 for an unknown state of the network, too).
+// It says 16 both of what an SMSC refuses later and of what it refuses itself, beside its
+// answer and sometimes before it.
 var kannelStates = map[string]string{"1": "delivered", "2": "bounced", "4": "queued", "8": "sent", "16": "bounced", "32": "delayed"}

@@ -164,6 +164,7 @@ func TestDoctorOfRolesApart(t *testing.T) {
 			"--nats-url", a.config.NATSURL, "--nats-user", user, "--nats-password", "password-of-" + user, "--temporal-address", a.addr.Temporal,
 			"--id-key", a.config.IDKey, "--payload-key-file", sharedKey(t, a.dir), "--smtp-addr", a.addr.CatcherSMTP, "--smtp-tls", "none", "--sms-url", "http://" + a.addr.CatcherHTTP,
 			"--inbox", "hr=" + a.hr, "--data", a.data["watch"], "--ops-addr", a.ops["watch"],
+			"--wait", "30s", // workers ask Temporal for work a moment after they are ready
 		}
 		if ops, is := a.ops[user]; is {
 			args = append(args, "--role", user, "--ops-addr", ops)
