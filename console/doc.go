@@ -9,6 +9,6 @@
 // answers it.
 //
 // Pages are rendered here, work without scripts and carry a policy that allows only
-// the console's own files. Every page asks for a sign-in; sessions and the hash of the password are in
-// KV CONSOLE, so they outlive the process.
+// the console's own files. Every page asks for a sign-in; sessions and the hash of
+// the password are in KV CONSOLE, so they outlive the process.
 package console

@@ -180,7 +180,7 @@ func (o *onboarding) applyVerification(ctx workflow.Context, v event.Verificatio
 		o.resend(ctx, v)
 	case v.Verb == event.VerbUndone:
 		o.takeBack(ctx, v)
-	case o.status == event.StatusWaiting && (o.undone[v.Identity] != event.Identity{} || v.Effective.After(workflow.Now(ctx))):
+	case o.status == event.StatusWaiting && (o.undone[v.Identity] != event.Identity{} || !v.Effective.IsZero()):
 		o.hold(ctx, v)
 	default:
 		o.decide(ctx, v)

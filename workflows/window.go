@@ -23,7 +23,8 @@ type window struct {
 }
 
 // hold keeps a decision until it takes effect, or ends it when the event that takes
-// it back was faster.
+// it back was faster. One whose time has come already is held too, until all that came
+// with it is taken: a task that is tried again later sees another clock.
 func (o *onboarding) hold(ctx workflow.Context, v event.Verification) {
 	if by, ok := o.undone[v.Identity]; ok {
 		delete(o.undone, v.Identity)
