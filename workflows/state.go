@@ -18,14 +18,14 @@ type onboarding struct {
 	arrived    bool // the user's data are here, or not needed
 	opened     event.Opened
 	user       event.User
-	record     event.Place                       // of these data, in USERS
-	moved      bool                              // PEOPLE does not know record yet
-	overtaken  bool                              // another record than the one that opened the first generation began the run
-	windows    []window                          // decisions that have not taken effect yet
-	undone     map[event.Identity]event.Identity // of decisions that did not come yet: the event that takes each back
-	depends    bool                              // what is told next depends on what came together
-	untold     bool                              // the run was started from PEOPLE, so that one may have no answer yet
-	over       bool                              // the generation was over when the run began
+	record     event.Place // of these data, in USERS
+	moved      bool        // PEOPLE does not know record yet
+	overtaken  bool        // another record than the one that opened the first generation began the run
+	windows    []window    // decisions that have not taken effect yet
+	undone     []undoing   // of decisions that did not come yet, in order of arrival
+	depends    bool        // what is told next depends on what came together
+	untold     bool        // the run was started from PEOPLE, so that one may have no answer yet
+	over       bool        // the generation was over when the run began
 	settings   event.Settings
 	verifiers  event.Verifiers
 	revision   int
@@ -65,7 +65,6 @@ func newOnboarding(in event.Onboarding) *onboarding {
 		status:   event.StatusParked,
 		seen:     map[event.Identity]bool{},
 		denied:   map[event.Identity]bool{},
-		undone:   map[event.Identity]event.Identity{},
 		channels: newChannels(nil),
 	}
 	if in.User != nil {
@@ -180,7 +179,7 @@ func (o *onboarding) applyVerification(ctx workflow.Context, v event.Verificatio
 		o.resend(ctx, v)
 	case v.Verb == event.VerbUndone:
 		o.takeBack(ctx, v)
-	case o.status == event.StatusWaiting && (o.undone[v.Identity] != event.Identity{} || !v.Effective.IsZero()):
+	case o.status == event.StatusWaiting && (!v.Effective.IsZero() || o.undoneBefore(v.Identity) >= 0):
 		o.hold(ctx, v)
 	default:
 		o.decide(ctx, v)

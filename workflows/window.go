@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"cmp"
 	"slices"
 
 	"go.temporal.io/sdk/workflow"
@@ -22,12 +21,21 @@ type window struct {
 	close workflow.CancelFunc // stops the timer
 }
 
+// undoing is an event that takes a decision back which did not come yet.
+type undoing struct{ decision, by event.Identity }
+
+// undoneBefore is where the event stands that was faster than its decision, -1 for none.
+func (o *onboarding) undoneBefore(decision event.Identity) int {
+	return slices.IndexFunc(o.undone, func(u undoing) bool { return u.decision == decision })
+}
+
 // hold keeps a decision until it takes effect, or ends it when the event that takes
 // it back was faster. One whose time has come already is held too, until all that came
 // with it is taken: a task that is tried again later sees another clock.
 func (o *onboarding) hold(ctx workflow.Context, v event.Verification) {
-	if by, ok := o.undone[v.Identity]; ok {
-		delete(o.undone, v.Identity)
+	if i := o.undoneBefore(v.Identity); i >= 0 {
+		by := o.undone[i].by
+		o.undone = slices.Delete(o.undone, i, i+1)
 		o.answerUndone(ctx, v.Identity, by)
 		return
 	}
@@ -71,7 +79,7 @@ func (o *onboarding) takeBack(ctx workflow.Context, v event.Verification) {
 		o.windows = slices.Delete(o.windows, i, i+1)
 		o.answerUndone(ctx, decision, v.Identity)
 	case o.status == event.StatusWaiting && !o.seen[decision]:
-		o.undone[decision] = v.Identity
+		o.undone = append(o.undone, undoing{decision, v.Identity})
 	default:
 		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, v.Identity)
 	}
@@ -90,13 +98,8 @@ func (o *onboarding) closeWindows(ctx workflow.Context) {
 		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, w.Identity)
 	}
 	o.windows = nil
-	late := make([]event.Identity, 0, len(o.undone))
-	for _, by := range o.undone {
-		late = append(late, by)
+	for _, u := range o.undone {
+		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, u.by)
 	}
-	slices.SortFunc(late, func(a, b event.Identity) int { return cmp.Compare(a.String(), b.String()) })
-	for _, by := range late {
-		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, by)
-	}
-	clear(o.undone)
+	o.undone = nil
 }
