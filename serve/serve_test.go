@@ -109,7 +109,7 @@ func TestAPortInUseIsNamed(t *testing.T) {
 	l := listen(t)
 	defer l.Close()
 	_, err := Listen("--ops-addr", l.Addr().String())
-	if err == nil || !strings.HasPrefix(err.Error(), "--ops-addr "+l.Addr().String()+": address already in use; give another address") {
+	if err == nil || !strings.HasPrefix(err.Error(), "--ops-addr "+l.Addr().String()+": address already in use; stop what uses it, or give another address") {
 		t.Errorf("%v", err)
 	}
 }
