@@ -78,7 +78,7 @@ func (m *model) position(ctx context.Context, stream string) (created int64, seq
 // reset forgets everything: a stream was made anew.
 func (m *model) reset(ctx context.Context) error {
 	return m.transaction(ctx, func(tx *writing) error {
-		for _, t := range []string{"positions", "people", "facts", "decisions", "imports", "deadletters"} { // the triggers empty the counts
+		for _, t := range []string{"positions", "people", "facts", "decisions", "recent", "imports", "deadletters"} {
 			if _, err := tx.Exec(`DELETE FROM ` + t); err != nil {
 				return err
 			}
@@ -104,6 +104,20 @@ func (w *writing) Exec(query string, args ...any) (sql.Result, error) {
 	return w.Tx.Exec(query, args...)
 }
 
+// settle brings the counts of people up to date with what the transaction changed.
+func (w *writing) settle() error {
+	var touched bool
+	if err := w.QueryRow(`SELECT EXISTS (SELECT 1 FROM touched)`).Scan(&touched); err != nil || !touched {
+		return err
+	}
+	for _, q := range settleCounts {
+		if _, err := w.Exec(q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // transaction runs f in one. What f has executed for the first time is prepared
 // afterwards, when the connection is free again.
 func (m *model) transaction(ctx context.Context, f func(*writing) error) error {
@@ -112,7 +126,11 @@ func (m *model) transaction(ctx context.Context, f func(*writing) error) error {
 		return err
 	}
 	w := &writing{Tx: tx, m: m}
-	if err := f(w); err != nil {
+	err = f(w)
+	if err == nil {
+		err = w.settle()
+	}
+	if err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	if err := tx.Commit(); err != nil {

@@ -2,9 +2,9 @@ package console
 
 // modelVersion changes with the schema, and with what is wrong in older files; a file
 // of another version is made anew.
-const modelVersion = 7
+const modelVersion = 8
 
-// modelSchema has, beside what it says of people, counts of them that triggers keep:
+// modelSchema has, beside what it says of people, counts of them:
 // a page that counts a million people by each of its filters reads some hundred rows.
 // Counted by a minute is when their status began; cube leaves that out, and so is
 // smaller. The counts of imports are apart because there are so many of them.
@@ -44,34 +44,39 @@ CREATE INDEX imports_started ON imports (started, id);
 CREATE TABLE deadletters (seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, sequence TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
 `
 
+// counts are brought up to date once in a transaction: triggers note who was changed,
+// as they were before, and settleCounts counts those out and as they are now in.
 const counts = `
 CREATE TABLE cube (status TEXT, source TEXT, lang TEXT, decider TEXT, n INTEGER NOT NULL, PRIMARY KEY (status, source, lang, decider)) WITHOUT ROWID, STRICT;
 CREATE TABLE import_cube (import TEXT, status TEXT, source TEXT, lang TEXT, decider TEXT, n INTEGER NOT NULL, PRIMARY KEY (import, status, source, lang, decider)) WITHOUT ROWID, STRICT;
 CREATE TABLE ages (minute INTEGER, status TEXT, source TEXT, lang TEXT, decider TEXT, n INTEGER NOT NULL, PRIMARY KEY (minute, status, source, lang, decider)) WITHOUT ROWID, STRICT;
+CREATE INDEX cube_empty ON cube (n) WHERE n = 0;
+CREATE INDEX import_cube_empty ON import_cube (n) WHERE n = 0;
+CREATE INDEX ages_empty ON ages (n) WHERE n = 0;
 
+CREATE TABLE touched (user_id TEXT PRIMARY KEY, minute INTEGER, status TEXT, source TEXT, import TEXT, lang TEXT, decider TEXT) WITHOUT ROWID, STRICT; -- status is NULL of who was not there
+CREATE VIEW changes AS
+	SELECT minute, status, source, import, lang, decider, -1 AS n FROM touched WHERE status IS NOT NULL
+	UNION ALL SELECT p.since / 60000000, p.status, p.source, p.import, p.lang, p.decider, 1 FROM touched t JOIN people p ON p.user_id = t.user_id;
 CREATE TRIGGER people_came AFTER INSERT ON people BEGIN
-	INSERT INTO cube VALUES (NEW.status, NEW.source, NEW.lang, NEW.decider, 1) ON CONFLICT DO UPDATE SET n = n + 1;
-	INSERT INTO import_cube VALUES (NEW.import, NEW.status, NEW.source, NEW.lang, NEW.decider, 1) ON CONFLICT DO UPDATE SET n = n + 1;
-	INSERT INTO ages VALUES (NEW.since / 60000000, NEW.status, NEW.source, NEW.lang, NEW.decider, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+	INSERT INTO touched (user_id) VALUES (NEW.user_id) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER people_went AFTER DELETE ON people BEGIN
-	UPDATE cube SET n = n - 1 WHERE status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider;
-	DELETE FROM cube WHERE status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider AND n = 0;
-	UPDATE import_cube SET n = n - 1 WHERE import = OLD.import AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider;
-	DELETE FROM import_cube WHERE import = OLD.import AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider AND n = 0;
-	UPDATE ages SET n = n - 1 WHERE minute = OLD.since / 60000000 AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider;
-	DELETE FROM ages WHERE minute = OLD.since / 60000000 AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider AND n = 0;
+	INSERT INTO touched VALUES (OLD.user_id, OLD.since / 60000000, OLD.status, OLD.source, OLD.import, OLD.lang, OLD.decider) ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER people_changed AFTER UPDATE ON people
 WHEN OLD.status != NEW.status OR OLD.source != NEW.source OR OLD.import != NEW.import OR OLD.lang != NEW.lang OR OLD.decider != NEW.decider OR OLD.since / 60000000 != NEW.since / 60000000 BEGIN
-	UPDATE cube SET n = n - 1 WHERE status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider;
-	DELETE FROM cube WHERE status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider AND n = 0;
-	INSERT INTO cube VALUES (NEW.status, NEW.source, NEW.lang, NEW.decider, 1) ON CONFLICT DO UPDATE SET n = n + 1;
-	UPDATE import_cube SET n = n - 1 WHERE import = OLD.import AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider;
-	DELETE FROM import_cube WHERE import = OLD.import AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider AND n = 0;
-	INSERT INTO import_cube VALUES (NEW.import, NEW.status, NEW.source, NEW.lang, NEW.decider, 1) ON CONFLICT DO UPDATE SET n = n + 1;
-	UPDATE ages SET n = n - 1 WHERE minute = OLD.since / 60000000 AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider;
-	DELETE FROM ages WHERE minute = OLD.since / 60000000 AND status = OLD.status AND source = OLD.source AND lang = OLD.lang AND decider = OLD.decider AND n = 0;
-	INSERT INTO ages VALUES (NEW.since / 60000000, NEW.status, NEW.source, NEW.lang, NEW.decider, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+	INSERT INTO touched VALUES (OLD.user_id, OLD.since / 60000000, OLD.status, OLD.source, OLD.import, OLD.lang, OLD.decider) ON CONFLICT DO NOTHING;
 END;
 `
+
+// settleCounts are the statements that bring the counts up to date.
+var settleCounts = []string{
+	settle("cube", "status, source, lang, decider"), settle("import_cube", "import, status, source, lang, decider"), settle("ages", "minute, status, source, lang, decider"),
+	`DELETE FROM cube WHERE n = 0`, `DELETE FROM import_cube WHERE n = 0`, `DELETE FROM ages WHERE n = 0`,
+	`DELETE FROM touched`,
+}
+
+func settle(table, by string) string {
+	return `INSERT INTO ` + table + ` SELECT ` + by + `, sum(n) FROM changes GROUP BY ` + by + ` HAVING sum(n) != 0 ON CONFLICT DO UPDATE SET n = n + excluded.n`
+}

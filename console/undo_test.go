@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -142,4 +143,48 @@ func TestUndoWithoutScripts(t *testing.T) {
 	b.do("recent", chromedp.Navigate(b.base+"/decisions"), chromedp.WaitVisible("table"))
 	b.shows("it took effect", main, "Person 0", "took effect")
 	b.is("no button", `!document.querySelector('form.undo')`)
+}
+
+// A model that starts over keeps nothing, in whatever table it was.
+func TestAResetLeavesNothing(t *testing.T) {
+	m, now := newModel(t), time.Now().UTC()
+	m.must(t, func(tx *writing) error {
+		f := event.Fact{Kind: event.FactStarted, UserID: "u-1", Generation: 1, Status: event.StatusWaiting, Inbox: "hr", At: now}
+		return errors.Join(
+			putUser(tx, "hr", event.User{UserID: "u-1", Name: "Ann", Import: event.Import{ID: "imp"}}, now), putFact(tx, f.WithID()),
+			putRecent(tx, "d-1", event.VerbApproved, event.VerificationBody{UserID: "u-1"}, now), putDecision(tx, event.Identity{Source: "crm", ID: "d-1"}, spoken{Note: "since May"}),
+			putImport(tx, progress{Import: "imp", Source: "hr", StartedAt: now}), putDeadLetter(tx, DeadLetter{Seq: 1, At: now}), setPosition(tx, event.StreamUsers, 1, 1))
+	})
+	tables, err := m.db.Query(`SELECT name FROM sqlite_master WHERE type = 'table'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tables.Close()
+	var names []string
+	for tables.Next() {
+		var name string
+		if err := tables.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	rows := func(table string) (n int) {
+		if err := m.db.QueryRow(`SELECT count(*) FROM ` + table).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for _, name := range names {
+		if (rows(name) == 0) != (name == "touched") {
+			t.Errorf("%s has %d rows before", name, rows(name))
+		}
+	}
+	if err := m.reset(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if n := rows(name); n != 0 {
+			t.Errorf("%s has %d rows", name, n)
+		}
+	}
 }
