@@ -248,11 +248,7 @@ func (k *Console) decisionForm(w http.ResponseWriter, r *http.Request) {
 	d := Decision{Decision: r.PostFormValue("decision"), Reason: r.PostFormValue("reason"), Note: r.PostFormValue("note")}
 	a, err := k.decide(r.Context(), k.sessions.GetString(r.Context(), sessionUser), userID, r.PostFormValue("event_id"), d, k.UndoWindow)
 	switch {
-	case wantsJSON(r) && err != nil:
-		k.refuse(w, err)
-		return
-	case wantsJSON(r):
-		writeJSON(w, answerCode(a), a)
+	case k.toScript(w, r, a, err):
 		return
 	case errors.Is(err, errDecision):
 		a.Message = "A rejection needs a reason. Not decided yet."
@@ -263,6 +259,19 @@ func (k *Console) decisionForm(w http.ResponseWriter, r *http.Request) {
 	}
 	k.sessions.Put(r.Context(), "message", a.Message)
 	k.back(w, r, userID)
+}
+
+// toScript tells a script of the page what became of its form, when one asks.
+func (k *Console) toScript(w http.ResponseWriter, r *http.Request, a Answer, err error) bool {
+	switch {
+	case !wantsJSON(r):
+		return false
+	case err != nil:
+		k.refuse(w, err)
+	default:
+		writeJSON(w, answerCode(a), a)
+	}
+	return true
 }
 
 // back shows the user again beside the list that the form was sent from.

@@ -105,11 +105,7 @@ func (k *Console) undoForm(w http.ResponseWriter, r *http.Request) {
 	userID := r.PathValue("user_id")
 	a, err := k.undo(r.Context(), k.sessions.GetString(r.Context(), sessionUser), userID, r.PostFormValue("undoes"))
 	switch {
-	case wantsJSON(r) && err != nil:
-		k.refuse(w, err)
-		return
-	case wantsJSON(r):
-		writeJSON(w, answerCode(a), a)
+	case k.toScript(w, r, a, err):
 		return
 	case err != nil:
 		k.fail(w, r, err)
