@@ -7,8 +7,11 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/mock"
 
 	"usher/event"
+	"usher/metrics"
 )
 
 // A worker may die with a task in which a local step has told something. The task is
@@ -87,5 +90,23 @@ func TestACorrectionMovesNothing(t *testing.T) {
 	i := slices.IndexFunc(w.facts, func(f event.Fact) bool { return f.Kind == event.FactUpdated })
 	if i < 0 || w.facts[i].N != 0 {
 		t.Errorf("the facts are %+v, want an updated one with n = 0", w.facts)
+	}
+}
+
+// What comes while a step is telling what depends on others is told by the next one, and
+// may depend on others itself.
+func TestWhatComesMeanwhileIsOnRecordToo(t *testing.T) {
+	env, w := setup(t)
+	reg := prometheus.NewRegistry()
+	a := &Activities{Facts: w, People: w, Metrics: metrics.NewWorker(reg, metrics.NewShared(reg))}
+	env.OnActivity(activityPublish, mock.Anything, mock.Anything).After(10 * time.Second).Return(a.Publish)
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(event.SignalVerification, order("o1", event.VerbResend)) }, time.Hour)
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(event.SignalWithdraw, order("w1", event.VerbWithdrawn)) }, time.Hour+5*time.Second)
+	env.ExecuteWorkflow(event.WorkflowOnboard, known())
+	if err := env.GetWorkflowError(); err != nil || w.person.Status != event.StatusWithdrawn {
+		t.Fatalf("the user is %s: %v", w.person.Status, err)
+	}
+	if len(w.early) > 0 {
+		t.Errorf("told before it was on record: %q", w.early)
 	}
 }

@@ -80,9 +80,10 @@ func (o *onboarding) announce(ctx workflow.Context, activity string, in, out any
 	if o.revision < 4 || !o.depends && o.landed() {
 		return o.doLocally(ctx, activity, in, out)
 	}
+	o.depends = false // what comes during the step is told by the next one
 	err := o.do(ctx, activity, in, out)
-	if err == nil {
-		o.depends = false
+	if err != nil {
+		o.depends = true
 	}
 	return err
 }
