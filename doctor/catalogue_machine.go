@@ -90,7 +90,7 @@ var inboxChecks = []Check{
 				tried = tried || in.Probed
 				switch {
 				case in.Network:
-					l.warn("%s is a network mount: usher cannot see whether a file is still being written", in.Source)
+					l.warn("%s: its file system does not tell who writes on other machines", in.Source)
 				case in.Lease != "":
 					l.warn("%s: no lease on a file: %s", in.Source, in.Lease)
 				}

@@ -79,6 +79,20 @@ func TestBeforeTheFirstStart(t *testing.T) {
 	}
 }
 
+// What the watcher never takes does not wait for it.
+func TestWhatNoWatcherTakesDoesNotWait(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"list.csv", "Thumbs.db", "big.csv.filepart", "~lock.csv", "list.csv.done", ".hidden"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	facts, err := doctor.Examine(t.Context(), doctor.System{Roles: []string{"watch"}, Inboxes: []doctor.InboxTarget{{Source: "inbox", Dir: dir}}})
+	if err != nil || len(facts.Inboxes) != 1 || facts.Inboxes[0].Waiting != 1 {
+		t.Errorf("%+v, %v, want one file that waits", facts.Inboxes, err)
+	}
+}
+
 // state is what an account's streams and consumers are.
 func state(t *testing.T, js jetstream.JetStream) string {
 	t.Helper()

@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"usher/ingest/files"
+	"usher/ingest/inbox"
 )
 
 // InboxTarget is a folder that is watched.
@@ -18,9 +20,6 @@ type InboxTarget struct {
 	Source, Dir string
 	Made        bool // by usher itself at its start, when it is not there
 }
-
-// claims is where an inbox's claims are renamed to.
-const claims = ".usher"
 
 func (t InboxTarget) look(probe bool) look {
 	return look{"inbox " + t.Source, func(ctx context.Context) (func(*Facts), error) {
@@ -52,10 +51,12 @@ func (t InboxTarget) inspect() Inbox {
 		return in
 	}
 	in.NoWrite = unix.Access(t.Dir, unix.W_OK|unix.X_OK) != nil || readOnly(t.Dir)
-	in.Network = onNetwork(t.Dir)
-	if own, err := os.Stat(filepath.Join(t.Dir, claims)); err == nil {
-		in.Apart = device(own) != device(s)
-		in.NoWrite = in.NoWrite || unix.Access(filepath.Join(t.Dir, claims), unix.W_OK|unix.X_OK) != nil
+	in.Network = files.OnNetwork(t.Dir)
+	claims := filepath.Join(t.Dir, inbox.WorkFolder)
+	if own, err := files.PlaceOf(claims); err == nil {
+		here, err := files.PlaceOf(t.Dir)
+		in.Apart = err == nil && !own.SameDisk(here)
+		in.NoWrite = in.NoWrite || unix.Access(claims, unix.W_OK|unix.X_OK) != nil
 	}
 	entries, err := os.ReadDir(t.Dir)
 	if err != nil {
@@ -64,11 +65,11 @@ func (t InboxTarget) inspect() Inbox {
 	var oldest time.Time
 	for _, e := range entries {
 		i, err := e.Info()
-		if strings.HasPrefix(e.Name(), ".") || err != nil || !i.Mode().IsRegular() || beside(e.Name()) {
+		if err != nil || !i.Mode().IsRegular() || inbox.Ignored(e.Name()) || beside(e.Name()) {
 			continue
 		}
 		in.Waiting++
-		if at := changed(i); oldest.IsZero() || at.Before(oldest) {
+		if at := time.Unix(0, files.Of(i).Ctime); oldest.IsZero() || at.Before(oldest) { // a rename keeps the time of the content
 			oldest = at
 		}
 	}
@@ -88,13 +89,6 @@ func beside(name string) bool {
 	return false
 }
 
-func device(i fs.FileInfo) uint64 {
-	if s, ok := i.Sys().(*syscall.Stat_t); ok {
-		return uint64(s.Dev)
-	}
-	return 0
-}
-
 // probe renames a file of its own and asks for a lease on it, as the watcher does with
 // one that was dropped. Its name begins with a dot, so no watcher takes it.
 func (t InboxTarget) probe(in *Inbox) {
@@ -107,8 +101,8 @@ func (t InboxTarget) probe(in *Inbox) {
 	name := f.Name()
 	defer func() { _ = os.Remove(name) }()
 	to := name + "-renamed"
-	if info, err := os.Stat(filepath.Join(t.Dir, claims)); err == nil && info.IsDir() {
-		to = filepath.Join(t.Dir, claims, filepath.Base(name))
+	if info, err := os.Stat(filepath.Join(t.Dir, inbox.WorkFolder)); err == nil && info.IsDir() {
+		to = filepath.Join(t.Dir, inbox.WorkFolder, filepath.Base(name))
 	}
 	if err := os.Rename(name, to); err != nil {
 		in.Rename = plain(err)

@@ -56,7 +56,7 @@ type settler struct {
 // settle claims the files of a folder as they become complete and queues them,
 // until ctx ends or the folder is another one.
 func (w *watcher) settle(ctx context.Context, f *Folder, h *hints, q *queue) error {
-	s := &settler{watcher: w, f: f, candidates: map[string]*candidate{}, leases: !onNetwork(f.Dir), wait: w.Settle, odd: map[string]time.Time{}}
+	s := &settler{watcher: w, f: f, candidates: map[string]*candidate{}, leases: !files.OnNetwork(f.Dir), wait: w.Settle, odd: map[string]time.Time{}}
 	rescan, check := time.NewTimer(0), time.NewTicker(recheck)
 	defer rescan.Stop()
 	defer check.Stop()
