@@ -16,8 +16,9 @@ import (
 )
 
 // What a person said about the columns of files with certain titles is on the stream,
-// where any watcher finds it. An import keeps to what it found first: with another
-// reading after a crash, rows could be neither published nor handed back.
+// where any watcher finds it. An import keeps to what it found first, there and in the
+// settings of its inbox: with another reading after a crash, rows could be neither
+// published nor handed back.
 
 // pinnedColumns lies in a claim whose columns are read as a person said.
 const pinnedColumns = ".columns"
@@ -49,40 +50,36 @@ func ReadColumns(data []byte) table.Mapping {
 
 // known is what is known of the columns of the file when it is taken.
 func (j *job) known(ctx context.Context) table.Known {
-	k := table.Known{Columns: j.in.Columns}
 	if b, err := j.claim.ReadFile(pinnedColumns); err == nil {
 		var pinned table.Mapping
 		if json.Unmarshal(b, &pinned) == nil {
-			k.Saved = j.only(pinned)
-			return k
+			return table.Known{Saved: only(pinned)}
 		}
 	}
 	found := map[string]table.Mapping{}
-	k.Saved = func(fingerprint string) (m table.Mapping, err error) {
+	return table.Known{Columns: j.in.Columns, Saved: func(fingerprint string) (m table.Mapping, err error) {
 		m, asked := found[fingerprint]
 		if !asked {
 			m, err = j.publisher.savedColumns(ctx, j.in.Source, fingerprint)
 		}
 		if err == nil {
-			found[fingerprint], j.saved = m, m
+			found[fingerprint] = m
 		}
 		return m, err
-	}
-	return k
+	}}
 }
 
-// only keeps the import to one mapping.
-func (j *job) only(m table.Mapping) func(string) (table.Mapping, error) {
-	j.saved = m
+// only is one mapping, whatever the titles.
+func only(m table.Mapping) func(string) (table.Mapping, error) {
 	return func(string) (table.Mapping, error) { return m, nil }
 }
 
-// pin keeps the import to what was saved about its columns.
+// pin keeps the import to what was said about its columns.
 func (j *job) pin() error {
-	if len(j.saved) == 0 {
+	if len(j.table.Mapping) == 0 {
 		return nil
 	}
-	b, err := json.Marshal(j.saved)
+	b, err := json.Marshal(j.table.Mapping)
 	if err != nil {
 		return err
 	}

@@ -73,25 +73,41 @@ func TestSavedColumns(t *testing.T) {
 }
 
 // An import goes on with the columns with which it began, whatever is said meanwhile:
-// otherwise rows could be neither published nor handed back.
+// otherwise rows could be neither published nor handed back. So do refused rows of JSON
+// that come back, whose columns are the keys of their objects.
 func TestColumnsOfAnImportStay(t *testing.T) {
-	for name, later := range map[string]table.Mapping{"other": {"Zweitens": "email"}, "taken back": {}} {
+	first := table.Mapping{"Erstens": "email", "Zweitens": "ignored"}
+	other := table.Mapping{"Erstens": "ignored", "email": "ignored", "Zweitens": "email"}
+	said := func(r *rig, columns table.Mapping) { r.saveColumns(columns, "Erstens", "Zweitens") }
+	set := func(r *rig) { r.tweak = func(c *Config) { c.Inboxes[0].Columns = other } }
+	const list, row = "Erstens,Zweitens", "first%[1]d@example.org,second%[1]d@example.org"
+	const back, object = "_raw,_row,_line", `"{""Erstens"":""first%[1]d@example.org"",""Zweitens"":""second%[1]d@example.org""}",%[1]d,%[1]d`
+	for name, tc := range map[string]struct {
+		titles, row   string
+		before, after func(*rig)
+	}{
+		"said otherwise":               {list, row, func(r *rig) { said(r, first) }, func(r *rig) { said(r, other) }},
+		"taken back":                   {list, row, func(r *rig) { said(r, first) }, func(r *rig) { said(r, nil) }},
+		"set for the inbox":            {"email,Zweitens", row, func(*rig) {}, set},
+		"said and set":                 {list, row, func(r *rig) { said(r, first) }, set},
+		"refused rows, said otherwise": {back, object, func(r *rig) { said(r, first) }, func(r *rig) { said(r, other) }},
+		"refused rows, taken back":     {back, object, func(r *rig) { said(r, first) }, func(r *rig) { said(r, nil) }},
+	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			r.saveColumns(table.Mapping{"Erstens": "email", "Zweitens": "ignored"}, "Erstens", "Zweitens")
-			var b strings.Builder
-			b.WriteString("Erstens,Zweitens\n")
+			tc.before(r)
+			text := tc.titles + "\n"
 			for i := range 12 {
-				fmt.Fprintf(&b, "first%d@example.org,second%d@example.org\n", i, i)
+				text += fmt.Sprintf(tc.row+"\n", i)
 			}
-			r.drop("a.csv", b.String())
+			r.drop("a.csv", text)
 			if !r.killed("INGEST_AT=ingest.committed:2", "INGEST_BATCH=4") {
 				t.Fatal("it was not killed")
 			}
 			if n := len(r.users()); n == 0 || n == 12 {
 				t.Fatalf("%d users before the kill", n)
 			}
-			r.saveColumns(later, "Erstens", "Zweitens")
+			tc.after(r)
 			r.run()
 			if rep := r.reports(1)["a.csv"]; rep.Result != resultArchived || rep.Published != 12 {
 				t.Errorf("%+v", rep)

@@ -38,7 +38,6 @@ type job struct {
 	bad      bitmap         // rows that are refused
 	skip     bitmap         // rows that the inbox leaves out
 	warnings table.Warnings // about the rows
-	saved    table.Mapping  // what was saved for files with its titles
 	leave    func()         // of inWork; nil when the file does not hold it
 
 	imported time.Time // of the import's id, to the second
@@ -127,7 +126,7 @@ func (j *job) run(ctx context.Context) (err error) {
 	}
 	j.progress.step(event.ImportValidating, j.taken.Size)
 	if c.Import == j.report.Import {
-		j.table.Known.Saved = j.only(c.Columns)
+		j.table.Known = table.Known{Saved: only(c.Columns)}
 	}
 	err = j.validate(ctx)
 	j.describe() // with what the rows told
@@ -301,7 +300,7 @@ const refusedDraft = ".refused.csv"
 // While one batch commits, the next is read and sent.
 func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
 	if c.Import == "" {
-		c = checkpoint{Import: j.report.Import, File: j.name, Source: j.in.Source, StartedAt: j.report.StartedAt, Columns: j.saved}
+		c = checkpoint{Import: j.report.Import, File: j.name, Source: j.in.Source, StartedAt: j.report.StartedAt, Columns: j.table.Mapping}
 	}
 	c.Rows, c.Refused = j.report.Rows, j.report.Refused
 	l, err := j.publisher.lane(j.table.Digest, seq, func(b batch) {

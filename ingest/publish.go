@@ -30,7 +30,7 @@ type checkpoint struct {
 	Refused        int           `json:"refused"`
 	Rows           int           `json:"rows"`
 	Done           bool          `json:"done"`
-	Columns        table.Mapping `json:"columns,omitempty"` // that were saved for its titles when it began
+	Columns        table.Mapping `json:"columns,omitempty"` // what was said of its columns when it began
 	StartedAt      time.Time     `json:"started_at"`
 	At             time.Time     `json:"at"`
 }

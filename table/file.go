@@ -38,6 +38,7 @@ type File struct {
 	Columns   []Use    // what each column was taken for; of Understand
 	Titles    []string // of the columns, or the keys of the first objects; of Understand
 	Known     Known    // beside that
+	Mapping   Mapping  // what Known says of just these titles; of Understand
 
 	// HiddenRows is what its reader wants done with hidden rows of XLSX.
 	HiddenRows HiddenRows
@@ -283,7 +284,7 @@ func (t *File) Understand(ctx context.Context, f *os.File) error {
 		h = headerOfObjects(rows)
 	}
 	mapping, err := t.Known.of(h.kept())
-	if err != nil {
+	if t.Mapping = mapping; err != nil {
 		return err
 	}
 	if h.raw >= 0 && !mapping.names(h) {
@@ -320,7 +321,7 @@ func (t *File) understandObjects(h *header, rows []Row) error {
 	}
 	t.objects = headerOfObjects(objects)
 	mapping, err := t.Known.of(t.objects.kept())
-	if err != nil {
+	if t.Mapping = mapping; err != nil {
 		return err
 	}
 	v := votesOf(t.objects, objects)
