@@ -52,6 +52,9 @@ func TestHealthy(t *testing.T) {
 		if !r.Healthy {
 			t.Error("it is not called healthy")
 		}
+		if x := result(r, "DR0105"); x.Says != "1 onboarding looked at" { // it is in both lists
+			t.Errorf("the one open onboarding: %s", x.Says)
+		}
 	}
 	if c.mail.mail != 0 {
 		t.Errorf("%d messages were begun", c.mail.mail)

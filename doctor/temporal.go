@@ -215,6 +215,7 @@ func (t *TemporalTarget) clock(ctx context.Context) (func(*Facts), error) {
 // decrypts nothing.
 func (t *TemporalTarget) runs(ctx context.Context) (func(*Facts), error) {
 	var seen Runs
+	looked := map[string]bool{} // an old one may be in both lists
 	err := t.with(ctx, func(c Frontend) error {
 		for _, which := range []string{"", fmt.Sprintf(" AND StartTime < %q", time.Now().Add(-24*time.Hour).UTC().Format(time.RFC3339))} {
 			l, err := c.ListWorkflowExecutions(ctx, &workflowservice.ListWorkflowExecutionsRequest{
@@ -224,11 +225,14 @@ func (t *TemporalTarget) runs(ctx context.Context) (func(*Facts), error) {
 				return err
 			}
 			for _, run := range l.GetExecutions() {
+				if looked[run.GetExecution().GetRunId()] {
+					continue
+				}
+				looked[run.GetExecution().GetRunId()] = true
 				h, err := c.GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{Namespace: t.Namespace, Execution: run.GetExecution(), MaximumPageSize: 1})
 				if err != nil {
 					return err
 				}
-				seen.Seen++
 				for _, e := range h.GetHistory().GetEvents() {
 					for _, p := range e.GetWorkflowExecutionStartedEventAttributes().GetInput().GetPayloads() {
 						if id := t.KeyID(p); id != "" && !slices.Contains(seen.Keys, id) {
@@ -240,5 +244,6 @@ func (t *TemporalTarget) runs(ctx context.Context) (func(*Facts), error) {
 		}
 		return nil
 	})
+	seen.Seen = len(looked)
 	return func(f *Facts) { f.Temporal.Runs = seen }, err
 }
