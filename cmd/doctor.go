@@ -12,6 +12,7 @@ import (
 
 	"usher/app"
 	"usher/doctor"
+	"usher/event"
 )
 
 type doctorCmd struct {
@@ -85,10 +86,7 @@ func (c doctorCheckCmd) report(s *session) (doctor.Report, error) {
 			said = failing
 			fmt.Fprintf(s.stderr, "waiting for %s\n", strings.Join(failing, ", "))
 		}
-		select {
-		case <-time.After(time.Second):
-		case <-limit.Done(): // one more look, at what the wait was for
-		}
+		event.Sleep(limit, time.Second) // at its end one more look, at what the wait was for
 	}
 }
 

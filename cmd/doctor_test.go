@@ -2,7 +2,9 @@ package cmd
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +20,19 @@ func doctors(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	code = Run(t.Context(), Main{Version: "test"}, append([]string{"doctor"}, args...), strings.NewReader(""), &out, &err)
 	return code, out.String(), err.String()
+}
+
+// on does something when a text is written.
+type on struct {
+	text string
+	do   func()
+}
+
+func (o on) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(o.text)) {
+		o.do()
+	}
+	return len(p), nil
 }
 
 func TestDoctorFromTheCommandLine(t *testing.T) {
@@ -54,6 +69,23 @@ func TestDoctorFromTheCommandLine(t *testing.T) {
 	if code, _, words := doctors(t, append(where, "--wait", "1s")...); code != exitFailed || time.Since(began) < time.Second || !strings.Contains(words, "waiting for DR0201") {
 		t.Errorf("waiting: exit code %d after %s\n%s", code, time.Since(began), words)
 	}
+	port, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	freed := on{"waiting for DR0805\n", func() { _ = port.Close() }}
+	var out bytes.Buffer
+	args := append([]string{"doctor"}, append(where, "--pre", "--ops-addr", port.Addr().String(), "--wait", "10m")...)
+	if code := Run(t.Context(), Main{}, args, strings.NewReader(""), &out, freed); code != exitDone {
+		t.Errorf("the port became free: exit code %d\n%s", code, out.String())
+	}
+	interrupted, stop := context.WithCancel(t.Context())
+	out.Reset()
+	args = append([]string{"doctor"}, append(where, "--wait", "10m")...)
+	if code := Run(interrupted, Main{}, args, strings.NewReader(""), &out, on{"waiting for DR0201", stop}); code != exitFailed || out.Len() > 0 {
+		t.Errorf("interrupted: exit code %d\n%s", code, out.String())
+	}
+
 	for _, args := range [][]string{{"bundle"}, {"--role", "cook"}, {"--wait", "long"}} {
 		if code, out, err := doctors(t, args...); code != exitUsage {
 			t.Errorf("%q: exit code %d\n%s%s", args, code, out, err)

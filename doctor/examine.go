@@ -31,7 +31,8 @@ type System struct {
 	Hide []string
 }
 
-// Examine takes all looks, side by side, and returns the facts.
+// Examine takes all looks, side by side, and returns the facts. Its error is that of
+// ctx, without which all looks would seem to hang, or of a text that cannot be cleaned.
 func Examine(ctx context.Context, s System) (Facts, error) {
 	f := Facts{
 		Format: format, Taken: time.Now().UTC(), Version: s.Version, Up: s.Up, Pre: s.Pre, Probe: s.Probe, Roles: s.Roles,
@@ -56,6 +57,9 @@ func Examine(ctx context.Context, s System) (Facts, error) {
 		looks = append(looks, s.Machine.looks()...)
 	}
 	takeLooks(ctx, &f, cmp.Or(s.Limit, Limit), looks)
+	if err := ctx.Err(); err != nil { // what did not end was ended by the caller, and does not hang
+		return f, err
+	}
 	slices.SortFunc(f.Providers, func(a, b Provider) int {
 		return cmp.Or(strings.Compare(a.Channel, b.Channel), strings.Compare(a.Name, b.Name))
 	})

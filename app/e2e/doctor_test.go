@@ -199,7 +199,7 @@ func TestDoctorNamesWhatDoesNotRun(t *testing.T) {
 		t.Errorf("a namespace that is not there:\n%s", describe(r))
 	}
 
-	// The wait ends when what was missing is there.
+	// The wait is as long as it was told when what is missing does not come.
 	began := time.Now()
 	if _, r := u.examine("--role", "bridge", "--wait", "3s"); r.Healthy || time.Since(began) < 3*time.Second {
 		t.Errorf("the wait ended after %s, healthy %t", time.Since(began), r.Healthy)
