@@ -20,7 +20,7 @@ type Person struct {
 
 	Record   uint64       `json:"record,omitempty"`   // sequence in USERS of the record whose data count
 	RecordAt time.Time    `json:"record_at,omitzero"` // when it was stored; zero: with the event that opened the first generation, or not known
-	Opener   Opener       `json:"opener,omitempty"`   // what the first generation's run made of the record that opened it, once it is final
+	Opener   Opener       `json:"opener,omitempty"`   // what the first generation's run made of the record that opened it; "" until that is known
 	N        int          `json:"n,omitempty"`        // of the last fact that moved the status, once it is final
 	Account  *Account     `json:"account,omitempty"`  // what an activation made outside
 	Trouble  *Trouble     `json:"trouble,omitempty"`  // why a decided user's account is not usable yet

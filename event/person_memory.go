@@ -61,9 +61,11 @@ func (p *Person) Decline(o Order) error {
 	return nil
 }
 
-// Heed does what a note says.
+// Heed does what a note says. That a run has answered the opener is noted before its
+// end, too: the last message may write an end that was made before the opener came.
 func (p *Person) Heed(generation int, n Note) error {
-	if (n.Opener == OpenerAnswered || n.Opener == OpenerLate) && p.Generation == generation && p.Opener == OpenerUnseen {
+	unseen := p.Opener == OpenerUnseen || p.Opener == OpenerBegan && n.Opener == OpenerAnswered
+	if (n.Opener == OpenerAnswered || n.Opener == OpenerLate) && p.Generation == generation && unseen {
 		p.Opener = n.Opener
 	}
 	if n.Declined != nil {

@@ -179,6 +179,28 @@ func TestStories(t *testing.T) {
 			asides: []string{"updated waiting"},
 			status: event.StatusWelcomed, sent: []string{"email Anne", "sms Anne"}, record: 7,
 		},
+		// The end that the last message writes was made before the record came that claimed
+		// the user. A regression (issue 14): the bridge answered that one as late then.
+		"the record that claimed the user comes while messages are on their way": {
+			in: func() event.Onboarding {
+				in := standing(known(), 5)
+				in.Event = event.Identity{Source: "inbox", ID: "r5"}
+				return in
+			}(),
+			steps: []step{
+				{time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)},
+				{time.Hour + time.Second, event.SignalUser, recorded(7, arrival("r1", ann))},
+			},
+			sendErrs: map[string][]error{event.ChannelEmail: {errBusy, errBusy, errBusy}},
+			story:    []string{"approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"},
+			asides:   []string{"unchanged active"},
+			status:   event.StatusWelcomed, sent: []string{"email Ann", "sms Ann"},
+			check: func(t *testing.T, w *world) {
+				if w.person.Opener != event.OpenerAnswered {
+					t.Errorf("PEOPLE says of the record that claimed the user: %q", w.person.Opener)
+				}
+			},
+		},
 		"decision before its user": {
 			in: parked(),
 			steps: []step{
