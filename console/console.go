@@ -60,17 +60,18 @@ type Ledger interface {
 // Console is the console role.
 type Console struct {
 	Config
-	guard    event.Guard
-	model    *model
-	feeds    []*feed
-	waiters  *waiters
-	login    *login
-	auditor  *auditor
-	repeats  repeats
-	sessions *scs.SessionManager
-	zones    zones
-	live     *live
-	stopping <-chan struct{} // is closed when Run ends; the streams of pages end then
+	guard        event.Guard
+	model        *model
+	feeds        []*feed
+	waiters      *waiters
+	login        *login
+	auditor      *auditor
+	repeats      repeats
+	payloadsSeen lastSeen
+	sessions     *scs.SessionManager
+	zones        zones
+	live         *live
+	stopping     <-chan struct{} // is closed when Run ends; the streams of pages end then
 
 	heartbeat  time.Duration // of the streams of open pages
 	readWithin time.Duration // a request, with its body

@@ -246,7 +246,7 @@ func wantsJSON(r *http.Request) bool { return r.Header.Get("Accept") == "applica
 func (k *Console) decisionForm(w http.ResponseWriter, r *http.Request) {
 	userID := r.PathValue("user_id")
 	d := Decision{Decision: r.PostFormValue("decision"), Reason: r.PostFormValue("reason"), Note: r.PostFormValue("note")}
-	a, err := k.decide(r.Context(), k.sessions.GetString(r.Context(), sessionUser), userID, r.PostFormValue("event_id"), d, k.UndoWindow)
+	a, err := k.decide(r.Context(), whoAsks(r).actor(), userID, r.PostFormValue("event_id"), d, k.UndoWindow)
 	switch {
 	case k.toScript(w, r, a, err):
 		return

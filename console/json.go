@@ -9,10 +9,7 @@ func problem(text string) map[string]string { return map[string]string{"error": 
 
 // refuse tells a program what is wrong; details are in the log only.
 func (k *Console) refuse(w http.ResponseWriter, err error) {
-	code, text := status(err)
-	if code >= 500 && k.repeats.first("a request failed", err) {
-		k.Log.Error("a request failed", "error", err)
-	}
+	code, text := k.tellable(err)
 	writeJSON(w, code, problem(text))
 }
 

@@ -75,7 +75,7 @@ func (k *Console) order(ctx context.Context, actor, userID, key, verb, reason st
 // orderForm gives an order, and shows the user again with what became of it.
 func (k *Console) orderForm(w http.ResponseWriter, r *http.Request) {
 	userID := r.PathValue("user_id")
-	a, err := k.order(r.Context(), k.sessions.GetString(r.Context(), sessionUser), userID, r.PostFormValue("event_id"), r.PostFormValue("order"), r.PostFormValue("reason"))
+	a, err := k.order(r.Context(), whoAsks(r).actor(), userID, r.PostFormValue("event_id"), r.PostFormValue("order"), r.PostFormValue("reason"))
 	switch {
 	case errors.Is(err, errReason):
 		a.Message = "Say why: a reason is needed. Not done yet."

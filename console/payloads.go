@@ -1,7 +1,6 @@
 package console
 
 import (
-	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -15,35 +14,23 @@ const payloadsPath = "/codec/decode"
 // mostPayloads bounds one request, in bytes: Temporal's own limit of an answer.
 const mostPayloads = 4 << 20
 
-// payloads lets people who are signed in read what workflows hold. Browsers may
-// ask from the given origins, with the cookie of the console; programs without
-// an origin give user and password as basic auth.
-func (k *Console) payloads() http.Handler {
-	var seen lastSeen
-	decode := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, password, basic := r.BasicAuth()
-		if basic {
-			client, _, _ := net.SplitHostPort(r.RemoteAddr)
-			ok, err := k.login.verify(r.Context(), client, user, password)
-			if err != nil {
-				k.refuse(w, err)
-				return
-			}
-			if !ok {
-				user = ""
-			}
-		} else {
-			user = k.sessions.GetString(r.Context(), sessionUser)
-		}
-		if user == "" {
-			writeJSON(w, http.StatusUnauthorized, problem("sign in to usher's console first, under the same host name as this page, then load it again"))
-			return
-		}
-		if seen.longAgo(user) {
-			k.audit(r.Context(), "payloads-read", user, map[string]string{})
-		}
-		k.Payloads.ServeHTTP(w, r)
-	})
+// payloadsAPI lets people who are signed in read what workflows hold. Browsers may
+// ask from the given origins, with the cookie of the console; programs without an
+// origin bring credentials.
+func (k *Console) payloadsAPI(w http.ResponseWriter, r *http.Request) {
+	if a := whoAsks(r); k.payloadsSeen.longAgo(a.actor()) {
+		k.audit(r.Context(), "payloads-read", a.actor(), map[string]string{})
+	}
+	k.Payloads.ServeHTTP(w, r)
+}
+
+// payloadsAsked answers a browser that asks whether a page may.
+func payloadsAsked(_ *Console, w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// fromOrigins lets pages of PayloadOrigins ask, and no other page.
+func (k *Console) fromOrigins(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Add("Vary", "Origin")
@@ -58,14 +45,7 @@ func (k *Console) payloads() http.Handler {
 			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Namespace")
 			h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 		}
-		switch r.Method {
-		case http.MethodOptions:
-			w.WriteHeader(http.StatusNoContent)
-		case http.MethodPost:
-			http.MaxBytesHandler(k.withSession(decode), mostPayloads).ServeHTTP(w, r)
-		default:
-			writeJSON(w, http.StatusMethodNotAllowed, problem("payloads are posted"))
-		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -54,7 +54,7 @@ func (k *Console) release(ctx context.Context, actor, id, digest string, refuse 
 // releaseForm releases a held import, and shows the imports again.
 func (k *Console) releaseForm(w http.ResponseWriter, r *http.Request) {
 	refuse := r.PostFormValue("refuse") != ""
-	err := k.release(r.Context(), k.sessions.GetString(r.Context(), sessionUser), r.PathValue("import"), r.PostFormValue("sha256"), refuse)
+	err := k.release(r.Context(), whoAsks(r).actor(), r.PathValue("import"), r.PostFormValue("sha256"), refuse)
 	message := "Released: it is imported in a moment."
 	switch {
 	case errors.Is(err, errNotHeld), errors.Is(err, errOther):
@@ -79,7 +79,7 @@ func (k *Console) releaseAPI(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusBadRequest, problem("the body is not JSON; {} releases what is held, {\"refuse\": true} gives it back"))
 		return
 	}
-	if err := k.release(r.Context(), admin, r.PathValue("import"), body.Digest, body.Refuse); err != nil {
+	if err := k.release(r.Context(), whoAsks(r).actor(), r.PathValue("import"), body.Digest, body.Refuse); err != nil {
 		k.refuse(w, err)
 		return
 	}

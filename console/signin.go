@@ -2,7 +2,6 @@ package console
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,48 +14,6 @@ const (
 	sessionUser  = "user"
 	sessionStamp = "account" // as sessions that are open hold it
 )
-
-// withSession loads the session. One that was opened with an earlier password is
-// over, in every console.
-func (k *Console) withSession(next http.Handler) http.Handler {
-	return k.sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if k.sessions.GetString(r.Context(), sessionUser) != "" {
-			hash, err := k.login.stored(r.Context())
-			if err == nil && k.sessions.GetString(r.Context(), sessionStamp) != stampOf(hash) {
-				err = k.sessions.Destroy(r.Context())
-			}
-			if err != nil {
-				if k.repeats.first("a request failed", err) {
-					k.Log.Error("a request failed", "error", err)
-				}
-				http.Error(w, "something went wrong; the log says what", http.StatusInternalServerError)
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	}))
-}
-
-// signedIn asks for a sign-in first. What a form about a user holds goes with the
-// question, so that a session that ends loses nothing that was typed; a script of the
-// page is told, and sends its form as a page then.
-func (k *Console) signedIn(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if k.sessions.GetString(r.Context(), sessionUser) != "" {
-			next.ServeHTTP(w, r)
-			return
-		}
-		switch {
-		case wantsJSON(r) || r.Header.Get(partHeader) != "":
-			writeJSON(w, http.StatusUnauthorized, problem("the session is over; sign in again"))
-		case r.Method == http.MethodGet || r.Method == http.MethodHead:
-			http.Redirect(w, r, "/signin?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
-		default:
-			page, d := pageOf(r)
-			k.show(w, r, http.StatusUnauthorized, "signin", map[string]any{"Next": page, "Draft": d})
-		}
-	})
-}
 
 // pageOf is the page that a form stood on, and what the form has in it when that is
 // about a user.
@@ -80,7 +37,7 @@ func (k *Console) signInPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
-	client, _, _ := net.SplitHostPort(r.RemoteAddr)
+	client := clientOf(r)
 	kept := draft{r.PostFormValue("kept_user"), r.PostFormValue("kept_event"), r.PostFormValue("kept_decision"), r.PostFormValue("kept_order"), r.PostFormValue("kept_reason"), r.PostFormValue("kept_note")}
 	again := func(code int, text string) {
 		k.show(w, r, code, "signin", map[string]any{"Next": local(r.PostFormValue("next")), "Draft": kept, "Error": text})

@@ -87,6 +87,6 @@ func (k *Console) stillSignedIn(r *http.Request) bool {
 	if ctx, err = k.sessions.Load(ctx, cookie.Value); err != nil {
 		return false
 	}
-	hash, err := k.login.stored(ctx)
-	return err == nil && k.sessions.GetString(ctx, sessionUser) != "" && k.sessions.GetString(ctx, sessionStamp) == stampOf(hash)
+	now, err := k.bySession(ctx)
+	return err == nil && now.Name == whoAsks(r).Name
 }

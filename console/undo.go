@@ -103,7 +103,7 @@ func (k *Console) undo(ctx context.Context, actor, userID, decision string) (Ans
 // undoForm takes a decision back, and shows the user again with what became of that.
 func (k *Console) undoForm(w http.ResponseWriter, r *http.Request) {
 	userID := r.PathValue("user_id")
-	a, err := k.undo(r.Context(), k.sessions.GetString(r.Context(), sessionUser), userID, r.PostFormValue("undoes"))
+	a, err := k.undo(r.Context(), whoAsks(r).actor(), userID, r.PostFormValue("undoes"))
 	switch {
 	case k.toScript(w, r, a, err):
 		return

@@ -51,45 +51,7 @@ var breaks = strings.NewReplacer("@", "@<wbr>", ".", ".<wbr>", "_", "_<wbr>", "-
 
 // handler is everything that the console serves.
 func (k *Console) handler() http.Handler {
-	page := http.NewServeMux()
-	page.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/users?status="+string(event.StatusWaiting), http.StatusSeeOther)
-	})
-	page.HandleFunc("GET /users", k.usersPage)
-	page.HandleFunc("GET /users/{user_id}", k.userPage)
-	page.HandleFunc("POST /users/{user_id}/decision", k.decisionForm)
-	page.HandleFunc("POST /users/{user_id}/order", k.orderForm)
-	page.HandleFunc("POST /users/{user_id}/undo", k.undoForm)
-	page.HandleFunc("GET /decisions", k.recentPage)
-	page.HandleFunc("GET /imports", k.importsPage)
-	page.HandleFunc("POST /imports/{import}/release", k.releaseForm)
-	page.HandleFunc("GET /deadletters", k.deadLettersPage)
-	page.HandleFunc("GET /figures", k.metricsPage)
-	page.HandleFunc("GET /live", k.livePage)
-	page.HandleFunc("GET /keys", func(w http.ResponseWriter, r *http.Request) {
-		k.show(w, r, http.StatusOK, "keys", map[string]any{"Title": "Keys"})
-	})
-	if k.Previews != nil {
-		page.HandleFunc("GET /preview", k.previewPage)
-		page.HandleFunc("GET /preview/html", k.previewHTML)
-	}
-	page.HandleFunc("POST /signout", k.signOut)
-
-	web := http.NewServeMux()
-	web.HandleFunc("GET /signin", k.signInPage)
-	web.HandleFunc("POST /signin", k.signIn)
-	web.Handle("/", k.signedIn(page))
-
-	mux := http.NewServeMux()
-	mux.Handle("GET /static/", static)
-	mux.Handle("/api/", k.api())
-	mux.Handle("/", k.withSession(web))
-	all := http.NewServeMux()
-	all.Handle("/", http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(mux, 64<<10)))
-	if k.Payloads != nil {
-		all.Handle(payloadsPath, k.payloads()) // has rules of its own about origins and sizes
-	}
-	return serve.HTTP(k.guard, "answering a request", k.protect(all))
+	return serve.HTTP(k.guard, "answering a request", k.protect(k.mux()))
 }
 
 // protect refuses names that were made to point at this machine, and sets what
@@ -165,7 +127,7 @@ func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {
 
 // show renders a page whole before it answers.
 func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name string, d map[string]any) {
-	d["User0"] = k.sessions.GetString(r.Context(), sessionUser)
+	d["User0"] = whoAsks(r).Name
 	d["Section"], d["Class"] = section(r), ""
 	if d["Live"] == nil {
 		d["Live"] = k.live.position()
@@ -210,11 +172,17 @@ func section(r *http.Request) string {
 
 // fail answers with a safe sentence; details are in the log only.
 func (k *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
-	code, text := status(err)
+	code, text := k.tellable(err)
+	k.show(w, r, code, "error", map[string]any{"Title": "Error", "Error": text})
+}
+
+// tellable logs what only the log may say of an error, and returns the rest.
+func (k *Console) tellable(err error) (code int, text string) {
+	code, text = status(err)
 	if code >= 500 && k.repeats.first("a request failed", err) {
 		k.Log.Error("a request failed", "error", err)
 	}
-	k.show(w, r, code, "error", map[string]any{"Title": "Error", "Error": text})
+	return code, text
 }
 
 // status maps an error to what may be told about it.

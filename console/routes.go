@@ -1,0 +1,133 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+
+	"usher/console/logins"
+	"usher/event"
+)
+
+// route is one address that the console serves. Pages, API and scripts are served from
+// this one table, so that none of them lets through what another one refuses.
+type route struct {
+	method, path string
+	right        logins.Right // that the one who calls it needs
+	handle       func(*Console, http.ResponseWriter, *http.Request)
+
+	body    int64               // bytes that a request may bring; 0: smallBody
+	when    func(*Console) bool // whether this console has it; nil: always
+	foreign bool                // pages of Config.PayloadOrigins may ask, and no other page
+	bare    bool                // is the same for all: no session is looked up
+}
+
+// smallBody is room for a form or a decision.
+const smallBody = 64 << 10
+
+// program tells whether the route answers programs, with JSON, and takes credentials
+// that come with each request.
+func (t route) program() bool {
+	return strings.HasPrefix(t.path, "/api/") || t.path == payloadsPath
+}
+
+// routes is the table. A handler finds who asks with whoAsks.
+func routes() []route {
+	previews := func(k *Console) bool { return k.Previews != nil }
+	payloads := func(k *Console) bool { return k.Payloads != nil }
+	return []route{
+		{method: "GET", path: "/static/", right: logins.Anyone, handle: staticFile, bare: true},
+		{method: "GET", path: "/signin", right: logins.Anyone, handle: (*Console).signInPage},
+		{method: "POST", path: "/signin", right: logins.Anyone, handle: (*Console).signIn},
+		{method: "POST", path: "/signout", right: logins.SignedIn, handle: (*Console).signOut},
+
+		{method: "GET", path: "/{$}", right: logins.SignedIn, handle: firstPage},
+		{method: "GET", path: "/keys", right: logins.SignedIn, handle: (*Console).keysPage},
+		{method: "GET", path: "/users", right: logins.See, handle: (*Console).usersPage},
+		{method: "GET", path: "/users/{user_id}", right: logins.See, handle: (*Console).userPage},
+		{method: "POST", path: "/users/{user_id}/decision", right: logins.Decide, handle: (*Console).decisionForm},
+		{method: "POST", path: "/users/{user_id}/undo", right: logins.Decide, handle: (*Console).undoForm},
+		{method: "POST", path: "/users/{user_id}/order", right: logins.Operate, handle: (*Console).orderForm},
+		{method: "GET", path: "/decisions", right: logins.See, handle: (*Console).recentPage},
+		{method: "GET", path: "/imports", right: logins.See, handle: (*Console).importsPage},
+		{method: "POST", path: "/imports/{import}/release", right: logins.Operate, handle: (*Console).releaseForm},
+		{method: "GET", path: "/deadletters", right: logins.See, handle: (*Console).deadLettersPage},
+		{method: "GET", path: "/figures", right: logins.See, handle: (*Console).metricsPage},
+		{method: "GET", path: "/live", right: logins.See, handle: (*Console).livePage},
+		{method: "GET", path: "/preview", right: logins.See, handle: (*Console).previewPage, when: previews},
+		{method: "GET", path: "/preview/html", right: logins.See, handle: (*Console).previewHTML, when: previews},
+
+		{method: "GET", path: "/api/v1/users", right: logins.See, handle: (*Console).usersAPI},
+		{method: "GET", path: "/api/v1/users/{user_id}", right: logins.See, handle: (*Console).userAPI},
+		{method: "POST", path: "/api/v1/users/{user_id}/decision", right: logins.Decide, handle: (*Console).decisionAPI},
+		{method: "GET", path: "/api/v1/imports", right: logins.See, handle: (*Console).importsAPI},
+		{method: "POST", path: "/api/v1/imports/{import}/release", right: logins.Operate, handle: (*Console).releaseAPI},
+
+		{method: "OPTIONS", path: payloadsPath, right: logins.Anyone, handle: payloadsAsked, when: payloads, foreign: true, bare: true},
+		{method: "POST", path: payloadsPath, right: logins.Payloads, handle: (*Console).payloadsAPI, when: payloads, foreign: true, body: mostPayloads},
+	}
+}
+
+// mux serves the routes that this console has. What no route names is answered like a
+// route that asks for a sign-in, so that it does not tell strangers what there is.
+func (k *Console) mux() http.Handler {
+	mux := http.NewServeMux()
+	known := map[string][]string{} // methods by path
+	for _, t := range routes() {
+		if t.when != nil && !t.when(k) {
+			continue
+		}
+		known[t.path] = append(known[t.path], t.method)
+		mux.Handle(t.method+" "+t.path, k.serve(t))
+	}
+	for path, methods := range known {
+		if path == "/{$}" || path == "/static/" {
+			continue
+		}
+		wrong := func(k *Console, w http.ResponseWriter, r *http.Request) { k.wrongMethod(w, r, methods) }
+		mux.Handle(path, k.serve(route{path: path, right: logins.SignedIn, handle: wrong, foreign: path == payloadsPath}))
+	}
+	mux.Handle("/api/", k.serve(route{path: "/api/", right: logins.SignedIn, handle: (*Console).noSuchAPI}))
+	mux.Handle("/", k.serve(route{path: "/", right: logins.SignedIn, handle: (*Console).noSuchPage}))
+	return mux
+}
+
+// serve puts around a route what all of them have: bounds, who asks, and what that one
+// may do, in this order. A request that is not allowed is refused before it is read.
+func (k *Console) serve(t route) http.Handler {
+	body := t.body
+	if body == 0 {
+		body = smallBody
+	}
+	h := k.identify(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if k.allowed(t, w, r) {
+			t.handle(k, w, r)
+		}
+	}))
+	h = http.MaxBytesHandler(h, body)
+	if t.foreign {
+		return k.fromOrigins(h)
+	}
+	return http.NewCrossOriginProtection().Handler(h)
+}
+
+func staticFile(_ *Console, w http.ResponseWriter, r *http.Request) { static.ServeHTTP(w, r) }
+
+// firstPage is where a sign-in leads when no page was asked for.
+func firstPage(_ *Console, w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, "/users?status="+string(event.StatusWaiting), http.StatusSeeOther)
+}
+
+func (k *Console) keysPage(w http.ResponseWriter, r *http.Request) {
+	k.show(w, r, http.StatusOK, "keys", map[string]any{"Title": "Keys"})
+}
+
+func (k *Console) noSuchPage(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
+
+func (k *Console) noSuchAPI(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, http.StatusNotFound, problem("there is no such address in the API"))
+}
+
+func (k *Console) wrongMethod(w http.ResponseWriter, r *http.Request, methods []string) {
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+}
