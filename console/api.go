@@ -9,13 +9,13 @@ import (
 // The console for programs.
 
 func (k *Console) decisionAPI(w http.ResponseWriter, r *http.Request) {
+	if _, err := k.model.user(r.Context(), r.PathValue("user_id")); err != nil {
+		k.refuse(w, err)
+		return
+	}
 	var d Decision
 	if err := json.NewDecoder(r.Body).Decode(&d); err != nil {
 		writeJSON(w, http.StatusBadRequest, problem("the body is not JSON with a decision and a reason"))
-		return
-	}
-	if _, err := k.model.user(r.Context(), r.PathValue("user_id")); err != nil {
-		k.refuse(w, err)
 		return
 	}
 	a, err := k.decide(r.Context(), whoAsks(r).actor(), r.PathValue("user_id"), r.Header.Get("Idempotency-Key"), d, 0)

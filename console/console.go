@@ -100,6 +100,7 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if k.model, err = openModel(c.DB); err != nil {
 		return nil, fmt.Errorf("the console's read model: %w", err)
 	}
+	k.model.knownReason = k.knownReason
 	k.waiters = newWaiters(k.model.emptyLog, k.live.user)
 	k.guard = c.Metrics.Guard("console", c.Log)
 	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, k.live, k.guard, c.Log)

@@ -52,6 +52,9 @@ var errDecision = errors.New("the decision must be approved or rejected, and a r
 func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decision, window time.Duration) (Answer, error) {
 	eventID := eventIDOf(key, d.says(userID)...)
 	a := Answer{UserID: userID, EventID: eventID}
+	if err := k.model.reach(ctx, userID); err != nil {
+		return a, err
+	}
 	if d.Decision != event.VerbApproved && d.Decision != event.VerbRejected || d.Decision == event.VerbRejected && strings.TrimSpace(d.Reason) == "" {
 		return a, errDecision
 	}
@@ -84,6 +87,9 @@ func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decis
 // action, and waits for the fact that answers it; ok is false when none came.
 func (k *Console) say(ctx context.Context, eventID, action, verb string, body spoken) (f event.Fact, ok bool, err error) {
 	userID, actor := body.UserID, body.Actor
+	if err := k.model.reach(ctx, userID); err != nil {
+		return f, false, err
+	}
 	ctx, span := k.Tracer.Start(ctx, "decide", tracing.Producer, tracing.EventID(eventID), tracing.UserID(userID))
 	defer span.Done(nil)
 	facts, done := k.waiters.expect(eventID)

@@ -104,7 +104,7 @@ func (k *Console) list(r *http.Request, d map[string]any, f filter, here string)
 	}
 	d["Filter"], d["Rows"], d["Facets"], d["Total"], d["Chosen"] = f, rows, facets, t.total, chosen
 	d["Query"] = strings.TrimPrefix(userURL("", f), "/users/")
-	d["ListURL"], d["Now"], d["Sorts"] = listURL(f), now.UnixMicro(), sortLinks(f)
+	d["ListURL"], d["Now"], d["Sorts"] = listURL(f), now.UnixMicro(), sortLinks(f, sightOf(r.Context()).masked)
 	d["ListTitle"] = "All users"
 	if f.Status != "" {
 		d["ListTitle"] = "Users: " + statusWords(event.Status(f.Status))
@@ -126,9 +126,12 @@ func (k *Console) list(r *http.Request, d map[string]any, f filter, here string)
 }
 
 // sortLinks are the orders that the list can have.
-func sortLinks(f filter) (out []option) {
+func sortLinks(f filter, masked bool) (out []option) {
 	labels := map[string]string{sortOldest: "Longest first", sortNewest: "Newest first", sortByName: "By name"}
 	for _, s := range sorts {
+		if s == sortByName && masked {
+			continue // it would tell what is masked
+		}
 		to := f
 		to.Sort, to.Cursor = s, ""
 		out = append(out, option{Value: s, Label: labels[s], On: s == f.Sort, URL: listURL(to)})
@@ -142,7 +145,7 @@ func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
 		k.fail(w, r, err)
 		return
 	}
-	u, err := k.model.user(r.Context(), r.PathValue("user_id"))
+	u, err := k.model.user(k.afterReveal(r), r.PathValue("user_id"))
 	if err != nil {
 		k.fail(w, r, err)
 		return

@@ -72,15 +72,17 @@ func (p person) of(column string) string {
 
 // tally counts for the page of a filter.
 func (m *model) tally(ctx context.Context, f filter, now time.Time) (tally, error) {
+	f.sight = sightOf(ctx)
 	t := tally{by: map[string]map[string]count{}}
 	one := terms{} // counted one by one
 	switch {
 	case f.Q != "":
-		one = found(f.Q)
+		one = found(f.Q, f.sight)
 	case f.Import != "" && f.Age != "":
 		one.add("import = ?", f.Import)
 	}
 	if len(one.sql) > 0 {
+		f.sight.within(&one, bySource)
 		return t, m.tallyRows(ctx, &t, f, one, now)
 	}
 	table, extra := "cube", terms{}
@@ -130,8 +132,9 @@ func (m *model) group(ctx context.Context, t *tally, column, query string, args 
 // counted one by one.
 func (m *model) tallyImports(ctx context.Context, t *tally, f filter, now time.Time) error {
 	if f.Age == "" {
-		w := f.equal(byImport)
-		return m.group(ctx, t, byImport, `SELECT import, sum(n) FROM import_cube WHERE import IN (SELECT id FROM imports ORDER BY started DESC, id DESC LIMIT ?) AND `+w.String()+` GROUP BY 1`, append([]any{mostImports}, w.args...)...)
+		w, seen := f.equal(byImport), f.sight.people(bySource)
+		return m.group(ctx, t, byImport, `SELECT import, sum(n) FROM import_cube WHERE import IN (SELECT id FROM imports WHERE `+seen.String()+` ORDER BY started DESC, id DESC LIMIT ?) AND `+w.String()+` GROUP BY 1`,
+			slices.Concat(seen.args, []any{mostImports}, w.args)...)
 	}
 	w := f.where(now, byImport)
 	if err := m.group(ctx, t, byImport, `SELECT import, count(*) FROM (SELECT import FROM people WHERE `+w.String()+` LIMIT ?) GROUP BY 1`, append(w.args, mostCounted+1)...); err != nil {
@@ -155,6 +158,7 @@ func (m *model) tallyAges(ctx context.Context, t *tally, f filter, now time.Time
 	if f.Import != "" { // and no age, or they were counted one by one
 		one := terms{}
 		one.add("import = ?", f.Import)
+		f.sight.within(&one, bySource)
 		rows := tally{by: map[string]map[string]count{}}
 		err := m.tallyRows(ctx, &rows, f, one, now)
 		t.by[byAge] = rows.by[byAge]

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,8 +22,8 @@ type live struct {
 
 	mu      sync.Mutex
 	last    uint64
-	kept    []told // the last events, the oldest first
-	pages   map[chan told]struct{}
+	kept    []told              // the last events, the oldest first
+	pages   map[chan told]sight // what each may be told of
 	touched map[string]struct{} // users since the last event
 	pending changes             // the rest of what the next event says
 }
@@ -64,7 +65,7 @@ const (
 )
 
 func newLive() *live {
-	return &live{born: event.NewID(), wake: make(chan struct{}, 1), pages: map[chan told]struct{}{}, touched: map[string]struct{}{}}
+	return &live{born: event.NewID(), wake: make(chan struct{}, 1), pages: map[chan told]sight{}, touched: map[string]struct{}{}}
 }
 
 // user notes that a user has changed, imports and letters the same of their pages.
@@ -111,7 +112,8 @@ func (l *live) run(ctx context.Context, m *model) error {
 	}
 }
 
-// tell makes an event of what was noted. Without a page there is no event, and who
+// tell makes an event of what was noted, and of it one for each set of inboxes that
+// pages are limited to. Without a page there is no event, and who
 // comes later with an older one is told to read anew.
 func (l *live) tell(ctx context.Context, m *model) error {
 	l.mu.Lock()
@@ -129,23 +131,31 @@ func (l *live) tell(ctx context.Context, m *model) error {
 	if c.Users, err = m.changed(ctx, touched); err != nil {
 		return err
 	}
-	f, err := m.figures(ctx)
-	if err != nil {
-		return err
+	l.mu.Lock()
+	seen := map[string]sight{"": {}}
+	for _, s := range l.pages {
+		seen[s.key()] = s
 	}
-	c.Waiting, c.Letters = f.people[event.StatusWaiting], f.letters
-	data, err := json.Marshal(c)
-	if err != nil {
-		return err
+	l.mu.Unlock()
+	data := map[string][]byte{}
+	for key, s := range seen {
+		if data[key], err = c.seenBy(ctx, m, s); err != nil {
+			return err
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last++
-	e := told{l.last, data}
-	if l.kept = append(l.kept, e); len(l.kept) > mostKept {
+	if l.kept = append(l.kept, told{l.last, data[""]}); len(l.kept) > mostKept {
 		l.kept = l.kept[1:]
 	}
-	for p := range l.pages {
+	for p, s := range l.pages {
+		e := told{l.last, data[s.key()]}
+		if e.data == nil { // it came a moment ago, and comes again
+			delete(l.pages, p)
+			close(p)
+			continue
+		}
 		select {
 		case p <- e:
 		default:
@@ -154,6 +164,27 @@ func (l *live) tell(ctx context.Context, m *model) error {
 		}
 	}
 	return nil
+}
+
+// seenBy is the event as it is told to those who see so much.
+func (c changes) seenBy(ctx context.Context, m *model, s sight) ([]byte, error) {
+	if s.limited {
+		all := c.Users
+		c.Users = []changed{}
+		for _, u := range all {
+			switch {
+			case u.Gone: // whose inbox that was is not known any more
+				c.More = true
+			case slices.Contains(s.inboxes, u.Inbox):
+				c.Users = append(c.Users, u)
+			}
+		}
+	}
+	var err error
+	if c.Waiting, c.Letters, err = m.heads(seeing(ctx, s)); err != nil {
+		return nil, err
+	}
+	return json.Marshal(c)
 }
 
 // position is the id of the last event.
@@ -167,8 +198,8 @@ func (l *live) id(n uint64) string { return l.born + "-" + strconv.FormatUint(n,
 
 // follow returns what came after an event, and a channel with what comes, which is
 // closed when the page is too far behind. known is false when the events after that
-// one are not kept; ok when there are too many pages.
-func (l *live) follow(id string) (missed []told, known bool, next chan told, ok bool) {
+// one are not kept as the page may see them; ok when there are too many pages.
+func (l *live) follow(id string, s sight) (missed []told, known bool, next chan told, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.pages) >= mostPages {
@@ -178,11 +209,14 @@ func (l *live) follow(id string) (missed []told, known bool, next chan told, ok 
 	after, err := strconv.ParseUint(seq, 10, 64)
 	first := l.last + 1 - uint64(len(l.kept))
 	known = err == nil && born == l.born && after+1 >= first && after <= l.last
+	if s.limited && after != l.last {
+		known = false
+	}
 	if known {
 		missed = append(missed, l.kept[after+1-first:]...)
 	}
 	next = make(chan told, mostBehind)
-	l.pages[next] = struct{}{}
+	l.pages[next] = s
 	return missed, known, next, true
 }
 

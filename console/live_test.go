@@ -166,8 +166,8 @@ func TestAPageThatReadsNothing(t *testing.T) {
 	l := newLive()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	_, _, slow, _ := l.follow("")
-	_, _, quick, _ := l.follow("")
+	_, _, slow, _ := l.follow("", sight{})
+	_, _, quick, _ := l.follow("", sight{})
 	for i := range mostBehind + 2 {
 		for j := range mostTouched + 5 {
 			l.user(fmt.Sprint("u-", i, "-", j))

@@ -48,13 +48,13 @@ func (m *model) charts(ctx context.Context, w window, now time.Time) ([]chart, e
 	if err != nil {
 		return nil, err
 	}
-	f, err := m.figures(ctx)
+	people, err := m.byStatus(ctx)
 	if err != nil {
 		return nil, err
 	}
 	status := bars("Users by status", "How many users have each status now.")
 	for _, s := range event.Statuses() {
-		status.add(string(s), "users", float64(f.people[s]))
+		status.add(string(s), "users", float64(people[s]))
 	}
 	wait, err := m.waits(ctx, now)
 	if err != nil {
@@ -86,9 +86,10 @@ func (m *model) flow(ctx context.Context, w window, now time.Time) (flow, failed
 			flow.add(label, s, 0)
 		}
 	}
+	seen := sightOf(ctx).persons("user_id")
 	rows, err := m.db.QueryContext(ctx, `SELECT (at - ?) / ?, json_extract(body, '$.fact'), coalesce(json_extract(body, '$.effect'), ''),
 			coalesce(json_extract(body, '$.channel'), ''), coalesce(json_extract(body, '$.reason'), ''), coalesce(json_extract(body, '$.status'), ''), count(*)
-		FROM facts WHERE at >= ? GROUP BY 1, 2, 3, 4, 5, 6`, from.UnixMicro(), w.step.Microseconds(), from.UnixMicro())
+		FROM facts WHERE at >= ? AND `+seen.String()+` GROUP BY 1, 2, 3, 4, 5, 6`, append([]any{from.UnixMicro(), w.step.Microseconds(), from.UnixMicro()}, seen.args...)...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,7 +139,8 @@ func (m *model) waits(ctx context.Context, now time.Time) (*figure, error) {
 			older = now.Add(-l.below)
 		}
 		var n int
-		err := m.db.QueryRowContext(ctx, `SELECT count(*) FROM people WHERE status = ? AND since > ? AND since <= ?`, string(event.StatusWaiting), older.UnixMicro(), newer.UnixMicro()).Scan(&n)
+		w := sightOf(ctx).people("source")
+		err := m.db.QueryRowContext(ctx, `SELECT count(*) FROM people WHERE status = ? AND since > ? AND since <= ? AND `+w.String(), append([]any{string(event.StatusWaiting), older.UnixMicro(), newer.UnixMicro()}, w.args...)...).Scan(&n)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +152,8 @@ func (m *model) waits(ctx context.Context, now time.Time) (*figure, error) {
 
 func (m *model) lettersByReason(ctx context.Context) (*figure, error) {
 	f := bars("Dead letters", "Messages that could not be used and are kept, by reason.")
-	rows, err := m.db.QueryContext(ctx, `SELECT reason, count(*) FROM deadletters GROUP BY reason ORDER BY reason`)
+	w := sightOf(ctx).letters()
+	rows, err := m.db.QueryContext(ctx, `SELECT reason, count(*) FROM deadletters WHERE `+w.String()+` GROUP BY reason ORDER BY reason`, w.args...)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,8 @@ import (
 type model struct {
 	db       *sql.DB
 	prepared sync.Map // *sql.Stmt by what it executes; there are as many as are written here
+
+	knownReason func(string) bool // whether a reason is a code, and so may be shown where data is masked
 }
 
 // Canary users are no people, so the model leaves them out.
@@ -38,6 +40,8 @@ func openModel(path string) (*model, error) {
 	return tryModel(path)
 }
 
+func noReason(string) bool { return false }
+
 var errVersion = errors.New("the read model has another version")
 
 func tryModel(path string) (*model, error) {
@@ -53,10 +57,10 @@ func tryModel(path string) (*model, error) {
 	)
 	switch {
 	case err == nil && version == modelVersion:
-		return &model{db: db}, nil
+		return &model{db: db, knownReason: noReason}, nil
 	case err == nil && tables == 0:
 		if _, err = db.Exec(modelSchema + fmt.Sprintf(`PRAGMA user_version = %d`, modelVersion)); err == nil {
-			return &model{db: db}, nil
+			return &model{db: db, knownReason: noReason}, nil
 		}
 	case err == nil:
 		err = errVersion

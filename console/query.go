@@ -34,6 +34,8 @@ type User struct {
 	Messages []event.Message `json:"messages,omitempty"`      // what the ledger says of them
 	Trouble  *event.Trouble  `json:"trouble,omitempty"`       // why the account is not usable yet
 	Away     string          `json:"messages_away,omitempty"` // why the ledger cannot be asked now
+
+	Masked bool `json:"masked,omitempty"` // personal data is shown as masked forms
 }
 
 // Entry is a fact of a user's timeline, with the reason and the note of the decision
@@ -111,7 +113,9 @@ func scanUser(row interface{ Scan(...any) error }, more ...any) (User, error) {
 
 // user returns one person with the timeline.
 func (m *model) user(ctx context.Context, userID string) (User, error) {
-	u, err := scanUser(m.db.QueryRowContext(ctx, `SELECT `+userColumns+` FROM people WHERE user_id = ?`, userID))
+	s := sightOf(ctx)
+	w := s.people("source")
+	u, err := scanUser(m.db.QueryRowContext(ctx, `SELECT `+userColumns+` FROM people WHERE user_id = ? AND `+w.String(), append([]any{userID}, w.args...)...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return u, errNone
 	}
@@ -137,7 +141,24 @@ func (m *model) user(ctx context.Context, userID string) (User, error) {
 		e.Reason = cmp.Or(e.Reason, e.Fact.Reason)
 		u.Timeline = append(u.Timeline, e)
 	}
+	s.mask(&u, m.knownReason)
 	return u, rows.Err()
+}
+
+// reach refuses a user of an inbox that is not seen, as if there were none. A user whom
+// no list has brought yet is for those who see all.
+func (m *model) reach(ctx context.Context, userID string) error {
+	s := sightOf(ctx)
+	if !s.limited {
+		return nil
+	}
+	w := s.people("source")
+	var one int
+	err := m.db.QueryRowContext(ctx, `SELECT 1 FROM people WHERE user_id = ? AND `+w.String(), append([]any{userID}, w.args...)...).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return errNone
+	}
+	return err
 }
 
 // answerTo returns the fact that says what became of one of the console's events.
@@ -156,12 +177,14 @@ func (m *model) answerTo(ctx context.Context, eventID string) (f event.Fact, ok 
 
 // imports lists the newest files first.
 func (m *model) imports(ctx context.Context, limit int) ([]Import, error) {
-	return m.importsWhere(ctx, `1 ORDER BY started DESC, id DESC LIMIT ?`, limit)
+	w := sightOf(ctx).people("source")
+	return m.importsWhere(ctx, w.String()+` ORDER BY started DESC, id DESC LIMIT ?`, append(w.args, limit)...)
 }
 
 // importOf is one import; its error is errNoImport when there is none.
 func (m *model) importOf(ctx context.Context, id string) (Import, error) {
-	found, err := m.importsWhere(ctx, `id = ?`, id)
+	w := sightOf(ctx).people("source")
+	found, err := m.importsWhere(ctx, w.String()+` AND id = ?`, append(w.args, id)...)
 	if err == nil && len(found) == 0 {
 		err = errNoImport
 	}
@@ -172,8 +195,8 @@ func (m *model) importOf(ctx context.Context, id string) (Import, error) {
 }
 
 // importsWhere are those that a condition in SQL selects.
-func (m *model) importsWhere(ctx context.Context, condition string, arg any) ([]Import, error) {
-	rows, err := m.db.QueryContext(ctx, `SELECT id, file, source, total, record, published, refused, done, started, state, progress FROM imports WHERE `+condition, arg)
+func (m *model) importsWhere(ctx context.Context, condition string, args ...any) ([]Import, error) {
+	rows, err := m.db.QueryContext(ctx, `SELECT id, file, source, total, record, published, refused, done, started, state, progress FROM imports WHERE `+condition, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +230,11 @@ func (m *model) importsWhere(ctx context.Context, condition string, arg any) ([]
 // nextWaiting is who has waited longest of those who wait, besides one; ok is
 // false when no other user does.
 func (m *model) nextWaiting(ctx context.Context, besides string) (u User, ok bool, err error) {
-	u, err = scanUser(m.db.QueryRowContext(ctx, `SELECT `+userColumns+` FROM people WHERE status = ? AND user_id != ? ORDER BY since, user_id LIMIT 1`, event.StatusWaiting, besides))
+	s := sightOf(ctx)
+	w := s.people("source")
+	u, err = scanUser(m.db.QueryRowContext(ctx, `SELECT `+userColumns+` FROM people WHERE status = ? AND user_id != ? AND `+w.String()+` ORDER BY since, user_id LIMIT 1`,
+		append([]any{event.StatusWaiting, besides}, w.args...)...))
+	s.mask(&u, m.knownReason)
 	if errors.Is(err, sql.ErrNoRows) {
 		return u, false, nil
 	}
@@ -216,8 +243,9 @@ func (m *model) nextWaiting(ctx context.Context, besides string) (u User, ok boo
 
 // deadLetters lists the newest first; stream and reason select ("" for all).
 func (m *model) deadLetters(ctx context.Context, stream, reason string, limit int) ([]DeadLetter, error) {
+	w := sightOf(ctx).letters()
 	rows, err := m.db.QueryContext(ctx, `SELECT seq, stream, reason, cause, subject, sequence, at FROM deadletters
-		WHERE (?1 = '' OR stream = ?1) AND (?2 = '' OR reason = ?2) ORDER BY seq DESC LIMIT ?3`, stream, reason, limit)
+		WHERE (? = '' OR stream = ?) AND (? = '' OR reason = ?) AND `+w.String()+` ORDER BY seq DESC LIMIT ?`, append(append([]any{stream, stream, reason, reason}, w.args...), limit)...)
 	if err != nil {
 		return nil, err
 	}
@@ -235,30 +263,18 @@ func (m *model) deadLetters(ctx context.Context, stream, reason string, limit in
 	return out, rows.Err()
 }
 
-// figures are what the gauges and the head of each page show.
+// figures are what the gauges show.
 type figures struct {
 	people  map[event.Status]int
 	oldest  map[event.Status]time.Time // of the statuses that are not final
 	letters int
 }
 
-// figures come from the kept counts: each page shows them.
+// figures come from the kept counts.
 func (m *model) figures(ctx context.Context) (figures, error) {
-	f := figures{people: map[event.Status]int{}, oldest: map[event.Status]time.Time{}}
-	rows, err := m.db.QueryContext(ctx, `SELECT status, sum(n) FROM cube GROUP BY status`)
-	if err != nil {
-		return f, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var status event.Status
-		var n int
-		if err := rows.Scan(&status, &n); err != nil {
-			return f, err
-		}
-		f.people[status] = n
-	}
-	if err := rows.Err(); err != nil {
+	f := figures{oldest: map[event.Status]time.Time{}}
+	var err error
+	if f.people, err = m.byStatus(ctx); err != nil {
 		return f, err
 	}
 	for status, n := range f.people {
@@ -275,9 +291,40 @@ func (m *model) figures(ctx context.Context) (figures, error) {
 	return f, err
 }
 
+// byStatus counts people.
+func (m *model) byStatus(ctx context.Context) (map[event.Status]int, error) {
+	w := sightOf(ctx).people("source")
+	rows, err := m.db.QueryContext(ctx, `SELECT status, sum(n) FROM cube WHERE `+w.String()+` GROUP BY status`, w.args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[event.Status]int{}
+	for rows.Next() {
+		var status event.Status
+		var n int
+		if err := rows.Scan(&status, &n); err != nil {
+			return nil, err
+		}
+		out[status] = n
+	}
+	return out, rows.Err()
+}
+
 func (m *model) letterCount(ctx context.Context) (n int, err error) {
-	err = m.db.QueryRowContext(ctx, `SELECT count(*) FROM deadletters`).Scan(&n)
+	w := sightOf(ctx).letters()
+	err = m.db.QueryRowContext(ctx, `SELECT count(*) FROM deadletters WHERE `+w.String(), w.args...).Scan(&n)
 	return n, err
+}
+
+// heads are what the head of each page counts.
+func (m *model) heads(ctx context.Context) (waiting, letters int, err error) {
+	w := sightOf(ctx).people("source")
+	if err = m.db.QueryRowContext(ctx, `SELECT coalesce(sum(n), 0) FROM cube WHERE status = ? AND `+w.String(), append([]any{event.StatusWaiting}, w.args...)...).Scan(&waiting); err != nil {
+		return 0, 0, err
+	}
+	letters, err = m.letterCount(ctx)
+	return waiting, letters, err
 }
 
 // forgetLetters deletes what the stream no longer has.

@@ -26,6 +26,8 @@ type filter struct {
 	Q        string
 	Sort     string // one of sorts
 	Cursor   string
+
+	sight sight // of the one who asks; set by the model
 }
 
 // Orders of a list.
@@ -146,15 +148,19 @@ func (f filter) equal(without ...string) (t terms) {
 			t.add(c[0]+" = ?", language(c[1]))
 		}
 	}
+	f.sight.within(&t, bySource)
 	return t
 }
 
 // found are those whom the search names: each word is in one of their fields, or they
-// had an event with that id.
-func found(q string) (t terms) {
+// had an event with that id. Where personal data is masked, words are looked for in ids
+// alone, or a search would tell what is behind a mask.
+func found(q string, s sight) (t terms) {
 	var each terms
 	for _, w := range strings.Fields(q) {
-		if at := event.NormalizeEmail(w); strings.Contains(w, "@") && at != fold(w) { // the domain has letters beyond ASCII
+		if s.masked {
+			each.add(`user_id LIKE ? ESCAPE '\'`, like(w))
+		} else if at := event.NormalizeEmail(w); strings.Contains(w, "@") && at != fold(w) { // the domain has letters beyond ASCII
 			each.add(`(words LIKE ? ESCAPE '\' OR words LIKE ? ESCAPE '\')`, like(fold(w)), like(at))
 		} else {
 			each.add(`words LIKE ? ESCAPE '\'`, like(fold(w)))
@@ -177,7 +183,7 @@ func (f filter) where(now time.Time, without ...string) terms {
 		t.add(`since >= ? AND since < ?`, from*60_000_000, before*60_000_000)
 	}
 	if f.Q != "" {
-		s := found(f.Q)
+		s := found(f.Q, f.sight)
 		t.add(s.String(), s.args...)
 	}
 	return t
@@ -187,6 +193,9 @@ const perPage = 50
 
 // users lists people, after a cursor that an earlier page gave.
 func (m *model) users(ctx context.Context, f filter, now time.Time, limit int) (out []User, next string, err error) {
+	if f.sight = sightOf(ctx); f.sight.masked && f.Sort == sortByName {
+		return nil, "", errMasked
+	}
 	t := f.where(now)
 	key, order := "since", "since, user_id"
 	switch f.Sort {
@@ -222,6 +231,7 @@ func (m *model) users(ctx context.Context, f filter, now time.Time, limit int) (
 		if err != nil {
 			return nil, "", err
 		}
+		f.sight.mask(&u, m.knownReason)
 		out, names = append(out, u), append(names, name)
 	}
 	if len(out) > limit {
@@ -258,6 +268,16 @@ func (m *model) index(ctx context.Context, f filter) (string, error) {
 			name, least = "people_"+c.column, n
 		}
 	}
+	if f.sight.limited {
+		var n int64
+		w := f.sight.people(bySource)
+		if err := m.db.QueryRowContext(ctx, `SELECT coalesce(sum(n), 0) FROM cube WHERE `+w.String(), w.args...).Scan(&n); err != nil {
+			return "", err
+		}
+		if n < least && (n <= fewEnough || len(f.sight.inboxes) == 1) { // in the order of one inbox, or to be sorted
+			name, least = "people_source", n
+		}
+	}
 	if f.Sort == sortByName && least > fewEnough {
 		if f.Status != "" {
 			return "people_status_name", nil
@@ -273,6 +293,9 @@ type cursor struct {
 	Key  any // when the status began, in microseconds, or the name
 	ID   string
 }
+
+// errMasked is about an order that would tell what is masked.
+var errMasked = errors.New("names are masked for your role, so a list cannot be sorted by them; sort is age or -age")
 
 var errCursor = errors.New("the cursor is not one that a page gave")
 

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -73,8 +74,13 @@ func crowd(t *testing.T, m *model, r *rand.Rand, n int, now time.Time) {
 // all reads every page of a list.
 func all(t *testing.T, m *model, f filter, now time.Time, limit int) (out []User) {
 	t.Helper()
+	return allFor(t.Context(), t, m, f, now, limit)
+}
+
+func allFor(ctx context.Context, t *testing.T, m *model, f filter, now time.Time, limit int) (out []User) {
+	t.Helper()
 	for {
-		users, next, err := m.users(t.Context(), f, now, limit)
+		users, next, err := m.users(ctx, f, now, limit)
 		if err != nil {
 			t.Fatalf("%+v: %v", f, err)
 		}

@@ -47,6 +47,7 @@ func routes() []route {
 		{method: "POST", path: "/users/{user_id}/decision", right: logins.Decide, handle: (*Console).decisionForm},
 		{method: "POST", path: "/users/{user_id}/undo", right: logins.Decide, handle: (*Console).undoForm},
 		{method: "POST", path: "/users/{user_id}/order", right: logins.Operate, handle: (*Console).orderForm},
+		{method: "POST", path: "/users/{user_id}/reveal", right: logins.Reveal, handle: (*Console).revealForm},
 		{method: "GET", path: "/decisions", right: logins.See, handle: (*Console).recentPage},
 		{method: "GET", path: "/imports", right: logins.See, handle: (*Console).importsPage},
 		{method: "POST", path: "/imports/{import}/release", right: logins.Operate, handle: (*Console).releaseForm},
@@ -59,6 +60,7 @@ func routes() []route {
 		{method: "GET", path: "/api/v1/users", right: logins.See, handle: (*Console).usersAPI},
 		{method: "GET", path: "/api/v1/users/{user_id}", right: logins.See, handle: (*Console).userAPI},
 		{method: "POST", path: "/api/v1/users/{user_id}/decision", right: logins.Decide, handle: (*Console).decisionAPI},
+		{method: "POST", path: "/api/v1/users/{user_id}/reveal", right: logins.Reveal, handle: (*Console).revealAPI},
 		{method: "GET", path: "/api/v1/imports", right: logins.See, handle: (*Console).importsAPI},
 		{method: "POST", path: "/api/v1/imports/{import}/release", right: logins.Operate, handle: (*Console).releaseAPI},
 

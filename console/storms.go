@@ -42,8 +42,9 @@ func (s storm) Undo() string {
 
 // storms finds those of the last day, one for each channel and reason.
 func (m *model) storms(ctx context.Context, now time.Time) ([]storm, error) {
+	w := sightOf(ctx).persons("user_id")
 	rows, err := m.db.QueryContext(ctx, `SELECT at, user_id, json_extract(body, '$.fact'), json_extract(body, '$.channel'), coalesce(json_extract(body, '$.reason'), '')
-		FROM facts WHERE at >= ? AND json_extract(body, '$.fact') IN (?, ?) ORDER BY at`, now.Add(-stormSince).UnixMicro(), event.FactFailed, event.FactSent)
+		FROM facts WHERE at >= ? AND json_extract(body, '$.fact') IN (?, ?) AND `+w.String()+` ORDER BY at`, append([]any{now.Add(-stormSince).UnixMicro(), event.FactFailed, event.FactSent}, w.args...)...)
 	if err != nil {
 		return nil, err
 	}

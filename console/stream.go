@@ -26,7 +26,7 @@ func (k *Console) livePage(w http.ResponseWriter, r *http.Request) {
 	if id == "" {
 		id = r.URL.Query().Get("last") // a page cannot set the header
 	}
-	missed, known, next, ok := k.live.follow(id)
+	missed, known, next, ok := k.live.follow(id, sightOf(r.Context()))
 	if !ok {
 		w.Header().Set("Retry-After", "30")
 		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)

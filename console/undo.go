@@ -43,7 +43,9 @@ const recentSQL = `SELECT r.event_id, r.user_id, COALESCE(p.name, ''), r.verb, r
 	FROM recent r LEFT JOIN people p USING (user_id) `
 
 func (m *model) recentWhere(ctx context.Context, where string, args ...any) (out []Recent, err error) {
-	rows, err := m.db.QueryContext(ctx, recentSQL+where, args...)
+	s := sightOf(ctx)
+	w := s.people("p.source")
+	rows, err := m.db.QueryContext(ctx, recentSQL+`WHERE `+w.String()+` AND `+where, append(w.args, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +56,9 @@ func (m *model) recentWhere(ctx context.Context, where string, args ...any) (out
 		if err := rows.Scan(&r.EventID, &r.UserID, &r.Name, &r.Verb, &r.Actor, &at, &effective, &r.State); err != nil {
 			return nil, err
 		}
+		if s.masked {
+			r.Name = maskWords(r.Name)
+		}
 		r.At, r.Effective = time.UnixMicro(at).UTC(), time.UnixMicro(effective).UTC()
 		out = append(out, r)
 	}
@@ -62,12 +67,12 @@ func (m *model) recentWhere(ctx context.Context, where string, args ...any) (out
 
 // recent are the newest decisions.
 func (m *model) recent(ctx context.Context, limit int) ([]Recent, error) {
-	return m.recentWhere(ctx, `ORDER BY r.at DESC, r.event_id DESC LIMIT ?`, limit)
+	return m.recentWhere(ctx, `1 ORDER BY r.at DESC, r.event_id DESC LIMIT ?`, limit)
 }
 
 // undoable are the decisions that can still be taken back, by user.
 func (m *model) undoable(ctx context.Context, now time.Time) (map[string]Recent, error) {
-	all, err := m.recentWhere(ctx, `WHERE r.at > ? AND r.effective > ?`, now.Add(-event.MaxUndoWindow).UnixMicro(), now.UnixMicro())
+	all, err := m.recentWhere(ctx, `r.at > ? AND r.effective > ?`, now.Add(-event.MaxUndoWindow).UnixMicro(), now.UnixMicro())
 	if err != nil {
 		return nil, err
 	}

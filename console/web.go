@@ -127,7 +127,8 @@ func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {
 
 // show renders a page whole before it answers.
 func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name string, d map[string]any) {
-	d["User0"] = whoAsks(r).Name
+	a := whoAsks(r)
+	d["User0"], d["Role"], d["Inboxes"], d["May"], d["Masked"] = a.Name, a.Role, a.Inboxes, rightsOf(a), sightOf(r.Context()).masked
 	d["Section"], d["Class"] = section(r), ""
 	if d["Live"] == nil {
 		d["Live"] = k.live.position()
@@ -140,11 +141,11 @@ func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name st
 	}
 	d["Previews"] = k.Previews != nil
 	if d["User0"] != "" {
-		f, err := k.model.figures(r.Context())
+		waiting, letters, err := k.model.heads(r.Context())
 		if err != nil && k.repeats.first("the counts cannot be read", err) {
 			k.Log.Error("the counts cannot be read", "error", err)
 		}
-		d["Waiting"], d["LetterCount"] = f.people[event.StatusWaiting], f.letters
+		d["Waiting"], d["LetterCount"] = waiting, letters
 	}
 	var b strings.Builder
 	t, err := k.zones.in(zoneOf(r), k.withWords)
@@ -194,7 +195,7 @@ func status(err error) (int, string) {
 		return http.StatusNotFound, err.Error()
 	case errors.Is(err, errNotHeld), errors.Is(err, errOther):
 		return http.StatusConflict, err.Error()
-	case errors.Is(err, errDecision), errors.Is(err, errCursor), errors.Is(err, errFilter):
+	case errors.Is(err, errDecision), errors.Is(err, errCursor), errors.Is(err, errFilter), errors.Is(err, errMasked):
 		return http.StatusBadRequest, err.Error()
 	case errors.Is(err, errSlow):
 		return http.StatusTooManyRequests, err.Error()

@@ -35,6 +35,15 @@ func (a who) sees(inbox string) bool {
 	return a.Inboxes == nil || slices.Contains(a.Inboxes, inbox)
 }
 
+// rightsOf are the rights of the one who asks, for what a page offers.
+func rightsOf(a who) map[string]bool {
+	out := map[string]bool{}
+	for _, r := range logins.Rights() {
+		out[string(r)] = a.Role.May(r)
+	}
+	return out
+}
+
 type whoKey struct{}
 
 // whoAsks is who sent a request; the zero who without a sign-in.
