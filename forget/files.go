@@ -22,7 +22,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
 
 	"usher/table"
 )
@@ -147,7 +146,11 @@ func (s *search) look(r io.Reader, depth int) (what string, err error) {
 	if table.OldExcel(head) {
 		return "", errors.New("it is an old Excel file or one with a password")
 	}
-	return s.text(b, decoding(head))
+	encoding, bom := table.EncodingOf(head)
+	if _, err := b.Discard(bom); err != nil {
+		return "", plainly(err)
+	}
+	return s.text(table.Decode(b, encoding))
 }
 
 // zip searches every file in a ZIP; a workbook of Excel is one.
@@ -189,7 +192,7 @@ func (s *search) xml(r io.Reader) (what string, err error) {
 		defer close(ended)
 		w.CloseWithError(flatten(r, w))
 	}()
-	what, err = s.text(texts, nil)
+	what, err = s.text(texts)
 	_ = texts.Close() // ends flatten, when the person was found
 	<-ended
 	return what, err
@@ -225,28 +228,8 @@ func flatten(r io.Reader, w io.Writer) error {
 	}
 }
 
-// decoding is how a text without UTF-8 is read, nil for all others.
-func decoding(head []byte) transform.Transformer {
-	var zeros [2]int
-	for i, c := range head {
-		if c == 0 {
-			zeros[i%2]++
-		}
-	}
-	switch {
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), zeros[1] > len(head)/3:
-		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder()
-	case bytes.HasPrefix(head, []byte{0xfe, 0xff}), zeros[0] > len(head)/3:
-		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewDecoder()
-	}
-	return nil
-}
-
 // text searches a text, piece by piece.
-func (s *search) text(r io.Reader, t transform.Transformer) (what string, err error) {
-	if t != nil {
-		r = transform.NewReader(r, t)
-	}
+func (s *search) text(r io.Reader) (what string, err error) {
 	pieces := bufio.NewScanner(r)
 	pieces.Buffer(make([]byte, 2*searchAt), 2*searchAt)
 	pieces.Split(piece)
@@ -257,8 +240,10 @@ func (s *search) text(r io.Reader, t transform.Transformer) (what string, err er
 		if err := s.ctx.Err(); err != nil {
 			return "", err
 		}
-		if what := s.marks.InText(readable(pieces.Bytes())); what != "" {
-			return what, nil
+		for _, text := range readings(pieces.Bytes()) {
+			if what := s.marks.InText(unescape(text)); what != "" {
+				return what, nil
+			}
 		}
 	}
 	return "", plainly(pieces.Err())
@@ -287,20 +272,29 @@ func piece(data []byte, end bool) (advance int, token []byte, err error) {
 	return len(data), data, nil
 }
 
-// readable is a piece as a person reads it: what is no UTF-8 is what Windows uses
-// in western Europe, and JSON may write any character as a number.
-func readable(b []byte) string {
-	text := string(b)
-	if !utf8.ValidString(text) {
-		var out strings.Builder
-		for _, line := range strings.SplitAfter(text, "\n") {
-			if !utf8.ValidString(line) {
-				line, _ = charmap.Windows1252.NewDecoder().String(line) // it knows every byte
-			}
-			out.WriteString(line)
-		}
-		text = out.String()
+// readings are the ways in which a piece can be read. One that is not UTF-8 may be
+// Windows-1252, or UTF-8 with broken bytes. One with zeros may be UTF-16 that does not
+// show it where the file begins; where a piece of that begins is not known, so the
+// pairs of bytes are taken from either place, in either order.
+func readings(b []byte) []string {
+	out := []string{string(b)}
+	if !utf8.Valid(b) {
+		text, _ := charmap.Windows1252.NewDecoder().Bytes(b) // it knows every byte
+		out = append(out, string(text))
 	}
+	if bytes.IndexByte(b, 0) >= 0 {
+		for _, from := range [][]byte{b, b[1:]} {
+			for _, order := range []unicode.Endianness{unicode.LittleEndian, unicode.BigEndian} {
+				text, _ := unicode.UTF16(order, unicode.IgnoreBOM).NewDecoder().Bytes(from) // what is none becomes U+FFFD
+				out = append(out, string(text))
+			}
+		}
+	}
+	return out
+}
+
+// unescape replaces what JSON writes as a number by the character.
+func unescape(text string) string {
 	if !strings.Contains(text, `\u`) {
 		return text
 	}

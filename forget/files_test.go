@@ -84,6 +84,16 @@ func TestNaming(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	encode := func(order unicode.Endianness, text string) string {
+		s, err := unicode.UTF16(order, unicode.IgnoreBOM).NewEncoder().String(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	// The titles show the encoding; further on no other byte is zero.
+	const titles = "user_id,name,email,street,house_number,postal_code,city,country,department,cost_centre,supervisor,room\n"
+	greek := titles + strings.Repeat("Ζωή Παπαδοπούλου\n", 20) + "z-1\n"
 	long := strings.Repeat(`{"email":"somebody@example.org"},`, 20000)
 	for name, test := range map[string]struct{ content, why string }{
 		"nobody":                {"user_id,email\nz-11,zoe@example.org\n", ""},
@@ -100,6 +110,13 @@ func TestNaming(t *testing.T) {
 		"JSON escapes":          {`[{"name":"Zo\u00eb Quillfeather"}]`, "has the person's name"},
 		"Windows-1252":          {latin, "has the person's name"},
 		"UTF-16":                {wide, "has the person's e-mail address"},
+		"UTF-16LE, Greek":       {encode(unicode.LittleEndian, greek), "has the person's user id"}, // issue 15
+		"UTF-16BE, Greek":       {encode(unicode.BigEndian, greek), "has the person's user id"},    // issue 15
+		"UTF-16, unseen":        {encode(unicode.LittleEndian, strings.Repeat("Ζωή\n", 300)+"z-1\n"), "has the person's user id"},
+		"UTF-16BE, unseen":      {encode(unicode.BigEndian, strings.Repeat("Παπαδοπούλου\n", 9000)+"Zoë Quillfeather\n"), "has the person's name"},
+		"UTF-16 of another":     {encode(unicode.LittleEndian, titles+"z-11\n"), ""},
+		"UTF-8, one broken":     {"name\nZoë Quillfeather;Jos\xe9\n", "has the person's name"}, // issue 15
+		"a mark, then the id":   {"\ufeffz-1\n", "has the person's user id"},
 		"gzip":                  {gz(list), "has the person's user id"},
 		"gzip of nobody":        {gz("user_id\nz-2\n"), ""},
 		"zstd":                  {zst(list), "has the person's user id"},

@@ -25,7 +25,7 @@ func (t File) text(ctx context.Context, f *os.File) (r io.Reader, done func(), e
 			return nil, nil, err
 		}
 	}
-	return decode(r, t.Encoding), done, nil
+	return Decode(r, t.Encoding), done, nil
 }
 
 // workbook opens an Excel file, which may be packed itself; done closes it and

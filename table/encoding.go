@@ -25,14 +25,12 @@ func (t *File) findEncoding(head []byte, check *utf8Check) error {
 	if k, is := kindOf(head); is {
 		return k.error()
 	}
-	t.Encoding, t.bom = byteOrderMark(head)
+	t.Encoding, t.bom = EncodingOf(head)
 	switch {
 	case t.bom > 0:
 		t.Why = "a byte order mark"
-	case utf16Pattern(head, 1):
-		t.Encoding, t.Why = UTF16LE, "every other byte is zero"
-	case utf16Pattern(head, 0):
-		t.Encoding, t.Why = UTF16BE, "every other byte is zero"
+	case t.Encoding != "":
+		t.Why = "every other byte is zero"
 	case check.zero:
 	case check.ok():
 		t.Encoding, t.Why = UTF8, "all bytes are valid UTF-8"
@@ -49,6 +47,21 @@ func (t *File) findEncoding(head []byte, check *utf8Check) error {
 		t.Warnings.Add("W_ENCODING", "the file is UTF-8 with bytes in it that are not", check.lines()[0])
 	}
 	return nil
+}
+
+// EncodingOf names the encoding that the first 200 bytes of a text show, by a byte
+// order mark of bom bytes or by the zeros of UTF-16. It is "" when all bytes must be
+// looked at to choose between UTF-8 and Windows-1252.
+func EncodingOf(head []byte) (encoding string, bom int) {
+	encoding, bom = byteOrderMark(head)
+	switch {
+	case bom > 0:
+	case utf16Pattern(head, 1):
+		encoding = UTF16LE
+	case utf16Pattern(head, 0):
+		encoding = UTF16BE
+	}
+	return encoding, bom
 }
 
 // byteOrderMark tells the encoding that the first bytes name, and how many they
@@ -189,8 +202,9 @@ func (c *utf8Check) lines() []int {
 	return c.strange
 }
 
-// decode returns the characters of r as UTF-8.
-func decode(r io.Reader, encoding string) io.Reader {
+// Decode returns the characters of r as UTF-8. A byte order mark must have been read
+// before.
+func Decode(r io.Reader, encoding string) io.Reader {
 	switch encoding {
 	case UTF16LE:
 		return transform.NewReader(r, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewDecoder())

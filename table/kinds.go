@@ -30,7 +30,7 @@ var begins = []struct {
 	magic string
 	kind
 }{
-	{"\xd0\xcf\x11\xe0", kind{"an old Excel file (.xls), or one with a password", "save it as .xlsx without a password, or as CSV (UTF-8), and drop that"}},
+	{magicOLE, kind{"an old Excel file (.xls), or one with a password", "save it as .xlsx without a password, or as CSV (UTF-8), and drop that"}},
 	{"\x09\x08\x10\x00", kind{"an old Excel file (.xls)", saveFromExcel}}, // BIFF without a container: 8, 5, 4, 3, 2
 	{"\x09\x08\x08\x00", kind{"an old Excel file (.xls)", saveFromExcel}},
 	{"\x09\x04\x06\x00", kind{"an old Excel file (.xls)", saveFromExcel}},

@@ -35,8 +35,9 @@ var (
 	magicEmptyZip = []byte("PK\x05\x06") // begins a ZIP without a file, and the end of every other
 	magicGzip     = []byte{0x1f, 0x8b}
 	magicZstd     = []byte{0x28, 0xb5, 0x2f, 0xfd}
-	magicOLE      = []byte{0xd0, 0xcf, 0x11, 0xe0}
 )
+
+const magicOLE = "\xd0\xcf\x11\xe0" // begins the compound files of old Office
 
 // Packing tells by its first bytes what a file is packed in: Gzip, Zstd or Zip, ""
 // when in nothing that usher unpacks. An Excel file is a Zip.
@@ -54,7 +55,7 @@ func Packing(head []byte) string {
 
 // OldExcel tells by its first bytes an old Excel file (.xls), or one with a
 // password.
-func OldExcel(head []byte) bool { return bytes.HasPrefix(head, magicOLE) }
+func OldExcel(head []byte) bool { return bytes.HasPrefix(head, []byte(magicOLE)) }
 
 // unpacked is the content of a packed file. Errors of the file itself are
 // passed on as they are; those of what is in it are *fileErrors.

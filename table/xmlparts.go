@@ -42,7 +42,7 @@ func (b *workbook) open(part string) (*xmlPart, error) {
 	if head, err := in.Peek(3); err == nil || errors.Is(err, io.EOF) {
 		encoding, n := byteOrderMark(head)
 		_, _ = in.Discard(n) // they are there
-		text = decode(in, encoding)
+		text = Decode(in, encoding)
 	}
 	limit := &tokenLimit{Reader: bufio.NewReader(text)}
 	d := xml.NewDecoder(limit)
