@@ -2,45 +2,32 @@ package account
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-
 	"usher/event"
+	"usher/webhook"
 )
 
-// webhook tells any service in one request what to do about an account. It is
+// signedWebhook tells any service in one request what to do about an account. It is
 // signed as https://www.standardwebhooks.com/ says, for which there are libraries
 // in every language.
-type webhook struct {
+type signedWebhook struct {
 	caller
 	url  string
-	sign *standardwebhooks.Webhook
+	key  webhook.Key
 	undo string
 }
 
-// secretPrefix marks the secrets of Standard Webhooks.
-const secretPrefix = "whsec_"
-
-func newWebhook(c Config, u *url.URL) (*webhook, error) {
-	text, ok := strings.CutPrefix(c.Secret, secretPrefix)
-	key, err := base64.StdEncoding.DecodeString(text)
-	if !ok || err != nil || len(key) < 24 || len(key) > 64 {
-		return nil, errors.New("the secret of the webhook must be whsec_ followed by 24 to 64 bytes in base64: make one with\n  echo whsec_$(openssl rand -base64 32)")
-	}
-	sign, err := standardwebhooks.NewWebhookRaw(key)
-	return &webhook{newCaller(c.Limit), u.String(), sign, c.Undo}, err
+func newWebhook(c Config, u *url.URL) (*signedWebhook, error) {
+	key, err := webhook.NewKey(c.Secret)
+	return &signedWebhook{newCaller(c.Limit), u.String(), key, c.Undo}, err
 }
 
-func (*webhook) Name() string { return Webhook }
+func (*signedWebhook) Name() string { return Webhook }
 
 // message is the body of a request. The same step has the same bytes each time.
 type message struct {
@@ -69,7 +56,7 @@ const mostID = 256
 
 // Activate implements Target. The answer may hold {"id":"…","created":true}; a
 // webhook that says nothing is asked to deactivate, never to delete.
-func (w *webhook) Activate(ctx context.Context, key string, u event.User) (Account, error) {
+func (w *signedWebhook) Activate(ctx context.Context, key string, u event.User) (Account, error) {
 	a, err := w.post(ctx, key, "activate", activation{u.UserID, u.Name, u.GivenName, u.FamilyName, u.Email, u.Phone, u.Locale, u.Attributes})
 	if err != nil {
 		return Account{}, err
@@ -85,7 +72,7 @@ func (w *webhook) Activate(ctx context.Context, key string, u event.User) (Accou
 }
 
 // Deactivate implements Target.
-func (w *webhook) Deactivate(ctx context.Context, key, userID string, a Account) error {
+func (w *signedWebhook) Deactivate(ctx context.Context, key, userID string, a Account) error {
 	step := "deactivate"
 	if w.undo == UndoDelete && a.Created {
 		step = "delete"
@@ -96,20 +83,13 @@ func (w *webhook) Deactivate(ctx context.Context, key, userID string, a Account)
 
 // post makes one signed request. By its key a receiver can tell a repetition from
 // a new wish.
-func (w *webhook) post(ctx context.Context, key, step string, data any) (answer, error) {
+func (w *signedWebhook) post(ctx context.Context, key, step string, data any) (answer, error) {
 	body := encode(message{"account." + step, data})
-	now := time.Now()
-	signature, err := w.sign.Sign(key, now, body)
-	if err != nil {
+	header := http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {key}}
+	if err := w.key.Sign(header, key, time.Now(), body); err != nil {
 		return answer{}, fmt.Errorf("sign the request: %w", err)
 	}
-	a, err := w.call(ctx, http.MethodPost, w.url, http.Header{
-		"Content-Type":      {"application/json"},
-		"Idempotency-Key":   {key},
-		"Webhook-Id":        {key},
-		"Webhook-Timestamp": {strconv.FormatInt(now.Unix(), 10)},
-		"Webhook-Signature": {signature},
-	}, body)
+	a, err := w.call(ctx, http.MethodPost, w.url, header, body)
 	if err == nil && !a.ok() {
 		err = answered(a.status, a.header, "")
 	}

@@ -22,6 +22,7 @@ func TestForbiddenImports(t *testing.T) {
 		{"usher/account", "accounts know nothing of workflows or of how events travel", []string{"go.temporal.io", "github.com/nats-io"}},
 		{"usher/ingest", "files become events, and nothing else", []string{"go.temporal.io"}},
 		{"usher/serve", "a server knows nothing of what it serves", []string{"usher/metrics", "usher/streams", "github.com/nats-io", "go.temporal.io", "github.com/prometheus"}},
+		{"usher/webhook", "a signature knows nothing of what is signed", []string{"usher/event", "usher/metrics", "usher/serve"}},
 		{"usher/disk", "files that last know nothing of what is in them", []string{"usher/event", "usher/metrics", "usher/ingest", "github.com/nats-io", "go.temporal.io", "github.com/prometheus"}},
 		{"usher/table", "rows of any file know nothing of what becomes of them", []string{"usher/event", "usher/metrics", "usher/tracing", "usher/ingest", "github.com/nats-io", "go.temporal.io", "github.com/prometheus"}},
 		{"usher/ingest/inbox", "a complete file knows nothing of what is in it", []string{"usher/table", "github.com/nats-io"}},

@@ -15,6 +15,8 @@ import (
 	"strings"
 	texttemplate "text/template"
 	"time"
+
+	"usher/webhook"
 )
 
 // HTTPConfig is a service that takes text messages over HTTP. Values of URL,
@@ -79,7 +81,7 @@ type httpData struct {
 type httpTransport struct {
 	HTTPConfig
 	templates map[string]*texttemplate.Template // by their source
-	key       []byte                            // of Sign
+	key       webhook.Key                       // of Sign
 	byRef     bool                              // it reports at an address of each message
 	client    *http.Client
 	grace     time.Duration
@@ -121,7 +123,7 @@ func (t *httpTransport) check() (errs []error) {
 	case "", "none":
 	case "standard-webhooks":
 		var err error
-		if t.key, err = webhookKey(t.Secret); err != nil {
+		if t.key, err = webhook.NewKey(t.Secret); err != nil {
 			errs = append(errs, err)
 		}
 	default:
@@ -240,8 +242,10 @@ func (t *httpTransport) request(m message) (httpRequest, error) {
 		}
 		r.header.Set(k, v)
 	}
-	if t.key != nil {
-		signWebhook(r.header, t.key, d.Ref, time.Now(), r.body)
+	if !t.key.IsZero() {
+		if err := t.key.Sign(r.header, d.Ref, time.Now(), []byte(r.body)); err != nil {
+			return r, fmt.Errorf("sign the request: %w", err)
+		}
 	}
 	return r, f.err
 }

@@ -9,14 +9,12 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"io"
 	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +22,7 @@ import (
 
 	"usher/event"
 	"usher/serve"
+	"usher/webhook"
 )
 
 // HTTPReceipts says who may send receipts over HTTP.
@@ -193,18 +192,5 @@ func signedWith(secret string, header http.Header, body []byte) bool {
 		mac.Write(body)
 		return err == nil && hmac.Equal(mac.Sum(nil), want)
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
-	sent, err2 := strconv.ParseInt(header.Get("Webhook-Timestamp"), 10, 64)
-	if errors.Join(err, err2) != nil || time.Since(time.Unix(sent, 0)).Abs() > 5*time.Minute {
-		return false
-	}
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(header.Get("Webhook-Id") + "." + header.Get("Webhook-Timestamp") + "."))
-	mac.Write(body)
-	for s := range strings.FieldsSeq(header.Get("Webhook-Signature")) {
-		if given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(s, "v1,")); err == nil && hmac.Equal(mac.Sum(nil), given) {
-			return true
-		}
-	}
-	return false
+	return webhook.Genuine(secret, header, body)
 }
