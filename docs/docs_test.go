@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -123,14 +126,71 @@ func TestSchemasNameEveryField(t *testing.T) {
 			t.Errorf("%s has %v, usher writes %v", name, got, want)
 		}
 	}
+}
+
+// A reader who holds facts to the schema, or knows only the kinds that the contract
+// names, is never surprised. Issue 15.
+func TestEveryFactIsDocumented(t *testing.T) {
+	s := schema(t, "fact.v1.json")
 	at := time.Now()
-	f, err := json.Marshal(event.Fact{Kind: event.FactLate, UserID: "u-1", Generation: 1, N: 3, At: at, Status: event.StatusWelcomed, Effect: event.EffectLate, DecidedAt: &at}.WithID())
+	try := func(f event.Fact) {
+		b, err := json.Marshal(f.WithID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := valid(t, s, b); err != nil {
+			t.Errorf("%s: %v", b, err)
+		}
+	}
+	late := event.Fact{Kind: event.FactLate, UserID: "u-1", Generation: 1, N: 3, At: at, Status: event.StatusWelcomed, Effect: event.EffectLate, DecidedAt: &at}
+	for _, e := range event.Effects() {
+		late.Effect = e
+		try(late)
+	}
+	for _, st := range event.Statuses() {
+		late.Status = st
+		try(late)
+	}
+	for _, a := range []string{event.AnswersUser, event.AnswersVerification} {
+		late.Answers = a
+		try(late)
+	}
+	for _, c := range []string{event.ChannelEmail, event.ChannelSMS} {
+		try(event.Fact{Kind: event.FactSent, UserID: "u-1", Generation: 1, N: 3, At: at, Channel: c, Purpose: event.PurposeRejected, Ordinal: 2})
+	}
+	kinds := constants(t, "../event/fact.go", "Fact")
+	for _, doc := range []string{"contract.md", "asyncapi.yaml"} {
+		b, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range kinds {
+			if !regexp.MustCompile(`\b` + k + `\b[` + "`" + `,']`).Match(b) {
+				t.Errorf("%s does not name the fact %s", doc, k)
+			}
+		}
+	}
+}
+
+// constants are the values of the string constants of a file whose names begin so.
+func constants(t *testing.T, file, prefix string) (values []string) {
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := valid(t, schema(t, "fact.v1.json"), f); err != nil {
-		t.Error(err)
+	ast.Inspect(f, func(n ast.Node) bool {
+		v, ok := n.(*ast.ValueSpec)
+		if ok && len(v.Values) == 1 && strings.HasPrefix(v.Names[0].Name, prefix) {
+			if l, ok := v.Values[0].(*ast.BasicLit); ok && l.Kind == token.STRING {
+				values = append(values, strings.Trim(l.Value, `"`))
+			}
+		}
+		return true
+	})
+	if len(values) == 0 {
+		t.Fatalf("%s declares no constants %s…", file, prefix)
 	}
+	return values
 }
 
 // The publishers store an event that the bridge can read, once.

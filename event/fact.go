@@ -80,6 +80,11 @@ const (
 	EffectUndone    Effect = "undone"    // it was taken back before it took effect
 )
 
+// Effects lists every effect.
+func Effects() []Effect {
+	return []Effect{EffectApplied, EffectUpdated, EffectUnchanged, EffectDuplicate, EffectLate, EffectUndone}
+}
+
 // Kinds of events that facts answer.
 const (
 	AnswersUser         = "user"

@@ -1,6 +1,10 @@
 package metrics
 
-import "usher/event"
+import (
+	"slices"
+
+	"usher/event"
+)
 
 // Buckets in seconds: machine time from 5 ms to a minute, the whole of a welcome
 // from 50 ms to an hour because it contains retries, the human wait from a minute
@@ -19,21 +23,9 @@ var Outcomes = []string{"started", "signalled", "parked", "known", "malformed", 
 
 // The bounded sets that several metrics share.
 var (
-	effects  = []string{string(event.EffectApplied), string(event.EffectUpdated), string(event.EffectUnchanged), string(event.EffectDuplicate), string(event.EffectLate), string(event.EffectUndone)}
-	statuses = func() (out []string) {
-		for _, s := range event.Statuses() {
-			out = append(out, string(s))
-		}
-		return out
-	}()
-	finals = func() (out []string) {
-		for _, s := range event.Statuses() {
-			if s.Final() {
-				out = append(out, string(s))
-			}
-		}
-		return out
-	}()
+	effects     = texts(event.Effects())
+	statuses    = texts(event.Statuses())
+	finals      = texts(slices.DeleteFunc(event.Statuses(), func(s event.Status) bool { return !s.Final() }))
 	deadStreams = []string{event.StreamUsers, event.StreamVerifications}
 	deadReasons = []string{event.ReasonMalformed, event.ReasonDenied, event.ReasonConflict, event.ReasonUnknownUser, event.ReasonExhausted, event.ReasonRefused, event.ReasonNoRecord}
 
@@ -43,6 +35,13 @@ var (
 	labelReason   = Label{Name: "reason", By: "the delivery reasons of docs/runbook.md"}
 	labelConsumer = Label{Name: "consumer", Values: []string{event.ConsumerUsers, event.ConsumerVerifications}}
 )
+
+func texts[T ~string](values []T) (out []string) {
+	for _, v := range values {
+		out = append(out, string(v))
+	}
+	return out
+}
 
 // Intake.
 var (
