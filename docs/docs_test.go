@@ -193,6 +193,29 @@ func constants(t *testing.T, file, prefix string) (values []string) {
 	return values
 }
 
+// The versions that design.md says were built together are those of go.mod.
+func TestPinsAreThoseOfGoMod(t *testing.T) {
+	design, err := os.ReadFile("design.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, pins, _ := strings.Cut(string(design), "- **Pins that were built and started together**")
+	pins, _, _ = strings.Cut(pins, "; tools ")
+	found := regexp.MustCompile("`([^` ]+)\\s+(v[^` ]+)`").FindAllStringSubmatch(pins, -1)
+	if len(found) < 20 {
+		t.Fatalf("only %d pins were found", len(found))
+	}
+	for _, p := range found {
+		if !regexp.MustCompile(`(?m)[\s/]` + regexp.QuoteMeta(p[1]+" "+p[2]) + `\b`).Match(mod) {
+			t.Errorf("go.mod does not have %s %s", p[1], p[2])
+		}
+	}
+}
+
 // The publishers store an event that the bridge can read, once.
 func TestPublishers(t *testing.T) {
 	for name, command := range map[string][]string{

@@ -6,9 +6,10 @@ import (
 )
 
 // An error is transient unless it is marked. The mark is set where the fact is
-// known (an SMTP 5xx, a bad row) and read once at each boundary; docs/design
-// lists what each boundary does with it. Marks do not survive Temporal's
-// serialisation: activities translate them.
+// known (an SMTP 5xx, a bad row) and read once at each boundary: intake refuses the
+// file or waits, the bridge dead-letters the message or gives it back, an activity
+// fails for good or is tried again, the console answers 4xx or 503. Marks do not
+// survive Temporal's serialisation: activities translate them.
 
 type permanent struct{ err error }
 

@@ -120,7 +120,7 @@ func (r *Rows) sentence(row *Row) bool {
 }
 
 // onlyRemarks reads on from a remark. When nothing but remarks follows, they end the
-// table; otherwise the rows are kept for take.
+// table; otherwise Next returns the rows that were read ahead.
 func (r *Rows) onlyRemarks(first Row) bool {
 	lines := 1
 	for len(r.ahead) < 2*mostRemarks {

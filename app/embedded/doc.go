@@ -9,6 +9,7 @@
 // their port, so they listen on loopback only.
 //
 // A server that cannot go on would end the process; here it reports on Failed.
-// This is the only package that imports server code; the build tag noembed
+// Of what ships, this is the only package that imports server code (so do the servers
+// of tests, in app/sim and streams/natstest); the build tag noembed
 // leaves it out.
 package embedded

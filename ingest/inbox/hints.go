@@ -18,7 +18,7 @@ import (
 // hints collects what file events say about one folder. They save time and decide
 // nothing: every file is found by a scan too, just later.
 type hints struct {
-	wake chan struct{} // holds one; its reader calls take
+	wake chan struct{} // holds one; its reader calls drain
 
 	mu      sync.Mutex
 	names   map[string]hint
