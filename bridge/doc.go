@@ -18,7 +18,7 @@
 // consumer.go dispatches it, work.go works on it and gives it back to the consumer. And
 // any of a user's events may come first, so each begins what the others need: what
 // verifications.go has for a user who has no run goes by users.go, which may first have
-// to reopen by orders.go, and an order is a verification.
+// to reopen by orders.go, an order is a verification, and either may be late (late.go).
 //
 // A handler that panics costs its own message a try and nothing else. What is in
 // hand is noted in a file (hands), so that a bridge finds out a message over which

@@ -78,7 +78,7 @@ func (b *Bridge) reopen(ctx context.Context, p event.Person, v event.Verificatio
 	case errors.Is(err, event.RefusedOpen):
 		return b.decline(ctx, p, v, event.EffectUnchanged)
 	case errors.Is(err, event.RefusedLate):
-		return b.decline(ctx, p, v, event.EffectLate)
+		return b.declineLate(ctx, p, v)
 	case err != nil:
 		return "", moved(err)
 	}
@@ -157,9 +157,9 @@ func (b *Bridge) afterTheEnd(ctx context.Context, p event.Person, v event.Verifi
 		if !errors.Is(err, ErrNoRun) {
 			return signalled, err
 		}
-		return b.decline(ctx, p, v, event.EffectLate)
+		return b.declineLate(ctx, p, v)
 	case errors.Is(err, event.RefusedNothing), errors.Is(err, event.RefusedLate):
-		return b.decline(ctx, p, v, event.EffectLate)
+		return b.declineLate(ctx, p, v)
 	case err != nil:
 		return "", moved(err)
 	}

@@ -152,9 +152,7 @@ func (b *Bridge) tellOpened(ctx context.Context, p event.Person, id event.Identi
 	case p.Opener != event.OpenerLate:
 		return nil
 	}
-	f := b.answer(p, event.Verification{Identity: id, UserID: u.UserID}, event.FactLate, event.EffectLate)
-	f.Answers, f.Import = event.AnswersUser, u.Import.ID
-	return b.tell(ctx, f)
+	return b.tellLateRecord(ctx, p, id, u)
 }
 
 func (b *Bridge) tellStarted(ctx context.Context, p event.Person, id event.Identity, u event.User) error {

@@ -100,15 +100,6 @@ func (b *Bridge) park(ctx context.Context, v event.Verification) (string, error)
 	return parked, nil
 }
 
-// tellLate answers a decision whose generation is over, from PEOPLE. What had its
-// effect and comes again is a duplicate, also when a withdrawal came after it.
-func (b *Bridge) tellLate(ctx context.Context, p event.Person, v event.Verification) error {
-	if p.Known(v.Identity) {
-		return b.tellEffect(ctx, p, v, event.EffectDuplicate)
-	}
-	return b.tellEffect(ctx, p, v, event.EffectLate)
-}
-
 func (b *Bridge) parseVerification(m message) (event.Verification, error) {
 	var v event.Verification
 	source, verb, err := event.ParseVerificationSubject(m.subject)

@@ -99,7 +99,7 @@ func (o *onboarding) onUser(ctx workflow.Context, e event.UserEvent) {
 	case !o.arrived:
 		o.arrive(ctx, e)
 	case o.older(e):
-		o.answer(ctx, event.AnswersUser, event.FactLate, event.EffectLate, e.Identity)
+		o.answerLateRecord(ctx, e)
 	case o.user.SameData(e.User):
 		if o.revision >= 3 && e.Record > 0 { // what is older than this one comes too late from now on
 			o.record, o.moved = place(e.At, e.Record), true
@@ -110,15 +110,9 @@ func (o *onboarding) onUser(ctx workflow.Context, e event.UserEvent) {
 		o.user, o.record, o.moved = e.User, place(e.At, e.Record), true
 		o.answer(ctx, event.AnswersUser, event.FactUpdated, event.EffectUpdated, e.Identity)
 	default:
-		o.answer(ctx, event.AnswersUser, event.FactLate, event.EffectLate, e.Identity)
+		o.answerLateRecord(ctx, e)
 	}
 	o.seen[e.Identity] = true
-}
-
-// older tells whether a record was stored before the one whose data count: the
-// bridge gives them to the run in any order.
-func (o *onboarding) older(e event.UserEvent) bool {
-	return o.revision >= 3 && e.Record > 0 && o.record.Seq > 0 && o.record.After(place(e.At, e.Record))
 }
 
 // arrive ends the parking: the user is there, and what was held is applied in
@@ -172,7 +166,7 @@ func (o *onboarding) applyVerification(ctx workflow.Context, v event.Verificatio
 		o.refused = append(o.refused, v)
 		o.denied[v.Identity] = true
 	case o.generation > 1 && o.earlier(v):
-		o.decline(ctx, v, event.FactLate, event.EffectLate)
+		o.answerLate(ctx, v)
 	case v.Verb == event.VerbWithdrawn && o.revision > 0:
 		o.withdraw(ctx, v)
 	case v.Verb == event.VerbResend:
@@ -180,24 +174,16 @@ func (o *onboarding) applyVerification(ctx workflow.Context, v event.Verificatio
 	case v.Verb == event.VerbUndone:
 		o.takeBack(ctx, v)
 	case o.status == event.StatusWaiting && (!v.Effective.IsZero() || o.undoneBefore(v.Identity) >= 0):
-		o.hold(ctx, v)
+		o.postpone(ctx, v)
 	default:
 		o.decide(ctx, v)
 	}
 }
 
-// earlier tells whether v was said before the generation was opened.
-func (o *onboarding) earlier(v event.Verification) bool {
-	if o.revision < 3 {
-		return v.Stored.Before(o.opened.Stored)
-	}
-	return o.opened.Place().After(v.Place())
-}
-
 // decide applies v when it is the first decision about this generation.
 func (o *onboarding) decide(ctx workflow.Context, v event.Verification) {
 	if o.status != event.StatusWaiting {
-		o.decline(ctx, v, event.FactLate, event.EffectLate)
+		o.answerLate(ctx, v)
 		return
 	}
 	switch v.Verb {
@@ -216,7 +202,7 @@ func (o *onboarding) decide(ctx workflow.Context, v event.Verification) {
 func (o *onboarding) withdraw(ctx workflow.Context, v event.Verification) {
 	switch o.status {
 	case event.StatusRejected, event.StatusExpired, event.StatusWithdrawn, event.StatusFailed:
-		o.decline(ctx, v, event.FactLate, event.EffectLate)
+		o.answerLate(ctx, v)
 		return
 	}
 	o.status = event.StatusWithdrawn

@@ -29,10 +29,10 @@ func (o *onboarding) undoneBefore(decision event.Identity) int {
 	return slices.IndexFunc(o.undone, func(u undoing) bool { return u.decision == decision })
 }
 
-// hold keeps a decision until it takes effect, or ends it when the event that takes
-// it back was faster. One whose time has come already is held too, until all that came
+// postpone keeps a decision until it takes effect, or ends it when the event that takes
+// it back was faster. One whose time has come already is kept too, until all that came
 // with it is taken: a task that is tried again later sees another clock.
-func (o *onboarding) hold(ctx workflow.Context, v event.Verification) {
+func (o *onboarding) postpone(ctx workflow.Context, v event.Verification) {
 	if i := o.undoneBefore(v.Identity); i >= 0 {
 		by := o.undone[i].by
 		o.undone = slices.Delete(o.undone, i, i+1)
@@ -81,7 +81,7 @@ func (o *onboarding) takeBack(ctx workflow.Context, v event.Verification) {
 	case o.status == event.StatusWaiting && !o.seen[decision]:
 		o.undone = append(o.undone, undoing{decision, v.Identity})
 	default:
-		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, v.Identity)
+		o.answerLateUndo(ctx, v.Identity)
 	}
 }
 
@@ -95,11 +95,11 @@ func (o *onboarding) answerUndone(ctx workflow.Context, decision, by event.Ident
 func (o *onboarding) closeWindows(ctx workflow.Context) {
 	for _, w := range o.windows {
 		w.close()
-		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, w.Identity)
+		o.answerLateUndo(ctx, w.Identity)
 	}
 	o.windows = nil
 	for _, u := range o.undone {
-		o.answer(ctx, event.AnswersVerification, event.FactLate, event.EffectLate, u.by)
+		o.answerLateUndo(ctx, u.by)
 	}
 	o.undone = nil
 }
