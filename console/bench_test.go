@@ -52,7 +52,7 @@ func fill(b *testing.B, m *model, n int, now time.Time) time.Duration {
 			for i := from; i < min(from+perTransaction, n); i++ {
 				u, facts, at := benchUser(i, now)
 				if i%5000 == 0 {
-					if err := putImport(tx, progress{Import: u.Import.ID, File: u.Import.File, Source: "hr", Done: true, StartedAt: at}); err != nil {
+					if err := putImport(tx, event.Checkpoint{Import: u.Import.ID, File: u.Import.File, Source: "hr", Done: true, StartedAt: at}); err != nil {
 						return err
 					}
 				}

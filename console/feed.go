@@ -216,7 +216,7 @@ func (f *feed) read(tx *writing, m *nats.Msg, meta *nats.MsgMetadata) (after fun
 
 func (l *live) putUserMessage(tx *writing, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
 	if strings.HasPrefix(m.Subject, "users.v1.checkpoint.") {
-		var p progress
+		var p event.Checkpoint
 		if json.Unmarshal(m.Data, &p) != nil || p.Import == "" {
 			return nil, nil
 		}

@@ -35,7 +35,7 @@ func TestImportsAreShownInWorkAndAtTheirEnd(t *testing.T) {
 		return p
 	}
 	r.publish(event.ProgressSubject("inbox", "i1"), in(event.Progress{Import: "i1", File: "huge.csv", State: event.ImportPublishing, Rows: 1000, Record: 100, Rate: 25, Left: 36}))
-	r.publish(event.CheckpointSubject("inbox", "d1"), progress{Import: "i1", File: "huge.csv", Source: "inbox", Record: 250, Published: 240, Refused: 10, Rows: 1000, StartedAt: at})
+	r.publish(event.CheckpointSubject("inbox", "d1"), event.Checkpoint{FilePosition: event.FilePosition{Record: 250}, Import: "i1", File: "huge.csv", Source: "inbox", Published: 240, Refused: 10, Rows: 1000, StartedAt: at})
 	r.publish(event.ProgressSubject("inbox", "i2"), in(event.Progress{Import: "i2", File: "bad.csv", State: event.ImportRefused, Code: "E_HEADER", Reason: "no column is known", Next: "Mend the file and drop it again."}))
 	r.publish(event.ProgressSubject("inbox", "i3"), in(event.Progress{Import: "i3", File: "wait.csv", State: event.ImportWaiting, Reason: "the stream USERS is full"}))
 	r.publish(event.ProgressSubject("canary", "i4"), event.Progress{Import: "i4", File: "canary.csv", Source: event.SourceCanary, State: event.ImportArchived})
@@ -79,7 +79,7 @@ func TestAnImportThatIsPublishedIsNotShownInWork(t *testing.T) {
 	r := newRig(t)
 	r.run()
 	at := time.Now().UTC()
-	r.publish(event.CheckpointSubject("inbox", "d1"), progress{Import: "i1", File: "a.csv", Source: "inbox", Record: 3, Published: 3, Rows: 3, Done: true, StartedAt: at})
+	r.publish(event.CheckpointSubject("inbox", "d1"), event.Checkpoint{FilePosition: event.FilePosition{Record: 3}, Import: "i1", File: "a.csv", Source: "inbox", Published: 3, Rows: 3, Done: true, StartedAt: at})
 	r.publish(event.ProgressSubject("inbox", "i1"), event.Progress{Import: "i1", File: "a.csv", Source: "inbox", State: event.ImportPublishing, Rows: 3, Record: 3, Rate: 25, StartedAt: at, At: at})
 	var imports []Import
 	r.eventually("both are read", func() bool {

@@ -237,21 +237,8 @@ func putDecision(tx *writing, id event.Identity, b spoken) error {
 	return err
 }
 
-// progress is the checkpoint of a file as the watch role stores it.
-type progress struct {
-	Import    string    `json:"import"`
-	File      string    `json:"file"`
-	Source    string    `json:"source"`
-	Record    int       `json:"record"`
-	Published int       `json:"published"`
-	Refused   int       `json:"refused"`
-	Rows      int       `json:"rows"`
-	Done      bool      `json:"done"`
-	StartedAt time.Time `json:"started_at"`
-}
-
 // putImport takes a checkpoint. What putProgress knows besides stays.
-func putImport(tx *writing, p progress) error {
+func putImport(tx *writing, p event.Checkpoint) error {
 	if p.Source == event.SourceCanary {
 		return nil
 	}

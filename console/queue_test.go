@@ -41,7 +41,7 @@ func crowd(t *testing.T, m *model, r *rand.Rand, n int, now time.Time) {
 	one := func(of []string) string { return of[r.IntN(len(of))] }
 	for i := range 5 {
 		m.must(t, func(tx *writing) error {
-			return putImport(tx, progress{Import: fmt.Sprint("imp-", i), File: fmt.Sprint("list ", i, ".csv"), Source: "hr", StartedAt: now.Add(-time.Hour)})
+			return putImport(tx, event.Checkpoint{Import: fmt.Sprint("imp-", i), File: fmt.Sprint("list ", i, ".csv"), Source: "hr", StartedAt: now.Add(-time.Hour)})
 		})
 	}
 	for range 3 * n {

@@ -28,7 +28,7 @@ func TestWhatIsOutsideTheInboxesIsNotThere(t *testing.T) {
 	now := time.Now()
 	crowd(t, m, r, 150, now)
 	m.must(t, func(tx *writing) error {
-		return putImport(tx, progress{Import: "imp-crm", File: "theirs.csv", Source: "crm", StartedAt: now.Add(-time.Minute)})
+		return putImport(tx, event.Checkpoint{Import: "imp-crm", File: "theirs.csv", Source: "crm", StartedAt: now.Add(-time.Minute)})
 	})
 	values := map[string][]string{
 		"status": {"", "", "waiting"}, "inbox": {"", "", "crm", "hr"}, "import": {"", "", "imp-1"}, "age": {"", "", "1d", "older"},

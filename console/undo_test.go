@@ -153,7 +153,7 @@ func TestAResetLeavesNothing(t *testing.T) {
 		return errors.Join(
 			putUser(tx, "hr", event.User{UserID: "u-1", Name: "Ann", Import: event.Import{ID: "imp"}}, now), putFact(tx, f.WithID()),
 			putRecent(tx, "d-1", event.VerbApproved, event.VerificationBody{UserID: "u-1"}, now), putDecision(tx, event.Identity{Source: "crm", ID: "d-1"}, spoken{Note: "since May"}),
-			putImport(tx, progress{Import: "imp", Source: "hr", StartedAt: now}), putDeadLetter(tx, DeadLetter{Seq: 1, At: now}), setPosition(tx, event.StreamUsers, 1, 1))
+			putImport(tx, event.Checkpoint{Import: "imp", Source: "hr", StartedAt: now}), putDeadLetter(tx, DeadLetter{Seq: 1, At: now}), setPosition(tx, event.StreamUsers, 1, 1))
 	})
 	tables, err := m.db.Query(`SELECT name FROM sqlite_master WHERE type = 'table'`)
 	if err != nil {

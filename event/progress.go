@@ -2,6 +2,31 @@ package event
 
 import "time"
 
+// FilePosition is a place between two rows of a file, as table.Position has it.
+type FilePosition struct {
+	Record int   `json:"record"`           // the last one before it
+	Offset int64 `json:"offset,omitempty"` // of the next row, in bytes after the byte order mark
+	Line   int   `json:"line,omitempty"`   // the last one before it
+	Titles int64 `json:"titles,omitempty"` // offset of the titles that are in force, when they are not the first
+}
+
+// Checkpoint is the body of users.v1.checkpoint.<source>.<sha256>: how far the import of
+// one file has come, stored in one batch with the records. The last one never expires,
+// so that a file that was imported is known again.
+type Checkpoint struct {
+	FilePosition                   // behind the last record that was dealt with
+	Import       string            `json:"import"`
+	File         string            `json:"file"`
+	Source       string            `json:"source"`
+	Published    int               `json:"published"`
+	Refused      int               `json:"refused"`
+	Rows         int               `json:"rows"`
+	Done         bool              `json:"done"`
+	Columns      map[string]string `json:"columns,omitempty"` // what was said of its columns when it began
+	StartedAt    time.Time         `json:"started_at"`
+	At           time.Time         `json:"at"`
+}
+
 // States of an import. The last four are ends.
 const (
 	ImportReading    = "reading"    // its digest and form are being found

@@ -108,7 +108,7 @@ func (j *job) run(ctx context.Context) (err error) {
 			if at, err := ksuid.Parse(c.Import); err == nil && at.Time().Equal(j.imported) {
 				return j.reclaim(ctx) // events of two imports of one second would have the same ids
 			}
-			c = checkpoint{} // a new import of known content
+			c = event.Checkpoint{} // a new import of known content
 		case c.Done:
 			j.report.DuplicateOf = c.Import
 			return j.finish(ctx)
@@ -265,7 +265,7 @@ func (j *job) describe() {
 
 // adopt goes on with an import that another process began and left: under its
 // id, so that records keep theirs. While that import is in work, this file waits.
-func (j *job) adopt(ctx context.Context, c checkpoint) error {
+func (j *job) adopt(ctx context.Context, c event.Checkpoint) error {
 	if _, err := ksuid.Parse(c.Import); err != nil {
 		return err
 	}
@@ -298,14 +298,14 @@ const refusedDraft = ".refused.csv"
 
 // publish sends what validate counted, from the record after the checkpoint on.
 // While one batch commits, the next is read and sent.
-func (j *job) publish(ctx context.Context, c checkpoint, seq uint64) error {
+func (j *job) publish(ctx context.Context, c event.Checkpoint, seq uint64) error {
 	if c.Import == "" {
-		c = checkpoint{Import: j.report.Import, File: j.name, Source: j.in.Source, StartedAt: j.report.StartedAt, Columns: j.table.Mapping}
+		c = event.Checkpoint{Import: j.report.Import, File: j.name, Source: j.in.Source, StartedAt: j.report.StartedAt, Columns: j.table.Mapping}
 	}
 	c.Rows, c.Refused = j.report.Rows, j.report.Refused
 	l, err := j.publisher.lane(j.table.Digest, seq, func(b batch) {
 		j.cleared()
-		c.Position, c.Published = b.checkpoint.Position, b.checkpoint.Published
+		c.FilePosition, c.Published = b.checkpoint.FilePosition, b.checkpoint.Published
 		j.progress.at(c)
 	})
 	if err != nil {

@@ -313,7 +313,7 @@ func TestTheFence(t *testing.T) {
 		}
 		defer l.close()
 		_, span := tracing.Child(t.Context(), "publish", tracing.Producer)
-		err = l.commit(t.Context(), batch{span: span, events: events, checkpoint: checkpoint{Import: "i", Source: "inbox"}})
+		err = l.commit(t.Context(), batch{span: span, events: events, checkpoint: event.Checkpoint{Import: "i", Source: "inbox"}})
 		return l.seq, errors.Join(err, l.awaitStored(t.Context()))
 	}
 	var seq uint64

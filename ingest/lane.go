@@ -20,7 +20,7 @@ import (
 type batch struct {
 	span       tracing.Span
 	events     []*nats.Msg
-	checkpoint checkpoint
+	checkpoint event.Checkpoint
 }
 
 // lane publishes the batches of one file in their order. Each is atomic: all of

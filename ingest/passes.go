@@ -336,12 +336,12 @@ func nextOf(r *table.Rows, set bitmap) (table.Row, error) {
 
 // batch reads the file and gives the records after the checkpoint away in
 // batches, each with the progress that it makes.
-func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) (err error) {
+func (j *job) batch(ctx context.Context, c event.Checkpoint, give func(batch) error) (err error) {
 	id, err := ksuid.Parse(c.Import)
 	if err != nil {
 		return err
 	}
-	rs, err := j.table.OpenAt(ctx, j.file, c.Position)
+	rs, err := j.table.OpenAt(ctx, j.file, table.Position(c.FilePosition))
 	if err != nil {
 		return err
 	}
@@ -374,7 +374,7 @@ func (j *job) batch(ctx context.Context, c checkpoint, give func(batch) error) (
 			if e.end.Record > j.report.Rows {
 				break // the trailer
 			}
-			c.Position = e.end
+			c.FilePosition = event.FilePosition(e.end)
 			if e.body != nil {
 				events = append(events, headers.message(e, trace))
 				j.Fault.At("ingest.record")

@@ -65,7 +65,7 @@ func (p *progress) rows(all, done, refused int) {
 }
 
 // at says how many rows are done.
-func (p *progress) at(c checkpoint) {
+func (p *progress) at(c event.Checkpoint) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.p.Record, p.p.Published = c.Record, c.Published

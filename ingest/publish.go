@@ -13,27 +13,11 @@ import (
 
 	"usher/event"
 	"usher/metrics"
-	"usher/table"
 )
 
 // perBatch is how many records commit together with their checkpoint: JetStream
 // allows 1000 messages in an atomic batch.
 const perBatch = 999
-
-// checkpoint is the progress of one file, stored in one batch with the records.
-type checkpoint struct {
-	table.Position               // up to the last record that was dealt with
-	Import         string        `json:"import"`
-	File           string        `json:"file"`
-	Source         string        `json:"source"`
-	Published      int           `json:"published"`
-	Refused        int           `json:"refused"`
-	Rows           int           `json:"rows"`
-	Done           bool          `json:"done"`
-	Columns        table.Mapping `json:"columns,omitempty"` // what was said of its columns when it began
-	StartedAt      time.Time     `json:"started_at"`
-	At             time.Time     `json:"at"`
-}
 
 // Errors of the publisher. Anything else is transient: what became of the batch
 // is found by reading the checkpoint again.
@@ -68,7 +52,7 @@ func (p *publisher) users(ctx context.Context) (jetstream.Stream, error) {
 }
 
 // load reads the checkpoint of a file's content; seq is 0 when there is none.
-func (p *publisher) load(ctx context.Context, source, digest string) (c checkpoint, seq uint64, err error) {
+func (p *publisher) load(ctx context.Context, source, digest string) (c event.Checkpoint, seq uint64, err error) {
 	s, err := p.users(ctx)
 	if err != nil {
 		return c, 0, fmt.Errorf("stream %s: %w", event.StreamUsers, err)

@@ -94,7 +94,7 @@ func healthy(n int) *world {
 		w.running[id] = true
 	}
 	last := uint64(n + 1)
-	w.checkpoints = []streams.Checkpoint{{Import: "imp", File: "a.csv", Source: "inbox", Published: n, Done: true, Seq: last}}
+	w.checkpoints = []streams.Checkpoint{{Checkpoint: event.Checkpoint{Import: "imp", File: "a.csv", Source: "inbox", Published: n, Done: true}, Seq: last}}
 	w.bounds = streams.Bounds{Born: noon.Add(-time.Hour), First: 1, Last: last, Settled: last}
 	return w
 }

@@ -28,17 +28,10 @@ type Record struct {
 	ID     string // of the event
 }
 
-// Checkpoint is how far the import of one file has come.
+// Checkpoint is one file's checkpoint and where it stands.
 type Checkpoint struct {
-	Import    string    `json:"import"`
-	File      string    `json:"file"`
-	Source    string    `json:"source"`
-	Published int       `json:"published"`
-	Refused   int       `json:"refused"`
-	Done      bool      `json:"done"`
-	StartedAt time.Time `json:"started_at"`
-	At        time.Time `json:"at"`
-	Seq       uint64    `json:"-"` // in USERS: the records lie before it
+	event.Checkpoint
+	Seq uint64 `json:"-"` // in USERS: the records lie before it
 }
 
 // Bounds are the ends of USERS, and how far the bridge has dealt with all of it.
