@@ -69,7 +69,7 @@ type Servers struct {
 	CatcherChaos     string        `help:"Faults that the catcher makes on purpose, as rules such as: smtp.rcpt 450 10%; sms 429 retry-after=2s 5%" placeholder:"RULES"`
 	CatcherChaosFile string        `help:"File with such rules, one a line." type:"path" placeholder:"FILE"`
 	MaxStore         Bytes         `help:"Room for all streams, such as 6GB; 0 takes what the disk allows, 20 GiB at most." default:"0" placeholder:"SIZE"`
-	AcceptLost       []string      `help:"Streams that are lost for good, so that they are made anew; usher does not start while one is missing." placeholder:"STREAM"`
+	AcceptLost       []string      `help:"Recreate these lost streams; usher does not start while one is missing." placeholder:"STREAM"`
 	Retention        time.Duration `help:"How long Temporal keeps a finished workflow." default:"720h"`
 	Canary           time.Duration `help:"Send a canary user the whole way this often, such as 5m; 0 sends none."`
 	CanaryEmail      string        `help:"Address of a sink for its messages; needed unless the catcher takes them." placeholder:"ADDRESS"`
@@ -110,7 +110,7 @@ type Delivery struct {
 	SMSFrom          string `name:"sms-from" help:"Sender of text messages." default:"+15005550006" placeholder:"NUMBER"`
 	OnUnknown        string `help:"What to do when it is not known whether a message went out: resend or hold." default:"resend" enum:"resend,hold"`
 
-	Providers       string        `help:"YAML file with several providers of each channel, or such that the flags do not describe; see docs/delivery.md." type:"path" placeholder:"FILE"`
+	Providers       string        `help:"YAML file with several providers of each channel, or ones the flags cannot describe; see docs/delivery.md." type:"path" placeholder:"FILE"`
 	AllowRecipients []string      `help:"Only these get messages, so that a test system cannot reach real people: addresses, @domains, numbers or their beginnings as +4930*." placeholder:"RECIPIENT"`
 	MaxPause        time.Duration `help:"Longest pause before the next try, whatever the trouble and whatever the provider asks for." default:"1h"`
 }

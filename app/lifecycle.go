@@ -118,6 +118,6 @@ func (r *running) ended() error {
 	case <-r.done:
 		return r.err
 	default:
-		return fmt.Errorf("%s: did not stop in its time", r.name)
+		return fmt.Errorf("%s: did not stop in time", r.name)
 	}
 }

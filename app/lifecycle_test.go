@@ -35,7 +35,7 @@ func TestLifecycleStops(t *testing.T) {
 		l.start(t.Context(), takes("slow", 8*time.Second, 9*time.Second), takes("quick", time.Second, 2*time.Second))
 		l.start(t.Context(), takes("stuck", time.Hour, time.Second))
 		err := l.stop(time.Minute)
-		if err == nil || strings.Contains(err.Error(), "quick") || !strings.Contains(err.Error(), "stuck: did not stop in its time") {
+		if err == nil || strings.Contains(err.Error(), "quick") || !strings.Contains(err.Error(), "stuck: did not stop in time") {
 			t.Errorf("got %v", err)
 		}
 		mu.Lock()

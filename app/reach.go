@@ -168,7 +168,7 @@ func (p *process) warnOfLoss(ctx context.Context) {
 	defer cancel()
 	doubts, err := streams.Durability(ctx, p.js)
 	if err != nil {
-		p.Log.Warn("how safe the streams are could not be seen", "error", err)
+		p.Log.Warn("could not check the copies of the streams", "error", err)
 	}
 	for _, d := range doubts {
 		p.Log.Warn("acknowledged events may be lost", "cause", d)

@@ -74,7 +74,7 @@ const leastSilence = 3 * time.Second
 func (p *process) openLives(ctx context.Context) error {
 	me, release, err := identify(p.Data)
 	if err != nil {
-		p.Log.Warn("a restart of this process will not be recognised as one; what it had in hand is taken over after a silence", "error", err)
+		p.Log.Warn("a restart of this process will not be recognised; other workers take over its messages after a timeout", "error", err)
 	}
 	p.me = me
 	err = p.bucket(ctx, event.BucketDelivery, func(ctx context.Context) (err error) {

@@ -14,8 +14,8 @@ import (
 )
 
 // The safety net takes what a handler never sees: a message that the server gives
-// up, because it was delivered as often as is allowed while bridges died over it,
-// or because another client terminated it. It is read from the stream by its sequence and
+// up, because it reached its delivery limit while bridges kept dying on it, or because
+// another client terminated it. It is read from the stream by its sequence and
 // becomes a dead letter.
 
 // lookFor is how long one try to keep such a message may take.

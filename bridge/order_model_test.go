@@ -183,7 +183,7 @@ func (s *story) await(k *task) {
 		case err != nil:
 			switch classify(err) {
 			case transient:
-				if p.counted++; !strings.Contains(err.Error(), "comes and goes") {
+				if p.counted++; !strings.Contains(err.Error(), "kept changing") {
 					s.fault("%s uses up a delivery: %v", p.id, err)
 				}
 			case permanent:

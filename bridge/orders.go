@@ -51,7 +51,7 @@ func (b *Bridge) onOrder(ctx context.Context, v event.Verification) (outcome str
 			return outcome, err
 		}
 	}
-	return "", errors.New("the user's record comes and goes")
+	return "", errors.New("gave up: the user's record kept changing; it will be retried")
 }
 
 var (
@@ -60,7 +60,7 @@ var (
 
 	// errWaits says that another event about the user goes first. That may take as
 	// long as messages are tried, so it uses up no delivery.
-	errWaits = errors.New("this waits for what is being done for the user")
+	errWaits = errors.New("waiting for another operation on this user")
 )
 
 // moved is errMoved when PEOPLE has refused a change that a look allowed.

@@ -76,7 +76,7 @@ func (c *consumer) session(ctx, hands context.Context) error {
 		return err
 	}
 	if err := c.hands.settled(c.name, created, cons.CachedInfo().AckFloor.Stream); err != nil {
-		c.Log.Warn("a count of deaths is not taken back", "consumer", c.name, "error", err)
+		c.Log.Warn("could not reset the crash counter", "consumer", c.name, "error", err)
 	}
 	nc := c.JetStream.Conn()
 	// What is asked for is little more than there are hands; some is late, and the

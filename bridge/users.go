@@ -54,7 +54,7 @@ func (b *Bridge) onUser(ctx context.Context, m message) (outcome string, err err
 		}
 		// The run ended between two steps: PEOPLE knows how.
 	}
-	return "", errors.New("the user's workflow comes and goes")
+	return "", errors.New("gave up: the user's workflow kept changing; it will be retried")
 }
 
 // arrival is a record that comes for a person.
@@ -170,8 +170,8 @@ func (b *Bridge) tellStarted(ctx context.Context, p event.Person, id event.Ident
 // as a signal. ErrRunning says that a run is there which was started otherwise,
 // ErrOver that the generation is over.
 //
-// A reopening is told before the start, since PEOPLE has taken it. Of a record that
-// would be false when another one was faster. It is told after the start, and again
+// A reopening is told before the start, since PEOPLE has taken it. For a record this
+// could be wrong: another one may have started the run. It is told after the start, and again
 // when that record comes again: then the start has its name.
 func (b *Bridge) ensure(ctx context.Context, p event.Person, userID string) error {
 	in, err := b.fromPeople(ctx, p, userID)
@@ -184,8 +184,8 @@ func (b *Bridge) ensure(ctx context.Context, p event.Person, userID string) erro
 	return b.startFromPeople(ctx, p, in)
 }
 
-// startFromPeople is ensure with the input. It looks once more right before, because of
-// a generation that has ended Temporal would start another run. A start that is known
+// startFromPeople is ensure with the input. It looks once more right before, because
+// Temporal would start a new run even though the generation has ended. A start that is known
 // may be that of a run which was ended from outside; then the generation is still open
 // in PEOPLE, and gets another run, whose name has the id of the ended one in it.
 func (b *Bridge) startFromPeople(ctx context.Context, p event.Person, in event.Onboarding) error {

@@ -78,7 +78,7 @@ func (b *Bridge) toWorkflow(ctx context.Context, v event.Verification) (outcome 
 			return outcome, err
 		}
 	}
-	return "", errors.New("the user's workflow comes and goes")
+	return "", errors.New("gave up: the user's workflow kept changing; it will be retried")
 }
 
 func (b *Bridge) park(ctx context.Context, v event.Verification) (string, error) {
@@ -142,7 +142,7 @@ func mayNot(source, verb string, body event.VerificationBody) error {
 	case verb == event.VerbUndone && source != event.SourceConsole:
 		return errors.New("only the console takes decisions back; to stop an onboarding use usher withdraw")
 	case verb == event.VerbUndone && body.Undoes == "":
-		return errors.New("undoes does not say which decision is taken back")
+		return errors.New("`undoes` is missing the id of the decision to take back")
 	case !decision && source != event.SourceConsole && source != event.SourceCLI:
 		return fmt.Errorf("only operators may say %s, by the console or the command line", verb)
 	case body.EffectiveAfter > 0 && !(decision && source == event.SourceConsole):

@@ -22,7 +22,7 @@ const (
 	doubtedWait = 5 * time.Minute
 
 	// longestHeld is how long a message waits in the breaker, in AckWaits, before
-	// others get their turn to find out whether all is well but for those that wait.
+	// others get their turn, to find out whether only the waiting messages are affected.
 	longestHeld = 4
 )
 

@@ -23,7 +23,7 @@ type configCmd struct {
 // configPrintCmd prints settings in the form of usher.yaml.
 type configPrintCmd struct {
 	Defaults  bool `help:"An example of usher.yaml with every setting, its meaning and its default." xor:"what"`
-	Effective bool `help:"The settings in force: flags over environment over file over defaults. This is what is printed without another wish." xor:"what"`
+	Effective bool `help:"The settings in force: flags over environment over file over defaults. This is the default." xor:"what"`
 	Schema    bool `help:"A JSON Schema of usher.yaml." xor:"what"`
 
 	Settings unchecked `embed:""`

@@ -12,7 +12,7 @@ import (
 type deadLettersCmd struct {
 	Ls     lettersLs     `cmd:"" help:"List dead letters."`
 	Show   lettersShow   `cmd:"" help:"Show one whole: cause, headers, body."`
-	Replay lettersReplay `cmd:"" help:"Send dead letters again, after what was wrong is mended."`
+	Replay lettersReplay `cmd:"" help:"Send dead letters again, after fixing the cause."`
 	Drop   lettersDrop   `cmd:"" help:"Delete dead letters that are not needed any more."`
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 type doctorCmd struct {
-	Check  doctorCheckCmd  `cmd:"" default:"withargs" help:"Check everything (this is what doctor does without another word)."`
+	Check  doctorCheckCmd  `cmd:"" default:"withargs" help:"Check everything (the default)."`
 	Bundle doctorBundleCmd `cmd:"" help:"Write what the doctor sees into an archive that may be given away, without secrets and personal data."`
 }
 
@@ -24,7 +24,7 @@ type doctorCmd struct {
 type patient struct {
 	Settings settings `embed:""`
 
-	Pre           bool              `help:"Check what can be checked before the first start, the ports that usher will listen on among it."`
+	Pre           bool              `help:"Check what can be checked before the first start, including the ports that usher will listen on."`
 	Probe         bool              `help:"Also try what cannot be seen: a file of the doctor's own is renamed in each inbox, and a task queue of its own is polled."`
 	Role          []string          `help:"Roles that run with these settings; without it all: watch, bridge, worker, console." enum:"watch,bridge,worker,console" placeholder:"ROLE"`
 	NATSMonitor   string            `name:"nats-monitor" help:"Monitoring address of a NATS server, which tells how often it syncs its disk, such as http://nats-1:8222." placeholder:"URL"`

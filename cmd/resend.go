@@ -77,7 +77,7 @@ func (r resendCmd) check() error {
 		}
 	}
 	if ways != 1 {
-		return usageError("name users, or say --status or --failed-for for everybody of whom it is true")
+		return usageError("name users, or select them with --status or --failed-for")
 	}
 	if r.Since != 0 && r.FailedFor == "" {
 		return usageError("--since goes with --failed-for")

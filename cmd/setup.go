@@ -12,7 +12,7 @@ type setupCmd struct {
 	app.NATSAccess `embed:""`
 	MaxStore       app.Bytes `help:"Room for all streams together, on each server that keeps them." default:"20GB" placeholder:"SIZE"`
 	Replicas       int       `help:"Copies of each stream: 3 in a cluster." default:"1"`
-	AcceptLost     []string  `help:"Streams that are lost for good, so that they are made anew; usher does not start while one is missing." placeholder:"STREAM"`
+	AcceptLost     []string  `help:"Recreate these lost streams; usher does not start while one is missing." placeholder:"STREAM"`
 	Key            idKey     `embed:""`
 }
 

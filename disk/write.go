@@ -50,7 +50,7 @@ func Replace(root *os.Root, name string, data []byte, mode fs.FileMode) error {
 	return write(root, name, name+".new", data, mode, true)
 }
 
-// Jot is Replace for what need survive a kill, and not the end of the machine.
+// Jot is Replace for what survives a kill, but not a power loss.
 func Jot(root *os.Root, name string, data []byte, mode fs.FileMode) error {
 	return write(root, name, name+".new", data, mode, false)
 }

@@ -24,9 +24,9 @@ type Answer struct {
 
 // Settle moves the entry by an answer. An acceptance counts whichever attempt
 // brings it and however late, because the message is out; any other answer only
-// while the attempt that it answers still has the message. That an attempt is known to have been
-// not taken says nothing about an earlier one: where that had no answer, the outcome
-// is unknown again. An entry that is taken stays as it is, but for the provider's id
+// while the attempt that it answers still has the message. That an attempt was refused
+// says nothing about an earlier one: where that had no answer, the outcome is unknown
+// again. An entry that is taken stays as it is, but for the provider's id
 // where a receipt came before its answer.
 func (s *Send) Settle(a Answer) {
 	switch {

@@ -44,7 +44,7 @@ func NormalizeDomain(domain string) (string, error) {
 	return domain, nil
 }
 
-var errEmptyLabel = errors.New("there is nothing between two dots of the domain, or no domain")
+var errEmptyLabel = errors.New("the domain is missing or has an empty label")
 
 // plainDomain tells that idna would leave a domain as it is, so that most need
 // not be asked. It says no when it is not sure.

@@ -145,12 +145,12 @@ func TestNumbersAsUserIDs(t *testing.T) {
 
 func TestParseErrorsNameTheField(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"user_id":1001.5}`:                 "user_id must be text and is of the type number",
-		`{"user_id":-1}`:                     "user_id must be text and is of the type number",
-		`{"user_id":["u-1"]}`:                "user_id must be text and is of the type array",
-		`{"user_id":"u-1","reason":{}}`:      "reason must be text and is of the type object",
-		`{"user_id":"u-1","channels":"sms"}`: "channels must be a list and is of the type string",
-		`["u-1"]`:                            "the verification must be an object and is of the type array",
+		`{"user_id":1001.5}`:                 "user_id must be text, got number",
+		`{"user_id":-1}`:                     "user_id must be text, got number",
+		`{"user_id":["u-1"]}`:                "user_id must be text, got array",
+		`{"user_id":"u-1","reason":{}}`:      "reason must be text, got object",
+		`{"user_id":"u-1","channels":"sms"}`: "channels must be a list, got string",
+		`["u-1"]`:                            "the verification must be an object, got array",
 	} {
 		if _, err := ParseVerificationBody([]byte(body)); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", body, err, want)

@@ -78,9 +78,9 @@ func (p *Person) Heed(generation int, n Note) error {
 // when it is not.
 //
 // What the bridge has answered meanwhile, by PEOPLE, is answered as it was then: an
-// order, and the record that opened the first generation. Of a record that came after
-// the end no run but the one that wrote the end knows whether it was answered, and none
-// needs an answer any more, but for that one. A message that the ledger has as taken did
+// order, and the record that opened the first generation. Only the run that wrote the
+// end knows whether it answered a record that came after it; of those records only the
+// one that opened the first generation still needs an answer. A message that the ledger has as taken did
 // not fail.
 func (p *Person) Heeded(f Fact) (out Fact, told bool) {
 	n := f.Note

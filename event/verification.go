@@ -132,7 +132,7 @@ func wrongType(err error, what string) error {
 	}
 	kind, _, _ := strings.Cut(mismatch.Value, " ") // a number comes with its value
 	if mismatch.Field == "" {
-		return fmt.Errorf("%w: %s must be an object and is of the type %s", ErrMalformed, what, kind)
+		return fmt.Errorf("%w: %s must be an object, got %s", ErrMalformed, what, kind)
 	}
 	wanted := "text"
 	switch mismatch.Type.Kind() {
@@ -143,7 +143,7 @@ func wrongType(err error, what string) error {
 	case reflect.Int, reflect.Int64, reflect.Uint64:
 		wanted = "a whole number"
 	}
-	return fmt.Errorf("%w: %s must be %s and is of the type %s", ErrMalformed, mismatch.Field, wanted, kind)
+	return fmt.Errorf("%w: %s must be %s, got %s", ErrMalformed, mismatch.Field, wanted, kind)
 }
 
 func cut(s string, n int) string {

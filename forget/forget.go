@@ -57,7 +57,7 @@ func (f Forgetting) Run(ctx context.Context, userID string) (Forgotten, error) {
 		return out, fmt.Errorf("%w, it is %s: withdraw the user first, which also undoes the account", ErrNotOver, p.Status)
 	}
 	if known && p.Order != nil {
-		return out, fmt.Errorf("%w: an order is being carried out; try again when it was", ErrNotOver)
+		return out, fmt.Errorf("%w: an order is being carried out; try again when it has finished", ErrNotOver)
 	}
 	eraser := newEraser(f.JetStream)
 	traces, err := eraser.find(ctx, userID, func(ctx context.Context, id string) (bool, error) {

@@ -45,9 +45,9 @@ const (
 // errEarlier means that a word takes the place of another one than it says.
 var errEarlier = errors.New("another watcher has told of the import since")
 
-// publish tells a word. An end, or that a file is held, is told over other words, and
-// tried until it is the last word or ctx ends; another word is let go when another watcher
-// else tells. Where an end stands, only an end is told.
+// publish writes an update. An end or a hold overwrites other updates and is retried
+// until it is the last one or ctx ends; other updates yield to another watcher. Behind an
+// end only an end is written.
 func (t *teller) publish(ctx context.Context, p event.Progress) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -117,7 +117,7 @@ func (j *job) counted(v *verdict) error {
 	if name.Regexp != nil {
 		n, ok := name.rows(filepath.Base(j.name))
 		if !ok {
-			return table.Unusable("E_TRAILER", "the name of the file does not say how many rows it has, as this inbox asks for; have it sent under a name that does")
+			return table.Unusable("E_TRAILER", "the file name lacks the row count that this inbox requires; have it sent under a name with the count")
 		}
 		if n != v.rows {
 			return table.Unusable("E_TRAILER", "the name of the file says %d rows, and it has %d; have it sent again", n, v.rows)

@@ -116,7 +116,7 @@ func (j *job) cleared() {
 		return
 	}
 	if err := j.ended(); err != nil {
-		j.Log.Warn("a file is not noted as read, so the end of usher would count against it", "import", j.report.Import, "error", files.Reason(err))
+		j.Log.Warn("could not note that a file was read; if usher dies now, this file is blamed", "import", j.report.Import, "error", files.Reason(err))
 	}
 	j.leave()
 	j.leave = nil

@@ -52,7 +52,7 @@ var (
 	}
 	recordsTotal = Metric{
 		Name: "usher_records_total", Kind: Counter, Unit: "records", Role: "watch",
-		Help: "Records of finished files, by result; reason is the code of each error of a refused one.",
+		Help: "Records of finished files, by result; for refused records, reason is the error code.",
 		Labels: []Label{labelSource, {Name: "result", Values: []string{"published", "refused", "skipped"}},
 			{Name: "reason", By: "the row codes of docs/codes.md; empty when published or skipped"}},
 		Zeros: [][]string{{"*", "published", ""}, {"*", "skipped", ""}, {"*", "refused", "*"}},
@@ -79,7 +79,7 @@ var (
 	}
 	inboxOldest = Metric{
 		Name: "usher_inbox_oldest_seconds", Kind: Gauge, Unit: "seconds", Role: "watch",
-		Help:   "How long the oldest of the files that are not claimed yet has been seen in its inbox; 0 when there is none.",
+		Help:   "Age of the oldest unclaimed file, since it was first seen in its inbox; 0 when there is none.",
 		Labels: []Label{labelSource},
 	}
 )
@@ -94,7 +94,7 @@ var WatchCauses = []string{"overflow", "limit", "silent", "other"}
 var (
 	importsPaused = Metric{
 		Name: "usher_imports_paused", Kind: Gauge, Unit: "imports", Role: "watch",
-		Help:   "Imports that stand still: a disk is full, the stream is, the bridge is far behind, or something else is away.",
+		Help:   "Paused imports: a disk or the stream is full, the bridge lags, or a server is down.",
 		Labels: []Label{labelSource, {Name: "reason", Values: PauseReasons}},
 	}
 	inboxAway = Metric{
@@ -280,7 +280,7 @@ var (
 	}
 	peopleOldest = Metric{
 		Name: "usher_people_oldest_seconds", Kind: Gauge, Unit: "seconds", Role: "console",
-		Help:   "How long the user who has been longest in a status that is not final has been there; 0 when there is none.",
+		Help:   "Longest time any user has spent in a non-final status so far; 0 when there is none.",
 		Labels: []Label{{Name: "status", Values: []string{string(event.StatusParked), string(event.StatusWaiting), string(event.StatusApproved), string(event.StatusActive)}}},
 	}
 	deadLetters = Metric{

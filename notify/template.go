@@ -50,7 +50,7 @@ const fileSettings = "template.yaml"
 // settings of a purpose.
 type settings struct {
 	OnUnknown string `yaml:"on_unknown"` // hold: never send it again when it is not known whether it went out
-	Fallback  string `yaml:"fallback"`   // the language for everybody whose own is not there; default en
+	Fallback  string `yaml:"fallback"`   // the fallback language; default en
 }
 
 // content is a rendered message.
@@ -142,7 +142,7 @@ func loadPurpose(f fs.FS, purpose string) (*localised, error) {
 		}
 	}
 	if !slices.Contains(found, l.Fallback) {
-		return nil, fmt.Errorf("%s: it has no folder %s, the language for everybody whose own is not there; add it, or name another one with `fallback: LANGUAGE` in %s/%s", purpose, l.Fallback, purpose, fileSettings)
+		return nil, fmt.Errorf("%s: it has no folder %s, the fallback language; add it, or name another one with `fallback: LANGUAGE` in %s/%s", purpose, l.Fallback, purpose, fileSettings)
 	}
 	l.locales = append([]string{l.Fallback}, slices.DeleteFunc(found, func(n string) bool { return n == l.Fallback })...)
 	var tags []language.Tag

@@ -3,6 +3,6 @@
 //
 // Until runs a server. Handlers go through HTTP, and SMTP backends through SMTP:
 // both stop the panics of what they call, tell the guard, and answer the client
-// that usher failed. Without them, Go's server logs what was panicked with, which
-// may be personal data, and go-smtp's is not told on.
+// that usher failed. Without them, Go's server logs the panic value, which may
+// be personal data, and go-smtp reports nothing.
 package serve

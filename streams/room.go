@@ -75,7 +75,7 @@ func (r *Room) Run(ctx context.Context) error {
 	event.Every(ctx, r.Every, func() {
 		err := r.Guard.Do("making room in the streams", func() error { return r.Look(ctx) })
 		if err != nil && ctx.Err() == nil && !failing {
-			r.Log.Warn("whether the streams need room could not be seen", "error", err)
+			r.Log.Warn("could not check stream usage", "error", err)
 		}
 		failing = err != nil
 	})

@@ -39,7 +39,7 @@ func (s *Sampler) Run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			s.Errors.Inc()
 			if !failing {
-				s.Log.Warn("JetStream cannot be looked at, the gauges about it stand still", "error", err)
+				s.Log.Warn("cannot sample JetStream; gauges are stale", "error", err)
 			}
 		}
 		failing = err != nil

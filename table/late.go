@@ -107,7 +107,7 @@ const (
 )
 
 // Reconsider reads words and numbers as all rows show them, and reports whether any
-// of them means something else than the first rows let think. Then the rows have to be
+// of them means something other than the first rows suggested. Then the rows have to be
 // read again.
 func (t *File) Reconsider(l Late, rows int) (again bool) {
 	if t.header == nil {

@@ -57,10 +57,9 @@ func (a *Activities) LookUp(ctx context.Context, in Look) (Standing, error) {
 // A run for which nothing is left to do takes what it is given, like any that has
 // written its end, and ends.
 //
-// What was seen stands in the history before anything is made of it. A local step
-// would be done anew with the task that it is in, and then see what that task's
-// other steps have changed before their worker died: an order that is done, though
-// no one was told of it yet.
+// The lookup is recorded in history before it is used. A local step would be done again
+// with the task that it is in, and then see what that task's other steps have changed
+// before their worker died: an order that is done, though no fact tells of it yet.
 func (o *onboarding) look(ctx workflow.Context) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // what a cancelled run takes back depends on it
 	var now Standing

@@ -17,9 +17,9 @@ var rules = []struct {
 	name, says string
 	check      func(*evidence) []string
 }{
-	{"end", "Everybody of whom a record was taken comes to an end.", (*evidence).everybodyEnds},
+	{"end", "Every imported user reaches a final status.", (*evidence).everybodyEnds},
 	{"waited", "A record that came while its user waited has an outcome.", (*evidence).whoWaitedIsAnswered},
-	{"decision", "The end of everybody is what an event about them says, and that event is answered as applied.", (*evidence).endsAsDecided},
+	{"decision", "Each user's final status matches an event about them, which is answered as applied.", (*evidence).endsAsDecided},
 	{"late", "No user is welcomed whose withdrawal was answered as late.", (*evidence).noneTooLate},
 	{"newest", "The newest correction that came before the decision wins: its address gets the message.", (*evidence).newestWins},
 	{"copies", "The ledger counts no copy when no answer can have been lost.", (*evidence).noCopies},

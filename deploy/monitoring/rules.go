@@ -124,7 +124,7 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 			Quiet: Scenario{Series: one(`usher_bridge_breaker_open`, "1 1 0 1 1 0 0 1 1"), At: "8m"},
 		},
 		{
-			Name: "UsherPanics", Severity: Ticket, Summary: "A part of usher failed of a fault of its own; the rest goes on.",
+			Name: "UsherPanics", Severity: Ticket, Summary: "A part of usher panicked; the rest keeps running.",
 			Expr:  `sum by (stage) (increase(usher_panics_total[15m])) > 0`,
 			Fires: Scenario{Series: one(`usher_panics_total{stage="bridge"}`, "0 0 1x10"), At: "5m", Labels: map[string]string{"stage": "bridge"}},
 			Quiet: Scenario{Series: one(`usher_panics_total{stage="bridge"}`, "3x20"), At: "15m"},
@@ -219,7 +219,7 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 			Quiet: Scenario{Series: one(`usher_reconciled_timestamp_seconds`, "0+60x480"), At: "7h"},
 		},
 		{
-			Name: "UsherAccountsRefused", Severity: Page, Summary: "The service of the accounts cannot be used as it is configured; no one is activated.",
+			Name: "UsherAccountsRefused", Severity: Page, Summary: "The account service is misconfigured; no user is activated.",
 			Expr:  `sum by (target, step) (increase(usher_account_attempts_total{reason="config"}[15m])) > 0`,
 			Fires: Scenario{Series: one(`usher_account_attempts_total{target="scim",step="activate",result="retry",reason="config"}`, "0 0 1x10"), At: "8m", Labels: map[string]string{"target": "scim", "step": "activate"}},
 			Quiet: Scenario{Series: one(`usher_account_attempts_total{target="scim",step="activate",result="failed",reason="rejected"}`, "0 0 1x10"), At: "8m"},

@@ -101,7 +101,7 @@ func (w *watcher) follow(ctx context.Context, f *Folder, h *hints) {
 }
 
 var (
-	errOverflow = errors.New("more happened at once than the system keeps events of")
+	errOverflow = errors.New("the file-event queue overflowed")
 	errSilent   = errors.New("no events come from this folder, as is usual for network folders")
 )
 

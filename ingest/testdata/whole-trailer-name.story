@@ -26,5 +26,5 @@ E_TRAILER the name of the file says 3 rows, and it has 2; have it sent again
 Have the file sent again; nothing of it was published.
 list.csv: refused, csv, utf-8, ","
 1 rows, 0 published, 0 refused, 0 blank
-E_TRAILER the name of the file does not say how many rows it has, as this inbox asks for; have it sent under a name that does
+E_TRAILER the file name lacks the row count that this inbox requires; have it sent under a name with the count
 Have the file sent again; nothing of it was published.
