@@ -145,6 +145,7 @@ type Web struct {
 	ConsoleAddr         string        `help:"Where the console is served." default:"127.0.0.1:8080" placeholder:"ADDR"`
 	ConsolePassword     string        `help:"Password of the account admin." placeholder:"SECRET"`
 	ConsolePasswordFile string        `help:"File with that password." type:"path" placeholder:"FILE"`
+	ConsoleNoBasicAuth  bool          `name:"console-no-basic-auth" help:"Take tokens only in the console's API, and no passwords."`
 	RejectReasons       string        `help:"File with the reasons that the console offers for a rejection, one a line as CODE = WORDS; those that come with usher otherwise." type:"path" placeholder:"FILE"`
 	UndoWindow          time.Duration `help:"How long a decision on the console's pages can be undone; it takes effect afterwards. Whole seconds, at most 1h; 0 means at once." default:"10s"`
 	TemporalUIOrigin    string        `name:"temporal-ui-origin" help:"Origin of a Temporal Web UI elsewhere whose pages may have payloads decrypted at /codec, such as https://temporal.example." placeholder:"ORIGIN"`

@@ -90,7 +90,7 @@ func (p *process) consoleConfig() (c console.Config, err error) {
 	}
 	return console.Config{
 		UndoWindow: p.UndoWindow, RejectReasons: reasons, TemporalUI: p.temporalUI(),
-		Listener: p.console, JetStream: p.js, DB: p.path("console.db"), Ledger: p.people, Password: password,
+		Listener: p.console, JetStream: p.js, DB: p.path("console.db"), Ledger: p.people, Password: password, URL: p.ConsoleURL, NoBasicAuth: p.ConsoleNoBasicAuth,
 		PrintPassword: func(user, password string) {
 			fmt.Fprintf(p.Out, "\n  Sign in to the console as %s, with the password %s\n  It is printed this once only.\n", user, password)
 		},

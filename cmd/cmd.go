@@ -61,6 +61,10 @@ type cli struct {
 	Forget   forgetCmd   `cmd:"" help:"Remove one person's data from everywhere, and list the files that still name them."`
 	Status   statusCmd   `cmd:"" help:"Say where a file, an import, a user or an event stands."`
 
+	Account accountCmd `cmd:"" help:"Say who may sign in at the console, and what each may do there."`
+
+	Token tokenCmd `cmd:"" help:"Let programs use the console's API."`
+
 	Suppress suppressCmd `cmd:"" help:"Keep a list of addresses that get no messages."`
 
 	Notify notifyCmd `cmd:"" help:"Try and preview the messages that users get."`
@@ -137,7 +141,7 @@ func explain(command string, err error) error {
 		return err
 	case "status":
 		return app.Explain("nothing was written", app.SafeAgain, err)
-	case "deadletters", "suppress":
+	case "account", "token", "deadletters", "suppress":
 		if slices.Contains([]string{"ls", "show"}, words[1]) {
 			return app.Explain("nothing was written", app.SafeAgain, err)
 		}

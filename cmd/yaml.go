@@ -68,6 +68,9 @@ func keysOf(a *kong.Application) []string {
 
 // Resolve implements kong.Resolver.
 func (s fileSettings) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
+	if f.Tag != nil && f.Tag.Get("file") == "no" { // is said on the command line alone
+		return nil, nil
+	}
 	for _, env := range f.Envs {
 		if _, set := os.LookupEnv(env); set {
 			return nil, nil

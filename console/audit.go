@@ -43,8 +43,11 @@ func newAuditor(js jetstream.JetStream, lost prometheus.Counter, log *slog.Logge
 }
 
 // audit records who did what, under the name of the action.
-func (k *Console) audit(_ context.Context, action, actor string, what map[string]string) {
+func (k *Console) audit(ctx context.Context, action, actor string, what map[string]string) {
 	now := time.Now()
+	if how := whoIn(ctx).How; how != "" {
+		what["via"] = how
+	}
 	what["actor"], what["action"], what["at"] = actor, action, now.UTC().Format(time.RFC3339Nano)
 	data, err := json.Marshal(what)
 	if err != nil {

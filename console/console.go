@@ -31,6 +31,10 @@ type Config struct {
 	Password      string
 	PrintPassword func(user, password string)
 
+	NoBasicAuth bool // the API takes tokens only
+
+	URL string // under which people reach the console, for links; "": the address that a request names
+
 	// Payloads decrypts what workflows hold; nil: not here. It answers as a codec
 	// server of Temporal does.
 	Payloads       http.Handler
@@ -60,18 +64,19 @@ type Ledger interface {
 // Console is the console role.
 type Console struct {
 	Config
-	guard        event.Guard
-	model        *model
-	feeds        []*feed
-	waiters      *waiters
-	login        *login
-	auditor      *auditor
-	repeats      repeats
-	payloadsSeen lastSeen
-	sessions     *scs.SessionManager
-	zones        zones
-	live         *live
-	stopping     <-chan struct{} // is closed when Run ends; the streams of pages end then
+	guard                    event.Guard
+	model                    *model
+	feeds                    []*feed
+	waiters                  *waiters
+	login                    *login
+	signins                  *signins
+	auditor                  *auditor
+	repeats                  repeats
+	payloadsSeen, tokensSeen lastSeen
+	sessions                 *scs.SessionManager
+	zones                    zones
+	live                     *live
+	stopping                 <-chan struct{} // is closed when Run ends; the streams of pages end then
 
 	heartbeat  time.Duration // of the streams of open pages
 	readWithin time.Duration // a request, with its body
@@ -80,7 +85,7 @@ type Console struct {
 // New opens the login and the read model. It refuses a Config that lacks what
 // the console needs.
 func New(ctx context.Context, c Config) (*Console, error) {
-	if err := event.Whole(c, "Password", "PrintPassword", "Payloads", "PayloadOrigins", "Answer", "Previews", "UndoWindow", "RejectReasons", "TemporalUI", "Tracer"); err != nil {
+	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "URL", "Payloads", "PayloadOrigins", "Answer", "Previews", "UndoWindow", "RejectReasons", "TemporalUI", "Tracer"); err != nil {
 		return nil, err
 	}
 	if c.Answer <= 0 {
@@ -93,8 +98,8 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketConsole, err)
 	}
-	k := &Console{Config: c, zones: newZones(), live: newLive(), heartbeat: 15 * time.Second, readWithin: 30 * time.Second, login: newLogin(kv), auditor: newAuditor(c.JetStream, c.Metrics.AuditFailures, c.Log)}
-	if err := k.login.ensure(ctx, c.Password, c.PrintPassword); err != nil {
+	k := &Console{Config: c, zones: newZones(), live: newLive(), heartbeat: 15 * time.Second, readWithin: 30 * time.Second, login: newLogin(kv), signins: newSignins(kv), auditor: newAuditor(c.JetStream, c.Metrics.AuditFailures, c.Log)}
+	if err := k.login.store.Ensure(ctx, c.Password, c.PrintPassword); err != nil {
 		return nil, fmt.Errorf("the console's password: %w", err)
 	}
 	if k.model, err = openModel(c.DB); err != nil {
@@ -123,19 +128,20 @@ func (k *Console) Run(ctx context.Context) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	k.stopping = inner.Done()
-	done := make(chan error, len(k.feeds)+3)
+	done := make(chan error, len(k.feeds)+4)
 	for _, f := range k.feeds {
 		go func() { done <- f.run(inner) }()
 	}
 	go func() { done <- k.measure(inner) }()
 	go func() { done <- k.keepAudit(inner) }()
 	go func() { done <- k.tellPages(inner) }()
+	go func() { done <- k.followSignins(inner) }()
 
 	s := serve.Web(k.handler())
 	s.ReadTimeout = k.readWithin
 	errs := []error{serve.Until(ctx, k.guard, k.Listener, s)}
 	cancel()
-	for range len(k.feeds) + 3 {
+	for range len(k.feeds) + 4 {
 		errs = append(errs, <-done)
 	}
 	k.logRepeats(true)

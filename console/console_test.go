@@ -416,7 +416,7 @@ func TestThePasswordIsMadeAndPrintedOnce(t *testing.T) {
 	}
 	var printed []string
 	for range 2 {
-		if err := newLogin(kv).ensure(t.Context(), "", func(_, p string) { printed = append(printed, p) }); err != nil {
+		if err := newLogin(kv).store.Ensure(t.Context(), "", func(_, p string) { printed = append(printed, p) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -424,11 +424,11 @@ func TestThePasswordIsMadeAndPrintedOnce(t *testing.T) {
 		t.Fatalf("printed: %d", len(printed))
 	}
 	a := newLogin(kv)
-	if ok, err := a.verify(t.Context(), "c", "admin", printed[0]); !ok || err != nil {
+	if _, ok, err := a.signIn(t.Context(), attempt{client: "c", user: "admin", password: printed[0]}); !ok || err != nil {
 		t.Errorf("the printed password is wrong: %v", err)
 	}
 	for range 10 {
-		_, err = a.verify(t.Context(), "d", "admin", "guess")
+		_, _, err = a.signIn(t.Context(), attempt{client: "d", user: "admin", password: "guess"})
 	}
 	if err != errSlow {
 		t.Errorf("after ten guesses: %v", err)

@@ -63,7 +63,7 @@ func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decis
 	}
 	began := time.Now()
 	body := event.VerificationBody{UserID: userID, Reason: d.Reason, Actor: actor, EffectiveAfter: int(window.Seconds())}
-	f, ok, err := k.say(ctx, eventID, "decision", d.Decision, spoken{body, short(strings.TrimSpace(d.Note))})
+	f, ok, err := k.say(ctx, eventID, "decision", d.Decision, spoken{VerificationBody: body, Note: short(strings.TrimSpace(d.Note))})
 	if err != nil {
 		return a, err
 	}
@@ -92,6 +92,7 @@ func (k *Console) say(ctx context.Context, eventID, action, verb string, body sp
 	}
 	ctx, span := k.Tracer.Start(ctx, "decide", tracing.Producer, tracing.EventID(eventID), tracing.UserID(userID))
 	defer span.Done(nil)
+	body.Via = whoIn(ctx).How
 	facts, done := k.waiters.expect(eventID)
 	defer done()
 	data, err := json.Marshal(body)

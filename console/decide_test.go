@@ -39,11 +39,11 @@ func TestAnotherDecisionOfTheSameFormIsAnotherEvent(t *testing.T) {
 	r.await("u-1")
 	key := event.NewID()
 	approve, reject := Decision{Decision: event.VerbApproved}, Decision{Decision: event.VerbRejected, Reason: "a mistake"}
-	first, err := r.console.decide(t.Context(), admin, "u-1", key, approve, 0)
+	first, err := r.console.decide(t.Context(), "admin", "u-1", key, approve, 0)
 	if err != nil || first.Result != "applied" || first.Message != "Done: approved." {
 		t.Fatalf("the approval: %+v %v", first, err)
 	}
-	second, err := r.console.decide(t.Context(), admin, "u-1", key, reject, 0)
+	second, err := r.console.decide(t.Context(), "admin", "u-1", key, reject, 0)
 	if err != nil || second.Result != "late" || !strings.HasPrefix(second.Message, "Already approved by console:admin at ") {
 		t.Errorf("the rejection: %+v %v", second, err)
 	}
@@ -53,7 +53,7 @@ func TestAnotherDecisionOfTheSameFormIsAnotherEvent(t *testing.T) {
 	if n := r.stored(event.StreamAudit); n != 2 {
 		t.Errorf("%d audit records, want one for each", n)
 	}
-	again, err := r.console.decide(t.Context(), admin, "u-1", key, approve, 0)
+	again, err := r.console.decide(t.Context(), "admin", "u-1", key, approve, 0)
 	if err != nil || again.Result != "applied" || again.EventID != first.EventID {
 		t.Errorf("the approval once more: %+v %v", again, err)
 	}
@@ -71,7 +71,7 @@ func TestAnyIdempotencyKeyIsHonoured(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.SetBasicAuth(admin, password)
+		req.SetBasicAuth("admin", password)
 		req.Header.Set("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324")
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
@@ -120,7 +120,7 @@ func TestADecisionWhoseClientLeftIsStoredAndRecorded(t *testing.T) {
 	r.run()
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	_, err := r.console.decide(gone, admin, "u-1", event.NewID(), Decision{Decision: event.VerbApproved}, 0)
+	_, err := r.console.decide(gone, "admin", "u-1", event.NewID(), Decision{Decision: event.VerbApproved}, 0)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

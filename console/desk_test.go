@@ -14,7 +14,7 @@ import (
 func (r *rig) signed() *http.Client {
 	r.Helper()
 	c := browser(r.T)
-	if resp, _ := page(r.T, c, "POST", r.base+"/signin", url.Values{"user": {admin}, "password": {password}}); resp.StatusCode != http.StatusSeeOther {
+	if resp, _ := page(r.T, c, "POST", r.base+"/signin", url.Values{"user": {"admin"}, "password": {password}}); resp.StatusCode != http.StatusSeeOther {
 		r.Fatalf("the sign-in: %s", resp.Status)
 	}
 	return c
@@ -126,7 +126,7 @@ func TestWhatIsTypedOutlivesTheSession(t *testing.T) {
 			t.Errorf("%s without a session: %s", name, resp.Status)
 		}
 		has(t, name+": the sign-in", body, "Your session has ended.", "what you typed is kept", `name="next" value="/users/u-1?status=waiting"`)
-		again := url.Values{"user": {admin}, "password": {"wrong"}, "next": {"/users/u-1?status=waiting"}, "kept_user": {"u-1"}, "kept_event": {"e"},
+		again := url.Values{"user": {"admin"}, "password": {"wrong"}, "next": {"/users/u-1?status=waiting"}, "kept_user": {"u-1"}, "kept_event": {"e"},
 			"kept_decision": {test.form.Get("decision")}, "kept_order": {test.form.Get("order")}, "kept_reason": {test.form.Get("reason")}, "kept_note": {test.form.Get("note")}}
 		for field, values := range again {
 			if strings.HasPrefix(field, "kept_") {

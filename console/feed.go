@@ -263,6 +263,9 @@ func (f *feed) putVerificationMessage(tx *writing, m *nats.Msg, meta *nats.MsgMe
 			return nil, err
 		}
 	}
+	if source != event.SourceConsole {
+		b.Via = "" // only the console signs people in
+	}
 	if b.Reason == "" && b.Actor == "" && b.Note == "" {
 		return nil, nil
 	}

@@ -2,12 +2,14 @@ package console
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
 
+	"usher/console/logins"
 	"usher/event"
 )
 
@@ -17,7 +19,7 @@ func TestAnOldPasswordIsOver(t *testing.T) {
 	r := newRig(t)
 	r.run()
 	c := browser(t)
-	if resp, _ := page(t, c, "POST", r.base+"/signin", url.Values{"user": {admin}, "password": {password}}); resp.StatusCode != http.StatusSeeOther {
+	if resp, _ := page(t, c, "POST", r.base+"/signin", url.Values{"user": {logins.First}, "password": {password}}); resp.StatusCode != http.StatusSeeOther {
 		t.Fatalf("signed in: %d", resp.StatusCode)
 	}
 	if resp, _ := page(t, c, "GET", r.base+"/users", nil); resp.StatusCode != http.StatusOK {
@@ -30,7 +32,7 @@ func TestAnOldPasswordIsOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := newLogin(kv).ensure(t.Context(), "the next password", nil); err != nil { // as another console does
+	if err := newLogin(kv).store.Ensure(t.Context(), "the next password", nil); err != nil { // as another console does
 		t.Fatal(err)
 	}
 	if code := r.api("GET", "/api/v1/users", "", nil); code != http.StatusUnauthorized {
@@ -39,7 +41,7 @@ func TestAnOldPasswordIsOver(t *testing.T) {
 	if resp, _ := page(t, c, "GET", r.base+"/users", nil); resp.StatusCode != http.StatusSeeOther {
 		t.Errorf("with a session of the old password: %d", resp.StatusCode)
 	}
-	page(t, c, "POST", r.base+"/signin", url.Values{"user": {admin}, "password": {"the next password"}})
+	page(t, c, "POST", r.base+"/signin", url.Values{"user": {logins.First}, "password": {"the next password"}})
 	if resp, _ := page(t, c, "GET", r.base+"/users", nil); resp.StatusCode != http.StatusOK {
 		t.Errorf("with a session of the new password: %d", resp.StatusCode)
 	}
@@ -53,7 +55,7 @@ func TestManyGuessesAtOnceAreSlowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := newLogin(kv)
-	if err := a.ensure(t.Context(), password, nil); err != nil {
+	if err := a.store.Ensure(t.Context(), password, nil); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
@@ -61,7 +63,7 @@ func TestManyGuessesAtOnceAreSlowed(t *testing.T) {
 	checked := 0
 	for range 30 {
 		wg.Go(func() {
-			ok, err := a.verify(t.Context(), "c", admin, "guess")
+			_, ok, err := a.signIn(t.Context(), attempt{client: "c", user: logins.First, password: "guess"})
 			if ok || err != nil && !errors.Is(err, errSlow) {
 				t.Errorf("a guess: %v %v", ok, err)
 			}
@@ -88,36 +90,102 @@ func TestStoredHashes(t *testing.T) {
 	}
 	store := func(hash string) {
 		t.Helper()
-		if _, err := kv.Put(t.Context(), loginKey, []byte(hash)); err != nil {
+		if err := kv.Purge(t.Context(), logins.Key); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := kv.Put(t.Context(), logins.EarlierKey, []byte(hash)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// The salt is 00 to 0f; made with golang.org/x/crypto/argon2 alone.
 	store("argon2id.000102030405060708090a0b0c0d0e0f.dfd7535b3454ac256b66b3b3f9e2fc09123df8d74cf3d7b3e8a40876d2f16fa4")
 	l := newLogin(kv)
-	if err := l.ensure(t.Context(), password, nil); err != nil {
+	if err := l.store.Ensure(t.Context(), password, nil); err != nil {
 		t.Fatal(err)
 	}
-	before, err := l.stored(t.Context())
-	if err != nil || !strings.HasPrefix(before, "argon2id.") {
-		t.Errorf("a hash that was good has been replaced by %q (%v)", before, err)
+	all, err := l.store.Read(t.Context())
+	if err != nil || len(all.Logins) != 1 || !strings.HasPrefix(all.Logins[0].Password, "argon2id.") {
+		t.Errorf("a hash that was good has been replaced: %+v (%v)", all, err)
 	}
-	if ok, err := l.verify(t.Context(), "c", admin, password); !ok || err != nil {
+	if _, ok, err := l.signIn(t.Context(), attempt{client: "c", user: logins.First, password: password}); !ok || err != nil {
 		t.Errorf("the password of an old hash: %v %v", ok, err)
 	}
-	if ok, err := l.verify(t.Context(), "c", admin, "another"); ok || err != nil {
+	if _, ok, err := l.signIn(t.Context(), attempt{client: "c", user: logins.First, password: "another"}); ok || err != nil {
 		t.Errorf("another password: %v %v", ok, err)
 	}
 	for _, bad := range []string{"", "argon2id.zz.00", "argon2id.00", "$argon2id$v=19$m=65536,t=3,p=4$AAAA", "$argon2id$v=19$m=65536,t=3,p=4$AAAA$", "$argon2id$v=19$m=65536,t=0,p=4$AAAA$AAAAAAAAAAAAAAAAAAAAAA", "scrypt.00.00"} {
 		store(bad)
-		if ok, err := l.verify(t.Context(), "with "+bad, admin, password); ok || err == nil || !strings.Contains(err.Error(), "--console-password") {
+		if _, ok, err := l.signIn(t.Context(), attempt{client: "with " + bad, user: logins.First, password: password}); ok || err == nil || !strings.Contains(err.Error(), "--console-password") {
 			t.Errorf("with %q stored: %v, %v", bad, ok, err)
 		}
-		if err := l.ensure(t.Context(), password, nil); err != nil {
+		if err := l.store.Ensure(t.Context(), password, nil); err != nil {
 			t.Fatal(err)
 		}
-		if ok, err := l.verify(t.Context(), "after "+bad, admin, password); !ok || err != nil {
+		if _, ok, err := l.signIn(t.Context(), attempt{client: "after " + bad, user: logins.First, password: password}); !ok || err != nil {
 			t.Errorf("after %q was replaced: %v %v", bad, ok, err)
 		}
+	}
+}
+
+// Guesses at an account from many addresses are slowed, and lock no one out: a browser
+// that has signed in before signs in at once, and others wait for seconds at most. It is
+// known by what only a sign-in with the present password gives.
+func TestGuessesLockNoOneOut(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	r.login("ann", logins.Viewer)
+	c := r.signedAs("ann")
+	u, _ := url.Parse(r.base + "/signin")
+	kept := ""
+	for _, cookie := range c.Jar.Cookies(u) {
+		if cookie.Name == browserCookie {
+			kept = cookie.Value
+		}
+	}
+	l := newLogin(r.console.signins.kv) // of another console, which remembers nothing of ann
+	slow := 0
+	for i := range 12 {
+		_, ok, err := l.signIn(t.Context(), attempt{client: fmt.Sprint("203.0.113.", i), user: "ann", password: "guess"})
+		if ok || err != nil && !errors.Is(err, errSlow) {
+			t.Fatal(ok, err)
+		}
+		if err != nil {
+			slow++
+		}
+	}
+	if slow == 0 {
+		t.Error("guesses from many addresses are not slowed")
+	}
+	try := func(browser, password string) error {
+		_, ok, err := l.signIn(t.Context(), attempt{client: "203.0.113.1", user: "ann", password: password, browser: browser})
+		if err == nil && !ok {
+			return errors.New("wrong")
+		}
+		return err
+	}
+	forged := browserProof(logins.Login{Name: "ann", Password: "another hash"}, "id")
+	for what, browser := range map[string]string{"no": "", "an invented": "id.AAAA", "a forged": forged, "another account's": newBrowser(logins.Login{Name: "ben"})} {
+		if err := try(browser, password); !errors.Is(err, errSlow) {
+			t.Errorf("with %s proof: %v", what, err)
+		}
+	}
+	if err := try(kept, password); err != nil {
+		t.Errorf("in a known browser: %v", err)
+	}
+	slow = 0
+	for range 12 {
+		if errors.Is(try(kept, "guess"), errSlow) {
+			slow++
+		}
+	}
+	if slow == 0 {
+		t.Error("guesses in a known browser are not slowed")
+	}
+	l.failures.Purge()
+	for range 12 {
+		_, _, _ = l.signIn(t.Context(), attempt{client: "2001:db8::1", user: "none", password: "guess"})
+	}
+	if _, _, err := l.signIn(t.Context(), attempt{client: "2001:db8::2", user: "other", password: "guess"}); !errors.Is(err, errSlow) {
+		t.Errorf("the next address of the same network: %v", err)
 	}
 }

@@ -233,7 +233,7 @@ func putFact(tx *writing, f event.Fact) error {
 }
 
 func putDecision(tx *writing, id event.Identity, b spoken) error {
-	_, err := tx.Exec(`INSERT INTO decisions VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`, id.String(), b.Reason, b.Actor, b.Note)
+	_, err := tx.Exec(`INSERT INTO decisions VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, id.String(), b.Reason, b.Actor, b.Note, b.Via)
 	return err
 }
 

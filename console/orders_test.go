@@ -77,11 +77,11 @@ func TestOrders(t *testing.T) {
 	}
 
 	var body event.VerificationBody
-	if subject := r.only(event.StreamVerifications, &body); subject != "verifications.v1.console.withdrawn" || body.UserID != "u-1" || body.Reason != "left the company" || body.Actor != admin {
+	if subject := r.only(event.StreamVerifications, &body); subject != "verifications.v1.console.withdrawn" || body.UserID != "u-1" || body.Reason != "left the company" || body.Actor != "admin" {
 		t.Errorf("%s %+v", subject, body)
 	}
 	var audit map[string]string
-	if subject := r.only("AUDIT", &audit, "audit.v1.order"); subject != "audit.v1.order" || audit["user_id"] != "u-1" || audit["order"] != event.VerbWithdrawn || audit["actor"] != admin || audit["event_id"] == "" || audit["reason"] != "" {
+	if subject := r.only("AUDIT", &audit, "audit.v1.order"); subject != "audit.v1.order" || audit["user_id"] != "u-1" || audit["order"] != event.VerbWithdrawn || audit["actor"] != "admin" || audit["event_id"] == "" || audit["reason"] != "" {
 		t.Errorf("%s %v", subject, audit)
 	}
 }

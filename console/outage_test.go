@@ -63,7 +63,7 @@ func TestAnAuditRecordOutlastsAnElection(t *testing.T) {
 			e := &electing{JetStream: r.js, until: make(chan struct{}), heard: heard, asked: make(chan struct{}, 1)}
 			r.change = func(c *Config) { c.JetStream = e }
 			r.run()
-			r.console.audit(t.Context(), "signin", admin, map[string]string{}) // gives up in the request, and lets it wait
+			r.console.audit(t.Context(), "signin", "admin", map[string]string{}) // gives up in the request, and lets it wait
 			if n := audits(t, r.js); n > 0 != heard {
 				t.Fatalf("%d records during the election", n)
 			}
@@ -83,8 +83,8 @@ func TestAnAuditRecordThatIsLostIsCounted(t *testing.T) {
 	e := &electing{JetStream: r.js, until: make(chan struct{}), asked: make(chan struct{}, 1)}
 	r.change = func(c *Config) { c.JetStream = e }
 	stop := r.run()
-	r.console.audit(t.Context(), "signin", admin, map[string]string{})
-	r.console.audit(t.Context(), "order", admin, map[string]string{})
+	r.console.audit(t.Context(), "signin", "admin", map[string]string{})
+	r.console.audit(t.Context(), "order", "admin", map[string]string{})
 	stop()
 	if n := testutil.ToFloat64(r.console.Metrics.AuditFailures); n != 2 {
 		t.Errorf("%v records are counted as lost, want 2", n)

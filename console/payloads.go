@@ -52,7 +52,7 @@ func (k *Console) fromOrigins(next http.Handler) http.Handler {
 // lastSeen keeps the audit short: a page asks dozens of times.
 type lastSeen struct {
 	mu sync.Mutex
-	at map[string]time.Time // by who signed in, of whom there are few
+	at map[string]time.Time // by login or token, of which there are few
 }
 
 func (l *lastSeen) longAgo(user string) bool {

@@ -29,7 +29,7 @@ func TestPayloadsAreReadOnlyByThoseWhoSignedIn(t *testing.T) {
 	r.run()
 	endpoint := r.base + payloadsPath
 	someone, nobody := browser(t), browser(t)
-	if resp, _ := page(t, someone, "POST", r.base+"/signin", url.Values{"user": {admin}, "password": {password}}); resp.StatusCode != http.StatusSeeOther {
+	if resp, _ := page(t, someone, "POST", r.base+"/signin", url.Values{"user": {"admin"}, "password": {password}}); resp.StatusCode != http.StatusSeeOther {
 		t.Fatalf("sign-in: %d", resp.StatusCode)
 	}
 	for name, tc := range map[string]struct {
@@ -61,7 +61,7 @@ func TestPayloadsAreReadOnlyByThoseWhoSignedIn(t *testing.T) {
 			req.Header.Set("Sec-Fetch-Site", "same-site")
 		}
 		if tc.basic != "" {
-			req.SetBasicAuth(admin, tc.basic)
+			req.SetBasicAuth("admin", tc.basic)
 		}
 		before := asked
 		resp, err := tc.client.Do(req)
@@ -89,7 +89,7 @@ func TestPayloadsAreReadOnlyByThoseWhoSignedIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, err := s.GetLastMsgForSubject(t.Context(), "audit.v1.payloads-read")
-	if err != nil || !strings.Contains(string(m.Data), admin) {
+	if err != nil || !strings.Contains(string(m.Data), "admin") {
 		t.Errorf("the audit: %v %v", m, err)
 	}
 }

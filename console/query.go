@@ -45,6 +45,7 @@ type Entry struct {
 	Reason string `json:"reason,omitempty"` // of the decision, else of the fact
 	Note   string `json:"note,omitempty"`
 	Actor  string `json:"actor,omitempty"`
+	Via    string `json:"via,omitempty"` // how the actor signed in at the console
 }
 
 // Import is one file that was taken.
@@ -122,7 +123,7 @@ func (m *model) user(ctx context.Context, userID string) (User, error) {
 	if err != nil {
 		return u, err
 	}
-	rows, err := m.db.QueryContext(ctx, `SELECT body, coalesce(reason, ''), coalesce(note, ''), coalesce(actor, '') FROM facts
+	rows, err := m.db.QueryContext(ctx, `SELECT body, coalesce(reason, ''), coalesce(note, ''), coalesce(actor, ''), coalesce(via, '') FROM facts
 		LEFT JOIN decisions ON decisions.event_id = facts.event_source || '/' || facts.event_id
 		WHERE user_id = ? ORDER BY at, json_extract(body, '$.generation'), json_extract(body, '$.n')`, userID)
 	if err != nil {
@@ -132,7 +133,7 @@ func (m *model) user(ctx context.Context, userID string) (User, error) {
 	for rows.Next() {
 		var body string
 		var e Entry
-		if err := rows.Scan(&body, &e.Reason, &e.Note, &e.Actor); err != nil {
+		if err := rows.Scan(&body, &e.Reason, &e.Note, &e.Actor, &e.Via); err != nil {
 			return u, err
 		}
 		if err := json.Unmarshal([]byte(body), &e.Fact); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"usher/event"
@@ -65,11 +66,12 @@ func ReadReasons(from io.Reader) ([]Reason, error) {
 	return out, nil
 }
 
-// spoken is the body of the console's own verifications: with a note, which other
-// senders have no field for.
+// spoken is the body of the console's own verifications: with a note and how the actor
+// signed in, which other senders have no field for.
 type spoken struct {
 	event.VerificationBody
 	Note string `json:"note,omitempty"`
+	Via  string `json:"via,omitempty"` // how the actor signed in: session, password or token
 }
 
 // parseSpoken reads the body of any verification. A note that is no text is left out:
@@ -80,9 +82,13 @@ func parseSpoken(data []byte) (b spoken, err error) {
 	}
 	var more struct {
 		Note string `json:"note"`
+		Via  string `json:"via"`
 	}
 	if json.Unmarshal(data, &more) == nil {
 		b.Note = short(more.Note)
+		if slices.Contains(ways, more.Via) {
+			b.Via = more.Via
+		}
 	}
 	return b, nil
 }

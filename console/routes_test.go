@@ -11,7 +11,7 @@ import (
 
 // address is one that a route serves.
 func (t route) address() string {
-	return strings.NewReplacer("{user_id}", "u-1", "{import}", "i-1", "{$}", "").Replace(t.path)
+	return strings.NewReplacer("{user_id}", "u-1", "{import}", "i-1", "{$}", "", "{name}", "no-one", "{session}", "x", "{secret}", "x").Replace(t.path)
 }
 
 // Without a sign-in every route but those for everyone refuses, before it reads what was
@@ -68,6 +68,54 @@ func TestAddressesThatNoRouteHas(t *testing.T) {
 		method, path, _ := strings.Cut(address, " ")
 		if resp, _ := page(t, c, method, r.base+path, nil); resp.StatusCode != want {
 			t.Errorf("%s: %d, want %d", address, resp.StatusCode, want)
+		}
+	}
+}
+
+// Every role calls every route, by each way to sign in: it gets through exactly where the
+// table says, and is refused before what it sent is looked at.
+func TestEveryRouteWithEveryRole(t *testing.T) {
+	r := newRig(t)
+	r.change = func(c *Config) {
+		c.Payloads = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	}
+	r.run()
+	for _, role := range logins.Roles() {
+		for _, inboxes := range [][]string{nil, {"inbox"}} {
+			name := string(role) + map[bool]string{true: "-all", false: "-some"}[inboxes == nil]
+			r.login(name, role, inboxes...)
+			c := r.signedAs(name)
+			for _, rt := range routes() {
+				if rt.when != nil && !rt.when(r.console) || rt.path == "/signout" || rt.path == "/live" || rt.method == http.MethodOptions {
+					continue
+				}
+				want := role.May(rt.right) && (inboxes == nil || !rt.right.Wide())
+				resp, body := page(t, c, rt.method, r.base+rt.address(), url.Values{"decision": {"nonsense"}}) // no JSON either
+				if got := resp.StatusCode != http.StatusForbidden; got != want || resp.StatusCode == http.StatusUnauthorized && rt.right != logins.Anyone {
+					t.Errorf("%s, session: %s %s: %d %.200s", name, rt.method, rt.path, resp.StatusCode, body)
+				}
+				if !rt.program() {
+					continue
+				}
+				req, err := http.NewRequest(rt.method, r.base+rt.address(), strings.NewReader("nonsense"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.SetBasicAuth(name, password)
+				resp, err = http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if got := resp.StatusCode != http.StatusForbidden; got != want || resp.StatusCode == http.StatusUnauthorized {
+					t.Errorf("%s, password: %s %s: %d", name, rt.method, rt.path, resp.StatusCode)
+				}
+			}
+			if role == logins.Viewer || role == logins.Admin {
+				s := r.listen(c, "")
+				s.line("event: resync")
+				s.close()
+			}
 		}
 	}
 }

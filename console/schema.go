@@ -2,7 +2,7 @@ package console
 
 // modelVersion changes with the schema, and with what is wrong in older files; a file
 // of another version is made anew.
-const modelVersion = 8
+const modelVersion = 9
 
 // modelSchema has, beside what it says of people, counts of them:
 // a page that counts a million people by each of its filters reads some hundred rows.
@@ -35,7 +35,7 @@ CREATE TABLE facts (id TEXT PRIMARY KEY, user_id TEXT NOT NULL, event_id TEXT NO
 CREATE INDEX facts_user ON facts (user_id, at);
 CREATE INDEX facts_event ON facts (event_id);
 CREATE INDEX facts_at ON facts (at);
-CREATE TABLE decisions (event_id TEXT PRIMARY KEY, reason TEXT NOT NULL, actor TEXT NOT NULL, note TEXT NOT NULL) STRICT;
+CREATE TABLE decisions (event_id TEXT PRIMARY KEY, reason TEXT NOT NULL, actor TEXT NOT NULL, note TEXT NOT NULL, via TEXT NOT NULL) STRICT;
 CREATE TABLE recent (event_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, verb TEXT NOT NULL, actor TEXT NOT NULL, at INTEGER NOT NULL, effective INTEGER NOT NULL) STRICT; -- the console's own decisions
 CREATE INDEX recent_at ON recent (at);
 CREATE INDEX recent_user ON recent (user_id, at);

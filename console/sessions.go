@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -33,12 +34,14 @@ func (k *Console) newSessions(kv jetstream.KeyValue) *scs.SessionManager {
 	}
 }
 
-// sessionStore is scs.Store on KV.
+// sessionStore is scs.Store on KV. The end of a session is stored in its place for a
+// while, because a request that is under way would otherwise store it again.
 type sessionStore struct{ kv jetstream.KeyValue }
 
 type storedSession struct {
 	Expiry time.Time `json:"expiry"`
-	Data   []byte    `json:"data"`
+	Data   []byte    `json:"data,omitempty"`
+	Ended  bool      `json:"ended,omitempty"`
 }
 
 func sessionKey(token string) string {
@@ -46,44 +49,89 @@ func sessionKey(token string) string {
 	return sessionPrefix + hex.EncodeToString(sum[:])
 }
 
-const storeTimeout = 5 * time.Second
+// keyOf is the key of the session of a cookie.
+func (k *Console) keyOf(cookie string) string {
+	sum := sha256.Sum256([]byte(cookie)) // as scs does, because of HashTokenInStore
+	return sessionKey(base64.RawURLEncoding.EncodeToString(sum[:]))
+}
+
+const (
+	storeTimeout = 5 * time.Second
+	endKept      = 10 * time.Minute // no request takes so long
+)
+
+// get returns what is stored under a key, and its revision; 0 when there is nothing.
+func (s sessionStore) get(ctx context.Context, key string) (st storedSession, revision uint64, err error) {
+	e, err := s.kv.Get(ctx, key)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return st, 0, nil
+	}
+	if err != nil {
+		return st, 0, err
+	}
+	if json.Unmarshal(e.Value(), &st) != nil {
+		st = storedSession{} // is over
+	}
+	return st, e.Revision(), nil
+}
 
 // Find implements scs.Store.
 func (s sessionStore) Find(token string) ([]byte, bool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	e, err := s.kv.Get(ctx, sessionKey(token))
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return nil, false, nil
-	}
-	if err != nil {
+	st, _, err := s.get(ctx, sessionKey(token))
+	if err != nil || st.Ended || time.Now().After(st.Expiry) {
 		return nil, false, err
-	}
-	var st storedSession
-	if json.Unmarshal(e.Value(), &st) != nil {
-		return nil, false, nil
-	}
-	if time.Now().After(st.Expiry) {
-		return nil, false, s.Delete(token)
 	}
 	return st.Data, true, nil
 }
 
-// Commit implements scs.Store.
+// Commit implements scs.Store. Of a session that was ended it stores nothing.
 func (s sessionStore) Commit(token string, b []byte, expiry time.Time) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	v, err := json.Marshal(storedSession{expiry, b})
+	return s.commit(ctx, sessionKey(token), storedSession{Expiry: expiry, Data: b})
+}
+
+func (s sessionStore) commit(ctx context.Context, key string, new storedSession) error {
+	v, err := json.Marshal(new)
 	if err != nil {
 		return err
 	}
-	_, err = s.kv.Put(ctx, sessionKey(token), v)
-	return err
+	for {
+		st, revision, err := s.get(ctx, key)
+		if err != nil || st.Ended {
+			return err
+		}
+		if revision == 0 {
+			_, err = s.kv.Create(ctx, key, v)
+		} else {
+			_, err = s.kv.Update(ctx, key, v, revision)
+		}
+		if !wasFaster(err) { // else another request of this session
+			return err
+		}
+	}
+}
+
+// wasFaster tells whether a compare-and-set found that another one had written.
+func wasFaster(err error) bool {
+	var api *jetstream.APIError
+	return errors.Is(err, jetstream.ErrKeyExists) || errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }
 
 // Delete implements scs.Store.
 func (s sessionStore) Delete(token string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	return s.kv.Purge(ctx, sessionKey(token))
+	return s.end(ctx, sessionKey(token))
+}
+
+// end ends the session of a key.
+func (s sessionStore) end(ctx context.Context, key string) error {
+	v, err := json.Marshal(storedSession{Expiry: time.Now().Add(endKept), Ended: true})
+	if err == nil {
+		_, err = s.kv.Put(ctx, key, v)
+	}
+	return err
 }

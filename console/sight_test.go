@@ -101,7 +101,7 @@ func TestAMaskTellsNothing(t *testing.T) {
 	m.must(t, func(tx *writing) error {
 		return errors.Join(
 			putUser(tx, "hr", secret, now),
-			putDecision(tx, id, spoken{event.VerificationBody{Reason: "Quillfeather has gone", Actor: "ben"}, "call +4915112345678"}),
+			putDecision(tx, id, spoken{VerificationBody: event.VerificationBody{Reason: "Quillfeather has gone", Actor: "ben"}, Note: "call +4915112345678"}),
 			putFact(tx, event.Fact{ID: "f", Kind: event.FactRejected, UserID: "u-1", Generation: 1, N: 1, At: now, Status: event.StatusRejected, EventID: "e-1", EventSource: "console"}),
 			putRecent(tx, "e-1", "rejected", event.VerificationBody{UserID: "u-1", Actor: "ben"}, now),
 		)

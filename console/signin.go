@@ -5,15 +5,23 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
+	"usher/console/logins"
 	"usher/event"
 )
 
-// What a session holds: who signed in, and the stamp of the password then.
+// What a session holds: who signed in, the stamp of the login then, when, and from where.
 const (
-	sessionUser  = "user"
-	sessionStamp = "account" // as sessions that are open hold it
+	sessionUser   = "user"
+	sessionStamp  = "account" // as sessions that are open hold it
+	sessionSince  = "since"
+	sessionClient = "client"
 )
+
+// browserCookie is what a browser keeps of its sign-ins, so that guesses of others do
+// not slow it down.
+const browserCookie = "usher_browser"
 
 // pageOf is the page that a form stood on, and what the form has in it when that is
 // about a user.
@@ -33,16 +41,21 @@ func pageOf(r *http.Request) (page string, d draft) {
 }
 
 func (k *Console) signInPage(w http.ResponseWriter, r *http.Request) {
-	k.show(w, r, http.StatusOK, "signin", map[string]any{"Next": local(r.URL.Query().Get("next")), "Draft": draft{}})
+	k.show(w, r, http.StatusOK, "signin", map[string]any{"Next": local(r.URL.Query().Get("next")), "Draft": draft{}, "Message": k.sessions.PopString(r.Context(), "message"), "Name": r.URL.Query().Get("name")})
 }
 
 func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	client := clientOf(r)
 	kept := draft{r.PostFormValue("kept_user"), r.PostFormValue("kept_event"), r.PostFormValue("kept_decision"), r.PostFormValue("kept_order"), r.PostFormValue("kept_reason"), r.PostFormValue("kept_note")}
+	user := r.PostFormValue("user")
 	again := func(code int, text string) {
-		k.show(w, r, code, "signin", map[string]any{"Next": local(r.PostFormValue("next")), "Draft": kept, "Error": text})
+		k.show(w, r, code, "signin", map[string]any{"Next": local(r.PostFormValue("next")), "Draft": kept, "Error": text, "Name": user})
 	}
-	stamp, err := k.login.signIn(r.Context(), client, r.PostFormValue("user"), r.PostFormValue("password"))
+	t := attempt{client: client, user: user, password: r.PostFormValue("password")}
+	if c, err := r.Cookie(browserCookie); err == nil {
+		t.browser = c.Value
+	}
+	l, ok, err := k.login.signIn(r.Context(), t)
 	switch {
 	case errors.Is(err, errSlow):
 		again(http.StatusTooManyRequests, "Too many failed sign-ins. Wait a moment and try again.")
@@ -51,22 +64,34 @@ func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
 			k.Log.Error("a sign-in failed", "error", err)
 		}
 		again(http.StatusInternalServerError, "The password cannot be checked now. Try again in a moment.")
-	case stamp == "":
+	case !ok:
 		k.audit(r.Context(), "signin-failed", "", map[string]string{"client": client})
 		again(http.StatusUnauthorized, "The name or the password is wrong.")
 	default:
-		if err := k.sessions.RenewToken(r.Context()); err != nil {
+		if err := k.openSession(w, r, l); err != nil {
 			k.fail(w, r, err)
 			return
 		}
-		k.sessions.Put(r.Context(), sessionUser, admin)
-		k.sessions.Put(r.Context(), sessionStamp, stamp)
 		if event.CheckUserID(kept.UserID) == nil {
 			k.keepDraft(r, kept)
 		}
-		k.audit(r.Context(), "signin", admin, map[string]string{"client": client})
+		k.audit(r.Context(), "signin", l.Name, map[string]string{"client": client})
 		http.Redirect(w, r, local(r.PostFormValue("next")), http.StatusSeeOther)
 	}
+}
+
+// openSession signs the browser of a request in, with a new cookie, and lets it know
+// itself again.
+func (k *Console) openSession(w http.ResponseWriter, r *http.Request, l logins.Login) error {
+	if err := k.sessions.RenewToken(r.Context()); err != nil {
+		return err
+	}
+	k.sessions.Put(r.Context(), sessionUser, l.Name)
+	k.sessions.Put(r.Context(), sessionStamp, l.Stamp())
+	k.sessions.Put(r.Context(), sessionSince, time.Now().Unix())
+	k.sessions.Put(r.Context(), sessionClient, clientOf(r))
+	http.SetCookie(w, &http.Cookie{Name: browserCookie, Value: newBrowser(l), Path: "/signin", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: 365 * 24 * 3600})
+	return nil
 }
 
 func (k *Console) signOut(w http.ResponseWriter, r *http.Request) {

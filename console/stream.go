@@ -22,6 +22,11 @@ func (k *Console) tellPages(ctx context.Context) error {
 
 // livePage is the stream of one open page.
 func (k *Console) livePage(w http.ResponseWriter, r *http.Request) {
+	ended := k.signins.changed()
+	if !k.stillSignedIn(r) { // since a moment ago; what ends later is told
+		k.askToSignIn(route{path: r.URL.Path}, w, r)
+		return
+	}
 	id := r.Header.Get("Last-Event-ID")
 	if id == "" {
 		id = r.URL.Query().Get("last") // a page cannot set the header
@@ -58,6 +63,12 @@ func (k *Console) livePage(w http.ResponseWriter, r *http.Request) {
 		select {
 		case e, ok := <-next:
 			if !ok || !send(e) { // too far behind: the page comes again with its last event
+				return
+			}
+		case <-ended: // perhaps this one
+			ended = k.signins.changed()
+			if !k.stillSignedIn(r) {
+				write("event: signedout\ndata: {}\n\n")
 				return
 			}
 		case <-beat.C:

@@ -37,7 +37,7 @@ func TestUndo(t *testing.T) {
 		t.Error("the page offers to decide about who is decided about")
 	}
 	var said spoken
-	if r.only(event.StreamVerifications, &said); said.EffectiveAfter != 3600 || said.Actor != admin {
+	if r.only(event.StreamVerifications, &said); said.EffectiveAfter != 3600 || said.Actor != "admin" {
 		t.Errorf("the event says %+v", said)
 	}
 	decision := eventIDOf(key, "u-1", event.VerbApproved, "")

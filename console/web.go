@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"usher/console/logins"
 	"usher/event"
 	"usher/serve"
 )
@@ -188,7 +189,10 @@ func (k *Console) tellable(err error) (code int, text string) {
 
 // status maps an error to what may be told about it.
 func status(err error) (int, string) {
+	var refused logins.Refusal
 	switch {
+	case errors.As(err, &refused):
+		return http.StatusConflict, err.Error()
 	case errors.Is(err, errNone):
 		return http.StatusNotFound, errNone.Error()
 	case errors.Is(err, errNoImport):

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"usher/console/logins"
@@ -25,21 +24,30 @@ type who struct {
 const (
 	bySession  = "session"  // a cookie of pages
 	byPassword = "password" // HTTP basic auth
+	byToken    = "token"    // a bearer token of the API
 )
 
-// actor names who did something, in events and records.
-func (a who) actor() string { return a.Name }
+// ways are all of them.
+var ways = []string{bySession, byPassword, byToken}
 
-// sees tells whether what belongs to an inbox is there for the one who asks.
-func (a who) sees(inbox string) bool {
-	return a.Inboxes == nil || slices.Contains(a.Inboxes, inbox)
+// actor names who did something, in events and records.
+func (a who) actor() string {
+	if a.How == byToken {
+		return logins.TokenActor + a.Name
+	}
+	return a.Name
+}
+
+// may tells whether the one who asks has a right. Some rights are about all inboxes.
+func (a who) may(right logins.Right) bool {
+	return a.Role.May(right) && (a.Inboxes == nil || !right.Wide())
 }
 
 // rightsOf are the rights of the one who asks, for what a page offers.
 func rightsOf(a who) map[string]bool {
 	out := map[string]bool{}
 	for _, r := range logins.Rights() {
-		out[string(r)] = a.Role.May(r)
+		out[string(r)] = a.may(r)
 	}
 	return out
 }
@@ -84,29 +92,58 @@ func (k *Console) identify(t route, next http.Handler) http.Handler {
 // byCredentials is who the Authorization of a request names; the zero who when it is
 // wrong.
 func (k *Console) byCredentials(r *http.Request) (who, error) {
-	user, password, _ := r.BasicAuth()
-	ok, err := k.login.verify(r.Context(), clientOf(r), user, password)
+	if scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		return k.byToken(r.Context(), strings.TrimSpace(secret))
+	}
+	user, password, ok := r.BasicAuth()
+	if !ok || k.NoBasicAuth {
+		return who{}, nil
+	}
+	l, ok, err := k.login.signIn(r.Context(), attempt{client: clientOf(r), user: user, password: password})
 	if err != nil || !ok {
 		return who{}, err
 	}
-	return who{Name: user, How: byPassword, Role: logins.Admin}, nil
+	return whoIs(l, byPassword), nil
 }
 
-// bySession is who opened the session of a request. One that was opened with an earlier
-// password is over, in every console.
+// byToken is the token of a secret. That it is in use is kept once a minute.
+func (k *Console) byToken(ctx context.Context, secret string) (who, error) {
+	all, err := k.login.store.Read(ctx)
+	if err != nil {
+		return who{}, err
+	}
+	t, ok := all.Token(secret)
+	if !ok {
+		return who{}, nil
+	}
+	if k.tokensSeen.longAgo(t.Name) {
+		if err := k.login.store.Used(ctx, t.Name); err != nil && k.repeats.first("when a token was used cannot be stored", err) {
+			k.Log.Warn("when a token was used cannot be stored", "error", err)
+		}
+	}
+	return who{Name: t.Name, How: byToken, Role: t.Role, Inboxes: t.Inboxes}, nil
+}
+
+func whoIs(l logins.Login, how string) who {
+	return who{Name: l.Name, How: how, Role: l.Role, Inboxes: l.Inboxes}
+}
+
+// bySession is who opened the session of a request. One that was opened before the
+// password or what the login may do changed is over, in every console.
 func (k *Console) bySession(ctx context.Context) (who, error) {
 	name := k.sessions.GetString(ctx, sessionUser)
 	if name == "" {
 		return who{}, nil
 	}
-	hash, err := k.login.stored(ctx)
+	all, err := k.login.store.Read(ctx)
 	if err != nil {
 		return who{}, err
 	}
-	if k.sessions.GetString(ctx, sessionStamp) != stampOf(hash) {
+	l, ok := all.Login(name)
+	if !ok || !l.Usable() || k.sessions.GetString(ctx, sessionStamp) != l.Stamp() {
 		return who{}, k.sessions.Destroy(ctx)
 	}
-	return who{Name: name, How: bySession, Role: logins.Admin}, nil
+	return whoIs(*l, bySession), nil
 }
 
 // clientOf is the address that a request came from.
@@ -124,7 +161,7 @@ func (k *Console) allowed(t route, w http.ResponseWriter, r *http.Request) bool 
 	case a.Name == "":
 		k.askToSignIn(t, w, r)
 		return false
-	case a.Role.May(t.right) && (t.right != logins.Payloads || a.Inboxes == nil): // a run does not tell its inbox
+	case a.may(t.right):
 		return true
 	}
 	text := fmt.Sprintf("your role (%s) does not allow this", a.Role)
@@ -147,8 +184,13 @@ func (k *Console) askToSignIn(t route, w http.ResponseWriter, r *http.Request) {
 	case t.path == payloadsPath:
 		writeJSON(w, http.StatusUnauthorized, problem("sign in to usher's console first, under the same host name as this page, then load it again"))
 	case t.program():
-		w.Header().Set("WWW-Authenticate", `Basic realm="usher"`)
-		writeJSON(w, http.StatusUnauthorized, problem("sign in with the user and the password of the console, as HTTP basic auth"))
+		w.Header().Set("WWW-Authenticate", `Bearer realm="usher"`)
+		text := "sign in with a token of usher, as Authorization: Bearer"
+		if !k.NoBasicAuth {
+			w.Header().Add("WWW-Authenticate", `Basic realm="usher"`)
+			text += ", or with the name and the password of an account, as HTTP basic auth"
+		}
+		writeJSON(w, http.StatusUnauthorized, problem(text))
 	case wantsJSON(r) || r.Header.Get(partHeader) != "":
 		writeJSON(w, http.StatusUnauthorized, problem("the session is over; sign in again"))
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:

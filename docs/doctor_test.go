@@ -32,3 +32,14 @@ func TestCodesOfTheDoctor(t *testing.T) {
 		}
 	}
 }
+
+func TestTheTableOfRolesIsOfTheRoutes(t *testing.T) {
+	was, err := os.ReadFile("security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := Security(was)
+	if err != nil || !bytes.Equal(was, now) {
+		t.Errorf("security.md is not what `make generate` writes: %v", err)
+	}
+}

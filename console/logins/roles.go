@@ -35,7 +35,7 @@ type Right string
 // Rights.
 const (
 	Anyone   Right = "anyone"   // without a sign-in
-	SignedIn Right = "self"     // whoever is signed in: what is about that login alone
+	SignedIn Right = "self"     // any sign-in: what is about that login alone
 	See      Right = "see"      // people, imports, figures, as far as the role shows them
 	Reveal   Right = "reveal"   // personal data of one person, which is recorded
 	Decide   Right = "decide"   // approve, reject, undo
@@ -62,6 +62,11 @@ var may = map[Role][]Right{
 func (r Role) May(right Right) bool {
 	return right == Anyone || slices.Contains(may[r], right)
 }
+
+// Wide tells whether a right is about all inboxes, so that a login of some does not have
+// it: what workflows hold and the trail do not tell an inbox, and a login of one inbox
+// could make one of all.
+func (r Right) Wide() bool { return r == Payloads || r == Audit || r == Manage }
 
 // Masks tells whether personal data is masked for the role until it is revealed.
 func (r Role) Masks() bool { return r == Viewer }

@@ -151,7 +151,8 @@ func Roles() []Role {
 				looks,
 				records("It reads accounts and sessions.", event.BucketConsole),
 				withoutTest(records("A user's page has what was sent.", event.BucketPeople), "Tests of the console's pages ask for it."),
-			}, readsWith("The read model is filled with consumers of its own.", users, verifications, onboarding, letters)),
+			}, readsWith("The read model is filled with consumers of its own.", users, verifications, onboarding, letters),
+				readsWith("It follows who signs in and out, so that streams of pages end with their sessions.", kv(event.BucketConsole))),
 			Deny: []Right{notTheBridges(users, verifications)},
 		},
 		{

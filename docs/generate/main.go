@@ -24,6 +24,7 @@ func main() {
 		"docs/systems.md":               func(was []byte) ([]byte, error) { return docs.Systems(".", was) },
 		"docs/delivery.md":              docs.Delivery,
 		"docs/doctor.md":                docs.Doctor,
+		"docs/security.md":              docs.Security,
 		"docs/examples/usher.yaml":      whole(cmd.ExampleSettings),
 		"docs/schemas/settings.v1.json": whole(cmd.SettingsSchema),
 		"docs/settings.md": func(was []byte) ([]byte, error) {

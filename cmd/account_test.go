@@ -1,0 +1,106 @@
+package cmd
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/console/logins"
+	"usher/event"
+	"usher/streams"
+	"usher/streams/natstest"
+)
+
+// Accounts are kept with NATS's account admin, and with no other one for people; what
+// is printed can be used by a script, and no password or hash is.
+func TestAccount(t *testing.T) {
+	server := natstest.Guarded(t, "../deploy/nats/usher.conf")
+	nc, err := nats.Connect(server, nats.UserInfo("admin", "password-of-admin"), nats.CustomInboxPrefix("_INBOX_admin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := event.Key("a key of this test, long enough")
+	if err := streams.Ensure(t.Context(), js, streams.Options{MaxBytes: 64 << 20, KeyFingerprint: key.Fingerprint()}); err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.KeyValue(t.Context(), event.BucketConsole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := logins.NewStore(kv)
+	if err := store.Ensure(t.Context(), "the password of admin", nil); err != nil {
+		t.Fatal(err)
+	}
+	// Settings of roles have an --inbox of another meaning, which is not meant here.
+	t.Setenv("USHER_INBOX", "hr=/somewhere")
+	settings := filepath.Join(t.TempDir(), "usher.yaml")
+	if err := os.WriteFile(settings, []byte("inbox:\n  hr: /somewhere\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	account := func(user, args string) (code int, out, errs string) {
+		t.Helper()
+		var o, e bytes.Buffer
+		all := append([]string{"--config", settings, "account"}, strings.Fields(args)...)
+		all = append(all, "--nats-url", server, "--nats-user", user, "--nats-password", "password-of-"+user, "--data", t.TempDir())
+		code = Run(t.Context(), Main{}, all, strings.NewReader("a long new password\n"), &o, &e)
+		if strings.Contains(o.String()+e.String(), "$argon2id") || strings.Contains(o.String()+e.String(), "a long new password") {
+			t.Errorf("%s prints a password", args)
+		}
+		return code, o.String(), e.String()
+	}
+	const at = " --console-url https://usher.example/base/"
+	link := regexp.MustCompile(`^https://usher\.example/base/invite/[A-Za-z0-9_-]{43}\n$`)
+	for _, tc := range []struct {
+		args     string
+		code     int
+		out, err string
+	}{
+		{"ls", 0, "admin  admin  all inboxes  active", ""},
+		{"add ann --role verifier", 2, "", "--console-url"},
+		{"add ann --role boss" + at, 1, "", `there is no role "boss"; it is one of viewer, verifier, operator, auditor, admin`},
+		{"add Ann! --role viewer" + at, 1, "", `"Ann!" cannot be a name`},
+		{"add ben --role viewer --inbox HR/.." + at, 1, "", "cannot be the name of an inbox"},
+		{"add ann --role verifier --inbox hr --inbox crm" + at, 0, "https://", "Give ann this link. It works once, and ends in 3 days."},
+		{"add ann --role viewer" + at, 1, "", "there is an account of that name already"},
+		{"ls --json", 0, `{"by":"cli","inboxes":["crm","hr"],"name":"ann","role":"verifier","since":"`, ""},
+		{"role ann --role viewer", 0, "ann is viewer for all inboxes now", ""},
+		{"role none --role viewer", 1, "", "there is no such account"},
+		{"role admin --role viewer", 1, "", "the last account that can manage the others"},
+		{"disable admin", 1, "", "the last account"},
+		{"rm admin", 1, "", "the last account"},
+		{"passwd ann" + at, 0, "https://", "works once"},
+		{"passwd ann --password-file -", 0, "the password of ann is set", ""},
+		{"disable ann", 0, "cannot sign in any more", ""},
+		{"ls", 0, "disabled", ""},
+		{"disable ann --enable", 0, "can sign in again", ""},
+		{"rm ann", 0, "removed", ""},
+		{"ls", 0, "admin", ""},
+	} {
+		code, out, errs := account("admin", tc.args)
+		if code != tc.code || !strings.Contains(out, tc.out) || !strings.Contains(errs, tc.err) || tc.out == "https://" && !link.MatchString(out) {
+			t.Errorf("account %s: exit code %d\n%s%s", tc.args, code, out, errs)
+		}
+	}
+	{
+		const user = "cli"
+		code, out, errs := account(user, "add eve --role admin"+at)
+		if code != 1 || out != "" || !strings.Contains(errs, "need the administrator's account of NATS") {
+			t.Errorf("as %s: exit code %d\n%s%s", user, code, out, errs)
+		}
+	}
+	all, err := store.Read(t.Context())
+	if err != nil || len(all.Logins) != 1 {
+		t.Errorf("left: %+v (%v)", all.Logins, err)
+	}
+}
