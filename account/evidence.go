@@ -31,6 +31,7 @@ type evidence struct {
 	took    time.Time         // when an account was made usable, last
 	doubts  map[string]*doubt // by user id, of those who were refused
 	refused map[string]bool   // since then: who was refused, enoughUsers at most
+	taken   map[string]bool   // since then: whose name is said to be taken, and not shown by whom, enoughUsers at most
 }
 
 // doubt is one user's refusals.
@@ -49,6 +50,7 @@ func (e *evidence) weigh(userID string, made bool, err error) error {
 		if made {
 			e.took = time.Now()
 			clear(e.refused)
+			clear(e.taken)
 		}
 		return nil
 	}
@@ -60,7 +62,12 @@ func (e *evidence) weigh(userID string, made bool, err error) error {
 	case f.reason == ReasonRejected && event.IsPermanent(err):
 		return e.rejected(userID, f)
 	case f.reason == ReasonTaken && !event.IsPermanent(err):
-		if d := e.doubt(userID); d.tries >= enoughTries {
+		d, users := e.doubt(userID), several(&e.taken, userID)
+		switch {
+		case d.tries < enoughTries:
+		case users >= enoughUsers:
+			return event.RetryAfter(&failure{ReasonTaken, errors.New("the account service says of one user after the other that the name is taken, and shows no account that has it: see whether it finds accounts by userName and externalId")}, pauseConfig)
+		default:
 			return forGood(ReasonTaken, "the account service says that another account has the user's name, and shows none: look there for one that differs in case, or was deleted and keeps its name")
 		}
 	}
@@ -76,13 +83,7 @@ func (e *evidence) rejected(userID string, f *failure) error {
 		delete(e.doubts, userID)
 		return event.Permanent(f)
 	}
-	if e.refused == nil {
-		e.refused = map[string]bool{}
-	}
-	if len(e.refused) < enoughUsers {
-		e.refused[userID] = true
-	}
-	if len(e.refused) >= enoughUsers {
+	if several(&e.refused, userID) >= enoughUsers {
 		return misconfigured("%w to every user: see what it requires of an account, such as the parts of a name", f.err)
 	}
 	if len(e.refused) == 1 && time.Since(d.since) >= enoughTime {
@@ -90,6 +91,17 @@ func (e *evidence) rejected(userID string, f *failure) error {
 		return event.Permanent(f)
 	}
 	return &failure{ReasonRejected, fmt.Errorf("%w; this is tried again until it takes another user, or for a day, because it may not be this one's fault", f.err)}
+}
+
+// several adds a user to a set, and says how many it has, enoughUsers at most.
+func several(set *map[string]bool, userID string) int {
+	if *set == nil {
+		*set = map[string]bool{}
+	}
+	if len(*set) < enoughUsers {
+		(*set)[userID] = true
+	}
+	return len(*set)
 }
 
 // doubt counts one more refusal of a user.

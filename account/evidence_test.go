@@ -159,6 +159,36 @@ func TestATakenNameThatIsNotShown(t *testing.T) {
 	}
 }
 
+// A service that says so of one user after the other, and finds no account, does not
+// search as usher asks: no user fails for that.
+func TestNamesOfAllAreTaken(t *testing.T) {
+	t.Parallel()
+	p, target := newPicky(t)
+	p.refuse = func(map[string]any) (int, string) { return http.StatusConflict, `{"scimType":"uniqueness"}` }
+	ids := []string{"u-1", "u-2", "u-3", "u-4"}
+	for try := range 2 * enoughTries {
+		for _, id := range ids {
+			_, err := target.Activate(t.Context(), "k", user(id))
+			if _, asked := event.RetryDelay(err); err == nil || event.IsPermanent(err) || Reason(err) != ReasonTaken || asked != (try+1 >= enoughTries) {
+				t.Fatalf("try %d of %s: %v (%s)", try, id, err, Reason(err))
+			}
+		}
+	}
+	p.mu.Lock()
+	p.refuse = func(account map[string]any) (int, string) {
+		if account["externalId"] == "u-2" {
+			return http.StatusConflict, `{"scimType":"uniqueness"}`
+		}
+		return 0, ""
+	}
+	p.mu.Unlock()
+	for _, id := range ids {
+		if _, err := target.Activate(t.Context(), "k", user(id)); event.IsPermanent(err) != (id == "u-2") || (err != nil) != (id == "u-2") {
+			t.Errorf("after another was made, %s: %v", id, err)
+		}
+	}
+}
+
 // A regression of issue 19: on a quiet system no other user shows whose fault a
 // refusal is, so that one who alone is refused was tried without end.
 func TestOneWhoAloneIsRefusedEndsAfterADay(t *testing.T) {
