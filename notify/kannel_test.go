@@ -2,7 +2,12 @@ package notify
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +16,7 @@ import (
 )
 
 // debianKannel is Debian's, with the fake SMSC that comes with it. That prints what
-// it gets.
+// it gets, and runs while the file online is there.
 func debianKannel(user string) private {
 	return private{
 		packages: []string{"kannel", "kannel-extras"},
@@ -44,7 +49,14 @@ username = usher
 password = s3cret
 ` + user},
 		run: `bearerbox -v 2 /etc/kannel.conf &
-(until /usr/lib/kannel/test/fakesmsc -i 3600 -r $PORT2 "1 2 text hello"; do sleep 0.1; done) &
+echo $PORT3 >$DIR/admin
+touch $DIR/online
+(while sleep 0.1; do
+	[ -e $DIR/online ] || continue
+	/usr/lib/kannel/test/fakesmsc -i 3600 -r $PORT2 "1 2 text hello" & smsc=$!
+	while [ -e $DIR/online ] && kill -0 $smsc 2>&-; do sleep 0.1; done
+	kill $smsc 2>&- || true
+done) &
 until bash -c '</dev/tcp/127.0.0.1/$PORT4' 2>&-; do sleep 0.1; done
 smsbox -v 2 /etc/kannel.conf
 `,
@@ -152,5 +164,87 @@ func TestRealKannelCutsALongText(t *testing.T) {
 	err := Trial{Providers: r.Providers, To: "+4915112345678", Name: longText, DryRun: true}.Run(t.Context(), &out)
 	if err != nil || !strings.Contains(out.String(), "the text takes 2 segments") || !strings.Contains(out.String(), "max-messages") {
 		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
+// admin asks Kannel's own page, which is how its operators stop an SMSC.
+func (s *started) admin(t *testing.T, page string) string {
+	t.Helper()
+	port, err := os.ReadFile(filepath.Join(s.dir, "admin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get("http://127.0.0.1:" + strings.TrimSpace(string(port)) + "/" + page + "password=admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// says waits until that page says so of its SMSC.
+func (s *started) says(t *testing.T, state string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.admin(t, "status.txt?"), state); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not %s: %s", state, s.admin(t, "status.txt?"))
+		}
+	}
+}
+
+// An SMSC that is offline costs no text: Kannel keeps it, says that it took it, and
+// reports when it has arrived. One that is stopped is refused for everybody, which is
+// the provider's, and all are sent once it runs.
+func TestRealKannelWithoutItsSMSC(t *testing.T) {
+	s := debianKannel("max-messages = 5\nconcatenation = true\n").start(t)
+	r := kannelRig(t, s)
+	s.says(t, "(online ")
+	if err := os.Remove(filepath.Join(s.dir, "online")); err != nil {
+		t.Fatal(err)
+	}
+	s.says(t, "(re-connecting")
+	q := request(event.ChannelSMS)
+	q.Phone = "+4915112345678"
+	if sent, err := r.Send(t.Context(), q); err != nil || sent.State != event.SendAccepted {
+		t.Fatalf("offline: %+v, %v", sent, err)
+	}
+	if n := strings.Count(s.log.String(), ": <ACME +4915112345678 "); n != 0 || r.entry(event.ChannelSMS).State != event.SendAccepted {
+		t.Errorf("it arrived without an SMSC: %d, %+v", n, r.entry(event.ChannelSMS))
+	}
+	s.touch(t, "online")
+	if n := s.delivered(t, r); n != 1 {
+		t.Errorf("it arrives %d times", n)
+	}
+
+	s.admin(t, "stop-smsc?smsc=FAKE&")
+	s.says(t, "(dead")
+	user := func(i int) Request {
+		q := request(event.ChannelSMS)
+		q.UserID, q.Phone = fmt.Sprint("u-", 100+i), fmt.Sprint("+49151123400", 10+i)
+		return q
+	}
+	for i := range 2 * mostAlike {
+		sent, err := r.Send(t.Context(), user(i))
+		if want := map[bool]string{true: ReasonNoRoute, false: ReasonRefused}[i < mostAlike-1]; sent.State != "" || !event.IsPaused(err) || !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("stopped, %d: %+v, %v", i, sent, err)
+		}
+	}
+	s.admin(t, "start-smsc?smsc=FAKE&")
+	s.says(t, "(online ")
+	g := r.channels[event.ChannelSMS][0].gate
+	g.mu.Lock()
+	g.until = time.Now() // the pause is over, so the next one tries
+	g.mu.Unlock()
+	for i := range 2 * mostAlike {
+		if sent, err := r.Send(t.Context(), user(i)); err != nil {
+			t.Errorf("it runs again, %d: %+v, %v", i, sent, err)
+		}
+	}
+	if len(r.suppressed) > 0 {
+		t.Error("a number is suppressed")
 	}
 }
