@@ -39,6 +39,9 @@ var words = []word{
 	{by: bySMTP, in: onMail, code: "4", status: "5.3", anew: true, reason: ReasonTransient, source: opensmtpd + ": after 100 messages of a session"},
 	{by: bySMTP, code: "421", reason: ReasonRateLimited, source: "RFC 5321, 3.8: the server closes the connection"},
 
+	// Whatever it is that a server puts off like that: a sender, a host, a recipient.
+	{by: bySMTP, in: onRecipient, code: "4", text: "greylist", reason: ReasonDeferred, source: "postgrey 1.37 behind Postfix 3.7.11, run: 450 4.2.0 Sender address rejected: Greylisted"},
+
 	// How usher introduces itself and signs in.
 	{by: bySMTP, text: "helo command rejected", reason: ReasonConfig, source: fromPostfix + ": 504 5.5.2, 450 4.7.1, 550 5.7.1"},
 	{by: bySMTP, code: "530", reason: ReasonConfig, source: "RFC 4954, 6; RFC 3207, 4"},
