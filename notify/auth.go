@@ -117,7 +117,9 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 	case errors.As(err, &refused) && refused.Response != nil && refused.Response.StatusCode < 500:
 		return "", signInFailure("the token endpoint gives no token: " + oauthWord(refused.ErrorCode))
 	}
-	return "", failureOf(ReasonTransient, errors.New("the token endpoint does not answer"))
+	f := failureOf(ReasonTransient, errors.New("the token endpoint does not answer"))
+	f.away = true
+	return "", f
 }
 
 // drop forgets a token that the mail server refused.

@@ -29,7 +29,7 @@ func (t *smtpTransport) open(ctx context.Context) (*conn, error) {
 	network, err := t.Dial.or(t.StepTimeout)(ctx, "tcp", t.Addr)
 	if err != nil {
 		t.Said.hear("%v", err)
-		return nil, &failure{reason: ReasonTransient, blames: true, closed: true, err: errors.New("the SMTP server cannot be reached")}
+		return nil, &failure{reason: ReasonTransient, blames: true, away: true, closed: true, err: errors.New("the SMTP server cannot be reached")}
 	}
 	tracing.Event(ctx, "connected")
 	leave := context.AfterFunc(ctx, func() { _ = network.Close() })

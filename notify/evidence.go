@@ -15,6 +15,7 @@ import "time"
 //     between, are the provider's, whatever their code says.
 //   - A message that is put off is put off alone. When several are put off again after
 //     the pause that was asked for, and none is taken between, it is the provider's.
+//   - So it is when several are handed over without an answer, and none is taken between.
 //
 // It is of this process. All that it concludes needs both refusals and what lies
 // between them to be seen here, in their order, so that another process or a restart
@@ -25,6 +26,7 @@ type evidence struct {
 	refused map[string]refusal
 	alike   map[string]map[string]bool // recipients refused for good since the last acceptance, by the answer
 	again   map[string]bool            // recipients put off again since then
+	lost    map[string]bool            // recipients of messages without an answer since then
 }
 
 type acceptance struct {
@@ -48,6 +50,10 @@ const (
 	// Others that are refused alike were tried within this time: pauses between tries
 	// grow up to 15 min.
 	aloneAfter = 30 * time.Minute
+
+	// Up to which pauses of a provider double that does not answer. Each probe may make a
+	// copy.
+	lostMost = 5 * time.Minute
 )
 
 // took takes in that a recipient's message was taken.
@@ -57,7 +63,7 @@ func (e *evidence) took(message, to string) {
 		e.taken[1] = e.taken[0]
 	}
 	e.taken[0] = acceptance{to, e.clock}
-	e.alike, e.again = nil, nil
+	e.alike, e.again, e.lost = nil, nil, nil
 	delete(e.refused, message)
 }
 
@@ -72,7 +78,7 @@ func (e *evidence) othersSince(to string, at int) bool {
 
 // weigh turns a failure into what it is in the light of the others.
 func (e *evidence) weigh(message, to string, f *failure) *failure {
-	if f.ours || f.blames || f.class == unknown {
+	if f.ours || f.blames {
 		return f
 	}
 	before, known := e.refused[message]
@@ -95,12 +101,18 @@ func (e *evidence) weigh(message, to string, f *failure) *failure {
 		alone := alike == 1 && known && time.Since(before.since) >= aloneAfter
 		out.class, out.waits = transient, !alone
 		return &out
+	case f.class == unknown:
+		if several(&e.lost, to) >= mostAlike {
+			out := *f
+			out.blames, out.pause, out.most = true, pauseFirst, lostMost
+			return &out
+		}
 	case f.reason == ReasonDeferred:
 		if !known {
 			e.remember(message, f)
 			return f
 		}
-		if !time.Now().Before(before.until) && e.putOffAgain(to) >= mostAlike {
+		if !time.Now().Before(before.until) && several(&e.again, to) >= mostAlike {
 			out := *f
 			out.blames = true
 			if out.reason = ReasonTransient; out.named || out.pause > 0 {
@@ -135,26 +147,24 @@ func (e *evidence) refusedAlike(answer, to string) int {
 	if e.alike == nil {
 		e.alike = map[string]map[string]bool{}
 	}
-	if e.alike[answer] == nil {
-		if len(e.alike) >= mostAnswers {
-			answer = ""
-		}
-		e.alike[answer] = map[string]bool{}
+	if e.alike[answer] == nil && len(e.alike) >= mostAnswers {
+		answer = ""
 	}
-	if same := e.alike[answer]; len(same) < mostAlike {
-		same[to] = true
-	}
-	return len(e.alike[answer])
+	same := e.alike[answer]
+	n := several(&same, to)
+	e.alike[answer] = same
+	return n
 }
 
-func (e *evidence) putOffAgain(to string) int {
-	if e.again == nil {
-		e.again = map[string]bool{}
+// several adds a recipient to a set, and says how many it has, mostAlike at most.
+func several(set *map[string]bool, to string) int {
+	if *set == nil {
+		*set = map[string]bool{}
 	}
-	if len(e.again) < mostAlike {
-		e.again[to] = true
+	if len(*set) < mostAlike {
+		(*set)[to] = true
 	}
-	return len(e.again)
+	return len(*set)
 }
 
 // remember keeps the first refusal of a message.

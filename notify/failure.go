@@ -21,6 +21,7 @@ type failure struct {
 	blames bool          // the provider's trouble: every other message would meet it too
 	soft   bool          // perhaps this message's alone after all: only several in a row blame the provider
 	waits  bool          // for evidence, which costs the message no time
+	away   bool          // no message can be at fault, because none was named yet
 	closed bool          // the connection is of no more use
 	ours   bool          // usher's own word: no provider was asked, or none needed to be
 	err    error
@@ -57,7 +58,7 @@ func (t *smtpTransport) failure(p phase, err error) *failure {
 		if p == phaseDot {
 			f = failureOf(ReasonUnknown, errors.New("no reply after the final dot"))
 		}
-		f.closed = true
+		f.closed, f.away = true, p <= phaseMail
 		return f
 	}
 	code := codeError{reply.Code, reply.EnhancedCode}
@@ -66,6 +67,7 @@ func (t *smtpTransport) failure(p phase, err error) *failure {
 	own := cmp.Or(t.Reasons[code.String()], t.Reasons[itoa(reply.Code)], t.Texts.in(reply.Message))
 	f := failureOf(cmp.Or(own, w.reason), code)
 	f.soft = w.some || own != "" && p == phaseRcpt
+	f.away = p <= phaseMail
 	f.closed = reply.Code == 421 || p <= phaseAuth || w.anew
 	if f.reason == ReasonConfig && p > phaseAuth {
 		f.grows = false // nothing but the setting is wrong, so a probe does no harm

@@ -25,6 +25,7 @@ type gate struct {
 	mu       sync.Mutex
 	evidence evidence
 	trouble  string        // why it is paused, "" while it is not
+	away     bool          // it cannot even be asked, or does not answer
 	since    time.Time     // of the trouble
 	until    time.Time     // of the pause
 	probing  chan struct{} // one message tries now; closed when it has
@@ -135,6 +136,14 @@ func (g *gate) paused() (left time.Duration, trouble string) {
 	return g.turn(max(time.Until(g.until), time.Second)), g.trouble
 }
 
+// lasting tells that the provider is paused for a trouble of its own, which costs its
+// messages no time, however long it takes.
+func (g *gate) lasting() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.trouble != "" && (g.trouble != ReasonTransient || g.away)
+}
+
 // troubled says since when the provider is paused, and why.
 func (g *gate) troubled() (since time.Time, trouble string) {
 	g.mu.Lock()
@@ -192,8 +201,10 @@ func (g *gate) leave(f *failure) {
 	case f == nil, !f.blames && f.class == permanent, f.reason == ReasonMailboxFull:
 		// It took the message, or refused it for what it is: the provider works.
 		g.open()
-	case f.class == unknown:
+	case f.class == unknown && !f.blames:
 		// Neither good nor bad; the next one may try.
+	case f.class == unknown:
+		g.pause(&failure{reason: ReasonTransient, pause: f.pause, most: f.most, away: true})
 	case !f.blames && (g.trouble == "" || g.trouble == ReasonTransient || g.trouble == ReasonRateLimited && f.reason != ReasonDeferred):
 		g.open() // it is there, whatever it says of this message
 	case !f.blames:
@@ -235,6 +246,6 @@ func (g *gate) pause(f *failure) {
 		g.since = now
 		g.changed(f.reason, true)
 	}
-	g.trouble, g.until, g.failed, g.waiting = f.reason, now.Add(d), 0, 0
+	g.trouble, g.away, g.until, g.failed, g.waiting = f.reason, f.away, now.Add(d), 0, 0
 	g.pauses++
 }

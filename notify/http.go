@@ -356,7 +356,9 @@ func (t *httpTransport) deliver(ctx context.Context, m message, commit func() er
 	case err != nil && crossed:
 		return "", failureOf(ReasonUnknown, errors.New("no answer from the SMS service after the request"))
 	case err != nil:
-		return "", failureOf(ReasonTransient, errors.New("the SMS service cannot be reached"))
+		f := failureOf(ReasonTransient, errors.New("the SMS service cannot be reached"))
+		f.away = true
+		return "", f
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))

@@ -149,7 +149,11 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 	try := event.Try{At: now(), Provider: p.name, Result: result, Reason: f.reason, Code: f.err.Error()}
 	wait := min(f.pause, s.MaxPause)
 	if outcome == "" && r.Backoff != nil {
-		wait = max(wait, r.Backoff(max(a.found.Failed, len(a.found.Tries))+1))
+		failed := max(a.found.Failed, len(a.found.Tries)) + 1
+		if f.class == unknown {
+			failed += beforeCopy
+		}
+		wait = max(wait, r.Backoff(failed))
 		next := try.At.Add(wait)
 		try.Next = &next
 	}
@@ -194,6 +198,11 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 	}
 	return entry, f
 }
+
+// beforeCopy is by how many failed tries more a message without an answer waits: while
+// a trouble of the provider's may pass, and a receipt may say that it arrived. Copies are
+// few, and were used up within seconds.
+const beforeCopy = 4
 
 // hold leaves a message of unknown outcome to a person.
 func (s *Sender) hold(ctx context.Context, r Request, p *provider) (event.Send, error) {

@@ -139,7 +139,7 @@ func (s *Sender) render(r Request, found event.Send) (message, event.Send, error
 func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (event.Send, error) {
 	var last error
 	var wait time.Duration // until the first of those that are paused may be asked
-	parked := ""           // why, when an operator has to mend it or it is a quota
+	parked := ""           // why, when the trouble is a provider's own
 	open := false          // one was asked and is not paused like that
 	var waits event.Wait   // for the first that was not asked
 	for _, p := range s.channels[r.Channel] {
@@ -149,7 +149,7 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 			return a.found, event.Paused(errRate, pause) // it waits for its turn, and not for another provider
 		case pause > 0:
 			wait = shorter(wait, pause)
-			if trouble != ReasonTransient {
+			if p.gate.lasting() {
 				parked = trouble
 			}
 			if waits == (event.Wait{}) {
@@ -170,10 +170,10 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 		if trouble != "" {
 			wait = shorter(wait, pause)
 		}
-		if trouble == "" || trouble == ReasonTransient {
-			open = true
-		} else {
+		if p.gate.lasting() {
 			parked = trouble
+		} else {
+			open = true
 		}
 	}
 	if last == nil {
@@ -266,7 +266,7 @@ func (s *Sender) attempt(ctx context.Context, r Request, p *provider, m message,
 		return sent, nil, err
 	}
 	var f *failure
-	if errors.As(err, &f) && takenBack(ctx) && f.class != permanent && f.class != unknown {
+	if errors.As(err, &f) && takenBack(ctx) && f.class != permanent {
 		f.ours = true
 	}
 	if f != nil && !r.Canary {

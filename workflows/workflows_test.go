@@ -295,10 +295,10 @@ func TestStories(t *testing.T) {
 			story:    []string{"approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"},
 			status:   event.StatusWelcomed, sent: []string{"sms Ann", "email Ann"},
 		},
-		"one that is away for days does": {
+		"one that puts a message off for days does": {
 			in:       known(),
 			steps:    []step{{time.Hour, event.SignalVerification, decision("v1", event.VerbApproved)}},
-			sendErrs: map[string][]error{event.ChannelEmail: slices.Repeat([]error{event.RetryAfter(errors.New("away"), 5*time.Hour)}, 20)},
+			sendErrs: map[string][]error{event.ChannelEmail: slices.Repeat([]error{event.RetryAfter(errors.New("put off"), 5*time.Hour)}, 20)},
 			story:    []string{"approved approved", "activated active", "failed active", "sent active", "finished partly_welcomed"},
 			status:   event.StatusPartlyWelcomed, sent: []string{"sms Ann"},
 		},
