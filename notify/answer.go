@@ -45,7 +45,7 @@ func (t *httpTransport) readAnswer(resp *http.Response, body []byte, whole, cros
 	}
 	t.Said.hear("HTTP %s\n%s", resp.Status, t.masked(body))
 	reason, ok := t.Reasons[code]
-	text := t.Texts.in(string(body))
+	text, listed := t.Texts.in(string(body)), true
 	switch {
 	case hasCode && ok:
 	case text != "":
@@ -55,13 +55,16 @@ func (t *httpTransport) readAnswer(resp *http.Response, body []byte, whole, cros
 	case status >= 200 && status < 300 && (said < asked || !whole):
 		reason = ReasonUnknown // it did not say whether it took it
 	default:
+		listed = false
 		reason = statusReason(status, resp.Header.Get("Retry-After") != "")
 	}
 	if reason == ReasonUnknown && !crossed {
 		reason = ReasonTransient
 	}
 	f := failureOf(reason, fmt.Errorf("HTTP %d", status))
-	f.soft = hasCode && ofSome(t.Preset, code)
+	// A service may answer so for some numbers only, unless it is known to mean all.
+	f.soft = hasCode && ofSome(t.Preset, code) || !listed && (status == http.StatusForbidden || status == http.StatusNotFound)
+	f.grows = f.grows && !f.soft
 	if hasCode && event.SafeID(code) == code {
 		f.err = fmt.Errorf("HTTP %d, code %s", status, code)
 	}

@@ -15,7 +15,8 @@ import "time"
 //     between, are the provider's, whatever their code says.
 //   - A message that is put off is put off alone. When several are put off again after
 //     the pause that was asked for, and none is taken between, it is the provider's.
-//   - So it is when several are handed over without an answer, and none is taken between.
+//   - So it is when the mailboxes of several are full, or several are handed over without
+//     an answer, and none is taken between.
 //
 // It is of this process. All that it concludes needs both refusals and what lies
 // between them to be seen here, in their order, so that another process or a restart
@@ -101,6 +102,10 @@ func (e *evidence) weigh(message, to string, f *failure) *failure {
 		alone := alike == 1 && known && time.Since(before.since) >= aloneAfter
 		out.class, out.waits = transient, !alone
 		return &out
+	case f.reason == ReasonMailboxFull:
+		if e.refusedAlike(f.err.Error(), to) >= mostAlike {
+			return suspicion(f)
+		}
 	case f.class == unknown:
 		if several(&e.lost, to) >= mostAlike {
 			out := *f

@@ -66,7 +66,7 @@ func (t *smtpTransport) failure(p phase, err error) *failure {
 	w := smtpWord(p, reply.Code, reply.EnhancedCode, reply.Message)
 	own := cmp.Or(t.Reasons[code.String()], t.Reasons[itoa(reply.Code)], t.Texts.in(reply.Message))
 	f := failureOf(cmp.Or(own, w.reason), code)
-	f.soft = w.some || own != "" && p == phaseRcpt
+	f.soft = w.some || own != "" && p == phaseRcpt || reply.Code == 421 && p >= phaseRcpt
 	f.away = p <= phaseMail
 	f.closed = reply.Code == 421 || p <= phaseAuth || w.anew
 	if f.reason == ReasonConfig && p > phaseAuth {

@@ -19,7 +19,8 @@ import (
 type shaped struct {
 	takes  time.Duration // a message
 	refuse func(to string, tries int) string
-	atDot  bool // it refuses only after the final dot
+	atDot  bool                         // it refuses only after the final dot
+	starts func(user int) time.Duration // when their message is wanted; nil: at once
 
 	mu    sync.Mutex
 	tries map[string]int         // of each recipient
@@ -95,18 +96,23 @@ func (s *shaped) tried(to string) int {
 }
 
 // welcome sends to n users at once, as the worker does: up to 100 at a time, each
-// tried again when its error says. It returns when each user's message was accepted.
+// tried again when its error says. It returns when each user's message was accepted, or
+// has failed.
 func (s *shaped) welcome(t *testing.T, n int) (r *receiving, accepted []time.Time) {
 	t.Helper()
 	s.tries, s.got = map[string]int{}, map[string][]time.Time{}
 	r = newReceiving(t, "mail.example.org:25", "http://"+nowhere, func(c *Config) { c.Providers.Email[0].Dial = s.dial })
 	hands := make(chan struct{}, 100)
 	accepted = make([]time.Time, n)
+	began := time.Now()
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
 			q := requestTo(i)
 			q.Backoff = func(failed int) time.Duration { return min(2*time.Second<<(failed-1), 15*time.Minute) }
+			if s.starts != nil {
+				time.Sleep(s.starts(i))
+			}
 			for {
 				hands <- struct{}{}
 				_, err := r.Send(t.Context(), q)
@@ -116,8 +122,8 @@ func (s *shaped) welcome(t *testing.T, n int) (r *receiving, accepted []time.Tim
 					return
 				}
 				pause, ok := event.RetryDelay(err)
-				if !ok {
-					t.Errorf("user %d: no next try: %v", i, err)
+				if !ok || time.Since(began) > 24*time.Hour {
+					t.Errorf("user %d: no next try, or none that helps: %v", i, err)
 					return
 				}
 				time.Sleep(pause)

@@ -47,6 +47,7 @@ const (
 	mostFailed   = 5                      // such failures in a row that make a pause
 	waitInPlace  = 2 * time.Second        // longer waits for the rate give the worker back
 	probeInPlace = 500 * time.Millisecond // so long others wait for what becomes of a probe; then they give the worker back
+	askedInVain  = time.Second            // so much later a message comes back that was refused
 	comeBack     = 50                     // messages a second that come back after a pause
 	comeBackMost = 10 * time.Minute       // the last of them
 	mostSlots    = 10000                  // remembered places in the queue; beyond it the oldest are looked through
@@ -57,7 +58,7 @@ const (
 // When it may not, it says for how long, and of which trouble; trouble is "" when
 // the message has to wait for the rate.
 func (g *gate) enter(ctx context.Context, message string) (wait time.Duration, trouble string) {
-	probe, wait, trouble := g.admit(ctx)
+	probe, wait, trouble := g.admit(ctx, message)
 	if wait > 0 {
 		return wait, trouble
 	}
@@ -82,19 +83,19 @@ func (g *gate) enter(ctx context.Context, message string) (wait time.Duration, t
 
 // admit lets a message in unless the provider is paused; probe says that it tries
 // whether the pause may end.
-func (g *gate) admit(ctx context.Context) (probe bool, wait time.Duration, trouble string) {
+func (g *gate) admit(ctx context.Context, message string) (probe bool, wait time.Duration, trouble string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for waited := false; g.trouble != ""; waited = true {
 		if left := time.Until(g.until); left > 0 {
-			return false, g.turn(left), g.trouble
+			return false, g.turn(message, left), g.trouble
 		}
 		if g.probing == nil {
 			g.probing = make(chan struct{})
 			return true, 0, ""
 		}
 		if waited {
-			return false, g.turn(time.Second), g.trouble
+			return false, g.turn(message, time.Second), g.trouble
 		}
 		probing := g.probing
 		g.mu.Unlock()
@@ -110,10 +111,14 @@ func (g *gate) admit(ctx context.Context) (probe bool, wait time.Duration, troub
 
 // turn is when the next one of those who wait comes back: one after another, so
 // that a probe comes right after the pause, and the others as soon as it has ended
-// well, without all coming at once.
-func (g *gate) turn(left time.Duration) time.Duration {
+// well, without all coming at once. Who was refused comes after the others: or it
+// would probe each time, and keep all of them waiting for what may be its own fault.
+func (g *gate) turn(message string, left time.Duration) time.Duration {
 	d := min(time.Duration(g.waiting)*time.Second/comeBack, comeBackMost)
 	g.waiting++
+	if _, refused := g.evidence.refused[message]; refused {
+		d += askedInVain
+	}
 	return left + d
 }
 
@@ -127,13 +132,13 @@ func (g *gate) probed() {
 
 // paused says for how long the provider is not asked, and why. The trouble is ""
 // when it is not paused.
-func (g *gate) paused() (left time.Duration, trouble string) {
+func (g *gate) paused(message string) (left time.Duration, trouble string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.trouble == "" {
 		return 0, ""
 	}
-	return g.turn(max(time.Until(g.until), time.Second)), g.trouble
+	return g.turn(message, max(time.Until(g.until), time.Second)), g.trouble
 }
 
 // lasting tells that the provider is paused for a trouble of its own, which costs its

@@ -166,7 +166,7 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 			a.spent++
 			continue
 		}
-		pause, trouble = p.gate.paused()
+		pause, trouble = p.gate.paused(r.UserID + "/" + r.key())
 		if trouble != "" {
 			wait = shorter(wait, pause)
 		}

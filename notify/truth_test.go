@@ -30,7 +30,7 @@ func TestAPausedProviderIsNotHealedByWhatItNeverSaw(t *testing.T) {
 	if sent, _ := r.Send(t.Context(), bad); sent.State != event.SendFailed {
 		t.Fatalf("%+v", sent)
 	}
-	if _, trouble := g.paused(); trouble != ReasonConfig {
+	if _, trouble := g.paused(""); trouble != ReasonConfig {
 		t.Errorf("the trouble is %q after a message that the provider never saw", trouble)
 	}
 	if n := testutil.ToFloat64(r.Metrics.Paused.WithLabelValues("email", "smtp", ReasonConfig)); n != 1 {

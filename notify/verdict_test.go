@@ -149,7 +149,8 @@ func TestWhoseFaultATextMessageIs(t *testing.T) {
 		"Kannel: not routable":        {"kannel", "Not routable. Do not try again.", 403, ReasonNoRoute, false, false},
 		"Kannel: a wrong password":    {"kannel", "Authorization failed for sendsms", 403, ReasonConfig, false, true},
 		"Kannel: lists":               {"kannel", "Number(s) has/have been denied by white- and/or black-lists.", 400, ReasonNoRoute, false, false},
-		"Kannel: a 403 of some proxy": {"kannel", "Forbidden", 403, ReasonConfig, false, true},
+		"Kannel: a 403 of some proxy": {"kannel", "Forbidden", 403, ReasonConfig, false, false},
+		"unauthorized":                {"kannel", "Who are you?", 401, ReasonConfig, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := httptest.NewServer(reply(tc.status, tc.body))
