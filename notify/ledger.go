@@ -149,11 +149,14 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 	try := event.Try{At: now(), Provider: p.name, Result: result, Reason: f.reason, Code: f.err.Error()}
 	wait := min(f.pause, s.MaxPause)
 	if outcome == "" && r.Backoff != nil {
-		failed := max(a.found.Failed, len(a.found.Tries)) + 1
+		wait = max(wait, r.Backoff(max(a.found.Failed, len(a.found.Tries))+1))
 		if f.class == unknown {
-			failed += beforeCopy
+			copies := a.found.Copies
+			if a.copies {
+				copies++
+			}
+			wait = max(wait, r.Backoff(copies+1+beforeCopy))
 		}
-		wait = max(wait, r.Backoff(failed))
 		next := try.At.Add(wait)
 		try.Next = &next
 	}
@@ -199,9 +202,9 @@ func (s *Sender) record(ctx context.Context, r Request, p *provider, a attempt, 
 	return entry, f
 }
 
-// beforeCopy is by how many failed tries more a message without an answer waits: while
-// a trouble of the provider's may pass, and a receipt may say that it arrived. Copies are
-// few, and were used up within seconds.
+// beforeCopy is how many failed tries a message without an answer counts as, in its
+// pause: meanwhile a trouble of the provider's may pass, and a receipt may say that it
+// arrived. Copies are few, and were used up within seconds.
 const beforeCopy = 4
 
 // hold leaves a message of unknown outcome to a person.
