@@ -121,6 +121,9 @@ func (b *Bridge) parseVerification(m message) (event.Verification, error) {
 		Identity: event.Identify(source, env.ID, env.MsgID, m.Position), UserID: body.UserID,
 		Verb: verb, Reason: body.Reason, Actor: body.Actor, Channels: body.Channels, Undoes: body.Undoes, Stored: m.Stored, Seq: m.Seq, Since: m.Created,
 	}
+	if source == event.SourceConsole {
+		v.OfGeneration = body.OfGeneration
+	}
 	if body.EffectiveAfter > 0 {
 		v.Effective = v.Stored.Add(time.Duration(body.EffectiveAfter) * time.Second)
 	}

@@ -35,6 +35,10 @@ type Verification struct {
 	// undone, and what takes effect earlier goes first. Zero: at once.
 	Effective time.Time `json:"effective,omitzero"`
 
+	// Of which generation the user had to be for a decision to count that was made about
+	// many at once; 0: of any.
+	OfGeneration int `json:"of_generation,omitempty"`
+
 	// Checked says that the bridge's list of verifiers, which may be newer than the
 	// run's, lets the source decide about this user.
 	Checked bool `json:"checked,omitempty"`
@@ -71,6 +75,10 @@ type VerificationBody struct {
 	// Of a decision, from the console only: it takes effect so many seconds after it
 	// was stored. At most MaxUndoWindow.
 	EffectiveAfter int `json:"effective_after,omitempty"`
+
+	// Of a decision, from the console only: it is late for a user whose generation is
+	// another one, who was reopened since the decision was made. 0: of any.
+	OfGeneration int `json:"of_generation,omitempty"`
 
 	// Of undone, from the console only: the id of the decision that is taken back.
 	Undoes string `json:"undoes,omitempty"`

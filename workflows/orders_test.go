@@ -225,6 +225,33 @@ func TestWhatWasSaidBeforeTheGeneration(t *testing.T) {
 	})
 }
 
+// A decision about many names the generation that was looked at. It is late for a person
+// who was reopened since (issue 16).
+func TestADecisionAboutAnotherGeneration(t *testing.T) {
+	of := func(generation int) step {
+		v := by(event.SourceConsole, decision("v1", event.VerbApproved))
+		v.Stored, v.Seq, v.OfGeneration = stored.Add(time.Hour), 20, generation
+		return step{time.Hour, event.SignalVerification, v}
+	}
+	again := with(known(), func(s *event.Settings) { s.ExpireAfter = 2 * time.Hour })
+	again.Generation, again.Opened = 2, event.Opened{Identity: event.Identity{Source: "cli", ID: "o1"}, Seq: 10, Stored: stored}
+	waits := &event.Person{Source: "inbox", Generation: 2, Status: event.StatusWaiting}
+	tell(t, map[string]story{
+		"an earlier one": {
+			in: again, person: waits, steps: []step{of(1)},
+			story: []string{"expired expired"}, asides: []string{"late waiting"}, status: event.StatusExpired,
+		},
+		"this one": {
+			in: again, person: waits, steps: []step{of(2)},
+			story: []string{"approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"}, status: event.StatusWelcomed, sent: []string{"email Ann", "sms Ann"},
+		},
+		"any": {
+			in: again, person: waits, steps: []step{of(0)},
+			story: []string{"approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"}, status: event.StatusWelcomed, sent: []string{"email Ann", "sms Ann"},
+		},
+	})
+}
+
 // A user who is reopened still has the account of the generation before. It is
 // taken back when the user is withdrawn or rejected then.
 func TestTheAccountOfTheGenerationBefore(t *testing.T) {

@@ -165,7 +165,7 @@ func (o *onboarding) applyVerification(ctx workflow.Context, v event.Verificatio
 	case !v.Checked && !o.verifiers.Allow(v.Source):
 		o.refused = append(o.refused, v)
 		o.denied[v.Identity] = true
-	case o.generation > 1 && o.earlier(v):
+	case o.generation > 1 && o.earlier(v), v.OfGeneration > 0 && v.OfGeneration != o.generation:
 		o.answerLate(ctx, v)
 	case v.Verb == event.VerbWithdrawn && o.revision > 0:
 		o.withdraw(ctx, v)
