@@ -21,10 +21,10 @@ import (
 // headerTTL is how long JetStream keeps a message.
 const headerTTL = "Nats-TTL"
 
-// canaryExpiry are streams of which only what canaries leave has a time to live.
-// Streams that an older usher made take none until AllowCanaryExpiry; then such
-// messages stay as long as all others.
-var canaryExpiry = map[string]bool{event.StreamVerifications: true, event.StreamOnboarding: true, "KV_" + event.BucketPeople: true}
+// canaryExpiry are streams of which only what canaries leave has a time to live, or
+// decisions about many. Streams that an older usher made take none until
+// AllowCanaryExpiry; then such messages stay as long as all others.
+var canaryExpiry = map[string]bool{event.StreamVerifications: true, event.StreamOnboarding: true, "KV_" + event.BucketPeople: true, "KV_" + event.BucketConsole: true}
 
 // AllowCanaryExpiry lets those streams take times to live which were made without. It
 // needs an account that may change streams.

@@ -76,7 +76,7 @@ func table(o Options) []row {
 			Discard: jetstream.DiscardNew, MaxAge: 400 * day, AllowDirect: true,
 		}},
 		{1, people()},
-		{1, bucket(event.BucketConsole)},
+		{1, console()},
 		{0, reports()},
 		{0, delivery()},
 	}
@@ -103,6 +103,12 @@ func Names() (out []string) {
 func people() jetstream.StreamConfig {
 	c := bucket(event.BucketPeople)
 	c.AllowMsgTTL = true // for canaries
+	return c
+}
+
+func console() jetstream.StreamConfig {
+	c := bucket(event.BucketConsole)
+	c.AllowMsgTTL = true // decisions about many are kept for a while
 	return c
 }
 

@@ -275,3 +275,28 @@ func TestRolesCannotDoWhatOthersDo(t *testing.T) {
 		}
 	}
 }
+
+// A console stores decisions about many and reads those of other consoles, and its
+// consumer gets nothing else of the bucket: hashes of passwords are in it too (issue 16).
+func TestAConsoleReadsDecisionsAboutManyAlone(t *testing.T) {
+	console := connect(t, start(t), "console")
+	const bucket = "KV_" + event.BucketConsole
+	if _, err := console.js.Publish(t.Context(), "$KV.CONSOLE.bulk.x", []byte("{}"), jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithMsgTTL(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := console.js.CreateConsumer(t.Context(), bucket, jetstream.ConsumerConfig{FilterSubject: "$KV.CONSOLE.bulk.>", AckPolicy: jetstream.AckNonePolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := c.Next(jetstream.FetchMaxWait(5 * time.Second)); err != nil || m.Subject() != "$KV.CONSOLE.bulk.x" {
+		t.Errorf("it reads %v, %v", m, err)
+	}
+	if err := console.js.DeleteConsumer(t.Context(), bucket, c.CachedInfo().Name); err != nil {
+		t.Error(err)
+	}
+	for _, forbidden := range []string{"CONSUMER.CREATE." + bucket + ".x", "CONSUMER.CREATE." + bucket + ".x.$KV.CONSOLE.>", "CONSUMER.CREATE." + bucket + ".x.$KV.CONSOLE.account.admin", "STREAM.PURGE." + bucket} {
+		if !console.refused(t, &nats.Msg{Subject: api + forbidden, Data: []byte("{}")}) {
+			t.Errorf("it may publish to %s", forbidden)
+		}
+	}
+}
