@@ -94,7 +94,7 @@ func (p *process) consoleConfig() (c console.Config, err error) {
 		PrintPassword: func(user, password string) {
 			fmt.Fprintf(p.Out, "\n  Sign in to the console as %s, with the password %s\n  It is printed this once only.\n", user, password)
 		},
-		Payloads: p.payloads(), PayloadOrigins: p.payloadOrigins(), Previews: messages, Metrics: metrics.NewConsole(p.registry, p.shared), Tracer: p.tracer, Log: p.Log,
+		Payloads: p.payloads(), PayloadOrigins: p.payloadOrigins(), Previews: messages, Metrics: metrics.NewConsole(p.registry, p.shared), Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 	}, nil
 }
 

@@ -53,6 +53,7 @@ type Config struct {
 
 	Metrics *metrics.Console
 	Tracer  tracing.Tracer // zero: nothing is traced
+	Fault   event.Fault    // of tests; nil: none
 	Log     *slog.Logger
 }
 
@@ -76,6 +77,7 @@ type Console struct {
 	sessions                 *scs.SessionManager
 	zones                    zones
 	live                     *live
+	bulks                    *bulks
 	stopping                 <-chan struct{} // is closed when Run ends; the streams of pages end then
 
 	heartbeat  time.Duration // of the streams of open pages
@@ -85,7 +87,7 @@ type Console struct {
 // New opens the login and the read model. It refuses a Config that lacks what
 // the console needs.
 func New(ctx context.Context, c Config) (*Console, error) {
-	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "URL", "Payloads", "PayloadOrigins", "Answer", "Previews", "UndoWindow", "RejectReasons", "TemporalUI", "Tracer"); err != nil {
+	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "URL", "Payloads", "PayloadOrigins", "Answer", "Previews", "UndoWindow", "RejectReasons", "TemporalUI", "Tracer", "Fault"); err != nil {
 		return nil, err
 	}
 	if c.Answer <= 0 {
@@ -108,7 +110,9 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	k.model.knownReason = k.knownReason
 	k.waiters = newWaiters(k.model.emptyLog, k.live.user)
 	k.guard = c.Metrics.Guard("console", c.Log)
-	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, k.live, k.guard, c.Log)
+	k.bulks = newBulks(k)
+	k.waiters.answered = k.bulks.poke
+	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, k.live, k.bulks, k.guard, c.Log)
 	k.sessions = k.newSessions(kv)
 	return k, nil
 }
@@ -128,7 +132,7 @@ func (k *Console) Run(ctx context.Context) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	k.stopping = inner.Done()
-	done := make(chan error, len(k.feeds)+4)
+	done := make(chan error, len(k.feeds)+5)
 	for _, f := range k.feeds {
 		go func() { done <- f.run(inner) }()
 	}
@@ -136,12 +140,13 @@ func (k *Console) Run(ctx context.Context) error {
 	go func() { done <- k.keepAudit(inner) }()
 	go func() { done <- k.tellPages(inner) }()
 	go func() { done <- k.followSignins(inner) }()
+	go func() { done <- k.runBulks(inner) }()
 
 	s := serve.Web(k.handler())
 	s.ReadTimeout = k.readWithin
 	errs := []error{serve.Until(ctx, k.guard, k.Listener, s)}
 	cancel()
-	for range len(k.feeds) + 4 {
+	for range len(k.feeds) + 5 {
 		errs = append(errs, <-done)
 	}
 	k.logRepeats(true)
@@ -163,6 +168,7 @@ func (k *Console) measure(ctx context.Context) error {
 	event.Every(ctx, 2*time.Second, k.guard.Func("measuring", func() {
 		k.logRepeats(false)
 		k.forgetLetters(ctx)
+		k.measureBulks(ctx)
 		if f, err := k.model.figures(ctx); err == nil {
 			k.setGauges(f)
 		}

@@ -154,8 +154,26 @@ func (r *rig) playWorkflows(ctx context.Context) {
 		return
 	}
 	decided := map[string]event.Fact{}
+	generations := map[string]int{} // of those who were reopened; else 1
+	facts, err := r.js.OrderedConsumer(ctx, event.StreamOnboarding, jetstream.OrderedConsumerConfig{FilterSubjects: event.FactsOfKind(event.FactReopened)})
+	if err != nil {
+		r.Error(err)
+		return
+	}
 	held := map[string]*time.Timer{} // decisions that take effect later
 	var mu sync.Mutex
+	reopened, err := facts.Consume(func(m jetstream.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
+		var f event.Fact
+		_ = json.Unmarshal(m.Data(), &f)
+		generations[f.UserID] = f.Generation
+	})
+	if err != nil {
+		r.Error(err)
+		return
+	}
+	context.AfterFunc(ctx, reopened.Stop)
 	cc, err := c.Consume(func(m jetstream.Msg) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -187,6 +205,8 @@ func (r *rig) playWorkflows(ctx context.Context) {
 			f.Kind, f.Effect, f.N, f.Status, f.Verdict, f.DecidedBy, f.DecidedAt = event.FactPending, "", 0, event.StatusWaiting, "", "", nil
 			_, _ = r.pub.Fact(ctx, f)
 			return
+		case b.OfGeneration > 0 && b.OfGeneration != max(1, generations[b.UserID]):
+			f.Kind, f.Effect, f.N, f.Generation, f.Status, f.Verdict, f.DecidedBy, f.DecidedAt = event.FactLate, event.EffectLate, 0, generations[b.UserID], event.StatusWaiting, "", "", nil
 		case late:
 			f.Kind, f.Effect, f.N = event.FactLate, event.EffectLate, 2
 			f.Status, f.Verdict, f.DecidedBy, f.DecidedAt = first.Status, first.Verdict, first.DecidedBy, first.DecidedAt

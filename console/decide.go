@@ -33,6 +33,14 @@ func (d Decision) says(userID string) []string {
 	return []string{userID, d.Decision, d.Reason, d.Note}
 }
 
+// check refuses what is no decision.
+func (d Decision) check() error {
+	if d.Decision != event.VerbApproved && d.Decision != event.VerbRejected || d.Decision == event.VerbRejected && strings.TrimSpace(d.Reason) == "" {
+		return errDecision
+	}
+	return nil
+}
+
 // Answer is what became of it.
 type Answer struct {
 	UserID  string       `json:"user_id"`
@@ -55,8 +63,8 @@ func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decis
 	if err := k.model.reach(ctx, userID); err != nil {
 		return a, err
 	}
-	if d.Decision != event.VerbApproved && d.Decision != event.VerbRejected || d.Decision == event.VerbRejected && strings.TrimSpace(d.Reason) == "" {
-		return a, errDecision
+	if err := d.check(); err != nil {
+		return a, err
 	}
 	if err := event.CheckUserID(userID); err != nil {
 		return a, errNone

@@ -61,6 +61,8 @@ func (k *Console) usersPage(w http.ResponseWriter, r *http.Request) {
 	name := "desk"
 	if r.Header.Get(partHeader) == "list" {
 		name = "list"
+	} else {
+		d["ListMessage"] = k.sessions.PopString(r.Context(), "message")
 	}
 	k.show(w, r, http.StatusOK, name, d)
 }
@@ -101,6 +103,18 @@ func (k *Console) list(r *http.Request, d map[string]any, f filter, here string)
 				chosen = append(chosen, o)
 			}
 		}
+	}
+	d["Picks"] = slices.ContainsFunc(rows, func(x listed) bool { return x.Open() && x.Held == nil })
+	switch status := event.Status(f.Status); {
+	case status == "" && f.Bulk == "":
+		d["AllLabel"] = "Decide about all undecided…"
+	case status == event.StatusWaiting || status == event.StatusParked:
+		d["AllLabel"] = "Decide about all " + t.total.String() + "…"
+	}
+	if f.Bulk != "" {
+		to := f
+		to.Bulk, to.Cursor = "", ""
+		chosen = append(chosen, option{Label: "A decision about many", URL: listURL(to), On: true})
 	}
 	d["Filter"], d["Rows"], d["Facets"], d["Total"], d["Chosen"] = f, rows, facets, t.total, chosen
 	d["Query"] = strings.TrimPrefix(userURL("", f), "/users/")

@@ -76,6 +76,12 @@ func (m *model) tally(ctx context.Context, f filter, now time.Time) (tally, erro
 	t := tally{by: map[string]map[string]count{}}
 	one := terms{} // counted one by one
 	switch {
+	case f.Bulk != "":
+		one.add(inBulk, f.Bulk)
+		if f.Q != "" {
+			s := found(f.Q, f.sight)
+			one.add(s.String(), s.args...)
+		}
 	case f.Q != "":
 		one = found(f.Q, f.sight)
 	case f.Import != "" && f.Age != "":

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"usher/console/bulk"
 	"usher/event"
 )
 
@@ -22,6 +23,7 @@ type feed struct {
 	js       jetstream.JetStream
 	model    *model
 	stream   string
+	subjects string // of the messages that it reads; "": all
 	put      func(*writing, *nats.Msg, *nats.MsgMetadata) (after func(), err error)
 	guard    event.Guard
 	log      *slog.Logger
@@ -31,13 +33,14 @@ type feed struct {
 	born     time.Time       // event.Birth of the stream; owned by run
 }
 
-func newFeeds(js jetstream.JetStream, m *model, w *waiters, l *live, guard event.Guard, log *slog.Logger) []*feed {
+func newFeeds(js jetstream.JetStream, m *model, w *waiters, l *live, b *bulks, guard event.Guard, log *slog.Logger) []*feed {
 	var resets sync.Mutex
 	feeds := []*feed{
 		{stream: event.StreamUsers, put: l.putUserMessage},
 		{stream: event.StreamVerifications},
 		{stream: event.StreamOnboarding, put: w.putFactMessage},
 		{stream: event.StreamDeadLetters, put: l.putDeadLetterMessage},
+		{stream: bulk.Stream, subjects: bulk.Subjects, put: b.putMessage},
 	}
 	for _, f := range feeds {
 		f.js, f.model, f.guard, f.log, f.resets, f.passed = js, m, guard, log, &resets, map[uint64]bool{}
@@ -73,7 +76,7 @@ func (f *feed) follow(ctx context.Context) error {
 	defer cancel()
 	// A stop in this moment would leave a consumer behind whose name is not known.
 	making, made := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	p, err := newPull(making, f.js, f.stream, seq+1)
+	p, err := newPull(making, f.js, f.stream, f.subjects, seq+1)
 	made()
 	if p != nil {
 		defer func() { p.end(); f.leave(ctx, p.consumer) }()
@@ -259,7 +262,10 @@ func (f *feed) putVerificationMessage(tx *writing, m *nats.Msg, meta *nats.MsgMe
 	}
 	id := event.Identify(source, env.ID, env.MsgID, event.Position{Stream: event.StreamVerifications, Created: f.born, Seq: meta.Sequence.Stream, Stored: meta.Timestamp})
 	if source == event.SourceConsole && (verb == event.VerbApproved || verb == event.VerbRejected) {
-		if err := putRecent(tx, id.ID, verb, b.VerificationBody, meta.Timestamp); err != nil {
+		if err := putRecent(tx, id.ID, verb, b, meta.Timestamp); err != nil {
+			return nil, err
+		}
+		if err := bulkSent(tx, id.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -277,6 +283,9 @@ func (l *live) putDeadLetterMessage(tx *writing, m *nats.Msg, meta *nats.MsgMeta
 	d := DeadLetter{
 		Seq: meta.Sequence.Stream, Stream: h.Get(event.HeaderStream), Reason: h.Get(event.HeaderReason), Cause: h.Get(event.HeaderCause),
 		Subject: h.Get(event.HeaderSubject), Sequence: h.Get(event.HeaderSequence), At: meta.Timestamp,
+	}
+	if strings.HasPrefix(d.Subject, event.VerificationSubject(event.SourceConsole, "")) {
+		d.eventID = h.Get(event.HeaderEventID)
 	}
 	if _, err := strconv.ParseUint(d.Sequence, 10, 64); err != nil {
 		return nil, nil // not one of usher's

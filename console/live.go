@@ -39,6 +39,7 @@ type changes struct {
 	Users   []changed `json:"users"`
 	More    bool      `json:"more"`    // more users than are named
 	Imports bool      `json:"imports"` // something about imports
+	Bulk    bool      `json:"bulk"`    // something about operations
 	Waiting int       `json:"waiting"`
 	Letters int       `json:"letters"`
 }
@@ -79,8 +80,9 @@ func (l *live) user(id string) {
 	})
 }
 
-func (l *live) imports() { l.note(func() { l.pending.Imports = true }) }
-func (l *live) letters() { l.note(func() {}) }
+func (l *live) imports()    { l.note(func() { l.pending.Imports = true }) }
+func (l *live) operations() { l.note(func() { l.pending.Bulk = true }) }
+func (l *live) letters()    { l.note(func() {}) }
 
 func (l *live) note(f func()) {
 	l.mu.Lock()
@@ -106,7 +108,7 @@ func (l *live) run(ctx context.Context, m *model) error {
 			return nil
 		}
 		if err := l.tell(ctx, m); err != nil && ctx.Err() == nil {
-			l.note(func() { l.pending.More, l.pending.Imports = true, true }) // what it was is not known any more
+			l.note(func() { l.pending.More, l.pending.Imports, l.pending.Bulk = true, true, true }) // what it was is not known any more
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -82,7 +83,7 @@ func (m *model) position(ctx context.Context, stream string) (created int64, seq
 // reset forgets everything: a stream was made anew.
 func (m *model) reset(ctx context.Context) error {
 	return m.transaction(ctx, func(tx *writing) error {
-		for _, t := range []string{"positions", "people", "facts", "decisions", "recent", "imports", "deadletters"} {
+		for _, t := range []string{"positions", "people", "facts", "decisions", "recent", "imports", "deadletters", "bulks", "bulk_people", "bulk_counts", "forgotten"} {
 			if _, err := tx.Exec(`DELETE FROM ` + t); err != nil {
 				return err
 			}
@@ -182,6 +183,13 @@ func putUser(tx *writing, source string, u event.User, at time.Time) error {
 
 // forget removes what the model knows of a user.
 func forget(tx *writing, userID string) error {
+	digest := sha256.Sum256([]byte(userID))
+	if _, err := tx.Exec(`INSERT INTO forgotten VALUES (?) ON CONFLICT DO NOTHING`, digest[:]); err != nil {
+		return err
+	}
+	if err := bulkForgotten(tx, userID); err != nil {
+		return err
+	}
 	for _, q := range []string{
 		`DELETE FROM decisions WHERE event_id IN (SELECT event_source || '/' || event_id FROM facts WHERE user_id = ?)`,
 		`DELETE FROM facts WHERE user_id = ?`,
@@ -214,6 +222,9 @@ func putFact(tx *writing, f event.Fact) error {
 		return err
 	}
 	if _, err := tx.Exec(`INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, f.ID, f.UserID, f.EventID, f.EventSource, f.At.UnixMicro(), string(body)); err != nil {
+		return err
+	}
+	if err := bulkAnswered(tx, f); err != nil {
 		return err
 	}
 	if f.Status == "" {
@@ -266,6 +277,9 @@ func putProgress(tx *writing, p event.Progress) error {
 }
 
 func putDeadLetter(tx *writing, d DeadLetter) error {
-	_, err := tx.Exec(`INSERT INTO deadletters VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, d.Seq, d.Stream, d.Reason, d.Cause, d.Subject, d.Sequence, d.At.UnixMicro())
-	return err
+	_, err := tx.Exec(`INSERT INTO deadletters VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, d.Seq, d.Stream, d.Reason, d.Cause, d.Subject, d.Sequence, d.At.UnixMicro(), d.eventID)
+	if err != nil || d.eventID == "" {
+		return err
+	}
+	return bulkResult(tx, d.eventID, resultFailed, d.Reason)
 }

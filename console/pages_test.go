@@ -3,8 +3,10 @@ package console
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,6 +98,22 @@ func TestPagesFitEveryScreen(t *testing.T) {
 		"imports": "/imports", "deadletters": "/deadletters", "figures": "/figures", "messages": "/preview", "keys": "/keys", "error": "/users/nobody-of-that-name",
 	}
 	b.signIn()
+	c := b.signed()
+	for i := range 3 {
+		form := url.Values{"scope": {"all"}}
+		if i == 2 { // is done at once; the others stay as they are
+			form = url.Values{"user_ids": {"employee-2026-0003"}}
+		}
+		resp, _ := page(t, c, "POST", b.base+"/bulk?status=waiting", form)
+		id, _, _ := strings.Cut(strings.TrimPrefix(resp.Header.Get("Location"), "/bulk/"), "?")
+		pages[fmt.Sprint("bulk-", i)] = "/bulk/" + id
+		if i == 0 {
+			continue // the preview
+		}
+		b.console.UndoWindow = time.Duration(2-i) * time.Hour
+		page(t, c, "POST", b.base+"/bulk/"+id+"/begin", url.Values{"decision": {"rejected"}, "reason": {"wrong_data"}})
+	}
+	pages["bulks"] = "/bulk"
 	for _, width := range []int64{320, 768, 1280, 1920} {
 		for _, theme := range []string{"light", "dark", "forced"} {
 			if shots == "" && theme != "light" { // words are as wide in every theme

@@ -23,7 +23,7 @@ func TestAMessageOnWhichTheConsoleFailsIsPassedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	figures := newMetrics()
-	f := newFeeds(r.js, m, newWaiters(m.emptyLog, func(string) {}), newLive(), figures.Guard("console", slog.New(slog.NewTextHandler(&r.log, nil))), slog.New(slog.DiscardHandler))[0]
+	f := newFeeds(r.js, m, newWaiters(m.emptyLog, func(string) {}), newLive(), newBulks(&Console{}), figures.Guard("console", slog.New(slog.NewTextHandler(&r.log, nil))), slog.New(slog.DiscardHandler))[0]
 	put := f.put
 	f.put = func(tx *writing, msg *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
 		after, err := put(tx, msg, meta)

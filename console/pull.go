@@ -36,10 +36,11 @@ type pull struct {
 	heard     time.Time // from the server, while a request is open
 }
 
-// newPull makes the consumer. The caller calls end, and deletes the consumer.
-func newPull(ctx context.Context, js jetstream.JetStream, stream string, from uint64) (*pull, error) {
+// newPull makes the consumer; subjects selects, "" for all. The caller calls end, and
+// deletes the consumer.
+func newPull(ctx context.Context, js jetstream.JetStream, stream, subjects string, from uint64) (*pull, error) {
 	c, err := js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from, AckPolicy: jetstream.AckNonePolicy,
+		FilterSubject: subjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from, AckPolicy: jetstream.AckNonePolicy,
 		MemoryStorage: true, Replicas: 1, InactiveThreshold: pullKept,
 	})
 	if err != nil {

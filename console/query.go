@@ -92,6 +92,8 @@ type DeadLetter struct {
 	Subject  string    `json:"subject"`
 	Sequence string    `json:"sequence"`
 	At       time.Time `json:"at"`
+
+	eventID string // of a verification of the console
 }
 
 var errNone = errors.New("there is no such user")

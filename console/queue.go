@@ -23,6 +23,7 @@ type filter struct {
 	Age      string // one of ages
 	Language string // "-": not said
 	Decider  string
+	Bulk     string // an operation
 	Q        string
 	Sort     string // one of sorts
 	Cursor   string
@@ -83,7 +84,7 @@ var errFilter = errors.New("there is no such filter; age is one of 1h, 1d, 3d, 7
 // filterOf reads a filter out of an address.
 func filterOf(q url.Values) (filter, error) {
 	f := filter{
-		Status: q.Get("status"), Source: q.Get("inbox"), Import: q.Get("import"), Age: q.Get("age"), Language: q.Get("language"), Decider: q.Get("by"),
+		Status: q.Get("status"), Source: q.Get("inbox"), Import: q.Get("import"), Age: q.Get("age"), Language: q.Get("language"), Decider: q.Get("by"), Bulk: q.Get("bulk"),
 		Q: strings.TrimSpace(q.Get("q")), Sort: q.Get("sort"), Cursor: q.Get("cursor"),
 	}
 	if f.Sort == "" {
@@ -99,7 +100,7 @@ func filterOf(q url.Values) (filter, error) {
 // query is the filter as an address has it, without its place in the list.
 func (f filter) query() url.Values {
 	q := url.Values{}
-	for _, p := range [][2]string{{"status", f.Status}, {"inbox", f.Source}, {"import", f.Import}, {"age", f.Age}, {"language", f.Language}, {"by", f.Decider}, {"q", f.Q}} {
+	for _, p := range [][2]string{{"status", f.Status}, {"inbox", f.Source}, {"import", f.Import}, {"age", f.Age}, {"language", f.Language}, {"by", f.Decider}, {"bulk", f.Bulk}, {"q", f.Q}} {
 		if p[1] != "" {
 			q.Set(p[0], p[1])
 		}
@@ -127,6 +128,18 @@ func (t terms) String() string {
 	}
 	return strings.Join(t.sql, " AND ")
 }
+
+// in adds that a column has one of some values.
+func (t *terms) in(column string, values []string) {
+	list, err := json.Marshal(values)
+	if err != nil {
+		panic("console: texts can be marshalled: " + err.Error())
+	}
+	t.add(column+` IN (SELECT value FROM json_each(?))`, string(list))
+}
+
+// inBulk are the people of an operation.
+const inBulk = `user_id IN (SELECT user_id FROM bulk_people WHERE bulk = ?)`
 
 // language is what the column lang holds for a filter.
 func language(of string) string {
@@ -181,6 +194,9 @@ func (f filter) where(now time.Time, without ...string) terms {
 	if b, ok := bandOf(f.Age); ok && !slices.Contains(without, byAge) {
 		from, before := b.minutes(now)
 		t.add(`since >= ? AND since < ?`, from*60_000_000, before*60_000_000)
+	}
+	if f.Bulk != "" {
+		t.add(inBulk, f.Bulk)
 	}
 	if f.Q != "" {
 		s := found(f.Q, f.sight)
@@ -252,6 +268,12 @@ const fewEnough = 20_000
 // order that this index does not have, many are better read in that order.
 func (m *model) index(ctx context.Context, f filter) (string, error) {
 	name, least := "people_since", int64(1<<62)
+	if f.Bulk != "" { // they are read by their ids
+		if err := m.db.QueryRowContext(ctx, `SELECT count(*) FROM bulk_people WHERE bulk = ?`, f.Bulk).Scan(&least); err != nil {
+			return "", err
+		}
+		name = "sqlite_autoindex_people_1"
+	}
 	for _, c := range []struct{ column, value string }{{byStatus, f.Status}, {bySource, f.Source}, {byImport, f.Import}, {byLanguage, f.Language}, {byDecider, f.Decider}} {
 		if c.value == "" {
 			continue

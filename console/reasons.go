@@ -71,7 +71,8 @@ func ReadReasons(from io.Reader) ([]Reason, error) {
 type spoken struct {
 	event.VerificationBody
 	Note string `json:"note,omitempty"`
-	Via  string `json:"via,omitempty"` // how the actor signed in: session, password or token
+	Via  string `json:"via,omitempty"`  // how the actor signed in: session, password or token
+	Bulk string `json:"bulk,omitempty"` // the operation that the decision is part of
 }
 
 // parseSpoken reads the body of any verification. A note that is no text is left out:
@@ -83,9 +84,10 @@ func parseSpoken(data []byte) (b spoken, err error) {
 	var more struct {
 		Note string `json:"note"`
 		Via  string `json:"via"`
+		Bulk string `json:"bulk"`
 	}
 	if json.Unmarshal(data, &more) == nil {
-		b.Note = short(more.Note)
+		b.Note, b.Bulk = short(more.Note), more.Bulk
 		if slices.Contains(ways, more.Via) {
 			b.Via = more.Via
 		}

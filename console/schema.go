@@ -2,7 +2,7 @@ package console
 
 // modelVersion changes with the schema, and with what is wrong in older files; a file
 // of another version is made anew.
-const modelVersion = 9
+const modelVersion = 10
 
 // modelSchema has, beside what it says of people, counts of them:
 // a page that counts a million people by each of its filters reads some hundred rows.
@@ -36,13 +36,14 @@ CREATE INDEX facts_user ON facts (user_id, at);
 CREATE INDEX facts_event ON facts (event_id);
 CREATE INDEX facts_at ON facts (at);
 CREATE TABLE decisions (event_id TEXT PRIMARY KEY, reason TEXT NOT NULL, actor TEXT NOT NULL, note TEXT NOT NULL, via TEXT NOT NULL) STRICT;
-CREATE TABLE recent (event_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, verb TEXT NOT NULL, actor TEXT NOT NULL, at INTEGER NOT NULL, effective INTEGER NOT NULL) STRICT; -- the console's own decisions
-CREATE INDEX recent_at ON recent (at);
+CREATE TABLE recent (event_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, verb TEXT NOT NULL, actor TEXT NOT NULL, at INTEGER NOT NULL, effective INTEGER NOT NULL, bulk TEXT NOT NULL) STRICT; -- the console's own decisions
+CREATE INDEX recent_at ON recent (at) WHERE bulk = '';
 CREATE INDEX recent_user ON recent (user_id, at);
 CREATE TABLE imports (id TEXT PRIMARY KEY, file TEXT NOT NULL, source TEXT NOT NULL, record INTEGER NOT NULL, published INTEGER NOT NULL, refused INTEGER NOT NULL, total INTEGER NOT NULL, done INTEGER NOT NULL, started INTEGER NOT NULL, state TEXT NOT NULL DEFAULT '', progress TEXT NOT NULL DEFAULT '{}') STRICT;
 CREATE INDEX imports_started ON imports (started, id);
-CREATE TABLE deadletters (seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, sequence TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
-`
+CREATE TABLE deadletters (seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, sequence TEXT NOT NULL, at INTEGER NOT NULL, event_id TEXT NOT NULL) STRICT;
+CREATE INDEX deadletters_event ON deadletters (event_id);
+` + bulkSchema
 
 // counts are brought up to date once in a transaction: triggers note who was changed,
 // as they were before, and settleCounts counts those out and as they are now in.

@@ -103,7 +103,7 @@ func TestAMaskTellsNothing(t *testing.T) {
 			putUser(tx, "hr", secret, now),
 			putDecision(tx, id, spoken{VerificationBody: event.VerificationBody{Reason: "Quillfeather has gone", Actor: "ben"}, Note: "call +4915112345678"}),
 			putFact(tx, event.Fact{ID: "f", Kind: event.FactRejected, UserID: "u-1", Generation: 1, N: 1, At: now, Status: event.StatusRejected, EventID: "e-1", EventSource: "console"}),
-			putRecent(tx, "e-1", "rejected", event.VerificationBody{UserID: "u-1", Actor: "ben"}, now),
+			putRecent(tx, "e-1", "rejected", spoken{VerificationBody: event.VerificationBody{UserID: "u-1", Actor: "ben"}}, now),
 		)
 	})
 	ctx := context.WithValue(t.Context(), whoKey{}, who{Name: "ann", Role: logins.Viewer})

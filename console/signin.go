@@ -34,6 +34,10 @@ func pageOf(r *http.Request) (page string, d draft) {
 		if r.URL.RawQuery != "" {
 			page += "?" + r.URL.RawQuery
 		}
+	case path[0] == "bulk" && len(path) == 3: // a choice of people waits there for the decision
+		page = "/bulk/" + url.PathEscape(path[1])
+	case path[0] == "bulk":
+		page = "/users?" + r.URL.RawQuery
 	case path[0] == "imports":
 		page = "/imports"
 	}

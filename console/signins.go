@@ -80,7 +80,7 @@ const sweepEvery = time.Minute
 func (s *signins) follow(ctx context.Context, js jetstream.JetStream) error {
 	stream := "KV_" + event.BucketConsole
 	making, made := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	p, err := newPull(making, js, stream, 1)
+	p, err := newPull(making, js, stream, "", 1)
 	made()
 	if p != nil {
 		defer func() {

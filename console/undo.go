@@ -29,9 +29,9 @@ type Recent struct {
 // Undoable tells whether the decision can still be taken back.
 func (r Recent) Undoable() bool { return r.State == "pending" && time.Now().Before(r.Effective) }
 
-func putRecent(tx *writing, eventID, verb string, b event.VerificationBody, at time.Time) error {
+func putRecent(tx *writing, eventID, verb string, b spoken, at time.Time) error {
 	effective := at.Add(time.Duration(b.EffectiveAfter) * time.Second)
-	_, err := tx.Exec(`INSERT INTO recent VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, eventID, b.UserID, verb, b.Actor, at.UnixMicro(), effective.UnixMicro())
+	_, err := tx.Exec(`INSERT INTO recent VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, eventID, b.UserID, verb, b.Actor, at.UnixMicro(), effective.UnixMicro(), b.Bulk)
 	return err
 }
 
@@ -65,14 +65,14 @@ func (m *model) recentWhere(ctx context.Context, where string, args ...any) (out
 	return out, rows.Err()
 }
 
-// recent are the newest decisions.
+// recent are the newest decisions that were made one by one.
 func (m *model) recent(ctx context.Context, limit int) ([]Recent, error) {
-	return m.recentWhere(ctx, `1 ORDER BY r.at DESC, r.event_id DESC LIMIT ?`, limit)
+	return m.recentWhere(ctx, `r.bulk = '' ORDER BY r.at DESC, r.event_id DESC LIMIT ?`, limit)
 }
 
 // undoable are the decisions that can still be taken back, by user.
 func (m *model) undoable(ctx context.Context, now time.Time) (map[string]Recent, error) {
-	all, err := m.recentWhere(ctx, `r.at > ? AND r.effective > ?`, now.Add(-event.MaxUndoWindow).UnixMicro(), now.UnixMicro())
+	all, err := m.recentWhere(ctx, `r.bulk = '' AND r.at > ? AND r.effective > ?`, now.Add(-event.MaxUndoWindow).UnixMicro(), now.UnixMicro())
 	if err != nil {
 		return nil, err
 	}

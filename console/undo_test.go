@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -9,7 +10,9 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/nats-io/nats.go"
 
+	"usher/console/bulk"
 	"usher/event"
 )
 
@@ -148,11 +151,21 @@ func TestUndoWithoutScripts(t *testing.T) {
 // A model that starts over keeps nothing, in whatever table it was.
 func TestAResetLeavesNothing(t *testing.T) {
 	m, now := newModel(t), time.Now().UTC()
+	b := newBulks(&Console{live: newLive()})
 	m.must(t, func(tx *writing) error {
 		f := event.Fact{Kind: event.FactStarted, UserID: "u-1", Generation: 1, Status: event.StatusWaiting, Inbox: "hr", At: now}
+		o := bulk.Operation{ID: event.NewID(), State: bulk.Waiting, Matched: 1}
+		record, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		_, err = b.putMessage(tx, &nats.Msg{Subject: strings.TrimSuffix(bulk.Subjects, ">") + o.ID, Data: record}, &nats.MsgMetadata{Timestamp: now})
+		if err := errors.Join(err, putChunk(tx, bulk.Entry{ID: o.ID, People: []bulk.Person{{UserID: "u-2", Generation: 1}}}), forget(tx, "u-2")); err != nil {
+			return err
+		}
 		return errors.Join(
 			putUser(tx, "hr", event.User{UserID: "u-1", Name: "Ann", Import: event.Import{ID: "imp"}}, now), putFact(tx, f.WithID()),
-			putRecent(tx, "d-1", event.VerbApproved, event.VerificationBody{UserID: "u-1"}, now), putDecision(tx, event.Identity{Source: "crm", ID: "d-1"}, spoken{Note: "since May"}),
+			putRecent(tx, "d-1", event.VerbApproved, spoken{VerificationBody: event.VerificationBody{UserID: "u-1"}}, now), putDecision(tx, event.Identity{Source: "crm", ID: "d-1"}, spoken{Note: "since May"}),
 			putImport(tx, event.Checkpoint{Import: "imp", Source: "hr", StartedAt: now}), putDeadLetter(tx, DeadLetter{Seq: 1, At: now}), setPosition(tx, event.StreamUsers, 1, 1))
 	})
 	tables, err := m.db.Query(`SELECT name FROM sqlite_master WHERE type = 'table'`)

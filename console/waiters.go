@@ -22,10 +22,11 @@ type waiters struct {
 
 	forgotten func()              // is called when a person was removed from the model
 	changed   func(userID string) // is called when a person has another status
+	answered  func()              // is called when a decision of the console is answered
 }
 
 func newWaiters(forgotten func(), changed func(userID string)) *waiters {
-	return &waiters{byID: map[string][]chan event.Fact{}, forgotten: forgotten, changed: changed}
+	return &waiters{byID: map[string][]chan event.Fact{}, forgotten: forgotten, changed: changed, answered: func() {}}
 }
 
 // expect returns a channel that gets the facts that answer the event, and a
@@ -66,6 +67,9 @@ func (w *waiters) putFactMessage(tx *writing, m *nats.Msg, _ *nats.MsgMetadata) 
 	}
 	return func() {
 		w.factArrived(f)
+		if f.EventSource == event.SourceConsole {
+			w.answered()
+		}
 		if f.Status != "" || f.Kind == event.FactForgotten {
 			w.changed(f.UserID)
 		}

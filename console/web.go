@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"usher/console/bulk"
 	"usher/console/logins"
 	"usher/event"
 	"usher/serve"
@@ -21,12 +22,13 @@ var files embed.FS
 
 // pages are in UTC; zones has those of other readers.
 var pages = template.Must(template.New("").Funcs(clocks(time.UTC)).Funcs(template.FuncMap{
-	"static":  static.url,
-	"status":  statusWords,
-	"soft":    soft,
-	"dict":    dict,
-	"grouped": grouped,
-	"reason":  func(code string) string { return code },
+	"static":   static.url,
+	"status":   statusWords,
+	"bulkword": bulkWord,
+	"soft":     soft,
+	"dict":     dict,
+	"grouped":  grouped,
+	"reason":   func(code string) string { return code },
 }).ParseFS(files, "pages/*.html"))
 
 var static = loadAssets()
@@ -195,11 +197,19 @@ func status(err error) (int, string) {
 		return http.StatusConflict, err.Error()
 	case errors.Is(err, errNone):
 		return http.StatusNotFound, errNone.Error()
+	case errors.Is(err, bulk.ErrNone):
+		return http.StatusNotFound, bulk.ErrNone.Error()
+	case errors.Is(err, errNoOne), errors.Is(err, errOver), errors.Is(err, errSending), errors.Is(err, bulk.ErrTwice):
+		return http.StatusConflict, err.Error()
+	case errors.Is(err, errOpen):
+		return http.StatusTooManyRequests, err.Error()
+	case errors.Is(err, bulk.ErrNoRoom):
+		return http.StatusInsufficientStorage, err.Error()
 	case errors.Is(err, errNoImport):
 		return http.StatusNotFound, err.Error()
 	case errors.Is(err, errNotHeld), errors.Is(err, errOther):
 		return http.StatusConflict, err.Error()
-	case errors.Is(err, errDecision), errors.Is(err, errCursor), errors.Is(err, errFilter), errors.Is(err, errMasked):
+	case errors.Is(err, errDecision), errors.Is(err, errCursor), errors.Is(err, errFilter), errors.Is(err, errMasked), errors.Is(err, errChoice), errors.Is(err, errTooMany):
 		return http.StatusBadRequest, err.Error()
 	case errors.Is(err, errSlow):
 		return http.StatusTooManyRequests, err.Error()

@@ -59,6 +59,7 @@ func ours() []Metric {
 		lost, reconciledRecords, reconciledLast,
 		people, peopleOldest, deadLetters, deadLettersOldest,
 		auditFailures,
+		bulkOpen, bulkEnded, bulkDecisions, bulkErrors,
 		canaryRuns, canarySeconds, canaryLast,
 		componentState, buildInfo, diskFree, diskSize, certificateExpiry, samplerErrors,
 	}

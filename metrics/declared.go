@@ -300,6 +300,28 @@ var auditFailures = Metric{
 	Help: "Records of who did what that could not be stored; what was done stays done.",
 }
 
+// Decisions about many.
+var (
+	bulkOpen = Metric{
+		Name: "usher_bulk_operations", Kind: Gauge, Unit: "operations", Role: "console",
+		Help:   "Decisions about many people that are not over. Several consoles each export it: take the max.",
+		Labels: []Label{{Name: "state", Values: []string{"waiting", "running"}}},
+	}
+	bulkEnded = Metric{
+		Name: "usher_bulk_ended_total", Kind: Counter, Unit: "operations", Role: "console",
+		Help:   "Decisions about many people that ended, by how.",
+		Labels: []Label{{Name: "state", Values: []string{"done", "cancelled", "undone"}}},
+	}
+	bulkDecisions = Metric{
+		Name: "usher_bulk_decisions_total", Kind: Counter, Unit: "events", Role: "console",
+		Help: "Decisions that operations about many people have sent.",
+	}
+	bulkErrors = Metric{
+		Name: "usher_bulk_errors_total", Kind: Counter, Unit: "tries", Role: "console",
+		Help: "Times that NATS did not take the decisions of an operation; they are sent again.",
+	}
+)
+
 // Canary.
 var (
 	canaryRuns = Metric{

@@ -226,6 +226,10 @@ type Console struct {
 	People        *prometheus.GaugeVec // status
 	PeopleOldest  *prometheus.GaugeVec // status
 	AuditFailures prometheus.Counter
+	BulkOpen      *prometheus.GaugeVec   // state
+	BulkEnded     *prometheus.CounterVec // state
+	BulkDecisions prometheus.Counter
+	BulkErrors    prometheus.Counter
 }
 
 // NewConsole registers the collectors of the console role.
@@ -235,6 +239,10 @@ func NewConsole(reg prometheus.Registerer, shared *Shared) *Console {
 		People:        people.GaugeVec(reg),
 		PeopleOldest:  peopleOldest.GaugeVec(reg),
 		AuditFailures: auditFailures.counter(reg),
+		BulkOpen:      bulkOpen.GaugeVec(reg),
+		BulkEnded:     bulkEnded.CounterVec(reg),
+		BulkDecisions: bulkDecisions.counter(reg),
+		BulkErrors:    bulkErrors.counter(reg),
 	}
 }
 

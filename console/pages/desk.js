@@ -3,6 +3,7 @@
 import { on, showKeys } from './keys.js';
 import { keepTyped, restoreTyped, dropTyped, typed } from './typed.js';
 import { tell } from './told.js';
+import { update } from './select.js';
 import { holdBack } from './undo.js';
 
 const wide = matchMedia('(min-width: 64rem)');
@@ -49,6 +50,8 @@ function here() {
   return focused >= 0 ? focused : list.findIndex((li) => li.classList.contains('here'));
 }
 
+export const hereOrFocused = () => rows()[here()];
+
 async function step(by) {
   const at = here() + by;
   if (at >= rows().length && !await another()) { tell('This is the end of the list.'); return; }
@@ -72,6 +75,7 @@ async function another() {
   const known = new Set(rows().map((li) => li.dataset.id));
   document.getElementById('rows').append(...[...next].filter((li) => !known.has(li.dataset.id)));
   document.querySelector('.pages').replaceWith(doc.querySelector('.pages'));
+  update();
   return true;
 }
 
@@ -127,7 +131,7 @@ function clicked(e) {
     return;
   }
   const li = e.target.closest('#rows > li');
-  if (!li || e.target.closest('form') || e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey || !beside()) return;
+  if (!li || e.target.closest('form, .pick') || e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey || !beside()) return;
   e.preventDefault();
   show(li, { push: true, focus: e.detail === 0 }); // by the key Enter there is no click to count
 }
@@ -182,6 +186,8 @@ export function markStatus(li, status, by) {
   const decidable = ['', 'parked', 'waiting'].includes(status);
   if (decidable) li.dataset.open = ''; else delete li.dataset.open;
   li.classList.toggle('done', !decidable);
+  const box = li.querySelector('.pick input');
+  if (box && box.disabled === decidable) { box.disabled = !decidable; box.checked = false; update(); }
   const s = li.querySelector('.status');
   s.className = 'status ' + status;
   s.textContent = status.replaceAll('_', ' ') || 'importing';

@@ -1,6 +1,6 @@
 // Single keys. They can be switched off and changed, and do nothing in fields.
 
-const defaults = { next: 'j', previous: 'k', approve: 'a', reject: 'r', undo: 'u', find: '/', go: 'g', help: '?' };
+const defaults = { next: 'j', previous: 'k', select: 'x', approve: 'a', reject: 'r', undo: 'u', find: '/', go: 'g', help: '?' };
 const store = 'usher-keys';
 
 function kept() {

@@ -1,6 +1,7 @@
 // What changes on the server is shown without a reload: counts and rows in their place.
 // New rows wait until they are asked for, so that the list never jumps.
 import { part, rowOf, seen } from './desk.js';
+import { pick, picked } from './select.js';
 import { tell } from './told.js';
 
 let source = null, last = document.documentElement.dataset.live;
@@ -22,7 +23,7 @@ function open() {
   const mine = source = new EventSource('/live?last=' + last);
   const heard = (name, f) => mine.addEventListener(name, (e) => { last = e.lastEventId || last; f(JSON.parse(e.data)); });
   heard('changed', changed);
-  heard('resync', () => { counts(); imports(); for (const li of document.querySelectorAll('#rows > li')) li.dataset.old = ''; });
+  heard('resync', () => { counts(); imports(); bulk(); for (const li of document.querySelectorAll('#rows > li')) li.dataset.old = ''; });
   heard('signedout', () => { close(); tell('Your session has ended. Nothing that you typed is lost: sign in again when you go on.', true); });
   mine.onerror = () => { if (mine.readyState === EventSource.CLOSED && source === mine) { source = null; setTimeout(open, 10e3); } };
 }
@@ -31,6 +32,7 @@ function changed(c) {
   number('count-waiting', c.waiting);
   number('count-letters', c.letters);
   if (c.imports) imports();
+  if (c.bulk || c.users.length || c.more) bulk();
   const list = document.getElementById('list');
   if (!list) return;
   for (const user of c.users) {
@@ -47,7 +49,7 @@ function changed(c) {
 function belongs(list, user) {
   const f = new URL(list.dataset.filter, location.href).searchParams;
   const is = (name, value) => !f.get(name) || f.get(name) === value;
-  return !user.gone && user.since > Number(list.dataset.now) && !f.get('q') && (!f.get('age') || f.get('age') === '1h')
+  return !user.gone && !f.get('bulk') && user.since > Number(list.dataset.now) && !f.get('q') && (!f.get('age') || f.get('age') === '1h')
     && is('status', user.status) && is('inbox', user.inbox) && is('import', user.import) && is('by', user.by) && is('language', user.language || '-');
 }
 
@@ -100,7 +102,9 @@ async function again() {
   const id = document.getElementById('pane').dataset.id;
   fresh.clear();
   more = false;
+  const ids = picked();
   list.replaceWith(next);
+  pick(ids);
   const li = id && rowOf(id);
   if (li) { li.classList.add('here'); li.querySelector('a').setAttribute('aria-current', 'true'); }
   (li || document.querySelector('#rows > li'))?.querySelector('a').focus();
@@ -112,4 +116,15 @@ const imports = rarely(async () => {
   if (!box || box.contains(document.activeElement)) return;
   const doc = await part(location.href, 'imports', { quiet: true }), next = doc?.getElementById('imports');
   if (next && !box.contains(document.activeElement)) box.replaceWith(next);
+}, 1000);
+
+// bulk is a decision about many, or their list, as it is now. Where the focus is, it stays.
+const bulk = rarely(async () => {
+  const box = document.getElementById('bulk');
+  if (!box) return;
+  const doc = await part(location.href, 'bulk', { quiet: true }), next = doc?.getElementById('bulk');
+  if (!next) return;
+  const at = box.contains(document.activeElement) ? (document.activeElement.form?.getAttribute('action') ?? document.activeElement.getAttribute('href')) : null;
+  box.replaceWith(next);
+  if (at) (next.querySelector(`form[action="${CSS.escape(at)}"] button, a[href="${CSS.escape(at)}"]`) || next).focus();
 }, 1000);

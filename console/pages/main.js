@@ -2,6 +2,7 @@
 import { zone, keepTimes } from './clock.js';
 import { keys } from './keys.js';
 import { desk } from './desk.js';
+import { select } from './select.js';
 import { undo } from './undo.js';
 import { live } from './live.js';
 import { forgetTyped } from './typed.js';
@@ -10,6 +11,7 @@ zone();
 keepTimes();
 keys();
 desk();
+select();
 undo();
 live();
 document.querySelector('form[action="/signout"]')?.addEventListener('submit', forgetTyped);

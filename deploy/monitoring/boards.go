@@ -108,6 +108,10 @@ func verification() Board {
 			{Kind: TimeSeries, Title: "Wait until the decision", Unit: "s", Width: 12, About: "Of those decided in the shown interval; 0 while there are no decisions.", Queries: []Query{
 				{quantile(0.5, "usher_verification_wait_seconds", ""), "median"}, {quantile(0.9, "usher_verification_wait_seconds", ""), "90 %"},
 			}},
+			{Kind: TimeSeries, Title: "Decisions about many", Unit: "short", Width: 12, About: "Operations that are not over, and what they sent in the shown interval. Errors: NATS did not take decisions; they are sent again.", Queries: []Query{
+				{"max by (state) (usher_bulk_operations)", "{{state}}"}, {"sum(increase(usher_bulk_decisions_total" + window + "))", "decisions"},
+				{"sum(increase(usher_bulk_errors_total" + window + "))", "errors"}, {"sum by (state) (increase(usher_bulk_ended_total" + window + "))", "ended {{state}}"},
+			}},
 			{Kind: TimeSeries, Title: "Verification events at the bridge", Unit: "ops", Width: 12, About: "By outcome. Denied: a source that may not say this. Known: the onboarding was over.", Queries: []Query{{perSecond(`usher_bridge_messages_total{stream="VERIFICATIONS"}`, "outcome"), "{{outcome}}"}}},
 			{Kind: TimeSeries, Title: "From event to workflow", Unit: "s", Width: 12, About: "Time that the bridge takes to start or signal a workflow.", Queries: []Query{
 				{quantile(0.5, "usher_stage_seconds", `{stage=~"start|signal"}`, "stage"), "{{stage}} median"}, {quantile(0.99, "usher_stage_seconds", `{stage=~"start|signal"}`, "stage"), "{{stage}} 99 %"},

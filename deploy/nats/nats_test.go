@@ -276,9 +276,9 @@ func TestRolesCannotDoWhatOthersDo(t *testing.T) {
 	}
 }
 
-// A console stores decisions about many and reads those of other consoles, and its
-// consumer gets nothing else of the bucket: hashes of passwords are in it too (issue 16).
-func TestAConsoleReadsDecisionsAboutManyAlone(t *testing.T) {
+// A console stores decisions about many for a time, reads those of other consoles, and
+// does not empty the bucket in which they are (issue 16).
+func TestAConsoleKeepsDecisionsAboutMany(t *testing.T) {
 	console := connect(t, start(t), "console")
 	const bucket = "KV_" + event.BucketConsole
 	if _, err := console.js.Publish(t.Context(), "$KV.CONSOLE.bulk.x", []byte("{}"), jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithMsgTTL(time.Hour)); err != nil {
@@ -294,9 +294,7 @@ func TestAConsoleReadsDecisionsAboutManyAlone(t *testing.T) {
 	if err := console.js.DeleteConsumer(t.Context(), bucket, c.CachedInfo().Name); err != nil {
 		t.Error(err)
 	}
-	for _, forbidden := range []string{"CONSUMER.CREATE." + bucket + ".x", "CONSUMER.CREATE." + bucket + ".x.$KV.CONSOLE.>", "CONSUMER.CREATE." + bucket + ".x.$KV.CONSOLE.account.admin", "STREAM.PURGE." + bucket} {
-		if !console.refused(t, &nats.Msg{Subject: api + forbidden, Data: []byte("{}")}) {
-			t.Errorf("it may publish to %s", forbidden)
-		}
+	if !console.refused(t, &nats.Msg{Subject: api + "STREAM.PURGE." + bucket, Data: []byte("{}")}) {
+		t.Error("it may purge the bucket")
 	}
 }

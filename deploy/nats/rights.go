@@ -150,11 +150,9 @@ func Roles() []Role {
 				right("Accounts, sessions, and decisions about many.", "$KV."+event.BucketConsole+".>"),
 				looks,
 				records("It reads accounts, sessions and decisions about many.", event.BucketConsole),
-				right("Decisions about many, which another console may have begun, are read with a consumer of its own, that reads nothing else of the bucket.",
-					api+"CONSUMER.CREATE."+kv(event.BucketConsole)+".*.$KV."+event.BucketConsole+".bulk.>", api+"CONSUMER.MSG.NEXT."+kv(event.BucketConsole)+".*", api+"CONSUMER.DELETE."+kv(event.BucketConsole)+".*"),
 				withoutTest(records("A user's page has what was sent.", event.BucketPeople), "Tests of the console's pages ask for it."),
 			}, readsWith("The read model is filled with consumers of its own.", users, verifications, onboarding, letters),
-				readsWith("It follows who signs in and out, so that streams of pages end with their sessions.", kv(event.BucketConsole))),
+				readsWith("It follows who signs in and out, so that streams of pages end with their sessions, and decisions about many, which another console may have begun.", kv(event.BucketConsole))),
 			Deny: []Right{notTheBridges(users, verifications)},
 		},
 		{
