@@ -23,7 +23,6 @@ var unguarded = map[string]string{
 	"catcher: both.Go(func() { defer stop(); mail = serve.Until(ctx, k.gua":      "serve.Until guards what it starts",
 	"catcher: both.Go(func() { defer stop(); web = serve.Until(ctx, k.guar":      "serve.Until guards what it starts",
 	"cmd: go func() { stopped <- app.Run(ctx, c, app.Env{Embed: s.Embe":          "the demo, which ends with the process that it shows",
-	"console: all.Go(func() error { return h.k.guard.Do(\"saying a decision\",":  "guards what it does",
 	"console: working.Go(func() { b.work(ctx, h) })":                             "guards what it does",
 	"console: go func() { done <- f.run(inner) }()":                              "guards each of its rounds",
 	"console: go func() { done <- k.followSignins(inner) }()":                    "guards each of its rounds",

@@ -28,16 +28,29 @@ func (w where) dial(ctx context.Context) (*app.Client, error) {
 
 type verifyCmd struct {
 	where   `embed:""`
-	Users   []string      `arg:"" help:"User ids, or e-mail addresses of users whose record had no id." name:"user"`
+	Users   []string      `arg:"" optional:"" help:"User ids, or e-mail addresses of users whose record had no id." name:"user"`
 	Approve bool          `help:"Let them in." xor:"verdict"`
 	Reject  bool          `help:"Turn them away; needs --reason." xor:"verdict"`
 	Reason  string        `help:"The reason, kept with the event." placeholder:"TEXT"`
 	Wait    time.Duration `help:"How long to wait for the answer." default:"5s"`
+
+	Import string `help:"Instead of users: all of this import who are not decided yet, through a console." placeholder:"ID"`
+	Query  string `help:"Instead of users: all not decided yet whom the console's search finds." placeholder:"TEXT"`
+	DryRun bool   `help:"With --import or --query: only say how many they are."`
+
+	consoleAccess `embed:""`
 }
 
 // Run executes `usher verify`.
 func (v verifyCmd) Run(s *session) error {
+	matching := v.Import != "" || v.Query != ""
 	switch {
+	case matching && len(v.Users) > 0:
+		return usageError("name users, or say --import or --query, not both")
+	case !matching && len(v.Users) == 0:
+		return usageError("name at least one user, or say --import or --query")
+	case v.DryRun && !matching:
+		return usageError("--dry-run is for --import and --query")
 	case !v.Approve && !v.Reject:
 		return usageError("say --approve or --reject")
 	case v.Reject && strings.TrimSpace(v.Reason) == "":
@@ -46,6 +59,9 @@ func (v verifyCmd) Run(s *session) error {
 	verb := event.VerbApproved
 	if v.Reject {
 		verb = event.VerbRejected
+	}
+	if matching {
+		return v.many(s, verb)
 	}
 	return v.decide(s, v.Users, verb, event.VerificationBody{Reason: v.Reason}, v.Wait)
 }

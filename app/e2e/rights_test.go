@@ -276,6 +276,17 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	})
 	a.checked(6)
 
+	// A decision about many, through the console.
+	a.imports("b.csv", 70, 2)
+	many := []string{"verify", "--query", "u-7", "--console-url", "http://" + a.console, "--console-password", a.config.ConsolePassword}
+	a.until("the console knows who waits", func() bool {
+		return strings.Contains(a.mustRun("cli", append(many, "--approve", "--dry-run")...), "2 people: inbox hr 2")
+	})
+	if out := a.mustRun("cli", append(many, "--reject", "--reason", "left")...); !strings.Contains(out, "done: 2 of 2 people sent, 2 rejected, 0 late, 0 failed") {
+		t.Errorf("a decision about many: %s", out)
+	}
+	a.waitFinal(60*time.Second, ids(70, 2)...)
+
 	// Commands.
 	number := letterNumber.FindStringSubmatch(letters)[1]
 	a.mustRun("cli", "deadletters", "show", number)
