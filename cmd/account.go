@@ -51,14 +51,18 @@ func (w where) logins(ctx context.Context) (*app.Client, logins.Store, error) {
 	return c, s, nil
 }
 
-// change opens the accounts, changes them, and prints what was done.
-func (w where) change(s *session, done string, f func(logins.Store) error) error {
+// change opens the accounts, changes them, puts that into the trail, and prints what was
+// done.
+func (w where) change(s *session, action string, what map[string]string, done string, f func(logins.Store) error) error {
 	c, store, err := w.logins(s.ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	if err := f(store); err != nil {
+		return err
+	}
+	if err := c.Record(s.ctx, action, actor(), what); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(s.stdout, done)
@@ -84,8 +88,11 @@ func (i inviting) home() (string, error) {
 }
 
 // invite prints the link of a new invite.
-func (i inviting) invite(s *session, store logins.Store, home, name string) error {
+func (i inviting) invite(s *session, c *app.Client, store logins.Store, home, name string) error {
 	secret, err := store.NewInvite(s.ctx, name)
+	if err == nil {
+		err = c.Record(s.ctx, "account-invite", actor(), map[string]string{"account": name})
+	}
 	if err != nil {
 		return err
 	}
@@ -114,7 +121,10 @@ func (a accountAdd) Run(s *session) error {
 	if err := store.Add(s.ctx, a.Name, logins.Role(a.Role), a.Inbox, byCommand); err != nil {
 		return err
 	}
-	return a.invite(s, store, home, a.Name)
+	if err := c.Record(s.ctx, "account-add", actor(), map[string]string{"account": a.Name, "role": a.Role, "inboxes": strings.Join(a.Inbox, " ")}); err != nil {
+		return err
+	}
+	return a.invite(s, c, store, home, a.Name)
 }
 
 type accountLs struct {
@@ -178,7 +188,8 @@ type accountRole struct {
 
 // Run executes `usher account role`.
 func (a accountRole) Run(s *session) error {
-	return a.change(s, fmt.Sprintf("%s is %s for %s now, and has to sign in again", a.Name, a.Role, inboxesOf(a.Inbox)),
+	what := map[string]string{"account": a.Name, "role": a.Role, "inboxes": strings.Join(a.Inbox, " ")}
+	return a.change(s, "account-role", what, fmt.Sprintf("%s is %s for %s now, and has to sign in again", a.Name, a.Role, inboxesOf(a.Inbox)),
 		func(store logins.Store) error {
 			return store.SetRole(s.ctx, a.Name, logins.Role(a.Role), a.Inbox)
 		})
@@ -202,7 +213,7 @@ func (p accountPasswd) Run(s *session) error {
 			return err
 		}
 		defer c.Close()
-		return p.invite(s, store, home, p.Name)
+		return p.invite(s, c, store, home, p.Name)
 	}
 	var b []byte
 	var err error
@@ -222,7 +233,7 @@ func (p accountPasswd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return p.change(s, "the password of "+p.Name+" is set; its sessions have ended", func(store logins.Store) error {
+	return p.change(s, "account-password", map[string]string{"account": p.Name}, "the password of "+p.Name+" is set; its sessions have ended", func(store logins.Store) error {
 		return store.SetPassword(s.ctx, p.Name, hash)
 	})
 }
@@ -235,11 +246,11 @@ type accountDisable struct {
 
 // Run executes `usher account disable`.
 func (d accountDisable) Run(s *session) error {
-	done := d.Name + " cannot sign in any more; its sessions have ended"
+	action, done := "account-disable", d.Name+" cannot sign in any more; its sessions have ended"
 	if d.Enable {
-		done = d.Name + " can sign in again"
+		action, done = "account-enable", d.Name+" can sign in again"
 	}
-	return d.change(s, done, func(store logins.Store) error { return store.Disable(s.ctx, d.Name, !d.Enable) })
+	return d.change(s, action, map[string]string{"account": d.Name}, done, func(store logins.Store) error { return store.Disable(s.ctx, d.Name, !d.Enable) })
 }
 
 type accountRm struct {
@@ -249,5 +260,5 @@ type accountRm struct {
 
 // Run executes `usher account rm`.
 func (r accountRm) Run(s *session) error {
-	return r.change(s, r.Name+" is removed; its sessions have ended", func(store logins.Store) error { return store.Remove(s.ctx, r.Name) })
+	return r.change(s, "account-rm", map[string]string{"account": r.Name}, r.Name+" is removed; its sessions have ended", func(store logins.Store) error { return store.Remove(s.ctx, r.Name) })
 }

@@ -95,9 +95,46 @@ func TestAccount(t *testing.T) {
 	{
 		const user = "cli"
 		code, out, errs := account(user, "add eve --role admin"+at)
-		if code != 1 || out != "" || !strings.Contains(errs, "need the administrator's account of NATS") {
+		if code != 1 || out != "" || !strings.Contains(errs, "the administrator's account of NATS is needed") {
 			t.Errorf("as %s: exit code %d\n%s%s", user, code, out, errs)
 		}
+	}
+	// Each change is in the trail, which is whole, and is shown to no other account.
+	audit := func(user, args string) (code int, out string) {
+		t.Helper()
+		var both bytes.Buffer
+		all := append([]string{"audit"}, strings.Fields(args)...)
+		all = append(all, "--nats-url", server, "--nats-user", user, "--nats-password", "password-of-"+user, "--data", t.TempDir())
+		code = Run(t.Context(), Main{}, all, strings.NewReader(""), &both, &both)
+		return code, both.String()
+	}
+	if code, out := audit("admin", "export --since 1h"); code != 0 || strings.Count(out, "\n") != 8 ||
+		!strings.Contains(out, `"account":"ann","action":"account-add"`) || !strings.Contains(out, `"action":"account-rm"`) || strings.Contains(out, "boss") {
+		t.Errorf("export: exit code %d\n%s", code, out)
+	}
+	code, out := audit("admin", "verify")
+	head := regexp.MustCompile(`(?m)^head (8:[0-9a-f]{64})$`).FindStringSubmatch(out)
+	if code != 0 || head == nil || !strings.HasSuffix(out, "the trail is whole\n") {
+		t.Fatalf("verify: exit code %d\n%s", code, out)
+	}
+	stream, err := js.Stream(t.Context(), event.StreamAudit)
+	if err == nil {
+		err = stream.DeleteMsg(t.Context(), 8)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out := audit("admin", "verify"); code != 0 { // a cut tail shows with a head alone
+		t.Errorf("without a head: exit code %d\n%s", code, out)
+	}
+	if code, out := audit("admin", "verify --head "+head[1]); code != 1 || !strings.Contains(out, "the trail was cut off behind 7") {
+		t.Errorf("a cut tail: exit code %d\n%s", code, out)
+	}
+	if code, _ := audit("admin", "verify --head 9:no"); code != 2 {
+		t.Errorf("a head that is none: exit code %d", code)
+	}
+	if code, out := audit("cli", "verify"); code != 1 || !strings.Contains(out, "the administrator's account of NATS is needed") {
+		t.Errorf("as cli: exit code %d\n%s", code, out)
 	}
 	all, err := store.Read(t.Context())
 	if err != nil || len(all.Logins) != 1 {

@@ -63,6 +63,8 @@ type cli struct {
 
 	Account accountCmd `cmd:"" help:"Say who may sign in at the console, and what each may do there."`
 
+	Audit auditCmd `cmd:"" help:"Look whether the trail of who did what is whole, or print it."`
+
 	Token tokenCmd `cmd:"" help:"Let programs use the console's API."`
 
 	Suppress suppressCmd `cmd:"" help:"Keep a list of addresses that get no messages."`
@@ -141,8 +143,8 @@ func explain(command string, err error) error {
 		return err
 	case "status":
 		return app.Explain("nothing was written", app.SafeAgain, err)
-	case "account", "token", "deadletters", "suppress":
-		if slices.Contains([]string{"ls", "show"}, words[1]) {
+	case "account", "token", "audit", "deadletters", "suppress":
+		if slices.Contains([]string{"ls", "show", "verify", "export"}, words[1]) {
 			return app.Explain("nothing was written", app.SafeAgain, err)
 		}
 	}

@@ -37,6 +37,9 @@ func (a tokenAdd) Run(s *session) error {
 	}
 	defer c.Close()
 	secret, err := store.AddToken(s.ctx, a.Name, logins.Role(a.Role), a.Inbox, lasts, byCommand)
+	if err == nil {
+		err = c.Record(s.ctx, "token-add", actor(), map[string]string{"token": a.Name, "role": a.Role, "inboxes": strings.Join(a.Inbox, " "), "expires": a.Expires})
+	}
 	if err != nil {
 		return err
 	}
@@ -111,5 +114,5 @@ type tokenRm struct {
 
 // Run executes `usher token rm`.
 func (r tokenRm) Run(s *session) error {
-	return r.change(s, r.Name+" is removed, and opens nothing any more", func(store logins.Store) error { return store.RemoveToken(s.ctx, r.Name) })
+	return r.change(s, "token-rm", map[string]string{"token": r.Name}, r.Name+" is removed, and opens nothing any more", func(store logins.Store) error { return store.RemoveToken(s.ctx, r.Name) })
 }

@@ -80,6 +80,8 @@ type Console struct {
 	bulks                    *bulks
 	stopping                 <-chan struct{} // is closed when Run ends; the streams of pages end then
 
+	trailForgotten time.Time // old entries; owned by measure
+
 	heartbeat  time.Duration // of the streams of open pages
 	readWithin time.Duration // a request, with its body
 }
@@ -100,7 +102,7 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketConsole, err)
 	}
-	k := &Console{Config: c, zones: newZones(), live: newLive(), heartbeat: 15 * time.Second, readWithin: 30 * time.Second, login: newLogin(kv), signins: newSignins(kv), auditor: newAuditor(c.JetStream, c.Metrics.AuditFailures, c.Log)}
+	k := &Console{Config: c, zones: newZones(), live: newLive(), heartbeat: 15 * time.Second, readWithin: 30 * time.Second, login: newLogin(kv), signins: newSignins(kv), auditor: newAuditor(c.JetStream, c.Metrics, c.Log)}
 	if err := k.login.store.Ensure(ctx, c.Password, c.PrintPassword); err != nil {
 		return nil, fmt.Errorf("the console's password: %w", err)
 	}
@@ -120,7 +122,7 @@ func New(ctx context.Context, c Config) (*Console, error) {
 // Ready returns nil when the read model has caught up with every stream once.
 func (k *Console) Ready() error {
 	for _, f := range k.feeds {
-		if !f.caughtUp.Load() {
+		if f.stream != event.StreamAudit && !f.caughtUp.Load() { // a page of its own shows the trail
 			return fmt.Errorf("the read model still reads %s", f.stream)
 		}
 	}
@@ -137,7 +139,10 @@ func (k *Console) Run(ctx context.Context) error {
 		go func() { done <- f.run(inner) }()
 	}
 	go func() { done <- k.measure(inner) }()
-	go func() { done <- k.keepAudit(inner) }()
+	// What a request still does while the server stops is recorded, too.
+	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRecording()
+	go func() { done <- k.keepAudit(recording) }()
 	go func() { done <- k.tellPages(inner) }()
 	go func() { done <- k.followSignins(inner) }()
 	go func() { done <- k.runBulks(inner) }()
@@ -146,6 +151,7 @@ func (k *Console) Run(ctx context.Context) error {
 	s.ReadTimeout = k.readWithin
 	errs := []error{serve.Until(ctx, k.guard, k.Listener, s)}
 	cancel()
+	stopRecording()
 	for range len(k.feeds) + 5 {
 		errs = append(errs, <-done)
 	}
@@ -169,11 +175,24 @@ func (k *Console) measure(ctx context.Context) error {
 		k.logRepeats(false)
 		k.forgetLetters(ctx)
 		k.measureBulks(ctx)
+		k.forgetTrail(ctx)
 		if f, err := k.model.figures(ctx); err == nil {
 			k.setGauges(f)
 		}
 	}))
 	return nil
+}
+
+// forgetTrail takes what AUDIT has let go out of the read model, now and then.
+func (k *Console) forgetTrail(ctx context.Context) {
+	if time.Since(k.trailForgotten) < time.Hour {
+		return
+	}
+	if err := k.model.forgetTrail(ctx, time.Now()); err == nil {
+		k.trailForgotten = time.Now()
+	} else if ctx.Err() == nil && k.repeats.first("old entries of the trail stay in the read model", err) {
+		k.Log.Warn("old entries of the trail stay in the read model", "error", err)
+	}
 }
 
 func (k *Console) setGauges(f figures) {

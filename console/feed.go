@@ -41,6 +41,7 @@ func newFeeds(js jetstream.JetStream, m *model, w *waiters, l *live, b *bulks, g
 		{stream: event.StreamOnboarding, put: w.putFactMessage},
 		{stream: event.StreamDeadLetters, put: l.putDeadLetterMessage},
 		{stream: bulk.Stream, subjects: bulk.Subjects, put: b.putMessage},
+		{stream: event.StreamAudit, put: putTrailMessage},
 	}
 	for _, f := range feeds {
 		f.js, f.model, f.guard, f.log, f.resets, f.passed = js, m, guard, log, &resets, map[uint64]bool{}

@@ -45,6 +45,37 @@ func (e *electing) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstrea
 	return nil, nats.ErrNoResponders
 }
 
+// future is an answer that has come.
+type future struct {
+	ack  *jetstream.PubAck
+	err  error
+	sent *nats.Msg
+}
+
+func (f future) Ok() <-chan *jetstream.PubAck {
+	c := make(chan *jetstream.PubAck, 1)
+	if f.err == nil {
+		c <- f.ack
+	}
+	return c
+}
+
+func (f future) Err() <-chan error {
+	c := make(chan error, 1)
+	if f.err != nil {
+		c <- f.err
+	}
+	return c
+}
+
+func (f future) Msg() *nats.Msg { return f.sent }
+
+// PublishMsgAsync is how the trail is written.
+func (e *electing) PublishMsgAsync(m *nats.Msg, opts ...jetstream.PublishOpt) (jetstream.PubAckFuture, error) {
+	ack, err := e.PublishMsg(context.Background(), m, opts...)
+	return future{ack, err, m}, nil
+}
+
 func audits(t *testing.T, js jetstream.JetStream) uint64 {
 	t.Helper()
 	s, err := js.Stream(t.Context(), event.StreamAudit)

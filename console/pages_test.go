@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"usher/console/logins"
 	"usher/event"
 )
 
@@ -96,9 +97,12 @@ func TestPagesFitEveryScreen(t *testing.T) {
 	pages := map[string]string{
 		"desk": "/users?status=waiting", "user": "/users/employee-2026-0001?status=waiting", "decided": "/users/employee-2026-0002", "none": "/users?status=parked", "nobody": "/users?q=nobody",
 		"imports": "/imports", "deadletters": "/deadletters", "figures": "/figures", "messages": "/preview", "keys": "/keys", "error": "/users/nobody-of-that-name",
+		"trail": "/trail", "accounts": "/accounts", "tokens": "/tokens", "own": "/account",
 	}
 	b.signIn()
+	b.login("maximiliane.von-und-zu-lichtenstein", logins.Verifier, "customer-relationship-management", "hr")
 	c := b.signed()
+	page(t, c, "POST", b.base+"/tokens", url.Values{"name": {"nightly-export-to-the-warehouse"}, "role": {"viewer"}, "days": {"90"}})
 	for i := range 3 {
 		form := url.Values{"scope": {"all"}}
 		if i == 2 { // is done at once; the others stay as they are

@@ -316,6 +316,9 @@ type cursor struct {
 	ID   string
 }
 
+// errDay is about a day that is none.
+var errDay = errors.New("the day is written as YYYY-MM-DD")
+
 // errMasked is about an order that would tell what is masked.
 var errMasked = errors.New("names are masked for your role, so a list cannot be sorted by them; sort is age or -age")
 

@@ -75,6 +75,7 @@ func routes() []route {
 		{method: "POST", path: "/imports/{import}/release", right: logins.Operate, handle: (*Console).releaseForm},
 		{method: "GET", path: "/deadletters", right: logins.See, handle: (*Console).deadLettersPage},
 		{method: "GET", path: "/figures", right: logins.See, handle: (*Console).metricsPage},
+		{method: "GET", path: "/trail", right: logins.Audit, handle: (*Console).trailPage},
 		{method: "GET", path: "/live", right: logins.See, handle: (*Console).livePage},
 		{method: "GET", path: "/preview", right: logins.See, handle: (*Console).previewPage, when: previews},
 		{method: "GET", path: "/preview/html", right: logins.See, handle: (*Console).previewHTML, when: previews},

@@ -2,7 +2,7 @@ package console
 
 // modelVersion changes with the schema, and with what is wrong in older files; a file
 // of another version is made anew.
-const modelVersion = 10
+const modelVersion = 11
 
 // modelSchema has, beside what it says of people, counts of them:
 // a page that counts a million people by each of its filters reads some hundred rows.
@@ -41,6 +41,11 @@ CREATE INDEX recent_at ON recent (at) WHERE bulk = '';
 CREATE INDEX recent_user ON recent (user_id, at);
 CREATE TABLE imports (id TEXT PRIMARY KEY, file TEXT NOT NULL, source TEXT NOT NULL, record INTEGER NOT NULL, published INTEGER NOT NULL, refused INTEGER NOT NULL, total INTEGER NOT NULL, done INTEGER NOT NULL, started INTEGER NOT NULL, state TEXT NOT NULL DEFAULT '', progress TEXT NOT NULL DEFAULT '{}') STRICT;
 CREATE INDEX imports_started ON imports (started, id);
+CREATE TABLE trail (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL, actor TEXT NOT NULL, user_id TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE INDEX trail_action ON trail (action, seq);
+CREATE INDEX trail_actor ON trail (actor, seq);
+CREATE INDEX trail_user ON trail (user_id, seq);
+CREATE INDEX trail_at ON trail (at);
 CREATE TABLE deadletters (seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, sequence TEXT NOT NULL, at INTEGER NOT NULL, event_id TEXT NOT NULL) STRICT;
 CREATE INDEX deadletters_event ON deadletters (event_id);
 ` + bulkSchema

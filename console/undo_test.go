@@ -163,6 +163,9 @@ func TestAResetLeavesNothing(t *testing.T) {
 		if err := errors.Join(err, putChunk(tx, bulk.Entry{ID: o.ID, People: []bulk.Person{{UserID: "u-2", Generation: 1}}}), forget(tx, "u-2")); err != nil {
 			return err
 		}
+		if _, err := putTrailMessage(tx, &nats.Msg{Subject: "audit.v1.signin", Data: []byte(`{"actor":"ann"}`)}, &nats.MsgMetadata{Timestamp: now}); err != nil {
+			return err
+		}
 		return errors.Join(
 			putUser(tx, "hr", event.User{UserID: "u-1", Name: "Ann", Import: event.Import{ID: "imp"}}, now), putFact(tx, f.WithID()),
 			putRecent(tx, "d-1", event.VerbApproved, spoken{VerificationBody: event.VerificationBody{UserID: "u-1"}}, now), putDecision(tx, event.Identity{Source: "crm", ID: "d-1"}, spoken{Note: "since May"}),

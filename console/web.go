@@ -209,7 +209,7 @@ func status(err error) (int, string) {
 		return http.StatusNotFound, err.Error()
 	case errors.Is(err, errNotHeld), errors.Is(err, errOther):
 		return http.StatusConflict, err.Error()
-	case errors.Is(err, errDecision), errors.Is(err, errCursor), errors.Is(err, errFilter), errors.Is(err, errMasked), errors.Is(err, errChoice), errors.Is(err, errTooMany):
+	case errors.Is(err, errDecision), errors.Is(err, errCursor), errors.Is(err, errFilter), errors.Is(err, errMasked), errors.Is(err, errDay), errors.Is(err, errChoice), errors.Is(err, errTooMany):
 		return http.StatusBadRequest, err.Error()
 	case errors.Is(err, errSlow):
 		return http.StatusTooManyRequests, err.Error()

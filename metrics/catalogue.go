@@ -58,8 +58,8 @@ func ours() []Metric {
 		notifyAttempts, notifyMessages, notifyCopies, notifyPaused, smsSegments, notifyReceipts, notifySuppressed, accountAttempts,
 		lost, reconciledRecords, reconciledLast,
 		people, peopleOldest, deadLetters, deadLettersOldest,
-		auditFailures,
 		bulkOpen, bulkEnded, bulkDecisions, bulkErrors,
+		auditFailures, auditHead, auditHeadHash,
 		canaryRuns, canarySeconds, canaryLast,
 		componentState, buildInfo, diskFree, diskSize, certificateExpiry, samplerErrors,
 	}

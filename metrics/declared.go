@@ -322,6 +322,18 @@ var (
 	}
 )
 
+// The head of the trail, to be kept apart from it.
+var (
+	auditHead = Metric{
+		Name: "usher_audit_head_seq", Kind: Gauge, Unit: "entries", Role: "console",
+		Help: "Place of the last entry of the trail of who did what that this console has written or seen at its start.",
+	}
+	auditHeadHash = Metric{
+		Name: "usher_audit_head_hash", Kind: Gauge, Unit: "none", Role: "console",
+		Help: "First 48 bits of the hash of that entry, as a number: the first 12 hexadecimal digits.",
+	}
+)
+
 // Canary.
 var (
 	canaryRuns = Metric{

@@ -230,6 +230,8 @@ type Console struct {
 	BulkEnded     *prometheus.CounterVec // state
 	BulkDecisions prometheus.Counter
 	BulkErrors    prometheus.Counter
+	AuditHead     prometheus.Gauge
+	AuditHeadHash prometheus.Gauge // as trail.Head.Short has it
 }
 
 // NewConsole registers the collectors of the console role.
@@ -243,6 +245,8 @@ func NewConsole(reg prometheus.Registerer, shared *Shared) *Console {
 		BulkEnded:     bulkEnded.CounterVec(reg),
 		BulkDecisions: bulkDecisions.counter(reg),
 		BulkErrors:    bulkErrors.counter(reg),
+		AuditHead:     auditHead.gauge(reg),
+		AuditHeadHash: auditHeadHash.gauge(reg),
 	}
 }
 

@@ -152,6 +152,8 @@ func Roles() []Role {
 				records("It reads accounts, sessions and decisions about many.", event.BucketConsole),
 				withoutTest(records("A user's page has what was sent.", event.BucketPeople), "Tests of the console's pages ask for it."),
 			}, readsWith("The read model is filled with consumers of its own.", users, verifications, onboarding, letters),
+				readsWith("The trail is shown, too.", event.StreamAudit),
+				[]Right{right("It appends to the trail behind the last entry, which the leader tells.", api+"STREAM.MSG.GET."+event.StreamAudit)},
 				readsWith("It follows who signs in and out, so that streams of pages end with their sessions, and decisions about many, which another console may have begun.", kv(event.BucketConsole))),
 			Deny: []Right{notTheBridges(users, verifications)},
 		},
