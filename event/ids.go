@@ -88,6 +88,17 @@ func (k Key) Fingerprint() string {
 	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
+// Sign vouches for some words: who does not hold the key cannot make the signature, in
+// lower-case hexadecimal. what tells one use of signatures from another.
+func (k Key) Sign(what string, words ...string) string {
+	mac := hmac.New(sha256.New, k)
+	fmt.Fprintf(mac, "sign\x00%s", what)
+	for _, w := range words {
+		fmt.Fprintf(mac, "\x00%d:%s", len(w), w)
+	}
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
 // RecordID is the id of the event of one record: a KSUID with the import's time
 // and a hash of the file's digest and the record's number, so that a record that
 // is published again within one import has the same id.

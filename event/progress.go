@@ -62,7 +62,8 @@ type Progress struct {
 	Code        string         `json:"code,omitempty"`   // of a file that was refused whole
 	Reason      string         `json:"reason,omitempty"` // why it waits, or was refused
 	DuplicateOf string         `json:"duplicate_of,omitempty"`
-	Next        string         `json:"next,omitempty"` // what the operator does now
+	Next        string         `json:"next,omitempty"`        // what the operator does now
+	UploadedBy  string         `json:"uploaded_by,omitempty"` // who gave the file at the console, once that is known
 	StartedAt   time.Time      `json:"started_at"`
 	At          time.Time      `json:"at"`
 }

@@ -62,3 +62,7 @@ func (j *job) vouched() error {
 	}
 	return nil
 }
+
+// IsSign tells whether a file of the name would be taken for what the inbox asks for
+// beside a file.
+func IsSign(in Inbox, name string) bool { return besides(in).Sign(name) }

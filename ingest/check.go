@@ -27,6 +27,12 @@ func Check(ctx context.Context, path string, in Inbox, key event.Key, tell func(
 // CheckRows is Check, and gives each the bodies of the first events as they would be
 // published, rows of them at most. key derives the ids of users who bring none.
 func CheckRows(ctx context.Context, path string, in Inbox, key event.Key, tell func(event.Progress), rows int, each func(body []byte) error) (Report, error) {
+	return CheckIn(ctx, "", path, in, key, tell, rows, each)
+}
+
+// CheckIn is CheckRows with a folder for what does not fit into memory; "" is the
+// system's one.
+func CheckIn(ctx context.Context, scratch, path string, in Inbox, key event.Key, tell func(event.Progress), rows int, each func(body []byte) error) (Report, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Report{}, fmt.Errorf("%s: %w", path, files.Reason(err))
@@ -35,7 +41,7 @@ func CheckRows(ctx context.Context, path string, in Inbox, key event.Key, tell f
 	if i, err := f.Stat(); err != nil || !i.Mode().IsRegular() {
 		return Report{}, fmt.Errorf("%s: it is not a regular file", path)
 	}
-	dir, err := os.MkdirTemp("", "usher-check-") // for the draft of refused rows
+	dir, err := os.MkdirTemp(scratch, "usher-check-") // for the draft of refused rows
 	if err != nil {
 		return Report{}, err
 	}

@@ -90,12 +90,18 @@ func (j *job) pin() error {
 // The error is a *table.FileError when it cannot be told; titles are there even then,
 // when they were found.
 func ColumnsOf(ctx context.Context, path string, in Inbox) (t table.File, err error) {
+	return ColumnsIn(ctx, "", path, in)
+}
+
+// ColumnsIn is ColumnsOf with a folder for what has to be unpacked; "" is the system's
+// one.
+func ColumnsIn(ctx context.Context, scratch, path string, in Inbox) (t table.File, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return t, fmt.Errorf("%s: %w", path, files.Reason(err))
 	}
 	defer f.Close()
-	tmp, err := os.MkdirTemp("", "usher-columns-")
+	tmp, err := os.MkdirTemp(scratch, "usher-columns-")
 	if err != nil {
 		return t, err
 	}

@@ -141,3 +141,18 @@ func (j *job) archivedBefore() (string, bool) {
 	b, err := os.ReadFile(filepath.Join(j.Archive, j.in.Source, digests, j.table.Digest))
 	return string(b), err == nil && string(b) != j.report.Import
 }
+
+// KnownAs is the import under which content was archived, as the archive remembers it;
+// "" when it does not. It is safe for names and digests that a person sent.
+func KnownAs(archive, source, digest string) string {
+	root, err := os.OpenRoot(filepath.Join(archive, source))
+	if err != nil {
+		return ""
+	}
+	defer root.Close()
+	b, err := root.ReadFile(filepath.Join(digests, digest))
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}

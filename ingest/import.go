@@ -90,7 +90,7 @@ func (j *job) run(ctx context.Context) (err error) {
 	j.table.HiddenRows = j.in.HiddenRows
 	j.describe()
 	if j.table.Digest != "" {
-		err = cmp.Or(j.sameContent(ctx), err)
+		err = cmp.Or(j.sameContent(ctx), j.uploader(), err)
 	}
 	if err == nil {
 		err = j.vouched()

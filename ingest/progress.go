@@ -78,6 +78,13 @@ func (p *progress) gauge(total, done int) {
 	p.total, p.done = total, done
 }
 
+// uploadedBy says who gave the file at the console.
+func (p *progress) uploadedBy(who string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.p.UploadedBy = who
+}
+
 // wait says what the import stands still for, "" when it goes on.
 func (p *progress) wait(reason string) {
 	p.mu.Lock()

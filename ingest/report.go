@@ -44,9 +44,10 @@ type Report struct {
 	Warnings    []table.Warning `json:"warnings,omitempty"`
 	Result      string          `json:"result"`
 	DuplicateOf string          `json:"duplicate_of,omitempty"`
-	Code        string          `json:"code,omitempty"`   // of a file refused whole
-	Reason      string          `json:"reason,omitempty"` // and why
-	Next        string          `json:"next"`             // what the operator does now
+	Code        string          `json:"code,omitempty"`        // of a file refused whole
+	Reason      string          `json:"reason,omitempty"`      // and why
+	Next        string          `json:"next"`                  // what the operator does now
+	UploadedBy  string          `json:"uploaded_by,omitempty"` // who gave it at the console
 	StartedAt   time.Time       `json:"started_at"`
 	FinishedAt  time.Time       `json:"finished_at"`
 
@@ -119,6 +120,7 @@ var nextSteps = map[string]string{
 	"E_CUT_OFF":          "Have the whole file sent again; nothing of this one was published.",
 	"E_CHECKSUM":         "Have the file and its checksum sent again; nothing of it was published.",
 	"E_TRAILER":          "Have the file sent again; nothing of it was published.",
+	"E_UPLOAD":           "Upload the file again; nothing of it was published.",
 	"E_POISON":           "Report this, with the file if you may; to try it once more, use usher redrop.",
 	"E_STRICT":           "Mend what the warnings say, or take the inbox out of --strict, and drop the file again; nothing of it was published.",
 	"E_TOO_MANY_REFUSED": "Mend the rows named here and drop the file again; nothing of it was published.",
@@ -128,7 +130,7 @@ var nextSteps = map[string]string{
 func (r Report) progress() event.Progress {
 	return event.Progress{
 		Import: r.Import, File: r.File, Source: r.Source, State: r.Result, Percent: 100, Rows: r.Rows, Record: r.Rows, Published: r.Published, Refused: r.Refused,
-		Errors: r.Errors, Code: r.Code, Reason: r.Reason, DuplicateOf: r.DuplicateOf, Next: r.Next, StartedAt: r.StartedAt, At: r.FinishedAt,
+		Errors: r.Errors, Code: r.Code, Reason: r.Reason, DuplicateOf: r.DuplicateOf, Next: r.Next, UploadedBy: r.UploadedBy, StartedAt: r.StartedAt, At: r.FinishedAt,
 	}
 }
 
@@ -143,6 +145,9 @@ func (r Report) Text() string {
 		fmt.Fprintf(&b, "duplicate of import %s\n\n", r.DuplicateOf)
 	}
 	fmt.Fprintf(&b, "import     %s\nsource     %s", r.Import, r.Source)
+	if r.UploadedBy != "" {
+		fmt.Fprintf(&b, "\nuploaded   by %s", r.UploadedBy)
+	}
 	if r.Format != "" {
 		fmt.Fprintf(&b, "\nformat     %s, %s", r.Format, r.Encoding)
 	}

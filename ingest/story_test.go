@@ -278,6 +278,16 @@ func (s *story) do(t *testing.T, w []string) {
 			t.Fatal(err)
 		}
 		s.tell(t)
+	case "give": // as the console does, with the digest that it noted
+		folder, err := os.OpenRoot(s.dir)
+		if err == nil {
+			_, err = Give(folder, w[1], s.inbox, event.Key("a key for these tests"), Given{Digest: w[2], By: "ann", At: time.Now()})
+			err = errors.Join(err, folder.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.tell(t)
 	case "check":
 		s.check(t, w[1])
 	case "held":

@@ -32,7 +32,7 @@ var RowCodes = codes(table.RowCodes, "E_DUP_IN_FILE", "E_EMAIL_SYNTAX", "E_ENCOD
 
 // FileCodes lists the codes with which a whole file may be refused.
 var FileCodes = codes(table.FileCodes, "E_ALL_ROWS", "E_CHANGED", "E_CHECKSUM", "E_CUT_OFF", "E_EMPTY", "E_KNOWN", "E_LINK", "E_POISON", "E_SPECIAL", "E_STRICT", "E_TOO_BIG",
-	"E_TOO_MANY_REFUSED", "E_TOO_MANY_ROWS", "E_TRAILER", "E_UNREADABLE")
+	"E_TOO_MANY_REFUSED", "E_TOO_MANY_ROWS", "E_TRAILER", "E_UNREADABLE", "E_UPLOAD")
 
 // WarningCodes lists the codes of warnings.
 var WarningCodes = codes(table.WarningCodes, "W_ATTRIBUTES", "W_CHARACTERS", "W_CUT_OFF", "W_HELD", "W_LOCALE", "W_NUMBER", "W_RELEASED", "W_SKIP", "W_USER_ID")

@@ -92,6 +92,9 @@ func Fingerprint(titles []string) string {
 // noteMapping stands beside what a mapping says.
 const noteMapping = "as the mapping says"
 
+// Mapped reports whether a mapping said what the column is.
+func (u Use) Mapped() bool { return u.Note == noteMapping }
+
 // ReadMapping reads a file with a line for each column: its title, an equals sign, and
 // what it is taken for. The title may hold equals signs itself. What follows # at the
 // beginning of a line is a comment.

@@ -16,6 +16,13 @@ type Beside struct {
 	Least   int64 // bytes that it has when it is complete
 }
 
+// Sign tells whether a file of the name would be taken for what lies beside another
+// one.
+func (b Beside) Sign(name string) bool {
+	_, yes := b.of(name)
+	return yes
+}
+
 // of is the file that a name lies beside, false when it is none of these.
 func (b Beside) of(name string) (string, bool) {
 	for _, e := range b.Endings {
@@ -41,19 +48,22 @@ func (b Beside) find(f *Folder, name string, l files.Look) (ending string, ok bo
 // the ending follows.
 const besideFile = ".beside"
 
+// BesideName is the name, in the claim of a file, of what lies beside it.
+func BesideName(ending string) string { return besideFile + ending }
+
 // BesideIn is the ending of what lay beside the file of a claim, and its name in the
 // claim; false when it is not there. A watcher that died when it had claimed the file
 // alone left it in the inbox: what was there before the file was claimed is fetched
 // from there.
 func (f *Folder) BesideIn(id, name string, b Beside, claimed time.Time) (ending, in string, ok bool) {
 	for _, e := range b.Endings {
-		in := besideFile + e
+		in := BesideName(e)
 		if _, there := files.At(f.Root, path.Join(ClaimPath(id), in)); there {
 			return e, in, true
 		}
 	}
 	for _, e := range b.Endings {
-		in := besideFile + e
+		in := BesideName(e)
 		m, there := files.At(f.Root, name+e)
 		if there && m.Regular() && m.Ctime <= claimed.UnixNano() && f.Root.Rename(name+e, path.Join(ClaimPath(id), in)) == nil {
 			return e, in, true
@@ -70,5 +80,5 @@ func (w *watcher) takeBeside(f *Folder, id, name string, l files.Look) error {
 	if !ok {
 		return nil
 	}
-	return f.Root.Rename(name+ending, path.Join(ClaimPath(id), besideFile+ending))
+	return f.Root.Rename(name+ending, path.Join(ClaimPath(id), BesideName(ending)))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -60,6 +61,8 @@ func (h *hints) event(dir string, e fsnotify.Event) {
 		if e.Has(fsnotify.Remove | fsnotify.Rename) {
 			h.note(func() { h.gone = true })
 		}
+	case name == wakeFile && e.Has(fsnotify.Create):
+		h.note(func() { h.overrun = true })
 	case e.Has(fsnotify.Create|fsnotify.Write) && !Ignored(name):
 		h.note(func() {
 			if len(h.names) >= mostHints {
@@ -69,6 +72,17 @@ func (h *hints) event(dir string, e fsnotify.Event) {
 			was := h.names[name]
 			h.names[name] = hint{written: was.written || e.Has(fsnotify.Write)}
 		})
+	}
+}
+
+// wakeFile is made and removed again by those who put a claim into the inbox.
+const wakeFile = ".usher-wake"
+
+// Wake lets the watcher of an inbox look for claims at once. Without it, it looks from
+// time to time.
+func Wake(root *os.Root) {
+	if root.WriteFile(wakeFile, nil, 0o600) == nil {
+		_ = root.Remove(wakeFile)
 	}
 }
 

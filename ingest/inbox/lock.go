@@ -49,8 +49,9 @@ type owner struct {
 var errLost = errors.New("another watcher took over, after this one was silent for too long")
 
 var (
-	lockFile  = path.Join(WorkFolder, "lock")
-	ownerFile = path.Join(WorkFolder, "owner")
+	lockFile = path.Join(WorkFolder, "lock")
+	// OwnerFile is signed every few seconds by the watcher that works in the inbox.
+	OwnerFile = path.Join(WorkFolder, "owner")
 )
 
 // acquire waits for the folder's lock; nil without an error means that ctx ended.
@@ -104,7 +105,7 @@ func host() string {
 
 // owner is the watcher that signed last; the zero owner when that cannot be read.
 func (l *lock) owner() (o owner) {
-	b, err := l.root.ReadFile(ownerFile)
+	b, err := l.root.ReadFile(OwnerFile)
 	if err == nil {
 		_ = json.Unmarshal(b, &o) // a torn file has no owner
 	}
@@ -117,11 +118,11 @@ func (l *lock) sign() error {
 	if err != nil {
 		return err
 	}
-	tmp := ownerFile + "." + l.me
+	tmp := OwnerFile + "." + l.me
 	if err := l.root.WriteFile(tmp, b, 0o600); err != nil {
 		return err
 	}
-	return l.root.Rename(tmp, ownerFile)
+	return l.root.Rename(tmp, OwnerFile)
 }
 
 // keep signs until ctx ends or another watcher has signed.
@@ -157,7 +158,7 @@ func (l *lock) check() error {
 // need not be waited for.
 func (l *lock) release() error {
 	if o := l.owner(); o.Watcher == l.me {
-		_ = l.root.Remove(ownerFile) // otherwise it is waited for
+		_ = l.root.Remove(OwnerFile) // otherwise it is waited for
 	}
 	return l.file.Close()
 }

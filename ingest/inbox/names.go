@@ -8,7 +8,7 @@ import (
 // Ignored tells names of files that are still on their way, or that no operator
 // dropped.
 func Ignored(name string) bool {
-	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~") || nobodys(name) {
+	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~") || Nobodys(name) {
 		return true // also what rsync writes, `.name.XXXXXX`, and locks of office programs
 	}
 	l := strings.ToLower(name)
@@ -29,8 +29,8 @@ var onTheWay = []string{
 	".uploading", ".writing", ".inprogress", ".in_progress", ".incomplete", ".unfinished",
 }
 
-// nobodys tells names of files that desktops leave in folders.
-func nobodys(name string) bool {
+// Nobodys tells names of files that desktops leave in folders.
+func Nobodys(name string) bool {
 	l := strings.ToLower(name)
 	return l == ".ds_store" || l == "thumbs.db" || l == "desktop.ini" || strings.HasPrefix(name, "._")
 }

@@ -131,7 +131,7 @@ func (s *settler) scan(q *queue) error {
 	err := files.Names(s.f.Root, ".", func(name string) {
 		_, beside := s.Beside.of(name)
 		switch {
-		case name == WorkFolder, nobodys(name):
+		case name == WorkFolder, Nobodys(name):
 		case Ignored(name), beside:
 			odd[name] = now
 		case s.candidates[name] == nil && s.consider(name, now) == nil:
