@@ -77,12 +77,17 @@ type Servers struct {
 	Sample           string        `help:"On new data, drop this file into the inbox." type:"path" placeholder:"FILE" hidden:""`
 }
 
-// Intake is how files are taken.
-type Intake struct {
+// Inboxes are folders that files are dropped into, and what each takes.
+type Inboxes struct {
 	Inbox        map[string]string `help:"More inboxes: the event source, and the folder to watch." placeholder:"NAME=DIR"`
 	ingest.Rules `embed:""`
-	IDKey        string `name:"id-key" help:"Key that derives user ids from addresses." placeholder:"SECRET"`
-	IDKeyFile    string `name:"id-key-file" help:"File with that key." type:"path" placeholder:"FILE"`
+}
+
+// Intake is how files are taken.
+type Intake struct {
+	Inboxes   `embed:""`
+	IDKey     string `name:"id-key" help:"Key that derives user ids from addresses." placeholder:"SECRET"`
+	IDKeyFile string `name:"id-key-file" help:"File with that key." type:"path" placeholder:"FILE"`
 
 	KeepFiles   time.Duration `help:"How long archived and refused files are kept; 0 keeps them for ever." default:"9600h"`
 	MostWaiting int           `help:"How many records may wait for the bridge before intake pauses; 0 is no limit." default:"1000000"`
@@ -148,6 +153,8 @@ type Web struct {
 	ConsoleNoBasicAuth  bool          `name:"console-no-basic-auth" help:"Take tokens only in the console's API, and no passwords."`
 	RejectReasons       string        `help:"File with the reasons that the console offers for a rejection, one a line as CODE = WORDS; those that come with usher otherwise." type:"path" placeholder:"FILE"`
 	UndoWindow          time.Duration `help:"How long a decision on the console's pages can be undone; it takes effect afterwards. Whole seconds, at most 1h; 0 means at once." default:"10s"`
+	WatchData           string        `help:"Data folder of the watcher, so that files can be uploaded and mended in a console that runs alone. Give it the --inbox and the rules of the watcher too." type:"path" placeholder:"DIR"`
+	MaxUpload           Bytes         `help:"Largest file that is taken by upload, such as 2GB; 0 takes what the disk has room for." default:"0" placeholder:"SIZE"`
 	TemporalUIOrigin    string        `name:"temporal-ui-origin" help:"Origin of a Temporal Web UI elsewhere whose pages may have payloads decrypted at /codec, such as https://temporal.example." placeholder:"ORIGIN"`
 }
 

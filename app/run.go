@@ -20,6 +20,7 @@ import (
 
 	"usher/catcher"
 	"usher/event"
+	"usher/ingest/uploads"
 	"usher/metrics"
 	"usher/streams"
 	"usher/tracing"
@@ -88,8 +89,9 @@ type process struct {
 	lives    *streams.Alive   // of the worker
 	pub      *streams.Publisher
 	catcher  *catcher.Catcher
-	codec    *codec       // nil in roles that were given no key
-	console  net.Listener // bound before the servers, whose pages name it
+	store    *uploads.Store // files that people bring to the console; nil where it does not reach a watcher's folders
+	codec    *codec         // nil in roles that were given no key
+	console  net.Listener   // bound before the servers, whose pages name it
 	key      event.Key
 }
 

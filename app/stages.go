@@ -115,6 +115,9 @@ func (p *process) startProducers(ctx context.Context) error {
 			return err
 		}
 		p.ops.add("console", c.Ready)
+		if p.store != nil {
+			parts = append(parts, part{"uploads", p.store.Run, time.Second})
+		}
 		db, err := pulseOfDB(p.path("console.db"))
 		if err != nil {
 			return err

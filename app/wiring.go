@@ -88,13 +88,22 @@ func (p *process) consoleConfig() (c console.Config, err error) {
 	if err != nil {
 		return c, err
 	}
+	figures := metrics.NewConsole(p.registry, p.shared)
+	var in console.Intake
+	if p.store, err = p.uploads(figures); err != nil {
+		return c, err
+	}
+	if p.store != nil {
+		in = intake{p.store}
+	}
 	return console.Config{
+		Intake:     in,
 		UndoWindow: p.UndoWindow, RejectReasons: reasons, TemporalUI: p.temporalUI(),
 		Listener: p.console, JetStream: p.js, DB: p.path("console.db"), Ledger: p.people, Password: password, URL: p.ConsoleURL, NoBasicAuth: p.ConsoleNoBasicAuth,
 		PrintPassword: func(user, password string) {
 			fmt.Fprintf(p.Out, "\n  Sign in to the console as %s, with the password %s\n  It is printed this once only.\n", user, password)
 		},
-		Payloads: p.payloads(), PayloadOrigins: p.payloadOrigins(), Previews: messages, Metrics: metrics.NewConsole(p.registry, p.shared), Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
+		Payloads: p.payloads(), PayloadOrigins: p.payloadOrigins(), Previews: messages, Metrics: figures, Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 	}, nil
 }
 

@@ -9,13 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"usher/app"
 	"usher/event"
 	"usher/ingest"
-	"usher/streams"
 	"usher/table"
 )
 
@@ -46,7 +42,7 @@ func (c columnsCmd) Run(s *session) error {
 	switch {
 	case err == nil:
 		defer client.Close()
-		if saved, err = savedColumns(s.ctx, client.JetStream, in.Source); err != nil {
+		if saved, err = app.SavedColumns(s.ctx, client.JetStream, in.Source); err != nil {
 			return err
 		}
 	case c.Rm || len(given) > 0:
@@ -163,35 +159,10 @@ func quoted(titles []string) string {
 	return strings.Join(out, ", ")
 }
 
-// savedColumns reads all that was saved about the columns of an inbox, by fingerprint.
-func savedColumns(ctx context.Context, js jetstream.JetStream, source string) (map[string]table.Mapping, error) {
-	all := map[string]table.Mapping{}
-	sel := streams.Selection{Subjects: []string{event.ColumnsSubject(source, "*")}, Latest: true}
-	err := streams.Read(ctx, js, event.StreamUsers, sel, func(m streams.Message, _ uint64) error {
-		fingerprint := m.Subject[strings.LastIndexByte(m.Subject, '.')+1:]
-		if all[fingerprint] = ingest.ReadColumns(m.Data); all[fingerprint] == nil {
-			delete(all, fingerprint)
-		}
-		return nil
-	})
-	return all, err
-}
-
 // publishColumns stores what a person said, in the place of what was said before.
 func publishColumns(ctx context.Context, c *app.Client, saved event.SavedColumns) error {
 	saved.Actor, saved.At = actor(), time.Now().UTC()
-	if saved.Columns == nil {
-		saved.Columns = map[string]string{}
-	}
-	data, err := json.Marshal(saved)
-	if err != nil {
-		return err
-	}
-	m := nats.NewMsg(saved.Subject())
-	m.Data = data
-	m.Header.Set("Nats-Rollup", "sub")
-	m.Header.Set("Nats-TTL", "never")
-	if _, err := c.JetStream.PublishMsg(ctx, m, jetstream.WithExpectStream(event.StreamUsers)); err != nil {
+	if err := app.SaveColumns(ctx, c.JetStream, saved); err != nil {
 		return app.Explain("what was said about the columns may have been stored", app.SafeAgain, err)
 	}
 	return nil
@@ -208,7 +179,7 @@ func savedFor(s *session, data string, access app.NATSAccess, source string) fun
 	var saved map[string]table.Mapping
 	if err == nil {
 		defer client.Close()
-		saved, err = savedColumns(s.ctx, client.JetStream, source)
+		saved, err = app.SavedColumns(s.ctx, client.JetStream, source)
 	}
 	if err != nil {
 		fmt.Fprintf(s.stderr, "What `usher columns` saved is not known: %v\n", err)

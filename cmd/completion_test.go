@@ -42,7 +42,7 @@ func completed(t *testing.T, words ...string) (found []string, files bool) {
 func TestCompletion(t *testing.T) {
 	for line, want := range map[string]string{
 		"docto":                     "doctor",
-		"doctor --wa":               "--wait",
+		"doctor --wai":              "--wait",
 		"doctor b":                  "bundle",
 		"doctor bundle --pro":       "--probe --providers --provider-limit",
 		"doctor --role w":           "watch worker",

@@ -45,6 +45,7 @@ type (
 		app.External `embed:""`
 		app.Web      `embed:""`
 		app.Content  `embed:""`
+		app.Inboxes  `embed:""`
 		Key          idKey `embed:""`
 	}
 	// idKey is the part of Intake that roles without an inbox need.
@@ -148,7 +149,9 @@ func (w workerCmd) Run(s *session) error {
 
 // Run executes `usher console`.
 func (c consoleCmd) Run(s *session) error {
-	return s.role(app.Config{Base: c.Base, External: c.External, Web: c.Web, Delivery: app.Delivery{Content: c.Content}, Intake: c.Key.intake(), Limits: app.DefaultLimits(), Roles: app.Roles{Console: true}})
+	intake := c.Key.intake()
+	intake.Inboxes = c.Inboxes
+	return s.role(app.Config{Base: c.Base, External: c.External, Web: c.Web, Delivery: app.Delivery{Content: c.Content}, Intake: intake, Limits: app.DefaultLimits(), Roles: app.Roles{Console: true}})
 }
 
 func (k idKey) intake() app.Intake { return app.Intake{IDKey: k.IDKey, IDKeyFile: k.IDKeyFile} }

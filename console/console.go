@@ -48,6 +48,8 @@ type Config struct {
 	// afterwards. 0: at once, as decisions by the API always do.
 	UndoWindow time.Duration
 
+	Intake Intake // nil: this console does not reach the watcher's folders
+
 	RejectReasons []Reason // none: DefaultReasons
 	TemporalUI    string   // address of the Web UI with the namespace; "": no links to it
 
@@ -89,7 +91,7 @@ type Console struct {
 // New opens the login and the read model. It refuses a Config that lacks what
 // the console needs.
 func New(ctx context.Context, c Config) (*Console, error) {
-	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "URL", "Payloads", "PayloadOrigins", "Answer", "Previews", "UndoWindow", "RejectReasons", "TemporalUI", "Tracer", "Fault"); err != nil {
+	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "URL", "Payloads", "PayloadOrigins", "Answer", "Previews", "Intake", "UndoWindow", "RejectReasons", "TemporalUI", "Tracer", "Fault"); err != nil {
 		return nil, err
 	}
 	if c.Answer <= 0 {

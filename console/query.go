@@ -67,9 +67,10 @@ type Import struct {
 	Code        string         `json:"code,omitempty"`         // of a file that was refused whole
 	Reason      string         `json:"reason,omitempty"`       // why it waits, or was refused
 	DuplicateOf string         `json:"duplicate_of,omitempty"`
-	Errors      map[string]int `json:"errors,omitempty"` // refused rows by code
-	Next        string         `json:"next,omitempty"`   // what the operator does now
-	Digest      string         `json:"sha256,omitempty"` // of a file that is held
+	Errors      map[string]int `json:"errors,omitempty"`      // refused rows by code
+	Next        string         `json:"next,omitempty"`        // what the operator does now
+	Digest      string         `json:"sha256,omitempty"`      // of a file that is held
+	UploadedBy  string         `json:"uploaded_by,omitempty"` // who gave it at the console
 }
 
 // Held reports whether the import waits for a person.
@@ -77,6 +78,9 @@ func (i Import) Held() bool { return i.State == event.ImportHeld }
 
 // Work reports whether the import is in work now.
 func (i Import) Work() bool { return !i.Done && i.State != event.ImportWaiting && !i.Held() }
+
+// Stuck reports whether the import waits for something other than a person.
+func (i Import) Stuck() bool { return i.State == event.ImportWaiting }
 
 // LeftTime is how long its step will still take.
 func (i Import) LeftTime() time.Duration {
@@ -216,7 +220,7 @@ func (m *model) importsWhere(ctx context.Context, condition string, args ...any)
 		if err := json.Unmarshal([]byte(body), &p); err != nil {
 			return nil, err
 		}
-		i.Percent, i.Rate, i.Left, i.Code, i.Reason, i.DuplicateOf, i.Errors, i.Next, i.Digest = p.Percent, p.Rate, p.Left, p.Code, p.Reason, p.DuplicateOf, p.Errors, p.Next, p.Digest
+		i.Percent, i.Rate, i.Left, i.Code, i.Reason, i.DuplicateOf, i.Errors, i.Next, i.Digest, i.UploadedBy = p.Percent, p.Rate, p.Left, p.Code, p.Reason, p.DuplicateOf, p.Errors, p.Next, p.Digest, p.UploadedBy
 		if i.State == event.ImportPublishing && i.Done { // its end was not told, or an earlier version told of it behind the end
 			i.State, i.Rate, i.Left = event.ImportArchived, 0, 0
 			i.Percent = 100

@@ -34,7 +34,7 @@ func (t route) program() bool {
 func routes() []route {
 	previews := func(k *Console) bool { return k.Previews != nil }
 	payloads := func(k *Console) bool { return k.Payloads != nil }
-	return []route{
+	return append(uploadRoutes(), []route{
 		{method: "GET", path: "/static/", right: logins.Anyone, handle: staticFile, bare: true},
 		{method: "GET", path: "/signin", right: logins.Anyone, handle: (*Console).signInPage},
 		{method: "POST", path: "/signin", right: logins.Anyone, handle: (*Console).signIn},
@@ -95,7 +95,7 @@ func routes() []route {
 
 		{method: "OPTIONS", path: payloadsPath, right: logins.Anyone, handle: payloadsAsked, when: payloads, foreign: true, bare: true},
 		{method: "POST", path: payloadsPath, right: logins.Payloads, handle: (*Console).payloadsAPI, when: payloads, foreign: true, body: mostPayloads},
-	}
+	}...)
 }
 
 // mux serves the routes that this console has. What no route names is answered like a

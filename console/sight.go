@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -50,6 +51,9 @@ type revealKey struct{}
 
 // revealed is a context in which personal data is shown; the caller has recorded that.
 func revealed(ctx context.Context) context.Context { return context.WithValue(ctx, revealKey{}, true) }
+
+// sees tells whether what belongs to an inbox is there for the one who asks.
+func (s sight) sees(inbox string) bool { return !s.limited || slices.Contains(s.inboxes, inbox) }
 
 // within adds that a column names an inbox that is seen.
 func (s sight) within(t *terms, column string) {

@@ -38,7 +38,7 @@ func pageOf(r *http.Request) (page string, d draft) {
 		page = "/bulk/" + url.PathEscape(path[1])
 	case path[0] == "bulk":
 		page = "/users?" + r.URL.RawQuery
-	case path[0] == "imports":
+	case path[0] == "imports", path[0] == "uploads":
 		page = "/imports"
 	}
 	return local(page), d

@@ -4,10 +4,10 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,10 +28,25 @@ var pages = template.Must(template.New("").Funcs(clocks(time.UTC)).Funcs(templat
 	"soft":     soft,
 	"dict":     dict,
 	"grouped":  grouped,
+	"size":     size,
+	"lines":    func(s string) int { return 1 + strings.Count(s, "\n") },
 	"reason":   func(code string) string { return code },
 }).ParseFS(files, "pages/*.html"))
 
 var static = loadAssets()
+
+// size is a number of bytes as people read it.
+func size(bytes int64) string {
+	switch {
+	case bytes < 1000:
+		return fmt.Sprintf("%d bytes", bytes)
+	case bytes < 1e6:
+		return fmt.Sprintf("%.0f kB", float64(bytes)/1e3)
+	case bytes < 1e9:
+		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
+}
 
 // dict makes one value of several for a template: a name, its value, and so on.
 func dict(pairs ...any) map[string]any {
@@ -99,22 +114,6 @@ func (k *Console) ledger(ctx context.Context, u *User) {
 	u.Messages, u.Trouble = p.Messages(), p.Trouble
 }
 
-func (k *Console) importsPage(w http.ResponseWriter, r *http.Request) {
-	position := k.live.position()
-	imports, err := k.model.imports(r.Context(), 200)
-	if id := r.URL.Query().Get("import"); id != "" && err == nil {
-		var one Import
-		one, err = k.model.importOf(r.Context(), id)
-		imports = []Import{one}
-	}
-	if err != nil {
-		k.fail(w, r, err)
-		return
-	}
-	refresh := slices.ContainsFunc(imports, func(i Import) bool { return !i.Done })
-	k.show(w, r, http.StatusOK, "imports", map[string]any{"Title": "Imports", "Live": position, "Imports": imports, "One": r.URL.Query().Get("import") != "", "Refresh": refresh, "Message": k.sessions.PopString(r.Context(), "message")})
-}
-
 func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	letters, err := k.model.deadLetters(r.Context(), q.Get("stream"), q.Get("reason"), mostLetters)
@@ -171,6 +170,9 @@ func section(r *http.Request) string {
 	if first == "users" && rest == "" && r.URL.Query().Get("status") == string(event.StatusWaiting) {
 		return "waiting"
 	}
+	if first == "uploads" {
+		return "imports"
+	}
 	return first
 }
 
@@ -209,6 +211,8 @@ func status(err error) (int, string) {
 		return http.StatusNotFound, err.Error()
 	case errors.Is(err, errNotHeld), errors.Is(err, errOther):
 		return http.StatusConflict, err.Error()
+	case errors.As(err, new(plainly)):
+		return http.StatusBadRequest, err.Error()
 	case errors.Is(err, errDecision), errors.Is(err, errCursor), errors.Is(err, errFilter), errors.Is(err, errMasked), errors.Is(err, errDay), errors.Is(err, errChoice), errors.Is(err, errTooMany):
 		return http.StatusBadRequest, err.Error()
 	case errors.Is(err, errSlow):

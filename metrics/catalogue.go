@@ -60,6 +60,7 @@ func ours() []Metric {
 		people, peopleOldest, deadLetters, deadLettersOldest,
 		bulkOpen, bulkEnded, bulkDecisions, bulkErrors,
 		auditFailures, auditHead, auditHeadHash,
+		uploadsTotal, uploadBytes, uploadsWaiting,
 		canaryRuns, canarySeconds, canaryLast,
 		componentState, buildInfo, diskFree, diskSize, certificateExpiry, samplerErrors,
 	}

@@ -334,6 +334,23 @@ var (
 	}
 )
 
+// Files that people bring to the console.
+var (
+	uploadsTotal = Metric{
+		Name: "usher_uploads_total", Kind: Counter, Unit: "files", Role: "console",
+		Help:   "Files that people brought to the console, by what was done with them; failed ones broke off or had no room.",
+		Labels: []Label{{Name: "result", Values: []string{"received", "failed", "checked", "imported", "discarded", "expired"}}},
+	}
+	uploadBytes = Metric{
+		Name: "usher_upload_bytes_total", Kind: Counter, Unit: "bytes", Role: "console",
+		Help: "Size of the files that were received.",
+	}
+	uploadsWaiting = Metric{
+		Name: "usher_uploads_waiting", Kind: Gauge, Unit: "files", Role: "console",
+		Help: "Files that were received and are not given to an inbox yet; each is removed after an hour.",
+	}
+)
+
 // Canary.
 var (
 	canaryRuns = Metric{

@@ -232,6 +232,10 @@ type Console struct {
 	BulkErrors    prometheus.Counter
 	AuditHead     prometheus.Gauge
 	AuditHeadHash prometheus.Gauge // as trail.Head.Short has it
+
+	Uploads        *prometheus.CounterVec // result
+	UploadBytes    prometheus.Counter
+	UploadsWaiting prometheus.Gauge
 }
 
 // NewConsole registers the collectors of the console role.
@@ -247,6 +251,10 @@ func NewConsole(reg prometheus.Registerer, shared *Shared) *Console {
 		BulkErrors:    bulkErrors.counter(reg),
 		AuditHead:     auditHead.gauge(reg),
 		AuditHeadHash: auditHeadHash.gauge(reg),
+
+		Uploads:        uploadsTotal.CounterVec(reg),
+		UploadBytes:    uploadBytes.counter(reg),
+		UploadsWaiting: uploadsWaiting.gauge(reg),
 	}
 }
 

@@ -144,7 +144,7 @@ func startCluster(t *testing.T) *cluster {
 	config := app.Config{
 		Base:     app.Base{LogLevel: "info", LogFormat: "text"},
 		External: app.External{NATSAccess: admin, TemporalAddress: c.temporal, TemporalNamespace: "default", PayloadKeyFile: sharedKey(t, keys), Replicas: 3},
-		Intake:   app.Intake{IDKey: idKey, Inbox: map[string]string{sourceHR: t.TempDir()}},
+		Intake:   app.Intake{IDKey: idKey, Inboxes: app.Inboxes{Inbox: map[string]string{sourceHR: t.TempDir()}}},
 		Delivery: app.Delivery{SMTPAddr: c.sink.mailAddr, SMTPTLS: "none", MailFrom: "Welcome <welcome@usher.example>", SMSURL: c.sink.textURL, SMSAccount: "ACusher", SMSFrom: "+15005550006", OnUnknown: "resend", MaxPause: 5 * time.Second},
 		Reports:  app.Reports{ReconcileEvery: time.Minute},
 		Web:      app.Web{ConsoleAddr: quietPort(t), ConsolePassword: consolePassword},

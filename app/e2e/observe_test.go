@@ -68,7 +68,7 @@ func TestEveryPanelShowsData(t *testing.T) {
 	if people["u-2"].Status != event.StatusWelcomed || people["u-3"].Status != event.StatusPartlyWelcomed {
 		t.Fatalf("u-2 is %s and u-3 %s", people["u-2"].Status, people["u-3"].Status)
 	}
-	u.checked(6)
+	u.checked(6, 1)
 	u.canary()
 	for range 14 { // the samplers look every five seconds
 		time.Sleep(500 * time.Millisecond)

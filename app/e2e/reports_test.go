@@ -135,9 +135,9 @@ func (u *usher) reconciled(done func(metrics string) bool) string {
 	return ""
 }
 
-// checked triggers a reconciliation and waits until it says that so many records
+// checked triggers a reconciliation and waits until it says that so many records of files
 // are accounted for.
-func (u *usher) checked(records int) {
+func (u *usher) checked(records, files int) {
 	u.Helper()
 	u.eventually("the schedule is there", func(ctx context.Context) error {
 		return u.schedules().GetHandle(ctx, "usher-reconcile").Trigger(ctx, client.ScheduleTriggerOptions{})
@@ -160,7 +160,7 @@ func (u *usher) checked(records int) {
 		if err := json.Unmarshal(e.Value(), &s); err != nil {
 			return err
 		}
-		if s.Records != records || s.Files != 1 || s.Lost() != 0 {
+		if s.Records != records || s.Files != files || s.Lost() != 0 {
 			return fmt.Errorf("it says %s", s.Summary)
 		}
 		return nil

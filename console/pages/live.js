@@ -116,6 +116,8 @@ const imports = rarely(async () => {
   if (!box || box.contains(document.activeElement)) return;
   const doc = await part(location.href, 'imports', { quiet: true }), next = doc?.getElementById('imports');
   if (next && !box.contains(document.activeElement)) box.replaceWith(next);
+  const report = document.getElementById('report'), told = doc?.getElementById('report'); // comes with the end of an import
+  if (report && told && !report.firstElementChild) report.replaceWith(told);
 }, 1000);
 
 // bulk is a decision about many, or their list, as it is now. Where the focus is, it stays.

@@ -5,6 +5,7 @@ import { desk } from './desk.js';
 import { select } from './select.js';
 import { undo } from './undo.js';
 import { live } from './live.js';
+import { uploads } from './uploads.js';
 import { forgetTyped } from './typed.js';
 
 zone();
@@ -14,4 +15,5 @@ desk();
 select();
 undo();
 live();
+uploads();
 document.querySelector('form[action="/signout"]')?.addEventListener('submit', forgetTyped);

@@ -147,6 +147,7 @@ func Roles() []Role {
 			Publish: slices.Concat([]Right{
 				right("What it is for: decisions, and the record of who did what.", "verifications.v1.console.*", "audit.v1.>"),
 				right("What becomes of files that are held.", "users.v1.release.>"),
+				right("What the columns of files with certain titles are, as a person said at an upload; the leader tells whether the copy that was read has it all.", "users.v1.columns.>", api+"STREAM.MSG.GET."+users),
 				right("Accounts, sessions, and decisions about many.", "$KV."+event.BucketConsole+".>"),
 				looks,
 				records("It reads accounts, sessions and decisions about many.", event.BucketConsole),
