@@ -132,6 +132,39 @@ func TestUploadMendAndSendAgainInABrowser(t *testing.T) {
 	}
 }
 
+// A file that is dropped anywhere on the page is imported; several are, one after the
+// other; and one that broke off, or that the console does not take, is said.
+func TestFilesAreDroppedOnThePage(t *testing.T) {
+	d := startDesk(t, false, func(_, web *Config) { web.MaxUpload = 1000 })
+	b := d.browse(true)
+	drop := func(what, files string) {
+		t.Helper()
+		b.do("imports", chromedp.Navigate(b.base+"/imports"), chromedp.WaitVisible("#upload"))
+		b.is("the page is ready", `document.documentElement.dataset.keys`)
+		b.is(what, `(() => {
+			const t = new DataTransfer();
+			for (const [name, text] of `+files+`) t.items.add(new File([text], name));
+			for (const e of ['dragenter', 'drop']) document.body.dispatchEvent(new DragEvent(e, { dataTransfer: t, bubbles: true, cancelable: true }));
+			return true;
+		})()`)
+	}
+	drop("drop one", `[['one.csv', 'email\none@example.org\n']]`)
+	b.is("its import is shown", `location.pathname.startsWith('/imports/')`)
+	b.shows("one.csv", "archived", "1 published", "uploaded by admin")
+	drop("drop two", `[['two.csv', 'email\ntwo@example.org\n'], ['three.csv', 'email\nthree@example.org\n']]`)
+	for _, name := range []string{"two.csv", "three.csv"} {
+		if i := b.imported(name); i.Published != 1 {
+			t.Errorf("%s: %+v", name, i)
+		}
+	}
+	b.is("the imports are shown again", `location.pathname === '/imports' && document.querySelectorAll('.import').length === 3`)
+	drop("drop a large one", `[['large.csv', 'email\n' + 'a@example.org\n'.repeat(1000)]]`)
+	b.is("it is said", `document.getElementById('told').textContent.includes('larger than')`)
+	if len(d.left(d.uploads)) > 0 || len(d.imports()) != 3 {
+		t.Errorf("what is too large is kept: %v", d.left(d.uploads))
+	}
+}
+
 // What a list and its name hold is shown as text, wherever it is shown, and nothing of
 // it runs.
 func TestNothingOfAnUploadRuns(t *testing.T) {
