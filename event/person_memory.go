@@ -80,8 +80,8 @@ func (p *Person) Heed(generation int, n Note) error {
 // What the bridge has answered meanwhile, by PEOPLE, is answered as it was then: an
 // order, and the record that opened the first generation. Only the run that wrote the
 // end knows whether it answered a record that came after it; of those records only the
-// one that opened the first generation still needs an answer. A message that the ledger has as taken did
-// not fail.
+// one that opened the first generation still needs an answer. A message that the ledger
+// has as taken did not fail.
 func (p *Person) Heeded(f Fact) (out Fact, told bool) {
 	n := f.Note
 	if f.Note = nil; n == nil {
