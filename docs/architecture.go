@@ -40,8 +40,8 @@ type pkg struct {
 	imports  map[string]bool // of the project's own packages
 }
 
-// packages is a table of the project's packages: each stands below all that it
-// imports.
+// packages is a table for each group of the project's packages, in which each stands
+// below those that it imports.
 func packages(root string) ([]byte, error) {
 	all := map[string]*pkg{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -63,13 +63,50 @@ func packages(root string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out bytes.Buffer
-	fmt.Fprint(&out, "| package | is | imports |\n| --- | --- | --- |\n")
+	in := map[string][]string{}
 	for _, name := range order(all) {
-		p := all[name]
-		fmt.Fprintf(&out, "| `%s` | %s | %s |\n", name, p.synopsis, strings.Join(slices.Sorted(maps.Keys(p.imports)), " "))
+		in[groupOf(name)] = append(in[groupOf(name)], name)
 	}
-	return out.Bytes(), nil
+	if len(in[""]) > 0 {
+		return nil, fmt.Errorf("docs/architecture.go has no group for %s", strings.Join(in[""], ", "))
+	}
+	var out bytes.Buffer
+	for _, g := range groups {
+		fmt.Fprintf(&out, "### %s\n\n| package | is | imports |\n| --- | --- | --- |\n", g.title)
+		for _, name := range in[g.title] {
+			p := all[name]
+			fmt.Fprintf(&out, "| `%s` | %s | %s |\n", name, p.synopsis, strings.Join(slices.Sorted(maps.Keys(p.imports)), " "))
+		}
+		fmt.Fprintln(&out)
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
+
+// groups are the parts of the map, and the folders of each.
+var groups = []struct {
+	title   string
+	folders []string
+}{
+	{"Stages", []string{"ingest", "bridge", "workflows", "account", "notify", "console", "catcher"}},
+	{"What several stages need", []string{"event", "table", "metrics", "tracing", "webhook", "serve", "disk"}},
+	{"What looks at the whole", []string{"streams", "report", "forget", "canary", "doctor"}},
+	{"What joins them", []string{"app", "cmd"}},
+	{"What only tests use", []string{"app/sim", "event/promises", "streams/natstest", "streams/streamstest", "deploy/monitoring/promtest"}},
+	{"How it is shipped and explained", []string{"deploy", "docs"}},
+}
+
+// groupOf is the title of the group that has the longest folder of a package's path; ""
+// for none.
+func groupOf(name string) (title string) {
+	longest := 0
+	for _, g := range groups {
+		for _, f := range g.folders {
+			if (name == f || strings.HasPrefix(name, f+"/")) && len(f) > longest {
+				title, longest = g.title, len(f)
+			}
+		}
+	}
+	return title
 }
 
 // read adds what one file says of its package.
