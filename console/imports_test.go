@@ -94,3 +94,53 @@ func TestAnImportThatIsPublishedIsNotShownInWork(t *testing.T) {
 		t.Errorf("%+v", i)
 	}
 }
+
+// A console that does not reach the watcher's folders says so, with what to do, and
+// shows the files all the same.
+func TestImportsWithoutTheFolders(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	at := time.Now().UTC()
+	id := event.NewID()
+	r.publish(event.ProgressSubject("inbox", id), event.Progress{Import: id, File: "people.csv", Source: "inbox", State: event.ImportArchived, Rows: 2, Published: 1, Refused: 1, Next: "Mend the rows.", UploadedBy: "ann", StartedAt: at, At: at})
+	r.eventually("the import is there", func() bool {
+		_, err := r.console.model.importOf(t.Context(), id)
+		return err == nil
+	})
+	c := r.signed()
+	for path, want := range map[string][]string{
+		"/imports":       {"Files cannot be uploaded here", "--watch-data DIR", "people.csv", "uploaded by ann"},
+		"/imports/" + id: {"people.csv", "uploaded by ann", "The whole report is in the watcher’s folder", "--watch-data DIR"},
+	} {
+		_, body := page(t, c, "GET", r.base+path, nil)
+		for _, w := range want {
+			if !strings.Contains(body, w) {
+				t.Errorf("%s does not show %q\n%s", path, w, body)
+			}
+		}
+		if strings.Contains(body, "/mend") || strings.Contains(body, `type="file"`) {
+			t.Errorf("%s offers what it cannot do\n%s", path, body)
+		}
+	}
+	for method, path := range map[string]string{"POST": "/uploads", "GET": "/imports/" + id + "/rows/refused.csv"} {
+		if resp, body := page(t, c, method, r.base+path, nil); resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, "does not reach the watcher") {
+			t.Errorf("%s: %d\n%s", path, resp.StatusCode, body)
+		}
+	}
+	if resp, _ := page(t, c, "GET", r.base+"/imports?import="+id, nil); resp.Request.URL.Path != "/imports/"+id && resp.Header.Get("Location") != "/imports/"+id {
+		t.Errorf("an address of earlier pages: %d %s", resp.StatusCode, resp.Header.Get("Location"))
+	}
+}
+
+// A download is named as its file is, whatever that holds.
+func TestDownloadsAreNamedSafely(t *testing.T) {
+	for name, want := range map[string]string{
+		"a.csv":                         `attachment; filename="a.csv"; filename*=UTF-8''a.csv`,
+		"\"; filename=evil.exe\r\nX: y": `attachment; filename="___filename_evil.exe__X__y"; filename*=UTF-8''%22%3B%20filename%3Devil.exe%0D%0AX%3A%20y`,
+		"Übersicht/../x":                `attachment; filename="_bersicht_.._x"; filename*=UTF-8''%C3%9Cbersicht%2F..%2Fx`,
+	} {
+		if got := attachment(name); got != want {
+			t.Errorf("%q is named %s, want %s", name, got, want)
+		}
+	}
+}
