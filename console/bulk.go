@@ -44,6 +44,10 @@ func (c choice) where(now time.Time) terms {
 	if c.UserIDs != nil {
 		t.in("user_id", c.UserIDs)
 	}
+	if c.Q != "" {
+		found := searchOf(c.Q, c.sight).holds()
+		t.add(found.String(), found.args...)
+	}
 	return t
 }
 
@@ -59,15 +63,14 @@ func (m *model) choose(ctx context.Context, c choice, now time.Time) (matched, e
 	c.sight = sightOf(ctx)
 	out := matched{byInbox: map[string]int{}, byImport: map[string]int{}}
 	t := c.where(now)
-	index := "INDEXED BY sqlite_autoindex_people_1"
+	p := pool{from: "people INDEXED BY sqlite_autoindex_people_1"}
 	if c.UserIDs == nil {
-		name, err := m.index(ctx, c.filter)
-		if err != nil {
+		var err error
+		if p, err = m.whole(ctx, c.filter); err != nil {
 			return out, err
 		}
-		index = "INDEXED BY " + name
 	}
-	rows, err := m.db.QueryContext(ctx, `SELECT user_id, generation, source, import FROM people `+index+` WHERE `+t.String()+` ORDER BY since, user_id LIMIT ?`, append(t.args, bulk.Most+1)...)
+	rows, err := m.db.QueryContext(ctx, `SELECT user_id, generation, source, import FROM `+p.from+` WHERE `+t.String()+` ORDER BY since, user_id LIMIT ?`, slices.Concat(p.args, t.args, []any{bulk.Most + 1})...)
 	if err != nil {
 		return out, err
 	}

@@ -60,13 +60,13 @@ type tally struct {
 	by    map[string]map[string]count // column, value
 }
 
-// person is what one is counted by.
-type person struct {
+// counted is what a person is counted by.
+type counted struct {
 	status, source, imported, lang, decider string
 	minute                                  int64
 }
 
-func (p person) of(column string) string {
+func (p counted) of(column string) string {
 	return map[string]string{byStatus: p.status, bySource: p.source, byImport: p.imported, byLanguage: p.lang, byDecider: p.decider}[column]
 }
 
@@ -74,22 +74,13 @@ func (p person) of(column string) string {
 func (m *model) tally(ctx context.Context, f filter, now time.Time) (tally, error) {
 	f.sight = sightOf(ctx)
 	t := tally{by: map[string]map[string]count{}}
-	one := terms{} // counted one by one
-	switch {
+	switch { // those who are counted one by one
 	case f.Bulk != "":
-		one.add(inBulk, f.Bulk)
-		if f.Q != "" {
-			s := found(f.Q, f.sight)
-			one.add(s.String(), s.args...)
-		}
+		return t, m.tallyRows(ctx, &t, f, ofBulk(f), now)
 	case f.Q != "":
-		one = found(f.Q, f.sight)
+		return t, m.tallyFound(ctx, &t, f, now)
 	case f.Import != "" && f.Age != "":
-		one.add("import = ?", f.Import)
-	}
-	if len(one.sql) > 0 {
-		f.sight.within(&one, bySource)
-		return t, m.tallyRows(ctx, &t, f, one, now)
+		return t, m.tallyRows(ctx, &t, f, ofImport(f.Import), now)
 	}
 	table, extra := "cube", terms{}
 	if f.Import != "" {
@@ -162,13 +153,7 @@ func (m *model) tallyImports(ctx context.Context, t *tally, f filter, now time.T
 // the last bound is the rest of all, so that only a week's minutes are read.
 func (m *model) tallyAges(ctx context.Context, t *tally, f filter, now time.Time) error {
 	if f.Import != "" { // and no age, or they were counted one by one
-		one := terms{}
-		one.add("import = ?", f.Import)
-		f.sight.within(&one, bySource)
-		rows := tally{by: map[string]map[string]count{}}
-		err := m.tallyRows(ctx, &rows, f, one, now)
-		t.by[byAge] = rows.by[byAge]
-		return err
+		return m.tallyAgesOfImport(ctx, t, f, now)
 	}
 	t.by[byAge] = map[string]count{}
 	w := f.equal()
@@ -194,9 +179,87 @@ func (m *model) tallyAges(ctx context.Context, t *tally, f filter, now time.Time
 	return nil
 }
 
-// tallyRows counts one by one those who answer a condition, as far as mostCounted.
-func (m *model) tallyRows(ctx context.Context, t *tally, f filter, w terms, now time.Time) error {
-	rows, err := m.db.QueryContext(ctx, `SELECT status, source, import, lang, decider, since / 60000000 FROM people WHERE `+w.String()+` LIMIT ?`, append(w.args, mostCounted+1)...)
+// tallyAgesOfImport is tallyAges for the people of an import, of whom no ages are kept.
+// Each band is counted as far as mostCounted; when only one goes beyond, it is the rest.
+func (m *model) tallyAgesOfImport(ctx context.Context, t *tally, f filter, now time.Time) error {
+	f.Sort = sortOldest
+	index, _, err := m.index(ctx, f)
+	if err != nil {
+		return err
+	}
+	t.by[byAge] = map[string]count{}
+	rest, beyond := t.total.N, []string{}
+	for _, b := range ageBands {
+		f.Age = b.Name
+		w := f.where(now)
+		var n int
+		if err := m.db.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM people INDEXED BY `+index+` WHERE `+w.String()+` LIMIT ?)`, append(w.args, mostCounted+1)...).Scan(&n); err != nil {
+			return err
+		}
+		switch {
+		case n > mostCounted:
+			beyond = append(beyond, b.Name)
+		case n > 0:
+			t.by[byAge][b.Name] = count{N: n}
+			rest -= n
+		}
+	}
+	for _, b := range beyond {
+		t.by[byAge][b] = count{mostCounted, true}
+	}
+	if len(beyond) == 1 {
+		t.by[byAge][beyond[0]] = count{N: rest}
+	}
+	return nil
+}
+
+// ofImport are the people of one import.
+func ofImport(id string) pool {
+	p := pool{from: "people"}
+	p.add("import = ?", id)
+	return p
+}
+
+// ofBulk are the people of an operation whom the search finds.
+func ofBulk(f filter) pool {
+	p := pool{from: "people"}
+	if f.Q != "" {
+		p.terms = searchOf(f.Q, f.sight).holds()
+	}
+	p.add(inBulk, f.Bulk)
+	return p
+}
+
+// tallyFound counts those whom a search finds. When it finds many, all who are on the
+// list are counted as the list finds them.
+func (m *model) tallyFound(ctx context.Context, t *tally, f filter, now time.Time) error {
+	found, err := m.find(ctx, searchOf(f.Q, f.sight))
+	if err != nil {
+		return err
+	}
+	if err := m.tallyRows(ctx, t, f, found, now); err != nil || !t.total.More {
+		return err
+	}
+	p, err := m.pool(ctx, f)
+	if err != nil || p.many {
+		return err
+	}
+	w := f.where(now)
+	w.add(p.terms.String(), p.terms.args...)
+	t.total = count{}
+	if err := m.db.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM `+p.from+` WHERE `+w.String()+` LIMIT ?)`, slices.Concat(p.args, w.args, []any{mostCounted + 1})...).Scan(&t.total.N); err != nil {
+		return err
+	}
+	if t.total.N > mostCounted {
+		t.total = count{mostCounted, true}
+	}
+	return nil
+}
+
+// tallyRows counts one by one those of a pool, as far as mostCounted.
+func (m *model) tallyRows(ctx context.Context, t *tally, f filter, p pool, now time.Time) error {
+	f.sight.within(&p.terms, bySource)
+	rows, err := m.db.QueryContext(ctx, `SELECT status, source, import, lang, decider, since / 60000000 FROM `+p.from+` WHERE `+p.terms.String()+` LIMIT ?`, slices.Concat(p.args, p.terms.args, []any{mostCounted + 1})...)
 	if err != nil {
 		return err
 	}
@@ -210,7 +273,11 @@ func (m *model) tallyRows(ctx context.Context, t *tally, f filter, w terms, now 
 	}
 	n := 0
 	for ; rows.Next(); n++ {
-		var p person
+		if n == mostCounted {
+			p.many = true
+			break
+		}
+		var p counted
 		if err := rows.Scan(&p.status, &p.source, &p.imported, &p.lang, &p.decider, &p.minute); err != nil {
 			return err
 		}
@@ -245,7 +312,7 @@ func (m *model) tallyRows(ctx context.Context, t *tally, f filter, w terms, now 
 			}
 		}
 	}
-	if n > mostCounted {
+	if p.many {
 		t.total.More = true
 		for _, values := range t.by {
 			for v, c := range values {

@@ -32,8 +32,3 @@ func fold(s string) string {
 
 // sortName is what lists are sorted by.
 func sortName(u event.User) string { return fold(cmp.Or(u.Name, u.UserID)) }
-
-// words is what a search looks into.
-func words(u event.User) string {
-	return fold(strings.Join([]string{u.UserID, u.Name, u.GivenName + " " + u.FamilyName, u.Email, u.Phone}, "\n"))
-}

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"usher/event"
 )
 
 // filter is which people a list shows, and in which order. All of it is in the
@@ -154,7 +152,9 @@ const (
 	byStatus, bySource, byImport, byLanguage, byDecider, byAge = "status", "source", "import", "lang", "decider", "age"
 )
 
-// equal are the filters that one value of a column answers, without some of them.
+// equal are the filters that one value of a column answers, without some of them, and
+// the inboxes of the one who asks. Lists and counts all take their conditions from here,
+// so another limit on who is seen belongs here too, as a condition on these columns.
 func (f filter) equal(without ...string) (t terms) {
 	for _, c := range [][2]string{{byStatus, f.Status}, {bySource, f.Source}, {byImport, f.Import}, {byLanguage, f.Language}, {byDecider, f.Decider}} {
 		if c[1] != "" && !slices.Contains(without, c[0]) {
@@ -165,42 +165,15 @@ func (f filter) equal(without ...string) (t terms) {
 	return t
 }
 
-// found are those whom the search names: each word is in one of their fields, or they
-// had an event with that id. Where personal data is masked, words are looked for in ids
-// alone, or a search would tell what is behind a mask.
-func found(q string, s sight) (t terms) {
-	var each terms
-	for _, w := range strings.Fields(q) {
-		if s.masked {
-			each.add(`user_id LIKE ? ESCAPE '\'`, like(w))
-		} else if at := event.NormalizeEmail(w); strings.Contains(w, "@") && at != fold(w) { // the domain has letters beyond ASCII
-			each.add(`(words LIKE ? ESCAPE '\' OR words LIKE ? ESCAPE '\')`, like(fold(w)), like(at))
-		} else {
-			each.add(`words LIKE ? ESCAPE '\'`, like(fold(w)))
-		}
-	}
-	t.add(`(`+each.String()+` OR user_id IN (SELECT user_id FROM facts WHERE event_id = ?))`, append(each.args, strings.TrimSpace(q))...)
-	return t
-}
-
-// like makes a search text a LIKE pattern.
-func like(q string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(q) + "%"
-}
-
-// where are all its conditions.
+// where are all its conditions besides the search.
 func (f filter) where(now time.Time, without ...string) terms {
 	t := f.equal(without...)
 	if b, ok := bandOf(f.Age); ok && !slices.Contains(without, byAge) {
 		from, before := b.minutes(now)
-		t.add(`since >= ? AND since < ?`, from*60_000_000, before*60_000_000)
+		t.add(`since >= ? AND since < ?`, from*microsPerMinute, before*microsPerMinute)
 	}
 	if f.Bulk != "" {
 		t.add(inBulk, f.Bulk)
-	}
-	if f.Q != "" {
-		s := found(f.Q, f.sight)
-		t.add(s.String(), s.args...)
 	}
 	return t
 }
@@ -212,7 +185,12 @@ func (m *model) users(ctx context.Context, f filter, now time.Time, limit int) (
 	if f.sight = sightOf(ctx); f.sight.masked && f.Sort == sortByName {
 		return nil, "", errMasked
 	}
+	p, err := m.pool(ctx, f)
+	if err != nil {
+		return nil, "", err
+	}
 	t := f.where(now)
+	t.add(p.terms.String(), p.terms.args...)
 	key, order := "since", "since, user_id"
 	switch f.Sort {
 	case sortNewest:
@@ -231,11 +209,7 @@ func (m *model) users(ctx context.Context, f filter, now time.Time, limit int) (
 		}
 		t.add(`(`+key+`, user_id) `+op+` (?, ?)`, at.Key, at.ID)
 	}
-	index, err := m.index(ctx, f)
-	if err != nil {
-		return nil, "", err
-	}
-	rows, err := m.db.QueryContext(ctx, `SELECT `+userColumns+`, sort_name FROM people INDEXED BY `+index+` WHERE `+t.String()+` ORDER BY `+order+` LIMIT ?`, append(t.args, limit+1)...)
+	rows, err := m.db.QueryContext(ctx, `SELECT `+userColumns+`, sort_name FROM `+p.from+` WHERE `+t.String()+` ORDER BY `+order+` LIMIT ?`, slices.Concat(p.args, t.args, []any{limit + 1})...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -264,13 +238,50 @@ func (m *model) users(ctx context.Context, f filter, now time.Time, limit int) (
 // fewEnough can be sorted in memory at once.
 const fewEnough = 20_000
 
-// index names the index that leads to the fewest people, as the counts tell it. In an
-// order that this index does not have, many are better read in that order.
-func (m *model) index(ctx context.Context, f filter) (string, error) {
+// pool is where the list of a filter is read: those whom the search finds; all whom the
+// filters leave, each held against the search, when these are fewer than it finds.
+func (m *model) pool(ctx context.Context, f filter) (pool, error) {
+	index, n, err := m.index(ctx, f)
+	if err != nil {
+		return pool{}, err
+	}
+	p := pool{from: `people INDEXED BY ` + index}
+	if f.Q == "" {
+		return p, nil
+	}
+	s := searchOf(f.Q, f.sight)
+	if f.Bulk != "" {
+		p.terms = s.holds()
+		return p, nil
+	}
+	found, err := m.find(ctx, s)
+	if err != nil || !found.many || n > fewEnough {
+		return found, err
+	}
+	p.terms = s.holds()
+	return p, nil
+}
+
+// whole is where all whom a filter leaves are read, however many: the caller holds each
+// against the search.
+func (m *model) whole(ctx context.Context, f filter) (pool, error) {
+	if f.Q != "" && f.Bulk == "" {
+		if found, err := m.find(ctx, searchOf(f.Q, f.sight)); err != nil || !found.many {
+			return found, err
+		}
+	}
+	index, _, err := m.index(ctx, f)
+	return pool{from: `people INDEXED BY ` + index}, err
+}
+
+// index names the index that leads to the fewest people, as the counts tell it, and says
+// how many they are. In an order that this index does not have, many are better read in
+// that order.
+func (m *model) index(ctx context.Context, f filter) (string, int64, error) {
 	name, least := "people_since", int64(1<<62)
 	if f.Bulk != "" { // they are read by their ids
 		if err := m.db.QueryRowContext(ctx, `SELECT count(*) FROM bulk_people WHERE bulk = ?`, f.Bulk).Scan(&least); err != nil {
-			return "", err
+			return "", 0, err
 		}
 		name = "sqlite_autoindex_people_1"
 	}
@@ -284,7 +295,7 @@ func (m *model) index(ctx context.Context, f filter) (string, error) {
 		}
 		var n int64
 		if err := m.db.QueryRowContext(ctx, `SELECT coalesce(sum(n), 0) FROM `+table+` WHERE `+c.column+` = ?`, language(c.value)).Scan(&n); err != nil {
-			return "", err
+			return "", 0, err
 		}
 		if n < least {
 			name, least = "people_"+c.column, n
@@ -294,7 +305,7 @@ func (m *model) index(ctx context.Context, f filter) (string, error) {
 		var n int64
 		w := f.sight.people(bySource)
 		if err := m.db.QueryRowContext(ctx, `SELECT coalesce(sum(n), 0) FROM cube WHERE `+w.String(), w.args...).Scan(&n); err != nil {
-			return "", err
+			return "", 0, err
 		}
 		if n < least && (n <= fewEnough || len(f.sight.inboxes) == 1) { // in the order of one inbox, or to be sorted
 			name, least = "people_source", n
@@ -302,11 +313,11 @@ func (m *model) index(ctx context.Context, f filter) (string, error) {
 	}
 	if f.Sort == sortByName && least > fewEnough {
 		if f.Status != "" {
-			return "people_status_name", nil
+			return "people_status_name", least, nil
 		}
-		return "people_name", nil
+		return "people_name", least, nil
 	}
-	return name, nil
+	return name, least, nil
 }
 
 // cursor is the last person of a page.
