@@ -233,14 +233,15 @@ func ofBulk(f filter) pool {
 // tallyFound counts those whom a search finds. When it finds many, all who are on the
 // list are counted as the list finds them.
 func (m *model) tallyFound(ctx context.Context, t *tally, f filter, now time.Time) error {
-	found, err := m.find(ctx, searchOf(f.Q, f.sight))
+	s := searchOf(f.Q, f.sight)
+	found, err := m.find(ctx, s)
 	if err != nil {
 		return err
 	}
 	if err := m.tallyRows(ctx, t, f, found, now); err != nil || !t.total.More {
 		return err
 	}
-	p, err := m.pool(ctx, f)
+	p, err := m.narrow(ctx, f, s, found)
 	if err != nil || p.many {
 		return err
 	}

@@ -241,25 +241,32 @@ const fewEnough = 20_000
 // pool is where the list of a filter is read: those whom the search finds; all whom the
 // filters leave, each held against the search, when these are fewer than it finds.
 func (m *model) pool(ctx context.Context, f filter) (pool, error) {
-	index, n, err := m.index(ctx, f)
-	if err != nil {
-		return pool{}, err
-	}
-	p := pool{from: `people INDEXED BY ` + index}
-	if f.Q == "" {
-		return p, nil
-	}
 	s := searchOf(f.Q, f.sight)
-	if f.Bulk != "" {
-		p.terms = s.holds()
-		return p, nil
+	if f.Q != "" && f.Bulk == "" {
+		found, err := m.find(ctx, s)
+		if err != nil {
+			return found, err
+		}
+		return m.narrow(ctx, f, s, found)
 	}
-	found, err := m.find(ctx, s)
-	if err != nil || !found.many || n > fewEnough {
+	index, _, err := m.index(ctx, f)
+	p := pool{from: `people INDEXED BY ` + index}
+	if f.Q != "" {
+		p.terms = s.holds()
+	}
+	return p, err
+}
+
+// narrow is all whom the filters leave, when these are fewer than a search finds.
+func (m *model) narrow(ctx context.Context, f filter, s search, found pool) (pool, error) {
+	if !found.many {
+		return found, nil
+	}
+	index, n, err := m.index(ctx, f)
+	if err != nil || n > fewEnough {
 		return found, err
 	}
-	p.terms = s.holds()
-	return p, nil
+	return pool{from: `people INDEXED BY ` + index, terms: s.holds()}, nil
 }
 
 // whole is where all whom a filter leaves are read, however many: the caller holds each

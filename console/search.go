@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 )
 
@@ -91,7 +92,7 @@ func (s search) holds() (t terms) {
 
 // mostLooked is how many rows of words are looked at for a term that many have, when
 // all terms of a search are such.
-const mostLooked = 100_000
+const mostLooked = 30_000
 
 // pool is where a list or a count takes people from, in place of all of them.
 type pool struct {
@@ -120,35 +121,50 @@ func (m *model) find(ctx context.Context, s search) (p pool, err error) {
 	}
 	set := best
 	if len(s.terms) > 0 && least > mostCounted {
-		if set, p.many, err = m.common(ctx, s); err != nil {
+		var ids []int64
+		if ids, p.many, err = m.common(ctx, s); err != nil {
 			return p, err
 		}
+		list, err := json.Marshal(ids)
+		if err != nil {
+			return p, err
+		}
+		set = terms{}
+		set.add(`SELECT value AS person FROM json_each(?)`, string(list))
 	}
 	had := s.had()
 	p.from = `(SELECT person FROM (` + set.String() + `) UNION ` + had.String() + `) CROSS JOIN people USING (person)`
 	p.args = append(set.args, had.args...)
-	if len(s.terms) > 1 {
+	if len(s.terms) > 1 && least <= mostCounted {
 		p.terms = s.holds()
 	}
 	return p, nil
 }
 
 // common are people who have all terms of which each one is had by many.
-func (m *model) common(ctx context.Context, s search) (t terms, many bool, err error) {
+func (m *model) common(ctx context.Context, s search) (ids []int64, many bool, err error) {
 	var each terms
 	for _, forms := range s.terms {
 		h := hits(forms)
 		each.add(`SELECT person FROM (`+h.String()+` LIMIT ?)`, append(h.args, mostLooked)...)
 		var cut bool
 		if err := m.db.QueryRowContext(ctx, `SELECT EXISTS (`+h.String()+` LIMIT 1 OFFSET ?)`, append(h.args, mostLooked)...).Scan(&cut); err != nil {
-			return t, false, err
+			return nil, false, err
 		}
 		many = many || cut
 	}
-	t.add(`SELECT DISTINCT person FROM (`+strings.Join(each.sql, ` INTERSECT `)+`) LIMIT ?`, append(each.args, mostCounted+1)...)
-	var n int
-	if err := m.db.QueryRowContext(ctx, `SELECT count(*) FROM (`+t.String()+`)`, t.args...).Scan(&n); err != nil {
-		return t, false, err
+	rows, err := m.db.QueryContext(ctx, `SELECT DISTINCT person FROM (`+strings.Join(each.sql, ` INTERSECT `)+`) LIMIT ?`, append(each.args, mostCounted+1)...)
+	if err != nil {
+		return nil, false, err
 	}
-	return t, many || n > mostCounted, nil
+	defer rows.Close()
+	ids = []int64{}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, false, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, many || len(ids) > mostCounted, rows.Err()
 }
