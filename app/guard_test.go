@@ -33,7 +33,7 @@ func TestAPanicOfAProbe(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			done <- pulses{p}.guardedBy(shared.Guard("app", slog.New(slog.DiscardHandler))).run(ctx)
+			done <- pulses{p}.guardedBy(shared.Guard("app", slog.New(slog.DiscardHandler))).run(ctx, func() {})
 		}()
 		synctest.Wait()
 		if err := p.ready(); err == nil || strings.Contains(err.Error(), "ann@") {

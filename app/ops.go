@@ -25,6 +25,7 @@ type ops struct {
 	metrics  *metrics.Process
 	profiles bool
 	guard    event.Guard
+	alive    alive
 
 	mu      sync.Mutex
 	checks  []check
@@ -50,6 +51,8 @@ const (
 )
 
 var stateNames = []string{"failed", "degraded", "ok"}
+
+const stateStarting = "starting" // of a process
 
 func (c check) state() (int, error) {
 	err := c.ready()
@@ -110,7 +113,7 @@ func (o *ops) handler() http.Handler {
 		}
 		scrape.ServeHTTP(w, r)
 	})
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /livez", o.livez)
 	mux.HandleFunc("GET /readyz", o.readyz)
 	if o.profiles {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -127,36 +130,68 @@ func (o *ops) components() []check {
 	return o.checks
 }
 
+// livez answers 200 unless the process hangs: then 503, or nothing at all. Whatever a
+// component waits for, asking it reads memory only, so it answers at once; one that
+// panics does not hang.
+func (o *ops) livez(w http.ResponseWriter, _ *http.Request) {
+	_, _ = o.standing()
+	if err := o.alive.hangs(); err != nil {
+		http.Error(w, "hangs: "+err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
 // readyz answers 200 with ok or degraded, and 503 with starting or failed. With
 // ?verbose there is a line for each component; without, for each that waits.
 func (o *ops) readyz(w http.ResponseWriter, r *http.Request) {
-	o.mu.Lock()
-	up := o.up
-	worst, body := stateOK, ""
-	for _, what := range slices.Sorted(maps.Keys(o.waiting)) {
-		body += fmt.Sprintf("%s: waiting: %v\n", what, o.waiting[what])
-	}
-	o.mu.Unlock()
 	_, verbose := r.URL.Query()["verbose"]
-	for _, c := range o.components() {
-		state, err := c.state()
-		worst = min(worst, state)
-		switch {
-		case err != nil:
-			body += fmt.Sprintf("%s: %s: %v\n", c.name, stateNames[state], err)
-		case verbose:
-			body += fmt.Sprintf("%s: ok\n", c.name)
-		}
-	}
-	code, word := http.StatusOK, stateNames[worst]
-	switch {
-	case !up:
-		code, word = http.StatusServiceUnavailable, "starting"
-	case worst == stateFailed:
+	word, lines, _ := o.stands(verbose)
+	code := http.StatusOK
+	if word == stateStarting || word == stateNames[stateFailed] {
 		code = http.StatusServiceUnavailable
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	fmt.Fprintf(w, "%s\n%s", word, body)
+	fmt.Fprintf(w, "%s\n%s", word, lines)
+}
+
+// standing is stands, whatever panics.
+func (o *ops) standing() (line string, up bool) {
+	err := o.guard.Do("looking how the process stands", func() error {
+		word, lines, is := o.stands(false)
+		line, up = word+"\n"+lines, is
+		return nil
+	})
+	if err != nil {
+		line, up = "a look at it failed", true
+	}
+	return line, up
+}
+
+// stands is how the process stands in a word, and in lines for what waits, or for all
+// components; up tells whether its start is over.
+func (o *ops) stands(verbose bool) (word, lines string, up bool) {
+	o.mu.Lock()
+	up = o.up
+	for _, what := range slices.Sorted(maps.Keys(o.waiting)) {
+		lines += fmt.Sprintf("%s: waiting: %v\n", what, o.waiting[what])
+	}
+	o.mu.Unlock()
+	worst := stateOK
+	for _, c := range o.components() {
+		state, err := c.state()
+		worst = min(worst, state)
+		switch {
+		case err != nil:
+			lines += fmt.Sprintf("%s: %s: %v\n", c.name, stateNames[state], err)
+		case verbose:
+			lines += fmt.Sprintf("%s: ok\n", c.name)
+		}
+	}
+	if !up {
+		return stateStarting, lines, false
+	}
+	return stateNames[worst], lines, true
 }

@@ -97,7 +97,7 @@ func TestAPanicInALookAtTheProcess(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, r.StatusCode, want)
 		}
 	}
-	if n := testutil.ToFloat64(shared.Panics.WithLabelValues("app")); n != 2 {
+	if n := testutil.ToFloat64(shared.Panics.WithLabelValues("app")); n != 3 {
 		t.Errorf("%v panics are counted", n)
 	}
 	stop()

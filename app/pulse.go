@@ -105,9 +105,20 @@ func (ps pulses) guardedBy(g event.Guard) pulses {
 	return ps
 }
 
-// run asks those that are silent until ctx ends.
-func (ps pulses) run(ctx context.Context) error {
+// turning is run as a loop that must turn: probes end by their time, unless what asks
+// hangs.
+func (ps pulses) turning(a *alive, name string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		turn, ended := a.loop(name)
+		defer ended()
+		return ps.run(ctx, turn)
+	}
+}
+
+// run asks those that are silent until ctx ends, and calls turn before each round.
+func (ps pulses) run(ctx context.Context, turn func()) error {
 	event.Every(ctx, probeEvery, func() {
+		turn()
 		var wg sync.WaitGroup
 		for _, p := range ps {
 			if p.quiet(time.Now()) {

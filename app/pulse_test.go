@@ -46,7 +46,7 @@ func newReady(t *testing.T, component string, ps pulses) *ready {
 	o.started()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { _ = ps.run(ctx); close(done) }()
+	go func() { _ = ps.run(ctx, func() {}); close(done) }()
 	t.Cleanup(func() { cancel(); <-done })
 	return &ready{t, o, o.handler()}
 }

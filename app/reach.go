@@ -44,9 +44,11 @@ func (p *process) reachNATS(ctx context.Context) (err error) {
 	if ownNATS {
 		pings = embeddedPings
 	}
+	p.ops.waits("nats", errors.New("not connected yet"))
 	if p.nc, err = connectNATS(ctx, url, p.NATSAccess, p.roleName(), pings, p.Log, p.life.guard, p.Network.nats()...); err != nil {
 		return err
 	}
+	p.ops.waits("nats", nil)
 	if p.addr.NATS == "" {
 		p.addr.NATS = p.nc.ConnectedAddr()
 	}
@@ -104,7 +106,7 @@ func (p *process) reachNATS(ctx context.Context) (err error) {
 	})
 	if len(health) > 0 {
 		p.ops.add("jetstream", health.ready)
-		p.life.start(ctx, part{"pulse of JetStream", health.guardedBy(p.life.guard).run, time.Second})
+		p.life.start(ctx, part{"pulse of JetStream", health.guardedBy(p.life.guard).turning(&p.ops.alive, "pulse of JetStream"), time.Second})
 	}
 	return nil
 }
@@ -136,7 +138,7 @@ func (p *process) reachTemporal(ctx context.Context) error {
 		return pulse.probe(ctx)
 	})
 	p.ops.add("temporal", pulse.ready)
-	p.life.start(ctx, part{"pulse of Temporal", pulses{pulse}.guardedBy(p.life.guard).run, time.Second})
+	p.life.start(ctx, part{"pulse of Temporal", pulses{pulse}.guardedBy(p.life.guard).turning(&p.ops.alive, "pulse of Temporal"), time.Second})
 	return err
 }
 

@@ -23,6 +23,7 @@ import (
 	"usher/ingest/uploads"
 	"usher/metrics"
 	"usher/streams"
+	"usher/systemd"
 	"usher/tracing"
 )
 
@@ -59,6 +60,7 @@ type Env struct {
 	Version string    // of the build
 	Out     io.Writer // what people read; the log goes elsewhere
 	Log     *slog.Logger
+	Manager systemd.Manager // that started this process
 	// Ready is called once when everything runs.
 	Ready   func(Addresses)
 	Fault   event.Fault
@@ -128,13 +130,14 @@ func Run(ctx context.Context, c Config, env Env) (err error) {
 	}()
 	defer func() { err = errors.Join(err, p.close()) }()
 	for _, step := range []func(context.Context) error{
-		p.startOps, p.bindConsole, p.startServers, p.connect, p.startWatch, p.startCatcher, p.startConsumers, p.startProducers, p.startCanary,
+		p.startOps, p.startTelling, p.bindConsole, p.startServers, p.connect, p.startWatch, p.startCatcher, p.startConsumers, p.startProducers, p.startCanary,
 	} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
 	p.ops.started()
+	p.told(systemd.Ready)
 	if env.Up {
 		if err := p.addr.write(c.Data); err != nil {
 			return err
@@ -173,6 +176,7 @@ const (
 func (p *process) close() error {
 	began := time.Now()
 	p.stopping.Store(true)
+	p.told(systemd.Stopping)
 	errs := []error{p.life.stop(levelsWithin)}
 	if p.console != nil {
 		_ = p.console.Close() // closed already, unless the start failed
@@ -214,7 +218,7 @@ func (p *process) startOps(ctx context.Context) error {
 	}
 	p.addr.Ops = l.Addr().String()
 	p.ops = &ops{listener: l, registry: p.registry, metrics: p.figures, profiles: p.Pprof, guard: p.life.guard}
-	p.life.start(ctx, part{"ops", p.ops.run, 2 * time.Second})
+	p.life.start(ctx, part{"ops", p.ops.run, 2 * time.Second}, part{"looking whether loops turn", p.ops.alive.run, time.Second})
 	return nil
 }
 

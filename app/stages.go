@@ -125,7 +125,7 @@ func (p *process) startProducers(ctx context.Context) error {
 		p.ops.add("console-db", db.ready)
 		parts = append(parts, part{"console", c.Run, 2 * time.Second}, part{"pulse of console.db", func(ctx context.Context) error {
 			defer db.close()
-			return pulses{db.pulse}.guardedBy(p.life.guard).run(ctx)
+			return pulses{db.pulse}.guardedBy(p.life.guard).run(ctx, func() {}) // what waits for a disk is not helped by a new start
 		}, time.Second})
 	}
 	if p.Roles.Watch {

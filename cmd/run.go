@@ -7,6 +7,7 @@ import (
 
 	"usher/app"
 	"usher/disk"
+	"usher/systemd"
 )
 
 // The role commands take the groups of settings that they use.
@@ -59,12 +60,16 @@ type (
 func (u upCmd) Run(s *session) error {
 	c := app.Config(u.Settings)
 	c.Roles = app.AllRoles
+	manager, err := manager()
+	if err != nil {
+		return err
+	}
 	sampled, err := dropSample(c)
 	if err != nil {
 		return err
 	}
 	return app.Run(s.ctx, c, app.Env{
-		Embed: s.Embed, Up: true, Version: s.Version, Out: s.stdout, Log: s.logger(c.Base),
+		Embed: s.Embed, Up: true, Version: s.Version, Out: s.stdout, Log: s.logger(c.Base), Manager: manager,
 		Ready: func(a app.Addresses) { s.welcome(c, a, sampled) },
 	})
 }
@@ -123,8 +128,15 @@ func (s *session) welcome(c app.Config, a app.Addresses, sampled bool) {
 	w("\nStop with Ctrl-C; nothing is lost.")
 }
 
+// manager is the service manager that started this process.
+func manager() (systemd.Manager, error) { return systemd.FromEnvironment(os.Getenv, os.Getpid()) }
+
 func (s *session) role(c app.Config) error {
-	return app.Run(s.ctx, c, app.Env{Version: s.Version, Out: s.stdout, Log: s.logger(c.Base), Ready: func(a app.Addresses) {
+	manager, err := manager()
+	if err != nil {
+		return err
+	}
+	return app.Run(s.ctx, c, app.Env{Version: s.Version, Out: s.stdout, Log: s.logger(c.Base), Manager: manager, Ready: func(a app.Addresses) {
 		fmt.Fprintf(s.stdout, "ready; metrics at http://%s/metrics\n", a.Ops)
 		if a.Console != "" {
 			fmt.Fprintf(s.stdout, "console at http://%s\n", a.Console)
