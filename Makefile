@@ -6,9 +6,12 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 DATA    ?= usher-data
 SEEDS   ?= 1000
 SLIM    := linux/amd64 linux/arm64 darwin/arm64
+TIME    := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+HOST    := $(shell $(GO) env GOARCH)
+SHIP    := $(GO) run -C deploy/ship .
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo demo-chaos build build-slim generate picture test race soak sim faults bench bench-long lint vet
+.PHONY: help run demo demo-chaos build build-slim ship ship-test generate picture test race soak sim faults bench bench-long lint vet
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +36,13 @@ build-slim: ## vet and build bin/slim/ without the servers, for each platform
 		$(GO) vet -tags noembed,$(TAGS) ./cmd/... ./app ./table ./ingest ./bridge ./workflows ./notify ./console ./catcher ./streams ./report ./forget ./doctor ./metrics ./event && \
 		$(GO) build -trimpath -tags noembed,$(TAGS) -ldflags '$(LDFLAGS)' -o bin/slim/usher-$$GOOS-$$GOARCH ./cmd/usher || exit 1; \
 	done
+
+ship: export CGO_ENABLED = 0
+ship: build ## build bin/usher for any machine, and from it dist/: the Debian package
+	$(SHIP) deb -binary $(CURDIR)/bin/usher -arch $(HOST) -version $(VERSION) -time $(TIME) -to $(CURDIR)/dist
+
+ship-test: ship ## install the package in a bare Debian and run it under systemd (needs root, and Debian's mmdebstrap, systemd-container, lintian)
+	USHER_BINARY=$(CURDIR)/bin/usher $(GO) test -C deploy/ship -tags heavy -count=1 -timeout 60m -v .
 
 generate: ## write from the code: dashboards, alert rules, deploy/nats/usher.conf, and in docs/ metrics.md, architecture.md, settings.md, the example of usher.yaml and the tables of delivery.md, doctor.md and systems.md
 	$(GO) run ./deploy/monitoring/generate

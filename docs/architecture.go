@@ -88,7 +88,7 @@ var groups = []struct {
 	folders []string
 }{
 	{"Stages", []string{"ingest", "bridge", "workflows", "account", "notify", "console", "catcher"}},
-	{"What several stages need", []string{"event", "table", "metrics", "tracing", "webhook", "serve", "disk"}},
+	{"What several stages need", []string{"event", "table", "metrics", "tracing", "webhook", "serve", "disk", "systemd"}},
 	{"What looks at the whole", []string{"streams", "report", "forget", "canary", "doctor"}},
 	{"What joins them", []string{"app", "cmd"}},
 	{"What only tests use", []string{"app/sim", "event/promises", "streams/natstest", "streams/streamstest", "deploy/monitoring/promtest"}},
