@@ -26,6 +26,7 @@ type ops struct {
 	profiles bool
 	guard    event.Guard
 	alive    alive
+	notes    func() []string // what is so by an operator's wish, and no trouble; nil: nothing yet
 
 	mu      sync.Mutex
 	checks  []check
@@ -143,7 +144,8 @@ func (o *ops) livez(w http.ResponseWriter, _ *http.Request) {
 }
 
 // readyz answers 200 with ok or degraded, and 503 with starting or failed. With
-// ?verbose there is a line for each component; without, for each that waits.
+// ?verbose there is a line for each component; without, for each that waits. What
+// operators have paused is said too, and is no trouble.
 func (o *ops) readyz(w http.ResponseWriter, r *http.Request) {
 	_, verbose := r.URL.Query()["verbose"]
 	word, lines, _ := o.stands(verbose)
@@ -192,6 +194,11 @@ func (o *ops) stands(verbose bool) (word, lines string, up bool) {
 	}
 	if !up {
 		return stateStarting, lines, false
+	}
+	if o.notes != nil {
+		for _, note := range o.notes() {
+			lines += fmt.Sprintf("paused: %s\n", note)
+		}
 	}
 	return stateNames[worst], lines, true
 }

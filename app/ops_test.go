@@ -52,6 +52,11 @@ func TestReadyzTellsDegradedFromFailed(t *testing.T) {
 			t.Errorf("%s: %d %q, want %d %q", tc.path, code, body, tc.code, tc.body)
 		}
 	}
+	nats, bridge = nil, nil
+	o.notes = func() []string { return []string{"intake is paused by an operator"} }
+	if code, body := ask("/readyz"); code != 200 || body != "ok\npaused: intake is paused by an operator\n" {
+		t.Errorf("in a pause: %d %q", code, body)
+	}
 	nats, bridge = away, away
 	ask("/metrics")
 	for component, want := range map[string]float64{"nats": stateFailed, "bridge": stateDegraded} {

@@ -91,9 +91,17 @@ func (p *process) reachNATS(ctx context.Context) (err error) {
 			return err
 		})
 	}
+	if err == nil { // no stage begins before it is known whether it may
+		err = p.waitFor(ctx, "pauses", func(ctx context.Context) (err error) {
+			p.pauses, err = streams.NewPauses(ctx, p.js, p.figures.Paused, p.figures.PauseEnds, p.Log)
+			return explain(p.nc, err)
+		})
+	}
 	if err != nil {
 		return err
 	}
+	p.ops.notes = p.pauses.Notes
+	p.life.start(ctx, part{"pauses", p.pauses.Run, time.Second})
 	if !ownNATS && p.Roles.Bridge { // the role whose account may ask
 		p.warnOfLoss(ctx)
 	}

@@ -89,6 +89,7 @@ type process struct {
 	reports  *streams.Reports // of the worker
 	me       event.Process    // of the worker: the name by which it owns what it hands over
 	lives    *streams.Alive   // of the worker
+	pauses   *streams.Pauses
 	pub      *streams.Publisher
 	catcher  *catcher.Catcher
 	store    *uploads.Store // files that people bring to the console; nil where it does not reach a watcher's folders

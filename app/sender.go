@@ -54,6 +54,7 @@ func (p *process) notifyConfig(m *metrics.Worker, list *streams.Delivery, receip
 	c = notify.Config{
 		Ledger: ledgers{p.people, p.reports}, Providers: providers, Templates: templates, OnUnknown: p.OnUnknown, MaxPause: p.MaxPause, Allowed: p.AllowRecipients,
 		Keys: p.key, Receipts: receipts, ReturnPath: p.ReturnPath, ReceiptsURL: p.ReceiptsURL, Process: p.me,
+		Switch:  p.pauses.Switch(event.StageDelivery),
 		Metrics: m, Log: p.Log, Fault: p.Fault,
 	}
 	if list != nil { // a nil pointer in an interface is not nil

@@ -51,7 +51,7 @@ func (p *process) bridgeConfig() (c bridge.Config, err error) {
 		JetStream: p.js, People: p.people, Workflows: bridge.NewTemporal(p.temporal), Publisher: p.pub, Records: streams.NewRecords(p.js),
 		UserIDByEmail: p.userIDByEmail,
 		Settings:      p.settings(""), Inboxes: p.inboxSettings(), Verifiers: p.verifiers(), MostParked: p.MostParked, AckWait: p.AckWait,
-		Dir:     p.path("bridge"),
+		Dir: p.path("bridge"), Switch: p.pauses.Switch(event.StageBridge),
 		Metrics: metrics.NewBridge(p.registry, p.shared), Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 	}, "MostParked", "Workers", "AckWait", "MaxDeliver", "Tracer", "Fault")
 }
@@ -103,7 +103,7 @@ func (p *process) consoleConfig() (c console.Config, err error) {
 		PrintPassword: func(user, password string) {
 			fmt.Fprintf(p.Out, "\n  Sign in to the console as %s, with the password %s\n  It is printed this once only.\n", user, password)
 		},
-		Payloads: p.payloads(), PayloadOrigins: p.payloadOrigins(), Previews: messages, Metrics: figures, Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
+		Payloads: p.payloads(), PayloadOrigins: p.payloadOrigins(), Previews: messages, Paused: p.pauses.Now, Metrics: figures, Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 	}, nil
 }
 
@@ -121,6 +121,7 @@ func (p *process) ingestConfig() (c ingest.Config, err error) {
 	return ingest.Config{
 		Inboxes: inboxes, Archive: p.path("archive"), Refused: p.path("refused"), Key: p.key, JetStream: p.js,
 		Keep: p.KeepFiles, Behind: p.MostWaiting, Events: p.Network.Files,
+		Switch:  p.pauses.Switch(event.StageIntake),
 		Metrics: metrics.NewIngest(p.registry, p.shared, ingest.RowCodes, sources...), Tracer: p.tracer, Log: p.Log, Fault: p.Fault,
 	}, nil
 }

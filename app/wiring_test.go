@@ -280,6 +280,9 @@ func newWired(t *testing.T, everything bool) *process {
 		js: js, temporal: temporal, pub: streams.NewPublisher(js, nil), console: l, key: event.Key("a key for this test"),
 	}
 	p.shared, p.figures = metrics.NewShared(p.registry), metrics.NewProcess(p.registry, "", "")
+	if p.pauses, err = streams.NewPauses(t.Context(), js, p.figures.Paused, p.figures.PauseEnds, p.Log); err != nil {
+		t.Fatal(err)
+	}
 	if p.people, err = streams.NewPeople(t.Context(), js); err != nil {
 		t.Fatal(err)
 	}

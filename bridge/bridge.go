@@ -72,6 +72,8 @@ type Config struct {
 	AckWait    time.Duration // after which a dead bridge's messages are given to another; default 15 s
 	MaxDeliver int           // tries that fail by a message's own fault before it becomes a dead letter; default 20
 
+	Switch event.Switch // of the bridge as a stage; nil: never paused
+
 	// Dir is where the bridge notes what it has in hand, so that the next one finds
 	// out a message that ends usher. Bridges may share it. When it is empty such a
 	// message is not found out, and ends usher until an operator takes it out.

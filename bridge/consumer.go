@@ -58,7 +58,7 @@ func (c *consumer) run(ctx context.Context) {
 	defer unlisten()
 	wg.Go(c.guard.Func("bridge.keepalive", func() { c.keepAlive(hands) }))
 
-	for attempt := 0; ctx.Err() == nil; attempt++ {
+	for attempt := 0; c.Switch.Wait(ctx); attempt++ {
 		began := time.Now()
 		err := c.guard.Do("bridge.session", func() error { return c.session(ctx, hands) })
 		if err != nil && ctx.Err() == nil {

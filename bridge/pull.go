@@ -117,13 +117,17 @@ func (c *consumer) session(ctx, hands context.Context) error {
 	}
 }
 
-// serve asks and takes until ctx ends.
+// serve asks and takes until ctx ends, or the bridge is paused.
 func (p *pull) serve(ctx context.Context, take func(*nats.Msg)) error {
 	lost := p.nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)
 	defer p.nc.RemoveStatusListener(lost)
 	pulse := time.NewTicker(pullPulse)
 	defer pulse.Stop()
 	for {
+		changed := p.c.Switch.Changed()
+		if _, paused := p.c.Switch.Paused(); paused {
+			return nil
+		}
 		if n := p.c.wanted() - p.left; n > 0 && (p.left == 0 || n >= p.c.Workers/4) {
 			if err := p.ask(n); err != nil {
 				return err
@@ -139,6 +143,7 @@ func (p *pull) serve(ctx context.Context, take func(*nats.Msg)) error {
 				return err
 			}
 		case <-p.c.freed:
+		case <-changed:
 		case <-pulse.C:
 			if p.left > 0 && time.Since(p.heard) > 3*pullPulse {
 				return errors.New("the server is silent")

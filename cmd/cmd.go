@@ -61,6 +61,9 @@ type cli struct {
 	Forget   forgetCmd   `cmd:"" help:"Remove one person's data from everywhere, and list the files that still name them."`
 	Status   statusCmd   `cmd:"" help:"Say where a file, an import, a user or an event stands."`
 
+	Pause  pauseCmd  `cmd:"" help:"Pause a stage: intake, bridge or delivery. Nothing is lost meanwhile."`
+	Resume resumeCmd `cmd:"" help:"Let a stage go on that was paused."`
+
 	Account accountCmd `cmd:"" help:"Say who may sign in at the console, and what each may do there."`
 
 	Audit auditCmd `cmd:"" help:"Look whether the trail of who did what is whole, or print it."`

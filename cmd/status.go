@@ -251,6 +251,7 @@ func (c statusCmd) overview(s *session, cl *app.Client) error {
 		Name     string `json:"name"`
 		Messages uint64 `json:"messages"`
 		Pending  uint64 `json:"pending,omitempty"`
+		Paused   string `json:"paused,omitempty"` // of a stage: since when, and until when
 	}
 	var rows []row
 	for _, name := range []string{event.StreamUsers, event.StreamVerifications, event.StreamOnboarding, event.StreamDeadLetters} {
@@ -270,8 +271,17 @@ func (c statusCmd) overview(s *session, cl *app.Client) error {
 		}
 		rows[i].Pending = cons.CachedInfo().NumPending + uint64(cons.CachedInfo().NumAckPending)
 	}
+	paused, err := pausedNow(s.ctx, cl)
+	if err != nil {
+		return err
+	}
 	var b strings.Builder
-	if !c.JSON {
+	if c.JSON {
+		for _, p := range paused {
+			rows = append(rows, row{Name: string(p.Stage), Paused: p.Error()})
+		}
+	} else {
+		b.WriteString(pausedLines(paused))
 		work, err := imports(s.ctx, cl, func(p event.Progress) bool { return !p.Over() })
 		if err != nil {
 			return err

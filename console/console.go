@@ -53,6 +53,9 @@ type Config struct {
 	RejectReasons []Reason // none: DefaultReasons
 	TemporalUI    string   // address of the Web UI with the namespace; "": no links to it
 
+	// Paused tells what every page says is paused; nil: nothing is.
+	Paused func() []event.PausedStage
+
 	Metrics *metrics.Console
 	Tracer  tracing.Tracer // zero: nothing is traced
 	Fault   event.Fault    // of tests; nil: none
@@ -91,7 +94,7 @@ type Console struct {
 // New opens the login and the read model. It refuses a Config that lacks what
 // the console needs.
 func New(ctx context.Context, c Config) (*Console, error) {
-	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "URL", "Payloads", "PayloadOrigins", "Answer", "Previews", "Intake", "UndoWindow", "RejectReasons", "TemporalUI", "Tracer", "Fault"); err != nil {
+	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "URL", "Payloads", "PayloadOrigins", "Answer", "Previews", "Intake", "UndoWindow", "RejectReasons", "TemporalUI", "Paused", "Tracer", "Fault"); err != nil {
 		return nil, err
 	}
 	if c.Answer <= 0 {

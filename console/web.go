@@ -143,6 +143,9 @@ func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name st
 	}
 	d["Previews"] = k.Previews != nil
 	if d["User0"] != "" {
+		if k.Paused != nil {
+			d["Paused"] = k.Paused()
+		}
 		waiting, letters, err := k.model.heads(r.Context())
 		if err != nil && k.repeats.first("the counts cannot be read", err) {
 			k.Log.Error("the counts cannot be read", "error", err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"usher/event"
 	"usher/streams"
 )
 
@@ -195,9 +196,10 @@ var streamChecks = []Check{
 				l.bad("no bridge has run yet: %s is not there", strings.Join(f.NATS.Unmade, ", "))
 			}
 			waiting := uint64(0)
+			_, paused := f.NATS.Paused[event.StageBridge]
 			for _, name := range names(f.NATS.Consumers) {
 				c := f.NATS.Consumers[name]
-				if c.NumWaiting == 0 && c.NumAckPending == 0 {
+				if c.NumWaiting == 0 && c.NumAckPending == 0 && !paused {
 					l.bad("nothing asks for the messages of %s, of which %d wait", name, c.NumPending)
 				}
 				waiting += c.NumPending
@@ -207,6 +209,9 @@ var streamChecks = []Check{
 				return
 			}
 			l.say("%d wait for it", waiting)
+			if paused && l.mark == OK {
+				l.cannot("the bridge is paused; %d wait for it", waiting)
+			}
 		},
 	},
 	{
@@ -218,6 +223,18 @@ var streamChecks = []Check{
 				l.cannot("the stream DEADLETTERS was not seen")
 			} else if i.State.Msgs > 0 {
 				l.warn("%s", plural(int(i.State.Msgs), "dead letter"))
+			}
+		},
+	},
+	{
+		Code: "DR0310", Category: "streams", Title: "no stage is paused",
+		Do:    "`usher status` says who paused it and why; `usher resume STAGE` lets it go on.",
+		looks: []string{"pauses"}, skip: first(answers, running),
+		judge: func(f *Facts, l *lines) {
+			for _, stage := range event.Stages() {
+				if said, paused := f.NATS.Paused[stage]; paused {
+					l.warn("%s is %s", stage, said)
+				}
 			}
 		},
 	},

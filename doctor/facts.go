@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
 )
 
 // format of Facts, which a bundle names.
@@ -72,6 +74,8 @@ type NATS struct {
 	Denied    []string                           `json:"denied"` // streams and consumers that the account may not look at
 	Consumers map[string]*jetstream.ConsumerInfo `json:"consumers"`
 	Unmade    []string                           `json:"unmade"` // consumers that are not there
+
+	Paused map[event.Stage]string `json:"paused"` // since when, and until when
 
 	Rights []Right `json:"rights"`
 	Forges bool    `json:"forges"` // the account may speak as an upstream system

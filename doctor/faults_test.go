@@ -163,6 +163,11 @@ var streamFaults = []fault{
 			c.Fatal(err)
 		}
 	}, nil},
+	{"a pause that was forgotten", "DR0310", doctor.Warning, "intake is paused by an operator since", func(c *clinic) {
+		if err := streams.SayPause(c.Context(), c.js, event.StageIntake, event.Pause{Paused: true, Actor: "ann"}); err != nil {
+			c.Fatal(err)
+		}
+	}, nil},
 }
 
 var temporalFaults = []fault{

@@ -38,7 +38,7 @@ type NATSTarget struct {
 var consumers = map[string]string{event.StreamUsers: event.ConsumerUsers, event.StreamVerifications: event.ConsumerVerifications}
 
 func (t *NATSTarget) looks() []look {
-	out := []look{{"NATS", t.servers}, {"JetStream", t.jetStream}, {"the account's rights", t.rights}}
+	out := []look{{"NATS", t.servers}, {"JetStream", t.jetStream}, {"pauses", t.pauses}, {"the account's rights", t.rights}}
 	if t.Monitor != "" {
 		out = append(out, look{"NATS's monitoring", t.monitoring})
 	}
@@ -125,11 +125,11 @@ var (
 	errAbsent = errors.New("it is not there")
 )
 
-// request returns what a server answers to a message.
-func (a *asker) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+// unlessRefused runs do, which asks at the subject, until the server refuses that.
+func (a *asker) unlessRefused(ctx context.Context, subject string, do func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	gate := a.gate(m.Subject)
+	gate := a.gate(subject)
 	done := make(chan struct{})
 	defer close(done)
 	go func() {
@@ -139,11 +139,47 @@ func (a *asker) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 		case <-done:
 		}
 	}()
-	r, err := a.nc.RequestMsgWithContext(ctx, m)
+	err := do(ctx)
 	if errors.Is(context.Cause(ctx), errDenied) {
 		err = errDenied
 	}
+	return err
+}
+
+// request returns what a server answers to a message.
+func (a *asker) request(ctx context.Context, m *nats.Msg) (r *nats.Msg, err error) {
+	err = a.unlessRefused(ctx, m.Subject, func(ctx context.Context) (err error) {
+		r, err = a.nc.RequestMsgWithContext(ctx, m)
+		return err
+	})
 	return r, err
+}
+
+// pauses reads what operators said about the stages.
+func (t *NATSTarget) pauses(ctx context.Context) (func(*Facts), error) {
+	a, err := t.ask(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer a.nc.Close()
+	js, err := jetstream.New(a.nc)
+	if err != nil {
+		return nil, err
+	}
+	var said map[event.Stage]event.Pause
+	err = a.unlessRefused(ctx, "$JS.API.STREAM.MSG.GET.KV_"+event.BucketControl, func(ctx context.Context) (err error) {
+		said, err = streams.ReadPauses(ctx, js)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func(f *Facts) {
+		f.NATS.Paused = map[event.Stage]string{}
+		for _, p := range event.PausedStages(said, time.Now()) {
+			f.NATS.Paused[p.Stage] = p.String()
+		}
+	}, nil
 }
 
 // api asks JetStream's API; what it answers is decoded into answer.

@@ -21,6 +21,8 @@ const (
 
 	BucketDelivery = "DELIVERY"
 
+	BucketControl = "CONTROL"
+
 	ConsumerUsers         = "bridge-users"
 	ConsumerVerifications = "bridge-verifications"
 )

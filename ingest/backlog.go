@@ -62,31 +62,57 @@ func (b *backlog) add(n int) {
 	b.behind += n
 }
 
-// keepPace waits while the bridge is too far behind. That is no trouble, so it
-// shows in the progress and not in the readiness.
+// keepPace waits while intake is paused, or the bridge is too far behind. That is no
+// trouble, so it shows in the progress and not in the readiness.
 // Before it waits, settle ends what is under way.
 func (j *job) keepPace(ctx context.Context, settle func(context.Context) error) error {
-	paused := false
+	waits := "" // one of metrics.PauseReasons
+	gauge := func(now string) {
+		for reason, by := range map[string]float64{waits: -1, now: 1} {
+			if reason != "" {
+				j.Metrics.Paused.WithLabelValues(j.in.Source, reason).Add(by)
+			}
+		}
+		waits = now
+	}
+	defer func() { gauge("") }()
+	goOn := func() error { return nil }
 	for {
-		n := j.backlog.tooFar(ctx)
-		if n == 0 {
+		changed := j.Switch.Changed()
+		now, why, again := "", "", time.Duration(0)
+		if p, paused := j.Switch.Paused(); paused {
+			now, why, again = "operator", p.String(), time.Minute
+		} else if n := j.backlog.tooFar(ctx); n > 0 {
+			now, why, again = "bridge", fmt.Sprintf("%d records wait for the bridge; it goes on when they are fewer", n), lookEvery
+		}
+		if now == "" {
 			break
 		}
-		if !paused {
-			paused = true
-			if err := settle(ctx); err != nil {
+		if waits == "" {
+			err := settle(ctx)
+			if err == nil {
+				goOn, err = j.rests()
+			}
+			if err != nil {
 				return err
 			}
-			j.Metrics.Paused.WithLabelValues(j.in.Source, "bridge").Inc()
-			defer j.Metrics.Paused.WithLabelValues(j.in.Source, "bridge").Dec()
 		}
-		j.progress.wait(fmt.Sprintf("%d records wait for the bridge; it goes on when they are fewer", n))
-		if !event.Sleep(ctx, lookEvery) {
+		if now != waits {
+			gauge(now)
+		}
+		if now == "operator" {
+			j.Fault.At("ingest.paused")
+		}
+		j.progress.wait(why)
+		select {
+		case <-changed:
+		case <-time.After(again):
+		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	if paused {
+	if waits != "" {
 		j.progress.wait("")
 	}
-	return nil
+	return goOn()
 }

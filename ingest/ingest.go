@@ -42,6 +42,7 @@ type Config struct {
 	Keep   time.Duration // how long archived and refused files are kept; 0 is for ever
 	Behind int           // records that may wait for the bridge before intake pauses; 0 is no limit
 	Dead   time.Duration // after which a watcher that does not sign its inbox is taken for dead; default 15 s
+	Switch event.Switch  // of intake as a stage; nil: never paused
 
 	// Events makes what tells of new files, the system's when it is nil. Its error
 	// means that inboxes are looked at from time to time.
@@ -72,7 +73,7 @@ type Watcher struct {
 // New makes the folders. Its error says which one cannot be used, or what c lacks.
 // An inbox that is away is no error: it is waited for.
 func New(c Config) (*Watcher, error) {
-	if err := event.Whole(c, "Rescan", "Quiet", "Empty", "Settle", "Batch", "Held", "Keep", "Behind", "Dead", "Events", "Tracer", "Fault"); err != nil {
+	if err := event.Whole(c, "Rescan", "Quiet", "Empty", "Settle", "Batch", "Held", "Keep", "Behind", "Dead", "Switch", "Events", "Tracer", "Fault"); err != nil {
 		return nil, err
 	}
 	c.Rescan = orDefault(c.Rescan, 2*time.Second)
@@ -141,6 +142,7 @@ func (w *Watcher) inbox(in Inbox) inbox.Config {
 			w.finish(ctx, in, f, id, over)
 		},
 		Wanted:  w.wanted,
+		Switch:  w.Switch,
 		Beside:  besides(in),
 		CutOff:  table.CutOff,
 		Folders: func(names []string) { w.foldersNow(in.Source, names) },

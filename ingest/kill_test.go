@@ -33,6 +33,7 @@ import (
 //	INGEST_ONCE               it ends when so many files are done
 //	INGEST_LAST_LINE          what becomes of a file that may be cut off
 //	INGEST_COMPLETE           how a file is known to be whole
+//	INGEST_PAUSED             intake is paused
 //	INGEST_NO_WATCHES         its user namespace has no inotify watches
 func child() {
 	dir := os.Getenv("INGEST_DIR")
@@ -53,6 +54,9 @@ func child() {
 	c.Fault = faultAt(os.Getenv("INGEST_AT"), map[string]syscall.Signal{"KILL": syscall.SIGKILL, "STOP": syscall.SIGSTOP}[os.Getenv("INGEST_SIGNAL")])
 	if name := os.Getenv("INGEST_DEADLY"); name != "" {
 		c.Fault = deadly(dir, name)
+	}
+	if os.Getenv("INGEST_PAUSED") != "" {
+		c.Switch = newToggle(true).now
 	}
 	w, err := New(c)
 	if err != nil {

@@ -122,6 +122,23 @@ func (j *job) cleared() {
 	j.leave = nil
 }
 
+// rests ends the time in which a death counts against the file while it waits for
+// something else, maybe for days. goOn begins it again, with the deaths of before.
+func (j *job) rests() (goOn func() error, err error) {
+	t := readTries(j.claim)
+	step := t.Begun
+	if j.leave == nil || step == "" {
+		return func() error { return nil }, nil
+	}
+	t.Begun = ""
+	if err := t.write(j.claim); err != nil {
+		return nil, files.Reason(err)
+	}
+	j.leave()
+	j.leave = nil
+	return func() error { return j.try(step) }, nil
+}
+
 // ended forgets the step in hand and its deaths. The digest stays: a claim has
 // one content.
 func (j *job) ended() error {

@@ -62,7 +62,7 @@ func ours() []Metric {
 		auditFailures, auditHead, auditHeadHash,
 		uploadsTotal, uploadBytes, uploadsWaiting,
 		canaryRuns, canarySeconds, canaryLast,
-		componentState, buildInfo, diskFree, diskSize, certificateExpiry, samplerErrors,
+		componentState, stagePaused, pauseEnds, buildInfo, diskFree, diskSize, certificateExpiry, samplerErrors,
 	}
 }
 

@@ -33,6 +33,7 @@ var (
 	labelProvider = Label{Name: "provider", By: "the configured providers"}
 	labelChannel  = Label{Name: "channel", Values: []string{event.ChannelEmail, event.ChannelSMS}}
 	labelReason   = Label{Name: "reason", By: "the delivery reasons of docs/runbook.md"}
+	labelStage    = Label{Name: "stage", Values: []string{string(event.StageIntake), string(event.StageBridge), string(event.StageDelivery)}}
 	labelConsumer = Label{Name: "consumer", Values: []string{event.ConsumerUsers, event.ConsumerVerifications}}
 )
 
@@ -85,7 +86,7 @@ var (
 )
 
 // PauseReasons say what an import waits for.
-var PauseReasons = []string{"disk", "stream", "bridge", "other"}
+var PauseReasons = []string{"disk", "stream", "bridge", "operator", "other"}
 
 // WatchCauses say why file events cannot be had.
 var WatchCauses = []string{"overflow", "limit", "silent", "other"}
@@ -94,7 +95,7 @@ var WatchCauses = []string{"overflow", "limit", "silent", "other"}
 var (
 	importsPaused = Metric{
 		Name: "usher_imports_paused", Kind: Gauge, Unit: "imports", Role: "watch",
-		Help:   "Paused imports: a disk or the stream is full, the bridge lags, or a server is down.",
+		Help:   "Paused imports: a disk or the stream is full, the bridge lags, an operator has paused intake, or a server is down.",
 		Labels: []Label{labelSource, {Name: "reason", Values: PauseReasons}},
 	}
 	inboxAway = Metric{
@@ -378,6 +379,16 @@ var (
 		Name: "usher_component_state", Kind: Gauge, Unit: "0, 1 or 2", Role: "all",
 		Help:   "What /readyz says of a component: 2 ok, 1 degraded (it waits and goes on by itself), 0 failed.",
 		Labels: []Label{{Name: "component", By: "the parts of this process"}},
+	}
+	stagePaused = Metric{
+		Name: "usher_paused", Kind: Gauge, Unit: "0 or 1", Role: "all",
+		Help:   "Whether operators have paused a stage (usher pause), as this process knows it.",
+		Labels: []Label{labelStage},
+	}
+	pauseEnds = Metric{
+		Name: "usher_pause_ends_timestamp_seconds", Kind: Gauge, Unit: "seconds since 1970", Role: "all",
+		Help:   "When a paused stage goes on by itself (usher pause --for); 0 when it is not paused, or waits for usher resume.",
+		Labels: []Label{labelStage},
 	}
 	buildInfo = Metric{
 		Name: "usher_build_info", Kind: Gauge, Unit: "always 1", Role: "all",

@@ -275,6 +275,8 @@ func NewCanary(reg prometheus.Registerer) *Canary {
 // Process are the collectors that every process has.
 type Process struct {
 	Components        *prometheus.GaugeVec // component
+	Paused            *prometheus.GaugeVec // stage
+	PauseEnds         *prometheus.GaugeVec // stage
 	DiskFree          prometheus.Gauge
 	DiskSize          prometheus.Gauge
 	CertificateExpiry *prometheus.GaugeVec // peer
@@ -286,6 +288,8 @@ func NewProcess(reg prometheus.Registerer, version, goversion string) *Process {
 	buildInfo.with("version", version).with("goversion", goversion).GaugeVec(reg).WithLabelValues(version, goversion).Set(1)
 	return &Process{
 		Components:        componentState.GaugeVec(reg),
+		Paused:            stagePaused.GaugeVec(reg),
+		PauseEnds:         pauseEnds.GaugeVec(reg),
 		DiskFree:          diskFree.gauge(reg),
 		DiskSize:          diskSize.gauge(reg),
 		CertificateExpiry: certificateExpiry.GaugeVec(reg),

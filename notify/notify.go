@@ -76,6 +76,8 @@ type Config struct {
 	// are not told.
 	ReceiptsURL string
 
+	Switch event.Switch // of delivery as a stage; nil: never paused
+
 	Allowed  []string      // if any, who may get messages: see recipients
 	MaxPause time.Duration // the longest pause that an error asks for, or that a provider gets; default 1 h
 	Grace    time.Duration // how long a message that is being handed over is waited for after a stop; default 8 s
@@ -95,6 +97,7 @@ type Sender struct {
 	hands     hands
 	guard     event.Guard
 	watch     watch
+	stopped   stopped
 }
 
 // transport hands one rendered message to a provider.

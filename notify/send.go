@@ -33,9 +33,9 @@ var (
 //
 // Errors: event.Permanent when the message did not go out and will not,
 // or is held; event.RetryAfter when the provider asks for a pause; event.Paused
-// when no provider takes messages now, another attempt that is alive has the message,
-// or too little of this one is left, which is no try of it; any other error is
-// transient. When ctx ends before the provider may have the message, nothing is
+// when delivery is paused, no provider takes messages now, another attempt that is alive
+// has the message, or too little of this one is left, which is no try of it; any other
+// error is transient. When ctx ends before the provider may have the message, nothing is
 // sent; when it ends later, the answer is waited for within Config.Grace and then
 // recorded as unknown. An answer is tried to be written into the ledger until
 // shortly before ctx's deadline.
@@ -88,6 +88,9 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 		if s.onUnknown(r) == Hold || found.Copies >= MaxCopies {
 			return s.hold(ctx, r, first)
 		}
+	}
+	if err := s.stopped.refuse(s.Switch); err != nil {
+		return found, err
 	}
 	m, pinned, err := s.render(r, found)
 	a := attempt{began: began, found: found, pinned: pinned}
@@ -156,6 +159,10 @@ func (s *Sender) offer(ctx context.Context, r Request, m message, a attempt) (ev
 				waits = p.wait()
 			}
 			continue
+		}
+		if err := s.stopped.refuse(s.Switch); err != nil { // since the message waited for its turn
+			p.gate.leave(unasked)
+			return a.found, err
 		}
 		entry, f, err := s.ask(ctx, r, p, m, &a)
 		a.found, last = entry, err

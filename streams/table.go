@@ -41,53 +41,53 @@ const (
 
 // row is one line of the table: what a stream is for is in docs/design.
 type row struct {
-	share int64 // of Options.MaxBytes, in twentieths
+	share int64 // of Options.MaxBytes, in four-hundredths
 	cfg   jetstream.StreamConfig
 }
 
 // Count is how many streams there are.
-const Count = 9
+const Count = 10
 
-// table lists the streams. The shares add up to all of MaxBytes, but for REPORTS
-// and DELIVERY, which came later and take what is left beside it, half each.
+// table lists the streams. The shares add up to all of MaxBytes, but for REPORTS,
+// DELIVERY and CONTROL, which came later and take of the twentieth that is left
+// beside it.
 func table(o Options) []row {
 	rows := []row{
-		{10, jetstream.StreamConfig{
+		{200, jetstream.StreamConfig{
 			Name: event.StreamUsers, Subjects: []string{"users.v1.>"},
 			Discard: jetstream.DiscardNew, MaxMsgSize: maxEvent,
 			AllowAtomicPublish: true, AllowRollup: true, AllowMsgTTL: true, AllowDirect: true,
 			Metadata: map[string]string{metaKey: o.KeyFingerprint},
 		}},
-		{2, jetstream.StreamConfig{
+		{40, jetstream.StreamConfig{
 			Name: event.StreamVerifications, Subjects: []string{"verifications.v1.>"},
 			Discard: jetstream.DiscardNew, MaxMsgSize: maxEvent, MaxAge: 90 * day,
 			AllowDirect: true, AllowMsgTTL: true, Duplicates: 10 * time.Minute,
 		}},
-		{4, jetstream.StreamConfig{
+		{80, jetstream.StreamConfig{
 			Name: event.StreamOnboarding, Subjects: []string{"onboarding.v1.>"},
 			Discard: jetstream.DiscardOld, MaxAge: 400 * day, AllowDirect: true, AllowMsgTTL: true, AllowAtomicPublish: true,
 		}},
-		{1, jetstream.StreamConfig{
+		{20, jetstream.StreamConfig{
 			Name: event.StreamDeadLetters, Subjects: []string{"deadletters.v1.>"},
 			Discard: jetstream.DiscardNew, MaxAge: 400 * day, AllowDirect: true,
 		}},
-		{1, jetstream.StreamConfig{
+		{20, jetstream.StreamConfig{
 			Name: event.StreamAudit, Subjects: []string{"audit.v1.>"},
 			Discard: jetstream.DiscardNew, MaxAge: 400 * day, AllowDirect: true,
 		}},
-		{1, people()},
-		{1, console()},
-		{0, reports()},
-		{0, delivery()},
+		{20, people()},
+		{20, console()},
+		{10, reports()},
+		{10, delivery()},
+		{1, control()},
 	}
 	for i := range rows {
 		c := &rows[i].cfg
 		c.Storage = jetstream.FileStorage
 		c.Retention = jetstream.LimitsPolicy
 		c.Replicas = max(o.Replicas, 1)
-		if c.MaxBytes = o.MaxBytes / 20 * rows[i].share; rows[i].share == 0 {
-			c.MaxBytes = o.MaxBytes / 40
-		}
+		c.MaxBytes = o.MaxBytes / 400 * rows[i].share
 	}
 	return rows
 }
@@ -121,6 +121,13 @@ func delivery() jetstream.StreamConfig {
 func reports() jetstream.StreamConfig {
 	c := bucket(event.BucketReports)
 	c.MaxAge = 90 * day
+	return c
+}
+
+// control keeps what operators say about the stages, a few hundred bytes.
+func control() jetstream.StreamConfig {
+	c := bucket(event.BucketControl)
+	c.AllowMsgTTL = true // signs of processes go by themselves
 	return c
 }
 

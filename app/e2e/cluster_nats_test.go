@@ -231,6 +231,7 @@ func (n *node) ask(path string, into any) error {
 var ours = map[string]string{
 	event.StreamUsers: event.ConsumerUsers, event.StreamVerifications: event.ConsumerVerifications, event.StreamOnboarding: "", event.StreamDeadLetters: "",
 	"KV_" + event.BucketPeople: "", "KV_" + event.BucketConsole: "", "KV_" + event.BucketReports: "", "KV_" + event.BucketDelivery: "",
+	"KV_" + event.BucketControl: "",
 }
 
 // leaders tells who leads what, the group of the cluster itself under "meta". It

@@ -350,6 +350,18 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	a.mustRun("cli", "suppress", "add", "x@example.org", "--id-key", a.config.IDKey)
 	a.mustRun("cli", "suppress", "ls", "--id-key", a.config.IDKey)
 	a.mustRun("cli", "suppress", "rm", "x@example.org", "--id-key", a.config.IDKey)
+	a.mustRun("cli", "pause", "intake", "bridge", "delivery", "--reason", "a test")
+	for name, ops := range a.ops {
+		a.until(name+" has heard of it", func() bool {
+			var text string
+			a.get("http://"+ops+"/readyz", &text)
+			return strings.Contains(text, "paused: delivery is paused")
+		})
+	}
+	if out := a.mustRun("cli", "status"); !strings.Contains(out, "PAUSED bridge, since ") {
+		t.Errorf("the status in a pause: %s", out)
+	}
+	a.mustRun("cli", "resume", "intake", "bridge", "delivery")
 	a.mustRun("admin", "forget", "u-2", "--temporal-address", a.addr.Temporal)
 
 	a.mustRun("cli", "canary", "--inbox", filepath.Join(a.data["watch"], event.SourceCanary), "--email", "sink@example.org")

@@ -8,6 +8,12 @@ func histogramSeries(name, le, good, all string) [][2]string {
 	return [][2]string{{name + `_bucket{le="` + le + `"}`, good}, {name + `_bucket{le="+Inf"}`, all}, {name + "_count", all}}
 }
 
+// unlessPaused keeps a rule quiet about what waits because operators have paused a
+// stage, of which UsherPaused speaks.
+func unlessPaused(stages string) string {
+	return ` unless on () max(usher_paused{stage=~"` + stages + `"}) == 1`
+}
+
 // Rules lists the alerts: what must never happen first, then what is slow or
 // stuck, then what will run out.
 func Rules() []Rule {
@@ -99,15 +105,15 @@ func Rules() []Rule {
 		},
 		{
 			Name: "UsherStuckAfterApproval", Severity: Page, For: "5m", Summary: "A user was approved a quarter of an hour ago and is not welcomed yet.",
-			Expr:  `max by (status) (usher_people_oldest_seconds{status=~"approved|active"}) > 900`,
+			Expr:  `max by (status) (usher_people_oldest_seconds{status=~"approved|active"}) > 900` + unlessPaused("delivery"),
 			Fires: Scenario{Series: one(`usher_people_oldest_seconds{status="active"}`, "0+60x40"), At: "30m", Labels: map[string]string{"status": "active"}},
 			Quiet: Scenario{Series: one(`usher_people_oldest_seconds{status="waiting"}`, "0+60x40"), At: "30m"},
 		},
 		{
 			Name: "UsherBridgeStuck", Severity: Page, For: "5m", Summary: "Messages wait for the bridge and none gets through.",
-			Expr: `max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-users"}) > 300 and on () sum(increase(usher_bridge_messages_total{stream="USERS"}[5m])) == 0
+			Expr: `(max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-users"}) > 300 and on () sum(increase(usher_bridge_messages_total{stream="USERS"}[5m])) == 0
 or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"}) > 300 and on () sum(increase(usher_bridge_messages_total{stream="VERIFICATIONS"}[5m])) == 0
-  and on () (max(usher_consumer_pending{consumer="bridge-verifications"}) > sum(usher_bridge_aside{consumer="bridge-verifications"}) or absent(usher_bridge_aside))`,
+  and on () (max(usher_consumer_pending{consumer="bridge-verifications"}) > sum(usher_bridge_aside{consumer="bridge-verifications"}) or absent(usher_bridge_aside)))` + unlessPaused("bridge"),
 			Fires: Scenario{Series: [][2]string{
 				{`usher_consumer_lag_seconds{consumer="bridge-users"}`, "0+60x30"}, {`usher_bridge_messages_total{stream="USERS",outcome="started"}`, "7x30"},
 			}, At: "20m", Labels: map[string]string{"consumer": "bridge-users"}},
@@ -131,7 +137,7 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 		},
 		{
 			Name: "UsherFileStuck", Severity: Ticket, For: "5m", Summary: "A file has been in an inbox for ten minutes without being taken.",
-			Expr:  `max by (source) (usher_inbox_oldest_seconds) > 600`,
+			Expr:  `max by (source) (usher_inbox_oldest_seconds) > 600` + unlessPaused("intake"),
 			Fires: Scenario{Series: one(`usher_inbox_oldest_seconds{source="hr"}`, "0+60x20"), At: "18m", Labels: map[string]string{"source": "hr"}},
 			Quiet: Scenario{Series: one(`usher_inbox_oldest_seconds{source="hr"}`, "0 60 120 0 0 60 120 180 240"), At: "8m"},
 		},
@@ -143,7 +149,7 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 		},
 		{
 			Name: "UsherImportStuck", Severity: Page, For: "10m", Summary: "An import is in work and no record of it is published.",
-			Expr:  `sum by (source) (usher_imports_in_work) > 0 and on () sum(increase(usher_events_published_total{stream="USERS"}[10m])) == 0`,
+			Expr:  `sum by (source) (usher_imports_in_work) > 0 and on () sum(increase(usher_events_published_total{stream="USERS"}[10m])) == 0` + unlessPaused("intake"),
 			Fires: Scenario{Series: [][2]string{{`usher_imports_in_work{source="inbox"}`, "1x40"}, {`usher_events_published_total{stream="USERS"}`, "5x40"}}, At: "30m", Labels: map[string]string{"source": "inbox"}},
 			Quiet: Scenario{Series: [][2]string{{`usher_imports_in_work{source="inbox"}`, "1x40"}, {`usher_events_published_total{stream="USERS"}`, "5+10x40"}}, At: "30m"},
 		},
@@ -155,9 +161,15 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 		},
 		{
 			Name: "UsherImportsPaused", Severity: Page, For: "5m", Summary: "Imports stand still because a disk or the stream is full, or something is away.",
-			Expr:  `sum by (source, reason) (usher_imports_paused{reason!="bridge"}) > 0`, // keeping pace with the bridge is no trouble
+			Expr:  `sum by (source, reason) (usher_imports_paused{reason!~"bridge|operator"}) > 0`, // keeping pace with the bridge is no trouble, nor is a pause
 			Fires: Scenario{Series: one(`usher_imports_paused{source="hr",reason="disk"}`, "1x20"), At: "10m", Labels: map[string]string{"source": "hr", "reason": "disk"}},
 			Quiet: Scenario{Series: one(`usher_imports_paused{source="hr",reason="bridge"}`, "1x20"), At: "10m"},
+		},
+		{
+			Name: "UsherPaused", Severity: Ticket, For: "1h", Summary: "A stage has been paused for an hour, and nothing says when it goes on.",
+			Expr:  `max by (stage) (usher_paused) == 1 unless max by (stage) (usher_pause_ends_timestamp_seconds) > 0`,
+			Fires: Scenario{Series: [][2]string{{`usher_paused{stage="bridge"}`, "0 1x90"}, {`usher_pause_ends_timestamp_seconds{stage="bridge"}`, "0x91"}}, At: "70m", Labels: map[string]string{"stage": "bridge"}},
+			Quiet: Scenario{Series: [][2]string{{`usher_paused{stage="bridge"}`, "0 1x90"}, {`usher_pause_ends_timestamp_seconds{stage="bridge"}`, "0 7200x90"}}, At: "70m"}, // usher pause --for 2h
 		},
 		{
 			Name: "UsherDecisionsOverdue", Severity: Ticket, For: "1h", Summary: "A user has waited for a decision for more than a week.",
@@ -226,7 +238,7 @@ or max by (consumer) (usher_consumer_lag_seconds{consumer="bridge-verifications"
 		},
 		{
 			Name: "UsherCanaryStale", Severity: Page, For: "5m", Summary: "No canary user was welcomed for twenty minutes.",
-			Expr:  `time() - max(usher_canary_last_success_timestamp_seconds) > 1200`,
+			Expr:  `time() - max(usher_canary_last_success_timestamp_seconds) > 1200` + unlessPaused("intake|bridge|delivery"),
 			Fires: Scenario{Series: one(`usher_canary_last_success_timestamp_seconds`, "0x60"), At: "40m"},
 			Quiet: Scenario{Series: one(`usher_canary_last_success_timestamp_seconds`, "0+60x60"), At: "40m"},
 		},

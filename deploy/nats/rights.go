@@ -39,6 +39,12 @@ func kv(bucket string) string { return "KV_" + bucket }
 // looks is what every role does at its start: it checks how the streams are.
 var looks = right("It checks the streams at its start, and looks how full they are.", api+"STREAM.INFO.*")
 
+// heedsPauses is what every role does all the time: operators may pause its stage.
+var heedsPauses = right("It looks which stages operators have paused.", api+"STREAM.MSG.GET."+kv(event.BucketControl))
+
+// hearsPauses is that it hears so at once.
+var hearsPauses = right("It hears when operators pause or resume a stage.", "$KV."+event.BucketControl+".paused.*")
+
 // readsWith are consumers of a role's own on streams, which a reader takes away when
 // it ends.
 func readsWith(why string, streams ...string) []Right {
@@ -104,16 +110,17 @@ func Roles() []Role {
 			Name: "watch", About: "Files become events.",
 			Publish: []Right{
 				right("What it is for: records, and how far a file is.", "users.v1.imported.*", "users.v1.checkpoint.>", "users.v1.progress.>", "users.v1.inbox.*"),
-				looks,
+				looks, heedsPauses,
 				right("It reads the checkpoint of a file.", api+"DIRECT.GET."+users+".>"),
 				right("It slows down when the bridge is far behind.", api+"CONSUMER.INFO."+users+"."+event.ConsumerUsers),
 			},
+			Listen: []Right{hearsPauses},
 		},
 		{
 			Name: "bridge", About: "Events become workflows and signals.",
 			Publish: slices.Concat([]Right{
 				right("What it tells: facts, dead letters, who is known.", "onboarding.v1.>", "deadletters.v1.>", "$KV."+event.BucketPeople+".>"),
-				looks,
+				looks, heedsPauses,
 				records("It reads who is known.", event.BucketPeople),
 				right("It takes events with its two consumers.",
 					api+"CONSUMER.CREATE."+users+"."+event.ConsumerUsers+".>", api+"CONSUMER.CREATE."+verifications+"."+event.ConsumerVerifications+".>",
@@ -128,19 +135,20 @@ func Roles() []Role {
 				right("A stream that is nearly full loses its oldest messages that are not needed any more; the floors of all consumers tell which.",
 					api+"STREAM.PURGE."+users, api+"STREAM.PURGE."+verifications, api+"CONSUMER.LIST."+users, api+"CONSUMER.LIST."+verifications),
 			}, readsWhole("PEOPLE, decisions and facts tell what is still needed.", kv(event.BucketPeople), verifications, onboarding)),
-			Listen: []Right{right("Messages that its consumers gave up.", gaveUp(users, event.ConsumerUsers, verifications, event.ConsumerVerifications)...)},
+			Listen: []Right{hearsPauses, right("Messages that its consumers gave up.", gaveUp(users, event.ConsumerUsers, verifications, event.ConsumerVerifications)...)},
 		},
 		{
 			Name: "worker", About: "Workflows, activation, messages, reports.",
 			Publish: slices.Concat([]Right{
 				right("What it tells and keeps: facts, dead letters, sends, reports, suppressed addresses.",
 					"onboarding.v1.>", "deadletters.v1.>", "$KV."+event.BucketPeople+".>", "$KV."+event.BucketReports+".>", "$KV."+event.BucketDelivery+".>"),
-				looks,
+				looks, heedsPauses,
 				records("It reads what it keeps.", event.BucketPeople, event.BucketReports, event.BucketDelivery),
 				right("A decision whose user never came is read from its stream and kept as a dead letter.", api+"STREAM.MSG.GET."+verifications),
 				right("Reports say how far the bridge is.", api+"CONSUMER.INFO."+users+"."+event.ConsumerUsers),
 			}, readsWhole("Reports and the reconciliation read with consumers of their own.", users, onboarding, letters, kv(event.BucketPeople))),
-			Deny: []Right{notTheBridges(users)},
+			Deny:   []Right{notTheBridges(users)},
+			Listen: []Right{hearsPauses},
 		},
 		{
 			Name: "console", About: "Web pages and API.",
@@ -149,24 +157,26 @@ func Roles() []Role {
 				right("What becomes of files that are held.", "users.v1.release.>"),
 				right("What the columns of files with certain titles are, as a person said at an upload; the leader tells whether the copy that was read has it all.", "users.v1.columns.>", api+"STREAM.MSG.GET."+users),
 				right("Accounts, sessions, and decisions about many.", "$KV."+event.BucketConsole+".>"),
-				looks,
+				looks, heedsPauses,
 				records("It reads accounts, sessions and decisions about many.", event.BucketConsole),
 				withoutTest(records("A user's page has what was sent.", event.BucketPeople), "Tests of the console's pages ask for it."),
 			}, readsWith("The read model is filled with consumers of its own.", users, verifications, onboarding, letters),
 				readsWith("The trail is shown, too.", event.StreamAudit),
 				[]Right{right("It appends to the trail behind the last entry, which the leader tells.", api+"STREAM.MSG.GET."+event.StreamAudit)},
 				readsWith("It follows who signs in and out, so that streams of pages end with their sessions, and decisions about many, which another console may have begun.", kv(event.BucketConsole))),
-			Deny: []Right{notTheBridges(users, verifications)},
+			Deny:   []Right{notTheBridges(users, verifications)},
+			Listen: []Right{hearsPauses},
 		},
 		{
-			Name: "cli", About: "Operators' commands: verify, release, withdraw, reopen, resend, status, suppress, canary, deadletters ls and show.",
+			Name: "cli", About: "Operators' commands: verify, release, withdraw, reopen, resend, status, pause, resume, suppress, canary, deadletters ls and show.",
 			Publish: slices.Concat([]Right{
 				right("Decisions and orders.", "verifications.v1.cli.*"),
 				right("What becomes of files that are held.", "users.v1.release.>"),
 				right("What the columns of files with certain titles are.", "users.v1.columns.>"),
 				right("A canary user decides about itself, and takes its own record out.", "verifications.v1.canary.approved", "$KV."+event.BucketPeople+"."+event.SourceCanary+".*"),
+				right("It pauses and resumes stages.", "$KV."+event.BucketControl+".paused.*"),
 				right("The suppression list.", "$KV."+event.BucketDelivery+".suppressed.*"),
-				looks,
+				looks, heedsPauses,
 				records("Single people and entries of the list.", event.BucketPeople, event.BucketDelivery),
 				right("One dead letter.", api+"STREAM.MSG.GET."+letters),
 				withoutTest(right("usher doctor looks how much room there is.", api+"INFO"), "The doctor tries each right, so the test that looks for superfluous ones does not run it."),

@@ -17,7 +17,8 @@ import (
 	"usher/metrics"
 )
 
-// Config joins an inbox to what imports its files. All of it is needed.
+// Config joins an inbox to what imports its files. All of it is needed, but where a
+// comment says that it may be nil.
 type Config struct {
 	Source string // names the inbox in logs and metrics
 	Dir    string
@@ -46,6 +47,8 @@ type Config struct {
 	Import func(ctx context.Context, f *Folder, id string, over func() bool)
 	// Wanted reports whether a claim wants an importer now.
 	Wanted func(f *Folder, id string) bool
+	// Switch is that of intake: while it is paused no file is claimed. It may be nil.
+	Switch event.Switch
 	// Folders is told which folders lie in the inbox, after each look at all of it.
 	Folders func(names []string)
 	// Waits is told why no file of the inbox can be taken, nil when they can.

@@ -77,6 +77,8 @@ func (w *watcher) settle(ctx context.Context, f *Folder, h *hints, q *queue) err
 			overrun = true
 		case <-check.C:
 			gone = true
+		case <-w.Switch.Changed():
+			s.lookAtAll()
 		case <-wake.C:
 		}
 		if gone {
@@ -239,6 +241,14 @@ func (s *settler) look(q *queue) time.Duration {
 	return max(soon, time.Millisecond)
 }
 
+// lookAtAll has all candidates looked at now: they may have waited for the end of a
+// pause.
+func (s *settler) lookAtAll() {
+	for _, c := range s.candidates {
+		c.next = time.Now()
+	}
+}
+
 // decide claims the file when it is complete, or says when to look again.
 func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
 	l, ok := files.At(s.f.Root, name)
@@ -330,7 +340,12 @@ func (s *settler) vouched(name string, c *candidate) bool {
 
 // claimAndQueue claims a file and queues it. One of which the system does not tell whether it
 // is still open is queued by a later scan, when it has been looked at once more.
+// While intake is paused the file stays where it is.
 func (s *settler) claimAndQueue(name string, c *candidate, unsure bool, q *queue) {
+	if _, paused := s.Switch.Paused(); paused {
+		c.next = time.Now().Add(s.Rescan)
+		return
+	}
 	delete(s.candidates, name) // when it fails, the next scan finds it again
 	id, err := s.claim(s.f, name, c.look, unsure)
 	if err != nil {
