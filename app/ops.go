@@ -39,9 +39,10 @@ type ops struct {
 // goes on by itself, and taking the process out would not help. Checks only
 // look at memory.
 type check struct {
-	name  string
-	vital bool
-	ready func() error
+	name   string
+	vital  bool
+	serves bool // requests of people are answered wrongly while it waits
+	ready  func() error
 }
 
 // Values of usher_component_state.
@@ -67,10 +68,18 @@ func (c check) state() (int, error) {
 }
 
 // add names a component that /readyz reports.
-func (o *ops) add(name string, ready func() error) { o.put(check{name, false, ready}) }
+func (o *ops) add(name string, ready func() error) { o.put(check{name: name, ready: ready}) }
+
+// serve names a component without which a process that people reach, through whatever
+// spreads their requests, should get none: others are to have them meanwhile.
+func (o *ops) serve(name string, ready func() error) {
+	o.put(check{name: name, serves: true, ready: ready})
+}
 
 // need names a component without which this process is no use.
-func (o *ops) need(name string, ready func() error) { o.put(check{name, true, ready}) }
+func (o *ops) need(name string, ready func() error) {
+	o.put(check{name: name, vital: true, ready: ready})
+}
 
 func (o *ops) put(c check) {
 	o.mu.Lock()
@@ -145,18 +154,25 @@ func (o *ops) livez(w http.ResponseWriter, _ *http.Request) {
 
 // readyz answers 200 with ok or degraded, and 503 with starting or failed. With
 // ?verbose there is a line for each component; without, for each that waits. What
-// operators have paused is said too, and is no trouble.
+// operators have paused is said too, and is no trouble. With ?traffic it answers 503
+// also while a component waits without which requests of people are answered wrongly.
 func (o *ops) readyz(w http.ResponseWriter, r *http.Request) {
 	_, verbose := r.URL.Query()["verbose"]
 	word, lines, _ := o.stands(verbose)
 	code := http.StatusOK
-	if word == stateStarting || word == stateNames[stateFailed] {
+	_, traffic := r.URL.Query()["traffic"]
+	if word == stateStarting || word == stateNames[stateFailed] || traffic && !o.serving() {
 		code = http.StatusServiceUnavailable
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
 	fmt.Fprintf(w, "%s\n%s", word, lines)
+}
+
+// serving tells whether requests of people are answered rightly.
+func (o *ops) serving() bool {
+	return !slices.ContainsFunc(o.components(), func(c check) bool { return c.serves && c.ready() != nil })
 }
 
 // standing is stands, whatever panics.

@@ -53,6 +53,25 @@ func TestReadyzTellsDegradedFromFailed(t *testing.T) {
 		}
 	}
 	nats, bridge = nil, nil
+	var model error
+	o.serve("console", func() error { return model })
+	for _, tc := range []struct {
+		model, bridge error
+		path          string
+		code          int
+		body          string
+	}{
+		{away, nil, "/readyz", 200, "degraded\nconsole: degraded: a server is away\n"},
+		{away, nil, "/readyz?traffic", 503, "degraded\nconsole: degraded: a server is away\n"},
+		{nil, away, "/readyz?traffic", 200, "degraded\nbridge: degraded: a server is away\n"},
+		{nil, nil, "/readyz?traffic", 200, "ok\n"},
+	} {
+		model, bridge = tc.model, tc.bridge
+		if code, body := ask(tc.path); code != tc.code || body != tc.body {
+			t.Errorf("%s: %d %q, want %d %q", tc.path, code, body, tc.code, tc.body)
+		}
+	}
+	model, bridge = nil, nil
 	o.notes = func() []string { return []string{"intake is paused by an operator"} }
 	if code, body := ask("/readyz"); code != 200 || body != "ok\npaused: intake is paused by an operator\n" {
 		t.Errorf("in a pause: %d %q", code, body)

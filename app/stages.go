@@ -114,7 +114,7 @@ func (p *process) startProducers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.ops.add("console", c.Ready)
+		p.ops.serve("console", c.Ready)
 		if p.store != nil {
 			parts = append(parts, part{"uploads", p.store.Run, time.Second})
 		}
