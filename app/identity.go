@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/segmentio/ksuid"
-	"golang.org/x/sys/unix"
 
 	"usher/disk"
 	"usher/event"
@@ -34,9 +33,9 @@ func identify(dir string) (p event.Process, release func(), err error) {
 		return own, func() {}, fmt.Errorf("lock the data folder: %w", err)
 	}
 	release = func() { _ = lock.Close() }
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := disk.Lock(lock); err != nil {
 		release()
-		if errors.Is(err, unix.EWOULDBLOCK) { // another process has the name
+		if errors.Is(err, disk.ErrLocked) { // another process has the name
 			err = nil
 		}
 		return own, func() {}, err

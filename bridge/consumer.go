@@ -189,6 +189,6 @@ func (c *consumer) keepAlive(ctx context.Context) {
 
 // backoff is the pause before try number n+1: doubling from 100 ms, with jitter.
 func backoff(n int) time.Duration {
-	d := min(100*time.Millisecond<<min(n, 10), longestWait)
+	d := event.Doubling(100*time.Millisecond, longestWait, n)
 	return d/2 + rand.N(d/2)
 }

@@ -15,8 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"usher/disk"
 	"usher/event"
 )
@@ -112,10 +110,10 @@ func (h *hands) open(dir string, most int) (err error) {
 		if err != nil {
 			return err
 		}
-		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+		switch err := disk.Lock(f); {
 		case err == nil:
 			h.lock = f
-		case errors.Is(err, unix.EWOULDBLOCK):
+		case errors.Is(err, disk.ErrLocked):
 			_ = f.Close()
 		default:
 			return errors.Join(fmt.Errorf("lock %s: %w", f.Name(), err), f.Close())

@@ -3,11 +3,8 @@ package ingest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/disk"
 	"usher/event"
@@ -25,18 +22,11 @@ const pinnedColumns = ".columns"
 
 // savedColumns reads what was said about files of an inbox; nil is nothing.
 func (p *publisher) savedColumns(ctx context.Context, source, fingerprint string) (table.Mapping, error) {
-	s, err := p.users(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("stream %s: %w", event.StreamUsers, err)
+	body, seq, err := p.last(ctx, event.ColumnsSubject(source, fingerprint), "what was saved about the columns")
+	if err != nil || seq == 0 {
+		return nil, err
 	}
-	m, err := s.GetLastMsgForSubject(ctx, event.ColumnsSubject(source, fingerprint))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read what was saved about the columns: %w", err)
-	}
-	return ReadColumns(m.Data), nil
+	return ReadColumns(body), nil
 }
 
 // ReadColumns is the mapping in an event.SavedColumns; one that cannot be one is none.

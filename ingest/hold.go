@@ -3,15 +3,12 @@ package ingest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/disk"
 	"usher/event"
@@ -223,18 +220,11 @@ func (r *releases) over(source, id string) {
 
 // find reads the answer about an import.
 func (r *releases) find(ctx context.Context, source, id string) (out event.Release, ok bool, err error) {
-	s, err := r.users(ctx)
-	if err != nil {
-		return out, false, fmt.Errorf("stream %s: %w", event.StreamUsers, err)
+	body, seq, err := r.last(ctx, event.ReleaseSubject(source, id), "whether the file was released")
+	if err != nil || seq == 0 {
+		return out, false, err
 	}
-	m, err := s.GetLastMsgForSubject(ctx, event.ReleaseSubject(source, id))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return out, false, nil
-	}
-	if err != nil {
-		return out, false, fmt.Errorf("read whether the file was released: %w", err)
-	}
-	return out, json.Unmarshal(m.Data, &out) == nil, nil // anybody may write there
+	return out, json.Unmarshal(body, &out) == nil, nil // anybody may write there
 }
 
 // mostAnswers is how many imports are looked up at once.

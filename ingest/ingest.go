@@ -209,7 +209,7 @@ func (w *Watcher) finish(ctx context.Context, in Inbox, f *inbox.Folder, id stri
 			pause(now)
 		}
 		w.Metrics.Retries.WithLabelValues("publish", "transient").Inc()
-		if !event.Sleep(ctx, min(100*time.Millisecond<<min(attempt, 8), 10*time.Second)) {
+		if !event.Sleep(ctx, event.Doubling(100*time.Millisecond, 10*time.Second, attempt)) {
 			return
 		}
 	}

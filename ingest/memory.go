@@ -109,19 +109,12 @@ type memories struct {
 
 // of reads the memory of an inbox.
 func (ms *memories) of(ctx context.Context, source string) (m memory, err error) {
-	s, err := ms.users(ctx)
-	if err != nil {
-		return m, fmt.Errorf("stream %s: %w", event.StreamUsers, err)
+	body, seq, err := ms.last(ctx, event.InboxSubject(source), "what earlier files of the inbox were like")
+	if err != nil || seq == 0 {
+		return m, err
 	}
-	msg, err := s.GetLastMsgForSubject(ctx, event.InboxSubject(source))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return m, nil
-	}
-	if err != nil {
-		return m, fmt.Errorf("read what earlier files of the inbox were like: %w", err)
-	}
-	_ = json.Unmarshal(msg.Data, &m) // one that cannot be read is learned anew
-	m.seq = msg.Sequence
+	_ = json.Unmarshal(body, &m) // one that cannot be read is learned again
+	m.seq = seq
 	return m, nil
 }
 
@@ -150,7 +143,7 @@ func (ms *memories) remember(ctx context.Context, source, titles string, file la
 		case err == nil:
 			return nil
 		case errors.As(err, &refused) && wrongLast(int(refused.ErrorCode)) && tries < 10: // or the copy that was read is behind
-			if !event.Sleep(ctx, 10*time.Millisecond<<min(tries, 6)) {
+			if !event.Sleep(ctx, event.Doubling(10*time.Millisecond, 640*time.Millisecond, tries)) {
 				return ctx.Err()
 			}
 		default:

@@ -51,23 +51,33 @@ func (p *publisher) users(ctx context.Context) (jetstream.Stream, error) {
 	return s, err
 }
 
-// load reads the checkpoint of a file's content; seq is 0 when there is none.
-func (p *publisher) load(ctx context.Context, source, digest string) (c event.Checkpoint, seq uint64, err error) {
+// last reads the last message of a subject; seq is 0 when there is none. The error says
+// that what is meant could not be read.
+func (p *publisher) last(ctx context.Context, subject, what string) (body []byte, seq uint64, err error) {
 	s, err := p.users(ctx)
 	if err != nil {
-		return c, 0, fmt.Errorf("stream %s: %w", event.StreamUsers, err)
+		return nil, 0, fmt.Errorf("stream %s: %w", event.StreamUsers, err)
 	}
-	m, err := s.GetLastMsgForSubject(ctx, event.CheckpointSubject(source, digest))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return c, 0, nil
+	m, err := s.GetLastMsgForSubject(ctx, subject)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return nil, 0, nil
+	case err != nil:
+		return nil, 0, fmt.Errorf("read %s: %w", what, err)
 	}
-	if err != nil {
-		return c, 0, fmt.Errorf("read the checkpoint: %w", err)
+	return m.Data, m.Sequence, nil
+}
+
+// load reads the checkpoint of a file's content; seq is 0 when there is none.
+func (p *publisher) load(ctx context.Context, source, digest string) (c event.Checkpoint, seq uint64, err error) {
+	body, seq, err := p.last(ctx, event.CheckpointSubject(source, digest), "the checkpoint")
+	if err != nil || seq == 0 {
+		return c, 0, err
 	}
-	if err := json.Unmarshal(m.Data, &c); err != nil {
+	if err := json.Unmarshal(body, &c); err != nil {
 		return c, 0, fmt.Errorf("the checkpoint cannot be read: %w", err)
 	}
-	return c, m.Sequence, nil
+	return c, seq, nil
 }
 
 func readAck(data []byte) (uint64, error) {

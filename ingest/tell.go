@@ -62,7 +62,7 @@ func (t *teller) publish(ctx context.Context, p event.Progress) error {
 		if err == nil || !p.Over() && p.State != event.ImportHeld || !errors.Is(err, errEarlier) || tries == 10 {
 			return err
 		}
-		if !event.Sleep(ctx, 10*time.Millisecond<<min(tries, 6)) { // what was on its way, arrives
+		if !event.Sleep(ctx, event.Doubling(10*time.Millisecond, 640*time.Millisecond, tries)) { // what was on its way, arrives
 			return ctx.Err()
 		}
 	}
@@ -73,21 +73,13 @@ func (t *teller) find(ctx context.Context, source, imported string) error {
 	if t.sure {
 		return nil
 	}
-	s, err := t.users(ctx)
+	body, seq, err := t.last(ctx, event.ProgressSubject(source, imported), "how the import stands")
 	if err != nil {
-		return fmt.Errorf("stream %s: %w", event.StreamUsers, err)
-	}
-	m, err := s.GetLastMsgForSubject(ctx, event.ProgressSubject(source, imported))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		t.seq, t.sure, t.ended = 0, true, false
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read how the import stands: %w", err)
+		return err
 	}
 	var last event.Progress
-	_ = json.Unmarshal(m.Data, &last) // one that cannot be read is no end
-	t.seq, t.sure, t.ended = m.Sequence, true, last.Over()
+	_ = json.Unmarshal(body, &last) // one that cannot be read is no end
+	t.seq, t.sure, t.ended = seq, true, last.Over()
 	return nil
 }
 

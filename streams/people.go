@@ -224,7 +224,7 @@ func again(ctx context.Context, err error, attempt int) error {
 	if attempt+1 >= maxTries || !conflict && attempt >= 2 {
 		return err
 	}
-	wait := time.Duration(rand.Int64N(int64(time.Millisecond) << min(attempt, 6)))
+	wait := time.Duration(rand.Int64N(int64(event.Doubling(time.Millisecond, 64*time.Millisecond, attempt))))
 	if !event.Sleep(ctx, wait) {
 		return errors.Join(err, ctx.Err())
 	}

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"usher/disk"
 	"usher/event"
 	"usher/metrics"
 	"usher/serve"
@@ -199,10 +200,11 @@ func nextPort() int {
 // checkDisk makes sure that the folder can be written and has room, and returns
 // the free bytes.
 func checkDisk(dir string) (int64, error) {
-	free, err := freeBytes(dir)
+	room, _, err := disk.Free(dir)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", dir, err)
 	}
+	free := int64(room)
 	if free < leastFree {
 		return 0, fmt.Errorf("%s: the disk is full, %d MiB are free and %d are needed: make room, or choose another folder with --data", dir, free>>20, leastFree>>20)
 	}
@@ -228,7 +230,7 @@ func lockFolder(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be written: %w: mend its permissions, or choose another folder with --data", dir, event.Innermost(err))
 	}
-	if err := flock(f); err != nil {
+	if err := disk.Lock(f); err != nil {
 		var pid [16]byte
 		n, _ := f.ReadAt(pid[:], 0)
 		_ = f.Close()

@@ -1,11 +1,5 @@
 package inbox
 
-import (
-	"os"
-
-	"golang.org/x/sys/unix"
-)
-
 // lease is what a file's read lease says about writers.
 type lease int
 
@@ -14,5 +8,3 @@ const (
 	leaseBusy              // a program has it open for writing
 	leaseNone              // the system does not tell
 )
-
-func tryLock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }

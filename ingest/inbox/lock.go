@@ -12,6 +12,7 @@ import (
 
 	"github.com/segmentio/ksuid"
 
+	"usher/disk"
 	"usher/event"
 )
 
@@ -64,7 +65,7 @@ func (w *watcher) acquire(ctx context.Context, f *Folder) (*lock, error) {
 	var last owner
 	since := time.Now()
 	for standing := false; ; {
-		l.held = l.held || tryLock(file) == nil
+		l.held = l.held || disk.Lock(file) == nil
 		o := l.owner()
 		if o != last {
 			last, since = o, time.Now()
@@ -118,7 +119,7 @@ func (l *lock) sign() error {
 	if err != nil {
 		return err
 	}
-	tmp := OwnerFile + "." + l.me
+	tmp := OwnerFile + "." + l.me // not disk.Jot: two watchers may sign at once, and each needs a file of its own
 	if err := l.root.WriteFile(tmp, b, 0o600); err != nil {
 		return err
 	}
@@ -132,7 +133,7 @@ func (l *lock) keep(ctx context.Context) {
 			l.lose()
 			return
 		}
-		l.held = l.held || tryLock(l.file) == nil
+		l.held = l.held || disk.Lock(l.file) == nil
 		_ = l.sign() // a folder that is away is noticed elsewhere
 	}
 }
