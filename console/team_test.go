@@ -77,7 +77,10 @@ func TestSessionsEndWithWhatChanges(t *testing.T) {
 		"one's own": func(own *http.Client) { page(t, own, "POST", r.base+"/signout", nil) },
 		"a password": func(*http.Client) { // by another console, or a command
 			hash, err := logins.Hash(password)
-			if err = store.SetPassword(t.Context(), "ann", hash); err != nil {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := store.SetPassword(t.Context(), "ann", hash); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -77,9 +77,10 @@ func TestTokens(t *testing.T) {
 	if used, err := store.LastUsed(t.Context(), "nightly"); err != nil || time.Since(used) > time.Minute {
 		t.Errorf("last used %s (%v)", used, err)
 	}
-	kv, keys := r.console.signins.kv, []string{}
-	if keys, _ = kv.Keys(t.Context()); len(keys) == 0 {
-		t.Fatal("no keys")
+	kv := r.console.signins.kv
+	keys, err := kv.Keys(t.Context())
+	if err != nil || len(keys) == 0 {
+		t.Fatalf("no keys (%v)", err)
 	}
 	for _, k := range keys {
 		if e, err := kv.Get(t.Context(), k); err == nil && strings.Contains(string(e.Value()), token[6:]) {
