@@ -50,6 +50,9 @@ func newJobs(t *testing.T, settings Reports) (jobs *report.Jobs, people *streams
 	reg := prometheus.NewRegistry()
 	p := &process{Config: Config{Delivery: Delivery{MailFrom: "usher@usher.example", SMTPTLS: "none"}}, Env: Env{Log: log}, catcher: c, people: people, reports: store, figures: metrics.NewProcess(reg, "", "")}
 	p.addr.CatcherSMTP, p.addr.CatcherHTTP = c.SMTPAddr(), c.HTTPAddr()
+	if p.pauses, err = streams.NewPauses(t.Context(), js, p.figures.Paused, p.figures.PauseEnds, log); err != nil {
+		t.Fatal(err)
+	}
 	sender, err := p.sender(metrics.NewWorker(reg, metrics.NewShared(reg)), nil, nil)
 	if err != nil {
 		t.Fatal(err)

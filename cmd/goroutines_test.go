@@ -26,7 +26,7 @@ var unguarded = map[string]string{
 	"console: working.Go(func() { b.work(ctx, h) })":                             "guards what it does",
 	"console: go func() { done <- f.run(inner) }()":                              "guards each of its rounds",
 	"console: go func() { done <- k.followSignins(inner) }()":                    "guards each of its rounds",
-	"console: go func() { done <- k.keepAudit(inner) }()":                        "guards each of its rounds",
+	"console: go func() { done <- k.keepAudit(recording) }()":                    "guards each of its rounds",
 	"console: go func() { done <- k.measure(inner) }()":                          "guards each of its rounds",
 	"console: go func() { done <- k.runBulks(inner) }()":                         "guards each of its rounds",
 	"console: go func() { done <- k.tellPages(inner) }()":                        "guards each of its rounds",

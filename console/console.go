@@ -164,7 +164,6 @@ func (k *Console) Run(ctx context.Context) error {
 	return errors.Join(append(errs, k.model.close())...)
 }
 
-// measure sets the gauges from the read model.
 // keepAudit keeps what could not be kept at once. After a panic the next record is taken.
 func (k *Console) keepAudit(ctx context.Context) error {
 	for {
@@ -175,6 +174,7 @@ func (k *Console) keepAudit(ctx context.Context) error {
 	}
 }
 
+// measure sets the gauges from the read model.
 func (k *Console) measure(ctx context.Context) error {
 	event.Every(ctx, 2*time.Second, k.guard.Func("measuring", func() {
 		k.logRepeats(false)

@@ -3,9 +3,11 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -40,7 +42,7 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := u.config
-	c.Data, c.Roles, c.ConsoleAddr = t.TempDir(), app.Roles{Console: true}, l.Addr().String()
+	c.Data, c.WatchData, c.Roles, c.ConsoleAddr = t.TempDir(), u.dir, app.Roles{Console: true}, l.Addr().String()
 	c.NATSUser, c.NATSPassword = "console", "password-of-console"
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -113,22 +115,37 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 		}
 	}
 
+	v.signIn()
+	upload, _ := v.post("/uploads", url.Values{"inbox": {"inbox"}, "do": {"check"}}, list(3, 1, ""))
+	many, _ := v.post("/bulk", url.Values{"user_ids": {"u-1", "u-2"}}, "")
+	_, invited := v.post("/accounts", url.Values{"name": {"cem"}, "role": {"verifier"}}, "")
+	rows := "/imports/" + ann.Import
 	pages := map[string]struct {
 		path string
 		has  []string
 	}{
-		"/{$}":             {"/", []string{"<h1>"}},
-		"/users":           {"/users", []string{"u-1", "u-2", "User 2", "welcomed", "rejected"}},
-		"/users/{user_id}": {"/users/u-1", []string{"<h2>Messages</h2>", "accepted by smtp", "accepted by twilio", "What happened", "activated", "users.csv, line 2"}},
-		"/decisions":       {"/decisions", []string{"Recent decisions"}},
-		"/imports":         {"/imports", []string{"users.csv", "archived", "E_EMAIL_SYNTAX 1", "odd.csv", "refused", "(E_HEADER)"}},
-		"/deadletters":     {"/deadletters", []string{"VERIFICATIONS", "malformed", "verifications.v1.crm.approved"}},
-		"/figures":         {"/figures", []string{"<svg", "welcomed"}},
-		"/keys":            {"/keys", []string{"Next in the list"}},
-		"/preview":         {"/preview", []string{"welcome"}},
-		"/preview/html":    {"/preview/html?purpose=welcome&locale=en", []string{"<html"}},
+		"/account":                      {"/account", []string{"Your account"}},
+		"/accounts":                     {"/accounts", []string{"admin", "cem"}},
+		"/tokens":                       {"/tokens", []string{"<h1>Tokens</h1>"}},
+		"/trail":                        {"/trail", []string{"<h1>Trail</h1>"}},
+		"/invite/{secret}":              {invite.FindString(invited), []string{"cem"}},
+		"/bulk":                         {"/bulk", []string{"Recent decisions"}},
+		"/bulk/{id}":                    {many, []string{"Decide about 2 people"}},
+		"/uploads/{upload}":             {upload, []string{"list.csv"}},
+		"/imports/{import}":             {rows, []string{"users.csv", "E_EMAIL_SYNTAX"}},
+		"/imports/{import}/mend":        {rows + "/mend", []string{"Mend users.csv", "u-99"}},
+		"/imports/{import}/rows/{kind}": {rows + "/rows/refused.csv", []string{"_row", "u-99", "E_EMAIL_SYNTAX"}},
+		"/{$}":                          {"/", []string{"<h1>"}},
+		"/users":                        {"/users", []string{"u-1", "u-2", "User 2", "welcomed", "rejected"}},
+		"/users/{user_id}":              {"/users/u-1", []string{"<h2>Messages</h2>", "accepted by smtp", "accepted by twilio", "What happened", "activated", "users.csv, line 2"}},
+		"/decisions":                    {"/decisions", []string{"Recent decisions"}},
+		"/imports":                      {"/imports", []string{"users.csv", "archived", "E_EMAIL_SYNTAX 1", "odd.csv", "refused", "(E_HEADER)"}},
+		"/deadletters":                  {"/deadletters", []string{"VERIFICATIONS", "malformed", "verifications.v1.crm.approved"}},
+		"/figures":                      {"/figures", []string{"<svg", "welcomed"}},
+		"/keys":                         {"/keys", []string{"Next in the list"}},
+		"/preview":                      {"/preview", []string{"welcome"}},
+		"/preview/html":                 {"/preview/html?purpose=welcome&locale=en", []string{"<html"}},
 	}
-	v.signIn()
 	for pattern, p := range pages {
 		code, body := v.page(p.path)
 		if code != http.StatusOK {
@@ -144,7 +161,7 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 		}
 	}
 	for _, pattern := range patterns(t) {
-		if _, read := pages[pattern]; !read && pattern != "/signin" && pattern != "/live" && !strings.HasPrefix(pattern, "/api/") {
+		if _, read := pages[pattern]; !read && pattern != "/signin" && pattern != "/live" && pattern != "/static/" && !strings.HasPrefix(pattern, "/api/") {
 			t.Errorf("no page of %s was read", pattern)
 		}
 	}
@@ -232,7 +249,45 @@ func (v *viewer) page(path string) (code int, body string) {
 	return resp.StatusCode, string(b)
 }
 
-var route = regexp.MustCompile(`HandleFunc\("GET ([^"]+)"`)
+// post sends a form, or a list with it, and returns the path that it leads to and the page.
+func (v *viewer) post(path string, form url.Values, list string) (to, body string) {
+	v.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for name, values := range form {
+		for _, value := range values {
+			_ = w.WriteField(name, value) // a buffer takes it all
+		}
+	}
+	kind := "application/x-www-form-urlencoded"
+	if list != "" {
+		f, err := w.CreateFormFile("file", "list.csv")
+		if err != nil {
+			v.Fatal(err)
+		}
+		_, _ = io.WriteString(f, list)
+		_ = w.Close()
+		kind = w.FormDataContentType()
+	} else {
+		b.Reset()
+		b.WriteString(form.Encode())
+	}
+	resp, err := v.client.Post(v.base+path, kind, &b)
+	if err != nil {
+		v.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		v.Fatalf("%s answers %d (%v): %s", path, resp.StatusCode, err, page)
+	}
+	return resp.Request.URL.Path, string(page)
+}
+
+var (
+	route  = regexp.MustCompile(`method: "GET", path: "([^"]+)"`)
+	invite = regexp.MustCompile(`/invite/[A-Za-z0-9_-]+`)
+)
 
 // patterns are all that the console has a page for.
 func patterns(t *testing.T) (out []string) {
@@ -242,6 +297,9 @@ func patterns(t *testing.T) (out []string) {
 		t.Fatal(err)
 	}
 	for _, s := range sources {
+		if strings.HasSuffix(s, "_test.go") {
+			continue
+		}
 		b, err := os.ReadFile(s)
 		if err != nil {
 			t.Fatal(err)
