@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"testing"
 	"time"
 
@@ -17,7 +18,9 @@ import (
 // client of it and its address.
 func Start(t testing.TB) (js jetstream.JetStream, url string) {
 	t.Helper()
-	s := Run(t, t.TempDir(), server.RANDOM_PORT)
+	dir := t.TempDir()
+	t.Cleanup(func() { empty(dir) })
+	s := Run(t, dir, server.RANDOM_PORT)
 	nc, err := nats.Connect(s.ClientURL())
 	if err != nil {
 		t.Fatal(err)
@@ -27,6 +30,18 @@ func Start(t testing.TB) (js jetstream.JetStream, url string) {
 		t.Fatal(err)
 	}
 	return js, s.ClientURL()
+}
+
+// empty removes the store of a server that has stopped. One that stopped in the middle of
+// an atomic batch writes the batch's folder a moment longer, under the hands of who
+// removes it.
+func empty(dir string) {
+	for range 50 {
+		if os.RemoveAll(dir) == nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // Run runs a server with its store in dir until the test ends, or is stopped before.
