@@ -23,10 +23,6 @@ const (
 	broken                // the bridge panicked: give it back, and try it alone
 )
 
-// contended are answers of JetStream about one person's record, which others write
-// at the same time.
-var contended = map[jetstream.ErrorCode]bool{10071: true, 10164: true}
-
 // classify reads the kind of an error of Temporal, of JetStream or of the bridge.
 //
 // Of what a server answers, only this is the message's own: an invalid argument
@@ -56,7 +52,7 @@ func classify(err error) kind {
 		invalid   *serviceerror.InvalidArgument
 	)
 	switch {
-	case errors.As(err, &api) && contended[api.ErrorCode]:
+	case errors.As(err, &api) && event.Overtaken(int(api.ErrorCode)):
 		return transient
 	case errors.As(err, &exhausted):
 		return busy

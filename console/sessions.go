@@ -12,6 +12,9 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/console/logins"
+	"usher/event"
 )
 
 // sessionPrefix begins the keys of sessions in KV CONSOLE.
@@ -98,7 +101,7 @@ func (s sessionStore) commit(ctx context.Context, key string, new storedSession)
 	if err != nil {
 		return err
 	}
-	for {
+	for n := 0; ; n++ {
 		st, revision, err := s.get(ctx, key)
 		if err != nil || st.Ended {
 			return err
@@ -108,16 +111,11 @@ func (s sessionStore) commit(ctx context.Context, key string, new storedSession)
 		} else {
 			_, err = s.kv.Update(ctx, key, v, revision)
 		}
-		if !wasFaster(err) { // else another request of this session
+		if !logins.Overtaken(err) { // else by another request of this session
 			return err
 		}
+		event.GiveWay(ctx, n)
 	}
-}
-
-// wasFaster tells whether a compare-and-set found that another one had written.
-func wasFaster(err error) bool {
-	var api *jetstream.APIError
-	return errors.Is(err, jetstream.ErrKeyExists) || errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }
 
 // Delete implements scs.Store.

@@ -142,7 +142,7 @@ func (ms *memories) remember(ctx context.Context, source, titles string, file la
 		switch {
 		case err == nil:
 			return nil
-		case errors.As(err, &refused) && wrongLast(int(refused.ErrorCode)) && tries < 10: // or the copy that was read is behind
+		case errors.As(err, &refused) && event.Overtaken(int(refused.ErrorCode)) && tries < 10: // or the copy that was read is behind
 			if !event.Sleep(ctx, event.Doubling(10*time.Millisecond, 640*time.Millisecond, tries)) {
 				return ctx.Err()
 			}

@@ -96,7 +96,7 @@ func readAck(data []byte) (uint64, error) {
 		return ack.Seq, nil
 	case e == nil:
 		return 0, errors.New("the answer to a batch has no sequence")
-	case wrongLast(e.ErrCode):
+	case event.Overtaken(e.ErrCode):
 		return 0, errFence
 	case e.ErrCode == 10077:
 		return 0, errFull
@@ -104,10 +104,6 @@ func readAck(data []byte) (uint64, error) {
 		return 0, fmt.Errorf("the batch was refused: %s (%d)", e.Description, e.ErrCode)
 	}
 }
-
-// wrongLast tells that a message was refused because the last one of its subject is
-// another than it expects.
-func wrongLast(code int) bool { return code == 10071 || code == 10164 }
 
 // userEvent is the event of one record. The same record has the same id each
 // time. claimed is when its file was complete and taken, trace the step that

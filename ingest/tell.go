@@ -103,7 +103,7 @@ func (t *teller) replace(ctx context.Context, p event.Progress) error {
 	ack, err := t.js.PublishMsg(ctx, m)
 	var refused *jetstream.APIError
 	switch {
-	case errors.As(err, &refused) && wrongLast(int(refused.ErrorCode)):
+	case errors.As(err, &refused) && event.Overtaken(int(refused.ErrorCode)):
 		return errEarlier
 	case err != nil:
 		return fmt.Errorf("tell how the import stands: %w", err)

@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/nats-io/nats.go"
@@ -220,20 +218,17 @@ const maxTries = 20
 // again waits a moment and returns nil when a failed write is worth another
 // read and try, or the error to give back.
 func again(ctx context.Context, err error, attempt int) error {
-	conflict := errors.Is(err, jetstream.ErrKeyExists) || isWrongSequence(err)
+	conflict := errors.Is(err, jetstream.ErrKeyExists) || overtaken(err)
 	if attempt+1 >= maxTries || !conflict && attempt >= 2 {
 		return err
 	}
-	wait := time.Duration(rand.Int64N(int64(event.Doubling(time.Millisecond, 64*time.Millisecond, attempt))))
-	if !event.Sleep(ctx, wait) {
+	if !event.GiveWay(ctx, attempt) {
 		return errors.Join(err, ctx.Err())
 	}
 	return nil
 }
 
-// isWrongSequence reports whether the compare of a compare-and-set failed. The
-// server says so with either of two codes.
-func isWrongSequence(err error) bool {
+func overtaken(err error) bool {
 	var api *jetstream.APIError
-	return errors.As(err, &api) && (api.ErrorCode == 10071 || api.ErrorCode == 10164)
+	return errors.As(err, &api) && event.Overtaken(int(api.ErrorCode))
 }

@@ -155,7 +155,7 @@ func known(id string) bool {
 // Change changes an operation by f, again when another change was faster. f must come
 // to the same when it meets its own change.
 func (s Store) Change(ctx context.Context, id string, f func(*Operation) error) (o Operation, revision uint64, err error) {
-	for range mostTry {
+	for n := range mostTry {
 		if o, revision, err = s.Get(ctx, id); err != nil {
 			return o, revision, err
 		}
@@ -166,6 +166,7 @@ func (s Store) Change(ctx context.Context, id string, f func(*Operation) error) 
 		if revision, err = s.write(ctx, o, &revision); !errors.Is(err, errMoved) {
 			return o, revision, err
 		}
+		event.GiveWay(ctx, n)
 	}
 	return o, revision, err
 }
@@ -202,14 +203,14 @@ func (s Store) put(ctx context.Context, key string, data []byte, kept time.Durat
 	if revision != nil {
 		opts = append(opts, jetstream.WithExpectLastSequencePerSubject(*revision))
 	}
-	const ttlDisabled, wrongLast, wrongLastConstant = 10166, 10071, 10164
+	const ttlDisabled = 10166
 	ack, err := s.JetStream.PublishMsg(ctx, &nats.Msg{Subject: subject + prefix + key, Data: data}, append(opts, jetstream.WithMsgTTL(kept))...)
 	var api *jetstream.APIError
 	if errors.As(err, &api) && api.ErrorCode == ttlDisabled {
 		ack, err = s.JetStream.PublishMsg(ctx, &nats.Msg{Subject: subject + prefix + key, Data: data}, opts...)
 	}
 	switch {
-	case errors.As(err, &api) && (api.ErrorCode == wrongLast || api.ErrorCode == wrongLastConstant):
+	case errors.As(err, &api) && event.Overtaken(int(api.ErrorCode)):
 		return 0, errMoved
 	case err != nil:
 		return 0, fmt.Errorf("store the operation: %w", err)

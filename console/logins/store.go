@@ -134,7 +134,7 @@ func (s Store) read(ctx context.Context) (a All, revision uint64, err error) {
 // change replaces the record. f may be called several times, and refuses by an error.
 // No change takes the last admin away.
 func (s Store) change(ctx context.Context, f func(*All) error) error {
-	for range mostTries {
+	for n := range mostTries {
 		a, revision, err := s.read(ctx)
 		if err != nil {
 			return err
@@ -155,17 +155,19 @@ func (s Store) change(ctx context.Context, f func(*All) error) error {
 		} else {
 			_, err = s.kv.Update(ctx, Key, data, revision)
 		}
-		if !faster(err) {
+		if !Overtaken(err) {
 			return err
 		}
+		event.GiveWay(ctx, n)
 	}
 	return errors.New("the stored accounts are being changed by too many at once")
 }
 
-// faster tells whether another one has changed the record meanwhile.
-func faster(err error) bool {
+// Overtaken tells whether a key of KV CONSOLE was not written because another one wrote it
+// meanwhile.
+func Overtaken(err error) bool {
 	var api *jetstream.APIError
-	return errors.Is(err, jetstream.ErrKeyExists) || errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+	return errors.Is(err, jetstream.ErrKeyExists) || errors.As(err, &api) && event.Overtaken(int(api.ErrorCode))
 }
 
 // changeOne changes one login.

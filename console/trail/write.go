@@ -145,7 +145,7 @@ const errWrongLastMsgID jetstream.ErrorCode = 10070
 // faster tells whether another writer has taken the place.
 func faster(err error) bool {
 	var api *jetstream.APIError
-	return errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == errWrongLastMsgID)
+	return errors.As(err, &api) && (event.Overtaken(int(api.ErrorCode)) || api.ErrorCode == errWrongLastMsgID)
 }
 
 // Look reads the head as the leader has it. A client's own reads may be answered by a copy that
