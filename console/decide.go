@@ -92,7 +92,8 @@ func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decis
 }
 
 // say publishes an event about a user, records who did that under the name of the
-// action, and waits for the fact that answers it; ok is false when none came.
+// action, and waits until the read model has it and the fact that answers it; ok is false
+// when no fact came.
 func (k *Console) say(ctx context.Context, eventID, action, verb string, body spoken) (f event.Fact, ok bool, err error) {
 	userID, actor := body.UserID, body.Actor
 	if err := k.model.reach(ctx, userID); err != nil {
@@ -101,7 +102,7 @@ func (k *Console) say(ctx context.Context, eventID, action, verb string, body sp
 	ctx, span := k.Tracer.Start(ctx, "decide", tracing.Producer, tracing.EventID(eventID), tracing.UserID(userID))
 	defer span.Done(nil)
 	body.Via = whoIn(ctx).How
-	facts, done := k.waiters.expect(eventID)
+	waiter, done := k.waiters.expect(eventID)
 	defer done()
 	data, err := json.Marshal(body)
 	if err != nil {
@@ -126,7 +127,13 @@ func (k *Console) say(ctx context.Context, eventID, action, verb string, body sp
 	if !ok {
 		wait, cancel := context.WithTimeout(ctx, k.Answer)
 		defer cancel()
-		f, ok = decided(wait, facts)
+		f, ok = decided(wait, waiter.facts)
+		if ok && !ack.Duplicate { // the next page shows what was said
+			select {
+			case <-waiter.read:
+			case <-wait.Done():
+			}
+		}
 	}
 	return f, ok, nil
 }

@@ -106,7 +106,7 @@ func TestARequestThatIsGivenUpLeavesTheOthersWaiting(t *testing.T) {
 	w.factArrived(event.Fact{EventID: "e", Effect: event.EffectApplied})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if _, ok := decided(ctx, second); !ok {
+	if _, ok := decided(ctx, second.facts); !ok {
 		t.Error("the second waiter was not told")
 	}
 	endSecond()

@@ -1,11 +1,15 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"usher/event"
 )
@@ -65,6 +69,32 @@ func TestARejectionHasAReasonAndANote(t *testing.T) {
 	if r.api("GET", "/api/v1/users/u-1", "", &u); len(u.Timeline) != 2 || u.Timeline[1].Reason != "gone" || u.Timeline[1].Note != "<b>since</b> May" || u.DecidedBy != "console:admin" {
 		t.Errorf("the API: %+v", u)
 	}
+}
+
+// The answer to a decision may be read before the decision is, from another stream. The
+// page that shows the one shows the other.
+func TestTheReasonIsThereWithTheAnswer(t *testing.T) {
+	r := newRig(t)
+	r.change = func(c *Config) { c.Answer = 10 * time.Second }
+	r.prepare = func(k *Console) {
+		f := k.feeds[slices.IndexFunc(k.feeds, func(f *feed) bool { return f.stream == event.StreamVerifications })]
+		put, late := f.put, false
+		f.put = func(tx *writing, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
+			if !late { // the feed begins again in a second
+				late = true
+				return nil, errors.New("the test lets this feed be behind")
+			}
+			return put(tx, m, meta)
+		}
+	}
+	r.run()
+	r.playWorkflows(t.Context())
+	r.await("u-1")
+	c := r.signed()
+	form := url.Values{"decision": {event.VerbRejected}, "reason": {"on leave"}, "note": {"in May"}, "event_id": {event.NewID()}}
+	page(t, c, "POST", r.base+"/users/u-1/decision", form)
+	_, body := page(t, c, "GET", r.base+"/users/u-1", nil)
+	has(t, "after it the page", body, "Done: rejected.", "“on leave”", "in May")
 }
 
 // A script is told what became of a decision, and gets a person without a whole page.

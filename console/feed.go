@@ -46,7 +46,9 @@ func newFeeds(js jetstream.JetStream, m *model, w *waiters, l *live, b *bulks, g
 	for _, f := range feeds {
 		f.js, f.model, f.guard, f.log, f.resets, f.passed = js, m, guard, log, &resets, map[uint64]bool{}
 		if f.stream == event.StreamVerifications {
-			f.put = f.putVerificationMessage
+			f.put = func(tx *writing, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
+				return f.putVerificationMessage(tx, w, m, meta)
+			}
 		}
 	}
 	return feeds
@@ -248,7 +250,7 @@ func (l *live) putUserMessage(tx *writing, m *nats.Msg, meta *nats.MsgMetadata) 
 	return func() { l.user(u.UserID) }, putUser(tx, source, u, meta.Timestamp)
 }
 
-func (f *feed) putVerificationMessage(tx *writing, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
+func (f *feed) putVerificationMessage(tx *writing, w *waiters, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {
 	source, verb, err := event.ParseVerificationSubject(m.Subject)
 	if err != nil {
 		return nil, nil
@@ -273,10 +275,16 @@ func (f *feed) putVerificationMessage(tx *writing, m *nats.Msg, meta *nats.MsgMe
 	if source != event.SourceConsole {
 		b.Via = "" // only the console signs people in
 	}
-	if b.Reason == "" && b.Actor == "" && b.Note == "" {
-		return nil, nil
+	read := func() {
+		w.eventRead(id.ID)
+		if b.Reason != "" || b.Note != "" {
+			w.changed(b.UserID)
+		}
 	}
-	return nil, putDecision(tx, id, b)
+	if b.Reason == "" && b.Actor == "" && b.Note == "" {
+		return read, nil
+	}
+	return read, putDecision(tx, id, b)
 }
 
 func (l *live) putDeadLetterMessage(tx *writing, m *nats.Msg, meta *nats.MsgMetadata) (func(), error) {

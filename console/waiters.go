@@ -15,31 +15,37 @@ import (
 // errMoved means that another feed started the model over.
 var errMoved = errors.New("the read model was started over")
 
-// waiters wake the requests that wait for the fact that answers an event.
+// waiters wake the requests that wait for what the streams say of an event.
 type waiters struct {
 	mu   sync.Mutex
-	byID map[string][]chan event.Fact
+	byID map[string][]waiter
 
 	forgotten func()              // is called when a person was removed from the model
-	changed   func(userID string) // is called when a person has another status
+	changed   func(userID string) // is called when a person has another status, or a reason or a note
 	answered  func()              // is called when a decision of the console is answered
 }
 
-func newWaiters(forgotten func(), changed func(userID string)) *waiters {
-	return &waiters{byID: map[string][]chan event.Fact{}, forgotten: forgotten, changed: changed, answered: func() {}}
+// waiter is one request that waits. The event and the facts that answer it are read from
+// two streams, so either may come first.
+type waiter struct {
+	facts chan event.Fact // that answer the event
+	read  chan struct{}   // has one when the event itself is in the read model
 }
 
-// expect returns a channel that gets the facts that answer the event, and a
-// function that ends the wait.
-func (w *waiters) expect(eventID string) (<-chan event.Fact, func()) {
-	c := make(chan event.Fact, 8)
+func newWaiters(forgotten func(), changed func(userID string)) *waiters {
+	return &waiters{byID: map[string][]waiter{}, forgotten: forgotten, changed: changed, answered: func() {}}
+}
+
+// expect returns a waiter for the event, and a function that ends the wait.
+func (w *waiters) expect(eventID string) (waiter, func()) {
+	c := waiter{make(chan event.Fact, 8), make(chan struct{}, 1)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.byID[eventID] = append(w.byID[eventID], c)
 	return c, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		left := slices.DeleteFunc(w.byID[eventID], func(other chan event.Fact) bool { return other == c })
+		left := slices.DeleteFunc(w.byID[eventID], func(other waiter) bool { return other == c })
 		if len(left) == 0 {
 			delete(w.byID, eventID)
 		} else {
@@ -53,9 +59,18 @@ func (w *waiters) factArrived(f event.Fact) {
 	defer w.mu.Unlock()
 	for _, c := range w.byID[f.EventID] {
 		select {
-		case c <- f:
+		case c.facts <- f:
 		default: // it has heard enough
 		}
+	}
+}
+
+// eventRead tells that an event is in the read model.
+func (w *waiters) eventRead(eventID string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.byID[eventID] {
+		nudge(c.read)
 	}
 }
 
