@@ -260,6 +260,10 @@ func (s *settler) decide(name string, c *candidate, now time.Time, q *queue) {
 		c.change(s, l, now)
 		return
 	}
+	if _, paused := s.Switch.Paused(); paused { // the file stays where it is, and is not opened
+		c.next = now.Add(s.Rescan)
+		return
+	}
 	if !c.said && now.Sub(c.seen) > tooLong {
 		c.said = true
 		s.Log.Warn("a file has been in the inbox for an hour and is not complete: a program still has it open for writing, it keeps changing, or the marker or checksum that this inbox asks for is not beside it, or is older than the file", "source", s.f.Source, "bytes", l.Size)
@@ -340,12 +344,7 @@ func (s *settler) vouched(name string, c *candidate) bool {
 
 // claimAndQueue claims a file and queues it. One of which the system does not tell whether it
 // is still open is queued by a later scan, when it has been looked at once more.
-// While intake is paused the file stays where it is.
 func (s *settler) claimAndQueue(name string, c *candidate, unsure bool, q *queue) {
-	if _, paused := s.Switch.Paused(); paused {
-		c.next = time.Now().Add(s.Rescan)
-		return
-	}
 	delete(s.candidates, name) // when it fails, the next scan finds it again
 	id, err := s.claim(s.f, name, c.look, unsure)
 	if err != nil {
