@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"usher/app/sim/wire"
+	"usher/event"
 )
 
 // plan is what a seed does: three faults, each at a step that is counted and not
@@ -25,6 +26,9 @@ type plan struct {
 	faults []*fault
 
 	troubleFrom, troubleFor time.Duration // while providers take nothing
+
+	paused              event.Stage // by an operator; "" is none
+	pauseFrom, pauseFor time.Duration
 
 	mu      sync.Mutex
 	on      bool
@@ -72,6 +76,10 @@ func newPlan(seed uint64) *plan {
 	}
 	for range 3 {
 		p.faults = append(p.faults, draw(r))
+	}
+	if r := rand.New(rand.NewPCG(seed, 17)); r.IntN(4) == 0 {
+		p.paused = pick(r, event.Stages()...)
+		p.pauseFrom, p.pauseFor = time.Duration(r.IntN(40_000))*time.Millisecond, pick(r, 5*time.Second, time.Minute, 4*time.Minute)
 	}
 	return p
 }

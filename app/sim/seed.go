@@ -20,7 +20,7 @@ func run(seed uint64, dir string, without bool, t *trace) (out outcome) {
 	time.Sleep(time.Until(time.Date(2031, 5, 4, 9, 0, 0, 0, time.UTC))) // later than any file's time
 	p := newPlan(seed)
 	if without {
-		p.faults, p.troubleFor = nil, 0
+		p.faults, p.troubleFor, p.paused = nil, 0, ""
 	}
 	w, err := open(dir, p, t)
 	if err != nil {

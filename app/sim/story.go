@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"usher/event"
+	"usher/streams"
 )
 
 // person is one user of a seed, and what is told about them.
@@ -197,7 +198,24 @@ func (w *world) perform(people []*person) {
 	if r.IntN(4) == 0 {
 		all.Go(func() { w.poison() })
 	}
+	if w.plan.paused != "" {
+		all.Go(func() { w.pause() })
+	}
 	all.Wait()
+}
+
+// pause stops a stage for a while, as an operator does.
+func (w *world) pause() {
+	time.Sleep(w.plan.pauseFrom)
+	for _, paused := range []bool{true, false} {
+		w.trace.say("story", fmt.Sprintf("an operator says of %s that it is paused: %v", w.plan.paused, paused))
+		for streams.SayPause(w.ctx(), w.js, w.plan.paused, event.Pause{Paused: paused, Actor: "ann"}) != nil {
+			time.Sleep(200 * time.Millisecond) // until it is stored
+		}
+		if paused {
+			time.Sleep(w.plan.pauseFor)
+		}
+	}
 }
 
 // poison is what an upstream system may publish by mistake.
