@@ -47,7 +47,7 @@ func Catalogue() []Metric {
 	return slices.Concat(ours(), natsMetrics, temporalMetrics, runtimeMetrics)
 }
 
-// ours lists what declared.go declares; a test fails for one that is exported and not
+// ours lists what declared*.go declare; a test fails for one that is exported and not
 // here.
 func ours() []Metric {
 	return []Metric{
