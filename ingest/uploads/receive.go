@@ -81,10 +81,22 @@ func (s *Store) Receive(ctx context.Context, o Offer, from io.Reader) (u Upload,
 	return u, nil
 }
 
-// begin takes one of the places of files that are received at once.
+// begin takes one of the places of files that are received at once. The one that was
+// given to its inbox first makes room.
 func (s *Store) begin() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.of) >= mostUploads {
+		var first *upload
+		for _, u := range s.of {
+			if u.State == Given && (first == nil || u.last.Before(first.last)) {
+				first = u
+			}
+		}
+		if first != nil {
+			delete(s.of, first.ID)
+		}
+	}
 	if s.receiving >= mostReceiving || len(s.of) >= mostUploads {
 		return errMany
 	}

@@ -83,7 +83,9 @@ func (s *Store) do(ctx context.Context, st step) {
 		switch st.do {
 		case Looking:
 			if err = s.look(ctx, &now, u); err == nil && st.then == Giving && now.Sure() {
-				err = s.give(&now)
+				if err = s.giving(st.id); err == nil {
+					err = s.give(&now)
+				}
 			}
 		case Checking:
 			err = s.check(ctx, &now, u)
@@ -101,6 +103,17 @@ func (s *Store) do(ctx context.Context, st step) {
 	u.Upload, u.last, u.stop = now, time.Now(), func() {}
 	close(u.idle)
 	s.count()
+}
+
+// giving makes sure that an upload is not discarded from here on.
+func (s *Store) giving(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, err := s.find(id)
+	if err == nil {
+		u.State = Giving
+	}
+	return err
 }
 
 // say is what a person is told of an error.
@@ -142,6 +155,11 @@ func (s *Store) look(ctx context.Context, u *Upload, at *upload) error {
 	if err != nil {
 		return err
 	}
+	return s.lookAs(ctx, u, at, in)
+}
+
+// lookAs is look with what is known of columns.
+func (s *Store) lookAs(ctx context.Context, u *Upload, at *upload, in ingest.Inbox) error {
 	t, err := ingest.ColumnsIn(ctx, filepath.Dir(s.path(*u)), s.path(*u), in)
 	r := ingest.Report{File: u.File, Source: u.Inbox, SHA256: t.Digest, Format: t.Describe(), Encoding: t.Encoding, Why: t.Why, Columns: t.Columns, Warnings: t.Warnings.All()}
 	var refused *table.FileError
@@ -168,7 +186,7 @@ func (s *Store) check(ctx context.Context, u *Upload, at *upload) error {
 	if err != nil {
 		return err
 	}
-	if err := s.look(ctx, u, at); err != nil { // for the titles
+	if err := s.lookAs(ctx, u, at, in); err != nil { // for the titles
 		return err
 	}
 	r, err := ingest.CheckIn(ctx, filepath.Dir(s.path(*u)), s.path(*u), in, s.Key, func(p event.Progress) {

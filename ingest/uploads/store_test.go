@@ -97,6 +97,35 @@ func TestNothingIsKeptForLong(t *testing.T) {
 	}
 }
 
+// Files that were given to their inbox take no room from others.
+func TestGivenFilesMakeRoom(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, 0)
+	receive := func() (string, error) {
+		u, err := s.Receive(t.Context(), Offer{File: "a.csv", Inbox: "inbox", By: "ann"}, strings.NewReader("email\na@b"))
+		return u.ID, err
+	}
+	first, err := receive()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range mostUploads - 1 {
+		if _, err := receive(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := receive(); !errors.Is(err, errMany) {
+		t.Fatalf("one more than there is room for: %v", err)
+	}
+	s.of[first].State = Given
+	if _, err := receive(); err != nil {
+		t.Errorf("one was given: %v", err)
+	}
+	if _, err := receive(); !errors.Is(err, errMany) {
+		t.Errorf("none else was given: %v", err)
+	}
+}
+
 // An inbox in which no watcher works gets nothing, and the upload waits.
 func TestAnUploadWaitsForItsInbox(t *testing.T) {
 	s := open(t, t.TempDir(), 0)
