@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sys/unix"
 )
@@ -56,6 +57,23 @@ func TestLostEvents(t *testing.T) {
 	if !strings.Contains(r.log.String(), "file events were lost") {
 		t.Error("the overflow was not said")
 	}
+}
+
+// A file that comes after the first look at the folder and before the watch stands is
+// seen when it stands, long before the next look is due.
+func TestAFileBeforeTheWatchStands(t *testing.T) {
+	r := newRig(t)
+	r.drop("first.csv", list("a", 3))
+	r.tweak = func(c *Config) {
+		c.Rescan = time.Hour
+		c.Events = func() (*fsnotify.Watcher, error) {
+			r.reports(1) // the folder was looked at
+			r.drop("second.csv", list("b", 3))
+			return fsnotify.NewWatcher()
+		}
+	}
+	r.run()
+	r.reports(2)
 }
 
 // The system has no watches left, and files have another owner, of which usher

@@ -149,6 +149,7 @@ func (w *watcher) watchOnce(ctx context.Context, f *Folder, h *hints) error {
 	} else if err != nil {
 		return files.Reason(err)
 	}
+	h.note(func() { h.overrun = true }) // what came before the watch stood is seen by a scan
 	test := ".usher-test-" + f.lock.me
 	if err := f.Root.WriteFile(test, nil, 0o600); err != nil {
 		return files.Reason(err)
