@@ -27,7 +27,7 @@ func TestLostEvents(t *testing.T) {
 		c.Fault = func(point string) {
 			if point == "ingest.event" && !once.Swap(true) {
 				close(stalled)
-				<-release
+				r.waitFor(release)
 			}
 		}
 	}

@@ -108,6 +108,25 @@ func (r *rig) run() (stop func()) {
 	return stop
 }
 
+// waitFor blocks a fault point until c is ready or closed, and no longer than the test
+// runs: one that has failed must not wait for its own watcher.
+func (r *rig) waitFor(c <-chan struct{}) {
+	select {
+	case <-c:
+	case <-r.Context().Done():
+	}
+}
+
+// passed sends from a fault point, unless the test ends first.
+func passed[T any](t *testing.T, to chan<- T, what T) bool {
+	select {
+	case to <- what:
+		return true
+	case <-t.Context().Done():
+		return false
+	}
+}
+
 func (r *rig) drop(name, content string) {
 	r.Helper()
 	dir := filepath.Join(r.dir, "inbox")
