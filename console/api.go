@@ -1,7 +1,6 @@
 package console
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -10,17 +9,17 @@ import (
 
 func (k *Console) decisionAPI(w http.ResponseWriter, r *http.Request) {
 	if _, err := k.model.user(r.Context(), r.PathValue("user_id")); err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	var d Decision
-	if err := json.NewDecoder(r.Body).Decode(&d); err != nil {
-		writeJSON(w, http.StatusBadRequest, problem("the body is not JSON with a decision and a reason"))
+	if err := readJSON(r, &d, "the body is not JSON with a decision and a reason"); err != nil {
+		k.refuse(w, r, err)
 		return
 	}
 	a, err := k.decide(r.Context(), whoAsks(r).actor(), r.PathValue("user_id"), r.Header.Get("Idempotency-Key"), d, 0)
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	writeJSON(w, answerCode(a), a)
@@ -29,12 +28,12 @@ func (k *Console) decisionAPI(w http.ResponseWriter, r *http.Request) {
 func (k *Console) usersAPI(w http.ResponseWriter, r *http.Request) {
 	f, err := filterOf(r.URL.Query())
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	users, next, err := k.model.users(r.Context(), f, time.Now(), perPage)
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	if users == nil {
@@ -46,7 +45,7 @@ func (k *Console) usersAPI(w http.ResponseWriter, r *http.Request) {
 func (k *Console) userAPI(w http.ResponseWriter, r *http.Request) {
 	u, err := k.model.user(r.Context(), r.PathValue("user_id"))
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	k.ledger(r.Context(), &u)
@@ -56,7 +55,7 @@ func (k *Console) userAPI(w http.ResponseWriter, r *http.Request) {
 func (k *Console) importsAPI(w http.ResponseWriter, r *http.Request) {
 	imports, err := k.model.imports(r.Context(), 1000)
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"imports": imports})

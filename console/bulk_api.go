@@ -1,7 +1,6 @@
 package console
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -56,8 +55,8 @@ var errExpect = errors.New("another number of people matches now than you expect
 // bulkBeginAPI begins an operation, or tells whom it would be about.
 func (k *Console) bulkBeginAPI(w http.ResponseWriter, r *http.Request) {
 	var b bulkRequest
-	if err := json.NewDecoder(r.Body).Decode(&b); err != nil {
-		writeJSON(w, http.StatusBadRequest, problem("the body is not JSON with a choice of people and a decision"))
+	if err := readJSON(r, &b, "the body is not JSON with a choice of people and a decision"); err != nil {
+		k.refuse(w, r, err)
 		return
 	}
 	q := map[string][]string{"status": {b.Status}, "q": {b.Q}, "inbox": {b.Inbox}, "import": {b.Import}, "age": {b.Age}, "language": {b.Language}, "by": {b.By}, "bulk": {b.Bulk}}
@@ -70,7 +69,7 @@ func (k *Console) bulkBeginAPI(w http.ResponseWriter, r *http.Request) {
 		err = b.check()
 	}
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	id := eventIDOf(r.Header.Get("Idempotency-Key"), whoAsks(r).actor(), "bulk")
@@ -82,11 +81,14 @@ func (k *Console) bulkBeginAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	m, err := k.model.choose(r.Context(), c, time.Now())
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	if b.Expect != nil && *b.Expect != len(m.people) {
-		writeJSON(w, http.StatusConflict, map[string]any{"error": errExpect.Error(), "matched": len(m.people)})
+		p := problemOf(r, codeOtherNumber, errExpect.Error())
+		n := len(m.people)
+		p.Matched = &n
+		writeProblem(w, p)
 		return
 	}
 	if b.DryRun {
@@ -95,7 +97,7 @@ func (k *Console) bulkBeginAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	o, err := k.freeze(r.Context(), id, whoAsks(r).actor(), c, m, &b.Decision)
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusAccepted, map[string]any{"id": o.ID, "matched": o.Matched})
@@ -108,7 +110,7 @@ func (k *Console) bulkAPI(w http.ResponseWriter, r *http.Request) {
 		err = bulk.ErrNone
 	}
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, bulkStanding(o, c))
@@ -118,7 +120,7 @@ func (k *Console) bulkAPI(w http.ResponseWriter, r *http.Request) {
 func (k *Console) bulksAPI(w http.ResponseWriter, r *http.Request) {
 	all, err := k.bulkRows(r)
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	out := make([]BulkStanding, 0, len(all))
@@ -144,12 +146,12 @@ func (k *Console) bulkUsersAPI(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	all, err := k.model.bulkResults(r.Context(), o.ID, r.URL.Query().Get("result"), n, mostResults+1)
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	answer := map[string]any{"users": all}
@@ -173,7 +175,7 @@ func (k *Console) stopAPI(w http.ResponseWriter, r *http.Request, undo bool) {
 		o, c, err = k.standing(r.Context(), o.ID)
 	}
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, bulkStanding(o, c))

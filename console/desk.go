@@ -284,7 +284,7 @@ func (k *Console) toScript(w http.ResponseWriter, r *http.Request, a Answer, err
 	case !wantsJSON(r):
 		return false
 	case err != nil:
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 	default:
 		writeJSON(w, answerCode(a), a)
 	}

@@ -131,9 +131,9 @@ func TestARepeatedFailureIsSaidOnce(t *testing.T) {
 	r := newRig(t)
 	stop := r.run()
 	for range 648 {
-		r.console.refuse(httptest.NewRecorder(), errors.New("no response from stream"))
+		r.console.refuse(httptest.NewRecorder(), httptest.NewRequest("GET", "/api/v1/users", nil), errors.New("no response from stream"))
 	}
-	r.console.refuse(httptest.NewRecorder(), errors.New("another"))
+	r.console.refuse(httptest.NewRecorder(), httptest.NewRequest("GET", "/api/v1/users", nil), errors.New("another"))
 	stop()
 	log := r.log.String()
 	if n := strings.Count(log, `msg="a request failed"`); n != 2 {

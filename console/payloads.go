@@ -36,7 +36,7 @@ func (k *Console) fromOrigins(next http.Handler) http.Handler {
 		h.Add("Vary", "Origin")
 		if origin := r.Header.Get("Origin"); origin != "" {
 			if !slices.Contains(k.PayloadOrigins, origin) {
-				writeJSON(w, http.StatusForbidden, problem("pages of this origin may not read payloads; see --temporal-ui-origin"))
+				writeProblem(w, problemOf(r, codeOrigin, "pages of this origin may not read payloads; see --temporal-ui-origin"))
 				return
 			}
 			h.Set("Access-Control-Allow-Origin", origin)

@@ -75,12 +75,12 @@ func (k *Console) releaseAPI(w http.ResponseWriter, r *http.Request) {
 		Digest string `json:"sha256"`
 		Refuse bool   `json:"refuse"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		writeJSON(w, http.StatusBadRequest, problem("the body is not JSON; {} releases what is held, {\"refuse\": true} gives it back"))
+	if err := readJSON(r, &body, `the body is not JSON; {} releases what is held, {"refuse": true} gives it back`); err != nil {
+		k.refuse(w, r, err)
 		return
 	}
 	if err := k.release(r.Context(), whoAsks(r).actor(), r.PathValue("import"), body.Digest, body.Refuse); err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"result": map[bool]string{false: "released", true: "refused"}[body.Refuse]})

@@ -43,7 +43,7 @@ func (k *Console) afterReveal(r *http.Request) context.Context {
 func (k *Console) revealAPI(w http.ResponseWriter, r *http.Request) {
 	u, err := k.reveal(r.Context(), r.PathValue("user_id"))
 	if err != nil {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	k.ledger(r.Context(), &u)

@@ -155,10 +155,14 @@ func (k *Console) keysPage(w http.ResponseWriter, r *http.Request) {
 func (k *Console) noSuchPage(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
 
 func (k *Console) noSuchAPI(w http.ResponseWriter, r *http.Request) {
-	writeJSON(w, http.StatusNotFound, problem("there is no such address in the API"))
+	writeProblem(w, problemOf(r, codeNoAddress, "there is no such address in the API"))
 }
 
 func (k *Console) wrongMethod(w http.ResponseWriter, r *http.Request, methods []string) {
 	w.Header().Set("Allow", strings.Join(methods, ", "))
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		writeProblem(w, problemOf(r, codeWrongMethod, "this address takes "+strings.Join(methods, " and ")))
+		return
+	}
 	http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 }

@@ -35,7 +35,7 @@ func TestNoRouteWithoutASignIn(t *testing.T) {
 				t.Errorf("%s %s: %d", rt.method, rt.path, resp.StatusCode)
 			}
 		case rt.program():
-			if resp.StatusCode != http.StatusUnauthorized || !strings.HasPrefix(body, `{"error":"sign in `) {
+			if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(body, `"error":"sign in `) {
 				t.Errorf("%s %s: %d %s", rt.method, rt.path, resp.StatusCode, body)
 			}
 		case rt.method == http.MethodGet:

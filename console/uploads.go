@@ -154,7 +154,7 @@ func broken(r *http.Request, err error) error {
 
 func (k *Console) failUpload(w http.ResponseWriter, r *http.Request, err error) {
 	if wantsJSON(r) {
-		k.refuse(w, err)
+		k.refuse(w, r, err)
 		return
 	}
 	k.fail(w, r, err)

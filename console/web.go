@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"html/template"
 	"net"
@@ -11,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"usher/console/bulk"
-	"usher/console/logins"
 	"usher/event"
 	"usher/serve"
 )
@@ -181,47 +178,6 @@ func section(r *http.Request) string {
 
 // fail answers with a safe sentence; details are in the log only.
 func (k *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
-	code, text := k.tellable(err)
-	k.show(w, r, code, "error", map[string]any{"Title": "Error", "Error": text})
-}
-
-// tellable logs what only the log may say of an error, and returns the rest.
-func (k *Console) tellable(err error) (code int, text string) {
-	code, text = status(err)
-	if code >= 500 && k.repeats.first("a request failed", err) {
-		k.Log.Error("a request failed", "error", err)
-	}
-	return code, text
-}
-
-// status maps an error to what may be told about it.
-func status(err error) (int, string) {
-	var refused logins.Refusal
-	switch {
-	case errors.As(err, &refused):
-		return http.StatusConflict, err.Error()
-	case errors.Is(err, errNone):
-		return http.StatusNotFound, errNone.Error()
-	case errors.Is(err, bulk.ErrNone):
-		return http.StatusNotFound, bulk.ErrNone.Error()
-	case errors.Is(err, errNoOne), errors.Is(err, errOver), errors.Is(err, errSending), errors.Is(err, bulk.ErrTwice):
-		return http.StatusConflict, err.Error()
-	case errors.Is(err, errOpen):
-		return http.StatusTooManyRequests, err.Error()
-	case errors.Is(err, bulk.ErrNoRoom):
-		return http.StatusInsufficientStorage, err.Error()
-	case errors.Is(err, errNoImport):
-		return http.StatusNotFound, err.Error()
-	case errors.Is(err, errNotHeld), errors.Is(err, errOther):
-		return http.StatusConflict, err.Error()
-	case errors.As(err, new(plainly)):
-		return http.StatusBadRequest, err.Error()
-	case errors.Is(err, errDecision), errors.Is(err, errCursor), errors.Is(err, errFilter), errors.Is(err, errMasked), errors.Is(err, errDay), errors.Is(err, errChoice), errors.Is(err, errTooMany):
-		return http.StatusBadRequest, err.Error()
-	case errors.Is(err, errSlow):
-		return http.StatusTooManyRequests, err.Error()
-	case errors.Is(err, context.Canceled):
-		return 499, "the client went away"
-	}
-	return http.StatusInternalServerError, "something went wrong; the log says what"
+	c, text := k.tellable(err)
+	k.show(w, r, kinds[c].status, "error", map[string]any{"Title": "Error", "Error": text})
 }

@@ -78,10 +78,10 @@ func (k *Console) identify(t route, next http.Handler) http.Handler {
 		}
 		if err != nil {
 			if t.program() {
-				k.refuse(w, err)
+				k.refuse(w, r, err)
 			} else {
-				code, text := k.tellable(err)
-				http.Error(w, text, code)
+				c, text := k.tellable(err)
+				http.Error(w, text, kinds[c].status)
 			}
 			return
 		}
@@ -169,7 +169,7 @@ func (k *Console) allowed(t route, w http.ResponseWriter, r *http.Request) bool 
 		text = "this is about all inboxes, and you are signed in for some"
 	}
 	if t.program() || wantsJSON(r) || r.Header.Get(partHeader) != "" {
-		writeJSON(w, http.StatusForbidden, problem(text))
+		writeProblem(w, problemOf(r, codeNotAllowed, text))
 		return false
 	}
 	k.show(w, r, http.StatusForbidden, "error", map[string]any{"Title": "Not allowed", "Error": strings.ToUpper(text[:1]) + text[1:] + "."})
@@ -182,7 +182,7 @@ func (k *Console) allowed(t route, w http.ResponseWriter, r *http.Request) bool 
 func (k *Console) askToSignIn(t route, w http.ResponseWriter, r *http.Request) {
 	switch {
 	case t.path == payloadsPath:
-		writeJSON(w, http.StatusUnauthorized, problem("sign in to usher's console first, under the same host name as this page, then load it again"))
+		writeProblem(w, problemOf(r, codeSignIn, "sign in to usher's console first, under the same host name as this page, then load it again"))
 	case t.program():
 		w.Header().Set("WWW-Authenticate", `Bearer realm="usher"`)
 		text := "sign in with a token of usher, as Authorization: Bearer"
@@ -190,9 +190,9 @@ func (k *Console) askToSignIn(t route, w http.ResponseWriter, r *http.Request) {
 			w.Header().Add("WWW-Authenticate", `Basic realm="usher"`)
 			text += ", or with the name and the password of an account, as HTTP basic auth"
 		}
-		writeJSON(w, http.StatusUnauthorized, problem(text))
+		writeProblem(w, problemOf(r, codeSignIn, text))
 	case wantsJSON(r) || r.Header.Get(partHeader) != "":
-		writeJSON(w, http.StatusUnauthorized, problem("the session is over; sign in again"))
+		writeProblem(w, problemOf(r, codeSignIn, "the session is over; sign in again"))
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		http.Redirect(w, r, "/signin?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	default:

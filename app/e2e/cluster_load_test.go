@@ -336,6 +336,9 @@ func (l *load) ask(ctx context.Context, method, path, body, key string, into any
 		return 0, err
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusNotFound {
+		return answer.StatusCode, nil
+	}
 	return answer.StatusCode, json.NewDecoder(answer.Body).Decode(into)
 }
 

@@ -215,6 +215,9 @@ func (v *viewer) api(path string, into any) int {
 		return 0
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return resp.StatusCode
+	}
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
 		v.Fatalf("%s: %v", path, err)
 	}
