@@ -36,10 +36,15 @@ func (k *Console) usersAPI(w http.ResponseWriter, r *http.Request) {
 		k.refuse(w, r, err)
 		return
 	}
-	if users == nil {
-		users = []User{}
+	writeJSON(w, http.StatusOK, pageOfUsers{orNone(users), next})
+}
+
+// orNone is a list that is never null in JSON.
+func orNone[T any](list []T) []T {
+	if list == nil {
+		return []T{}
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"users": users, "next_cursor": next})
+	return list
 }
 
 func (k *Console) userAPI(w http.ResponseWriter, r *http.Request) {
@@ -58,5 +63,5 @@ func (k *Console) importsAPI(w http.ResponseWriter, r *http.Request) {
 		k.refuse(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"imports": imports})
+	writeJSON(w, http.StatusOK, pageOfImports{imports})
 }

@@ -75,7 +75,7 @@ func (k *Console) bulkBeginAPI(w http.ResponseWriter, r *http.Request) {
 	id := eventIDOf(r.Header.Get("Idempotency-Key"), whoAsks(r).actor(), "bulk")
 	if r.Header.Get("Idempotency-Key") != "" && !b.DryRun {
 		if o, _, err := k.bulks.store.Get(r.Context(), id); err == nil {
-			writeJSON(w, http.StatusAccepted, map[string]any{"id": o.ID, "matched": o.Matched})
+			writeJSON(w, http.StatusAccepted, bulkBegun{o.ID, o.Matched})
 			return
 		}
 	}
@@ -92,7 +92,7 @@ func (k *Console) bulkBeginAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if b.DryRun {
-		writeJSON(w, http.StatusOK, map[string]any{"matched": len(m.people), "by_inbox": m.byInbox, "by_import": m.byImport})
+		writeJSON(w, http.StatusOK, bulkDry{len(m.people), m.byInbox, m.byImport})
 		return
 	}
 	o, err := k.freeze(r.Context(), id, whoAsks(r).actor(), c, m, &b.Decision)
@@ -100,7 +100,7 @@ func (k *Console) bulkBeginAPI(w http.ResponseWriter, r *http.Request) {
 		k.refuse(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusAccepted, map[string]any{"id": o.ID, "matched": o.Matched})
+	writeJSON(w, http.StatusAccepted, bulkBegun{o.ID, o.Matched})
 }
 
 // bulkAPI tells how an operation stands.
@@ -127,7 +127,7 @@ func (k *Console) bulksAPI(w http.ResponseWriter, r *http.Request) {
 	for _, o := range all {
 		out = append(out, bulkStanding(o.Operation, o.Counts))
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"operations": out})
+	writeJSON(w, http.StatusOK, pageOfOperations{out})
 }
 
 // mostResults is how many decisions one answer lists.
@@ -154,9 +154,9 @@ func (k *Console) bulkUsersAPI(w http.ResponseWriter, r *http.Request) {
 		k.refuse(w, r, err)
 		return
 	}
-	answer := map[string]any{"users": all}
+	answer := pageOfResults{Users: orNone(all)}
 	if len(all) > mostResults {
-		answer["users"], answer["next_from"] = all[:mostResults], all[mostResults].N
+		answer.Users, answer.NextFrom = all[:mostResults], &all[mostResults].N
 	}
 	writeJSON(w, http.StatusOK, answer)
 }

@@ -82,6 +82,7 @@ type Console struct {
 	sessions                 *scs.SessionManager
 	zones                    zones
 	live                     *live
+	document                 []byte // the API in OpenAPI
 	bulks                    *bulks
 	stopping                 <-chan struct{} // is closed when Run ends; the streams of pages end then
 
@@ -120,6 +121,9 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	k.bulks = newBulks(k)
 	k.waiters.answered = k.bulks.poke
 	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, k.live, k.bulks, k.guard, c.Log)
+	if k.document, err = document(""); err != nil {
+		return nil, fmt.Errorf("the document of the API: %w", err)
+	}
 	k.sessions = k.newSessions(kv)
 	return k, nil
 }

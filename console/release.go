@@ -69,12 +69,20 @@ func (k *Console) releaseForm(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/imports", http.StatusSeeOther)
 }
 
+// releaseRequest is the body of a release by a program.
+type releaseRequest struct {
+	Digest string `json:"sha256"`
+	Refuse bool   `json:"refuse"`
+}
+
+// released is the answer to it.
+type released struct {
+	Result string `json:"result"`
+}
+
 // releaseAPI is releaseForm for programs.
 func (k *Console) releaseAPI(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Digest string `json:"sha256"`
-		Refuse bool   `json:"refuse"`
-	}
+	var body releaseRequest
 	if err := readJSON(r, &body, `the body is not JSON; {} releases what is held, {"refuse": true} gives it back`); err != nil {
 		k.refuse(w, r, err)
 		return
@@ -83,5 +91,5 @@ func (k *Console) releaseAPI(w http.ResponseWriter, r *http.Request) {
 		k.refuse(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"result": map[bool]string{false: "released", true: "refused"}[body.Refuse]})
+	writeJSON(w, http.StatusOK, released{map[bool]string{false: "released", true: "refused"}[body.Refuse]})
 }

@@ -80,6 +80,7 @@ func routes() []route {
 		{method: "GET", path: "/preview", right: logins.See, handle: (*Console).previewPage, when: previews},
 		{method: "GET", path: "/preview/html", right: logins.See, handle: (*Console).previewHTML, when: previews},
 
+		{method: "GET", path: documentPath, right: logins.Anyone, handle: (*Console).documentAPI, bare: true},
 		{method: "GET", path: "/api/v1/users", right: logins.See, handle: (*Console).usersAPI},
 		{method: "GET", path: "/api/v1/users/{user_id}", right: logins.See, handle: (*Console).userAPI},
 		{method: "POST", path: "/api/v1/users/{user_id}/decision", right: logins.Decide, handle: (*Console).decisionAPI},

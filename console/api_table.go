@@ -1,0 +1,219 @@
+package console
+
+import (
+	"usher/event"
+)
+
+const aboutKeys = "Any text of your own, as in the draft of the IETF. The same request with the same key of the same account is one request, on whichever console it comes; another request with it is refused (422)."
+
+// pageOfUsers, and the types below, are answers that are no more than a list.
+type pageOfUsers struct {
+	Users      []User `json:"users"`
+	NextCursor string `json:"next_cursor"`
+}
+
+type pageOfImports struct {
+	Imports []Import `json:"imports"`
+}
+
+type pageOfOperations struct {
+	Operations []BulkStanding `json:"operations"`
+}
+
+type pageOfResults struct {
+	Users    []Result `json:"users"`
+	NextFrom *int     `json:"next_from,omitempty"`
+}
+
+// bulkBegun is the answer to an operation that was taken, bulkDry to one that was not
+// meant.
+type bulkBegun struct {
+	ID      string `json:"id"`
+	Matched int    `json:"matched"`
+}
+
+type bulkDry struct {
+	Matched  int            `json:"matched"`
+	ByInbox  map[string]int `json:"by_inbox"`
+	ByImport map[string]int `json:"by_import"`
+}
+
+// filterParameters are those of lists of people; a test holds them to filterOf.
+func filterParameters() []parameter {
+	statuses, ages := []string{}, []string{}
+	for _, s := range event.Statuses() {
+		statuses = append(statuses, string(s))
+	}
+	for _, b := range ageBands {
+		ages = append(ages, b.Name)
+	}
+	return []parameter{
+		{name: "status", about: "only who has it", of: "", values: statuses},
+		{name: "inbox", about: "only who came by it first", of: ""},
+		{name: "import", about: "only who is in it", of: ""},
+		{name: "age", about: "for how long they have had their status", of: "", values: ages},
+		{name: "language", about: "of the locale; - is none", of: ""},
+		{name: "by", about: "who decided, as SOURCE:ACTOR", of: ""},
+		{name: "bulk", about: "id of an operation that was about them", of: ""},
+		{name: "q", about: "each word begins a word of the person, or all of it is the id of an event; at most 10,000 people are listed", of: ""},
+		{name: "sort", about: aboutSort, of: "", values: sorts},
+		{name: "cursor", about: "next_cursor of the page before, with the same filters and sort", of: ""},
+	}
+}
+
+const aboutSort = "age: who has had the status longest comes first; -age: last; name; id"
+
+// operations has one for each route of the API. A document cannot be made without.
+var operations = map[string]operation{
+	"GET " + documentPath: {
+		id: "getDocument", summary: "This document", about: "Needs no sign-in; it is the same at every installation of a version.",
+		answers: map[int]answer{200: {about: "the document"}},
+	},
+	"GET /api/v1/users": {
+		id: "listUsers", summary: "List people", query: filterParameters(),
+		answers:  map[int]answer{200: {about: "50 people at most", of: pageOfUsers{}}},
+		problems: []code{codeFilter, codeCursor, codeMasked},
+	},
+	"GET /api/v1/users/{user_id}": {
+		id: "getUser", summary: "One person, with timeline and messages",
+		answers:  map[int]answer{200: {about: "the person", of: User{}}},
+		problems: []code{codeNoUser},
+	},
+	"POST /api/v1/users/{user_id}/decision": {
+		id: "decide", summary: "Approve or reject", about: "Takes effect at once, without the window for undo of the pages.",
+		keyed: true, body: Decision{},
+		answers: map[int]answer{
+			200: {about: "applied: it had its effect", of: Answer{}},
+			202: {about: "stored: it is durable, and was not answered yet", of: Answer{}},
+			409: {about: "late: another decision was first", of: Answer{}},
+		},
+		problems: []code{codeNoUser, codeDecision},
+	},
+	"POST /api/v1/users/{user_id}/reveal": {
+		id: "reveal", summary: "One person with all data, for a role that sees masked forms", about: "Each time is in the trail.",
+		answers:  map[int]answer{200: {about: "the person", of: User{}}},
+		problems: []code{codeNoUser},
+	},
+	"GET /api/v1/bulk": {
+		id: "listOperations", summary: "List the newest decisions about many",
+		answers: map[int]answer{200: {about: "the newest first", of: pageOfOperations{}}},
+	},
+	"POST /api/v1/bulk": {
+		id: "decideMany", summary: "Approve or reject many", about: "Without status, user_ids or bulk it is about those who are not decided yet. It waits for the window for undo.",
+		keyed: true, body: bulkRequest{},
+		answers: map[int]answer{
+			200: {about: "with dry_run: whom it would be about", of: bulkDry{}},
+			202: {about: "the operation has begun", of: bulkBegun{}},
+		},
+		problems: []code{codeFilter, codeChoice, codeDecision, codeTooManyPeople, codeOtherNumber, codeTooManyOpen, codeNoRoom},
+	},
+	"GET /api/v1/bulk/{id}": {
+		id: "getOperation", summary: "How a decision about many stands",
+		answers:  map[int]answer{200: {about: "how it stands", of: BulkStanding{}}},
+		problems: []code{codeNoOperation},
+	},
+	"GET /api/v1/bulk/{id}/users": {
+		id: "listResults", summary: "What became of each", query: []parameter{
+			{name: "result", about: "only those; none: not answered yet", of: ""},
+			{name: "from", about: "next_from of the page before", of: 0},
+		},
+		answers:  map[int]answer{200: {about: "1000 at most", of: pageOfResults{}}},
+		problems: []code{codeNoOperation, codeCursor},
+	},
+	"POST /api/v1/bulk/{id}/cancel": {
+		id: "cancelOperation", summary: "Leave out what is not sent yet",
+		answers:  map[int]answer{200: {about: "how it stands", of: BulkStanding{}}},
+		problems: []code{codeNoOperation, codeOver},
+	},
+	"POST /api/v1/bulk/{id}/undo": {
+		id: "undoOperation", summary: "Take all back, while nothing is sent",
+		answers:  map[int]answer{200: {about: "how it stands", of: BulkStanding{}}},
+		problems: []code{codeNoOperation, codeOver, codeSends},
+	},
+	"GET /api/v1/imports": {
+		id: "listImports", summary: "List the newest files",
+		answers: map[int]answer{200: {about: "1000 at most, the newest first", of: pageOfImports{}}},
+	},
+	"POST /api/v1/imports/{import}/release": {
+		id: "release", summary: "Let a held file go, or give it back", body: releaseRequest{},
+		answers:  map[int]answer{200: {about: "it goes on in a moment", of: released{}}},
+		problems: []code{codeNoImport, codeNotHeld, codeFileChanged},
+	},
+}
+
+// abouts says what properties mean.
+var abouts = map[string]string{
+	"User.status":        "where the onboarding is; empty before anything is known of it",
+	"User.since":         "when that status began",
+	"User.source":        "the inbox that first brought the person",
+	"User.line":          "in the file",
+	"User.generation":    "1, and one more each time the onboarding is reopened; 0 before it began",
+	"User.decided_by":    "as SOURCE:ACTOR",
+	"User.timeline":      "of one person only",
+	"User.messages":      "of one person only: what became of each message",
+	"User.messages_away": "why messages cannot be told now",
+	"User.trouble":       "why the account cannot be used yet",
+	"User.masked":        "personal data is shown as masked forms",
+
+	"Entry.id":     "the same each time the fact is told",
+	"Entry.n":      "the place among the facts of a generation; 0 moves nothing",
+	"Entry.reason": "of the decision, else of the fact",
+	"Entry.actor":  "who decided, as the sender says",
+	"Entry.via":    "how the actor signed in at the console",
+
+	"Decision.decision": "approved or rejected",
+	"Decision.reason":   "which a rejection needs: free text, or one of the codes of the installation",
+	"Decision.note":     "free text",
+
+	"Answer.result":       "applied, late, stored, pending or undone",
+	"Answer.status":       "of the user",
+	"Answer.undo_seconds": "for how long a pending decision can be taken back; never of the API",
+
+	"BulkRequest.status":   "of whom it is about; also q, inbox, import, age, language, by as in the list of users",
+	"BulkRequest.bulk":     "an earlier operation",
+	"BulkRequest.user_ids": "people one by one",
+	"BulkRequest.dry_run":  "only count",
+	"BulkRequest.expect":   "refuse when another number matches",
+
+	"BulkStanding.matched":  "how many people it is about",
+	"BulkStanding.sent":     "decisions that are published",
+	"BulkStanding.applied":  "those that had their effect",
+	"BulkStanding.late":     "those before which another decision was made",
+	"BulkStanding.failed":   "those that can have no effect",
+	"BulkStanding.starts":   "until then it can be undone",
+	"BulkStanding.ended_by": "who cancelled it or took it back",
+	"BulkStanding.trouble":  "why it does not go on now",
+
+	"BulkDry.by_inbox":  "how many of each inbox",
+	"BulkDry.by_import": "how many of each import",
+
+	"Result.n":       "the place in the operation",
+	"Result.user_id": "left out when the person was forgotten",
+	"Result.result":  "applied, late, failed; parked or empty while there is none",
+
+	"PageOfUsers.next_cursor": "empty on the last page",
+	"PageOfResults.next_from": "left out on the last page",
+
+	"Import.import":       "its id",
+	"Import.record":       "the last one that was dealt with",
+	"Import.done":         "nothing more happens",
+	"Import.percent":      "of the step that state says",
+	"Import.rate":         "rows a second",
+	"Import.left_seconds": "until that step is done",
+	"Import.code":         "of a file that was refused whole",
+	"Import.reason":       "why it waits, or was refused",
+	"Import.errors":       "refused rows by code",
+	"Import.next":         "what the operator does now",
+	"Import.sha256":       "of a file that is held",
+	"Import.uploaded_by":  "who gave it at the console",
+
+	"ReleaseRequest.sha256": "of the bytes that were looked at; 409 when others are held now",
+	"ReleaseRequest.refuse": "give the file back",
+	"Released.result":       "released or refused",
+
+	"Problem.type":     "urn:usher:problem: and the code",
+	"Problem.instance": "the path of the request",
+	"Problem.code":     "of the kind of problem; it stays",
+	"Problem.error":    "detail once more, as before there were problem details",
+	"Problem.matched":  "of other_number: how many match now",
+}
