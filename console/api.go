@@ -3,6 +3,8 @@ package console
 import (
 	"net/http"
 	"time"
+
+	"usher/event"
 )
 
 // The console for programs.
@@ -17,7 +19,9 @@ func (k *Console) decisionAPI(w http.ResponseWriter, r *http.Request) {
 		k.refuse(w, r, err)
 		return
 	}
-	a, err := k.decide(r.Context(), whoAsks(r).actor(), r.PathValue("user_id"), r.Header.Get("Idempotency-Key"), d, 0)
+	key, actor := keyOf(r), whoAsks(r).actor()
+	body := spoken{VerificationBody: event.VerificationBody{UserID: r.PathValue("user_id"), Actor: actor}, keyed: key != ""}
+	a, err := k.decideAs(r.Context(), body, keyedID(key, actor, "decision"), d, 0)
 	if err != nil {
 		k.refuse(w, r, err)
 		return

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"usher/console/bulk"
 	"usher/console/logins"
 	"usher/event"
@@ -100,7 +102,6 @@ const noOne = "/api/v1/users/no-one"
 func (a *asked) decisions() {
 	a.await("u-1")
 	a.await("u-2")
-	approve := `{"decision":"approved"}`
 	a.call("admin", "POST", "/api/v1/users/u-1/decision", approve)
 	a.playWorkflows(a.Context())
 	for i, body := range []string{approve, `{"decision":"rejected","reason":"r","note":"n"}`} {
@@ -112,9 +113,21 @@ func (a *asked) decisions() {
 		})
 	}
 	a.call("admin", "POST", noOne+"/decision", approve)
+	a.call("admin", "POST", "/api/v1/users/u-2/decision", approve, "Idempotency-Key", "k")
+	a.call("admin", "POST", "/api/v1/users/u-1/decision", approve, "Idempotency-Key", "k")
+	a.unread(keyedID("busy", "admin", "decision"))
+	a.call("admin", "POST", "/api/v1/users/u-2/decision", approve, "Idempotency-Key", "busy")
 	a.call("admin", "POST", "/api/v1/users/u-2/decision", "{}")
 	a.call("admin", "POST", "/api/v1/users/u-2/decision", "nonsense")
 	a.call("admin", "POST", "/api/v1/users/u-2/decision", strings.Repeat(" ", smallBody+1))
+}
+
+// unread is an event of which JetStream has the id, and the read model nothing.
+func (a *asked) unread(id string) {
+	a.Helper()
+	if _, err := a.js.Publish(a.Context(), event.VerificationSubject(event.SourceConsole, event.VerbApproved), []byte("{}"), jetstream.WithMsgID(id)); err != nil {
+		a.Fatal(err)
+	}
 }
 
 func (a *asked) lists() {
@@ -163,6 +176,16 @@ func (a *asked) operations() {
 	a.call("admin", "POST", begin, strings.Repeat(" ", largeBody+1))
 	_, one := a.call("admin", "POST", begin, decide(`"import":"some"`))
 	_, other := a.call("admin", "POST", begin, decide(`"user_ids":["some-1"]`))
+	a.call("admin", "POST", begin, decide(`"user_ids":["some-2"]`), "Idempotency-Key", "k")
+	a.call("admin", "POST", begin, decide(`"user_ids":["some-3"]`), "Idempotency-Key", "k")
+	kv, err := a.js.KeyValue(a.Context(), event.BucketConsole)
+	if err == nil { // another console has begun to store it
+		_, err = kv.Put(a.Context(), "bulk."+keyedID("busy", "admin", "bulk")+".0", []byte("[]"))
+	}
+	if err != nil {
+		a.Fatal(err)
+	}
+	a.call("admin", "POST", begin, decide(`"user_ids":["some-2"]`), "Idempotency-Key", "busy")
 	_, third := a.call("admin", "POST", begin, decide(`"user_ids":["u-1"]`))
 	for _, made := range []string{one, other, third} {
 		at := begin + "/" + id(made)

@@ -87,7 +87,7 @@ var operations = map[string]operation{
 			202: {about: "stored: it is durable, and was not answered yet", of: Answer{}},
 			409: {about: "late: another decision was first", of: Answer{}},
 		},
-		problems: []code{codeNoUser, codeDecision},
+		problems: []code{codeNoUser, codeDecision, codeSameRequest, codeKey},
 	},
 	"POST /api/v1/users/{user_id}/reveal": {
 		id: "reveal", summary: "One person with all data, for a role that sees masked forms", about: "Each time is in the trail.",
@@ -105,7 +105,7 @@ var operations = map[string]operation{
 			200: {about: "with dry_run: whom it would be about", of: bulkDry{}},
 			202: {about: "the operation has begun", of: bulkBegun{}},
 		},
-		problems: []code{codeFilter, codeChoice, codeDecision, codeTooManyPeople, codeOtherNumber, codeTooManyOpen, codeNoRoom},
+		problems: []code{codeFilter, codeChoice, codeDecision, codeTooManyPeople, codeOtherNumber, codeTooManyOpen, codeNoRoom, codeSameRequest, codeKey},
 	},
 	"GET /api/v1/bulk/{id}": {
 		id: "getOperation", summary: "How a decision about many stands",

@@ -23,6 +23,7 @@ import (
 type choice struct {
 	filter
 	UserIDs []string
+	request string // the fingerprint of the request that has a key; "": none
 }
 
 var (
@@ -120,7 +121,7 @@ const firstRows = 10
 // begins when a decision comes with it.
 func (k *Console) freeze(ctx context.Context, id, actor string, c choice, m matched, d *Decision) (bulk.Operation, error) {
 	now := time.Now().UTC()
-	o := bulk.Operation{ID: id, State: bulk.Draft, Actor: actor, Chosen: now, Scope: bulk.Scope{
+	o := bulk.Operation{ID: id, State: bulk.Draft, Actor: actor, Chosen: now, Request: c.request, Scope: bulk.Scope{
 		Status: c.Status, Inbox: c.Source, Import: c.Import, Age: c.Age, Language: c.Language, By: c.Decider, Bulk: c.Bulk, Searched: c.Q != "", Selected: c.UserIDs != nil,
 		ByInbox: shares(m.byInbox), ByImport: shares(m.byImport),
 	}}

@@ -72,10 +72,12 @@ func (k *Console) bulkBeginAPI(w http.ResponseWriter, r *http.Request) {
 		k.refuse(w, r, err)
 		return
 	}
-	id := eventIDOf(r.Header.Get("Idempotency-Key"), whoAsks(r).actor(), "bulk")
-	if r.Header.Get("Idempotency-Key") != "" && !b.DryRun {
+	key := keyOf(r)
+	id := keyedID(key, whoAsks(r).actor(), "bulk")
+	c.request = fingerprint(key, b)
+	if key != "" && !b.DryRun {
 		if o, _, err := k.bulks.store.Get(r.Context(), id); err == nil {
-			writeJSON(w, http.StatusAccepted, bulkBegun{o.ID, o.Matched})
+			k.begun(w, r, o, c)
 			return
 		}
 	}
@@ -98,6 +100,15 @@ func (k *Console) bulkBeginAPI(w http.ResponseWriter, r *http.Request) {
 	o, err := k.freeze(r.Context(), id, whoAsks(r).actor(), c, m, &b.Decision)
 	if err != nil {
 		k.refuse(w, r, err)
+		return
+	}
+	k.begun(w, r, o, c)
+}
+
+// begun answers with the operation that a request has begun, now or before.
+func (k *Console) begun(w http.ResponseWriter, r *http.Request, o bulk.Operation, c choice) {
+	if c.request != "" && o.Request != c.request {
+		k.refuse(w, r, errKey)
 		return
 	}
 	writeJSON(w, http.StatusAccepted, bulkBegun{o.ID, o.Matched})

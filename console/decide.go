@@ -58,7 +58,13 @@ var errDecision = errors.New("the decision must be approved or rejected, and a r
 // often it comes; another decision never is. Without a key each is a new one. With a
 // window it takes effect when that is over, and can be taken back until then.
 func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decision, window time.Duration) (Answer, error) {
-	eventID := eventIDOf(key, d.says(userID)...)
+	return k.decideAs(ctx, spoken{VerificationBody: event.VerificationBody{UserID: userID, Actor: actor}}, eventIDOf(key, d.says(userID)...), d, window)
+}
+
+// decideAs is decide with an event of which the caller knows the id, the user and the
+// actor.
+func (k *Console) decideAs(ctx context.Context, body spoken, eventID string, d Decision, window time.Duration) (Answer, error) {
+	userID := body.UserID
 	a := Answer{UserID: userID, EventID: eventID}
 	if err := k.model.reach(ctx, userID); err != nil {
 		return a, err
@@ -70,8 +76,8 @@ func (k *Console) decide(ctx context.Context, actor, userID, key string, d Decis
 		return a, errNone
 	}
 	began := time.Now()
-	body := event.VerificationBody{UserID: userID, Reason: d.Reason, Actor: actor, EffectiveAfter: int(window.Seconds())}
-	f, ok, err := k.say(ctx, eventID, "decision", d.Decision, spoken{VerificationBody: body, Note: short(strings.TrimSpace(d.Note))})
+	body.Reason, body.Note, body.EffectiveAfter = d.Reason, short(strings.TrimSpace(d.Note)), int(window.Seconds())
+	f, ok, err := k.say(ctx, eventID, "decision", d.Decision, body)
 	if err != nil {
 		return a, err
 	}
@@ -108,14 +114,27 @@ func (k *Console) say(ctx context.Context, eventID, action, verb string, body sp
 	if err != nil {
 		return f, false, err
 	}
+	known := false
+	if body.keyed { // what came longer ago than JetStream remembers is in the read model
+		if known, err = k.saidBefore(ctx, eventID, verb, data); err != nil {
+			return f, false, err
+		}
+	}
 	env := event.Envelope{ID: eventID, Type: event.TypeVerification + "." + verb, Source: "/usher/" + event.SourceConsole, Subject: userID, Time: time.Now(), MsgID: eventID, TraceParent: tracing.Context(ctx)}
 	msg := &nats.Msg{Subject: event.VerificationSubject(event.SourceConsole, verb), Header: env.Header(), Data: data}
 	// A client that goes away now must not leave a decision without an audit record.
 	stored, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	ack, err := k.JetStream.PublishMsg(stored, msg, jetstream.WithExpectStream(event.StreamVerifications))
-	if err != nil {
-		return f, false, fmt.Errorf("the decision was not stored: %w", err)
+	ack := &jetstream.PubAck{Duplicate: known}
+	if !known {
+		if ack, err = k.JetStream.PublishMsg(stored, msg, jetstream.WithExpectStream(event.StreamVerifications)); err != nil {
+			return f, false, fmt.Errorf("the decision was not stored: %w", err)
+		}
+	}
+	if ack.Duplicate && body.keyed && !known {
+		if err := k.isSame(ctx, waiter, eventID, verb, data); err != nil {
+			return f, false, err
+		}
 	}
 	if ack.Duplicate { // the form was sent before, so the answer may be there
 		if f, ok, err = k.model.answerTo(ctx, eventID); err != nil {

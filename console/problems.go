@@ -63,6 +63,7 @@ const (
 	codeTooManyOpen   code = "too_many_operations"
 	codeSlow          code = "slow_down"
 	codeNoRoom        code = "no_room"
+	codeKey           code = "key_reused"
 	codeGone          code = "client_gone"
 	codeFailed        code = "failed"
 )
@@ -103,6 +104,7 @@ var kinds = map[code]kind{
 	codeTooManyOpen:   {http.StatusTooManyRequests, "Too many operations are open"},
 	codeSlow:          {http.StatusTooManyRequests, "Too many sign-ins have failed"},
 	codeNoRoom:        {http.StatusInsufficientStorage, "There is no room"},
+	codeKey:           {http.StatusUnprocessableEntity, "The key belongs to another request"},
 	codeGone:          {499, "The client went away"},
 	codeFailed:        {http.StatusInternalServerError, "Something went wrong"},
 }
@@ -116,7 +118,7 @@ var tellables = []struct {
 	{errDecision, codeDecision}, {errCursor, codeCursor}, {errFilter, codeFilter}, {errMasked, codeMasked}, {errDay, codeDay}, {errChoice, codeChoice}, {errTooMany, codeTooManyPeople},
 	{errNoOne, codeNoOne}, {errExpect, codeOtherNumber}, {errOver, codeOver}, {errSending, codeSends}, {bulk.ErrTwice, codeSameRequest},
 	{errNotHeld, codeNotHeld}, {errOther, codeFileChanged},
-	{errOpen, codeTooManyOpen}, {errSlow, codeSlow}, {bulk.ErrNoRoom, codeNoRoom},
+	{errKey, codeKey}, {errOpen, codeTooManyOpen}, {errSlow, codeSlow}, {bulk.ErrNoRoom, codeNoRoom},
 }
 
 // tellable maps an error to its code and to what may be told about it. What only the

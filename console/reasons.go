@@ -73,6 +73,8 @@ type spoken struct {
 	Note string `json:"note,omitempty"`
 	Via  string `json:"via,omitempty"`  // how the actor signed in: session, password or token
 	Bulk string `json:"bulk,omitempty"` // the operation that the decision is part of
+
+	keyed bool // the id is of a key, not of what the event says
 }
 
 // parseSpoken reads the body of any verification. A note that is no text is left out:

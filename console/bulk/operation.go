@@ -33,7 +33,8 @@ type Operation struct {
 	Scope   Scope     `json:"scope"`
 	Matched int       `json:"matched"`
 	Chunks  int       `json:"chunks"`
-	Chosen  time.Time `json:"chosen"` // the people
+	Chosen  time.Time `json:"chosen"`            // the people
+	Request string    `json:"request,omitempty"` // the fingerprint of the request that chose them, when it had a key
 
 	Actor    string    `json:"actor,omitempty"`
 	Via      string    `json:"via,omitempty"`      // how the actor signed in
