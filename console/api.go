@@ -35,6 +35,9 @@ func (k *Console) usersAPI(w http.ResponseWriter, r *http.Request) {
 		k.refuse(w, r, err)
 		return
 	}
+	if r.URL.Query().Get("sort") == "" && f.Status == "" {
+		f.Sort = sortByID // the age of those who move on while a program reads changes
+	}
 	users, next, err := k.model.users(r.Context(), f, time.Now(), perPage)
 	if err != nil {
 		k.refuse(w, r, err)

@@ -61,7 +61,7 @@ func filterParameters() []parameter {
 	}
 }
 
-const aboutSort = "age: who has had the status longest comes first; -age: last; name; id"
+const aboutSort = "age: who has had the status longest comes first; -age: last; name; id. The default is age with a status, else id: in these a person who matches all the while is listed once, whatever happens to others. A person whose status changes during a list by age without a status, or whose name during one by name, may be listed twice or not at all."
 
 // operations has one for each route of the API. A document cannot be made without.
 var operations = map[string]operation{

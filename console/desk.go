@@ -143,8 +143,8 @@ func (k *Console) list(r *http.Request, d map[string]any, f filter, here string)
 func sortLinks(f filter, masked bool) (out []option) {
 	labels := map[string]string{sortOldest: "Longest first", sortNewest: "Newest first", sortByName: "By name"}
 	for _, s := range sorts {
-		if s == sortByName && masked {
-			continue // it would tell what is masked
+		if s == sortByName && masked || s == sortByID {
+			continue // it would tell what is masked; and ids are an order for programs
 		}
 		to := f
 		to.Sort, to.Cursor = s, ""

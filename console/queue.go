@@ -34,9 +34,10 @@ const (
 	sortOldest = "age" // who has had their status longest comes first
 	sortNewest = "-age"
 	sortByName = "name"
+	sortByID   = "id" // nothing that happens to people changes their places
 )
 
-var sorts = []string{sortOldest, sortNewest, sortByName}
+var sorts = []string{sortOldest, sortNewest, sortByName, sortByID}
 
 // noLanguage stands for people whose language was not said.
 const noLanguage = "-"
@@ -77,7 +78,7 @@ func bandOf(name string) (ageBand, bool) {
 	return ageBands[i], true
 }
 
-var errFilter = errors.New("there is no such filter; age is one of 1h, 1d, 3d, 7d and older, sort one of age, -age and name")
+var errFilter = errors.New("there is no such filter; age is one of 1h, 1d, 3d, 7d and older, sort one of age, -age, name and id")
 
 // filterOf reads a filter out of an address.
 func filterOf(q url.Values) (filter, error) {
@@ -197,6 +198,8 @@ func (m *model) users(ctx context.Context, f filter, now time.Time, limit int) (
 		order = "since DESC, user_id DESC"
 	case sortByName:
 		key, order = "sort_name", "sort_name, user_id"
+	case sortByID:
+		order = "user_id"
 	}
 	if f.Cursor != "" {
 		at, err := readCursor(f.Cursor, f.Sort)
@@ -207,7 +210,11 @@ func (m *model) users(ctx context.Context, f filter, now time.Time, limit int) (
 		if f.Sort == sortNewest {
 			op = "<"
 		}
-		t.add(`(`+key+`, user_id) `+op+` (?, ?)`, at.Key, at.ID)
+		if f.Sort == sortByID {
+			t.add(`user_id > ?`, at.ID)
+		} else {
+			t.add(`(`+key+`, user_id) `+op+` (?, ?)`, at.Key, at.ID)
+		}
 	}
 	rows, err := m.db.QueryContext(ctx, `SELECT `+userColumns+`, sort_name FROM `+p.from+` WHERE `+t.String()+` ORDER BY `+order+` LIMIT ?`, slices.Concat(p.args, t.args, []any{limit + 1})...)
 	if err != nil {
@@ -227,8 +234,11 @@ func (m *model) users(ctx context.Context, f filter, now time.Time, limit int) (
 	if len(out) > limit {
 		out = out[:limit]
 		at := cursor{f.Sort, out[limit-1].Since.UnixMicro(), out[limit-1].UserID}
-		if f.Sort == sortByName {
+		switch f.Sort {
+		case sortByName:
 			at.Key = names[limit-1]
+		case sortByID:
+			at.Key = ""
 		}
 		next = at.String()
 	}
@@ -318,6 +328,9 @@ func (m *model) index(ctx context.Context, f filter) (string, int64, error) {
 			name, least = "people_source", n
 		}
 	}
+	if f.Sort == sortByID && least > fewEnough {
+		return "sqlite_autoindex_people_1", least, nil
+	}
 	if f.Sort == sortByName && least > fewEnough {
 		if f.Status != "" {
 			return "people_status_name", least, nil
@@ -338,7 +351,7 @@ type cursor struct {
 var errDay = errors.New("the day is written as YYYY-MM-DD")
 
 // errMasked is about an order that would tell what is masked.
-var errMasked = errors.New("names are masked for your role, so a list cannot be sorted by them; sort is age or -age")
+var errMasked = errors.New("names are masked for your role, so a list cannot be sorted by them; sort is age, -age or id")
 
 var errCursor = errors.New("the cursor is not one that a page gave")
 
@@ -359,7 +372,7 @@ func readCursor(text, sort string) (c cursor, err error) {
 	if json.Unmarshal(b, &parts) != nil || len(parts) != 3 || json.Unmarshal(parts[0], &c.Sort) != nil || json.Unmarshal(parts[2], &c.ID) != nil || c.Sort != sort {
 		return c, errCursor
 	}
-	if sort == sortByName {
+	if sort == sortByName || sort == sortByID {
 		var name string
 		err = json.Unmarshal(parts[1], &name)
 		c.Key = name

@@ -102,7 +102,7 @@ func TestCountsAreThoseOfTheLists(t *testing.T) {
 	crowd(t, m, r, 150, now)
 	values := map[string][]string{
 		"status": {"", "", "waiting", "approved", "welcomed"}, "inbox": {"", "", "hr"}, "import": {"", "", "imp-1"}, "age": {"", "", "1h", "1d", "3d", "7d", "older"},
-		"language": {"", "", "de", "-"}, "by": {"", "", "crm"}, "q": {"", "", "özge", "U-1 example", "nobody"}, "sort": {"", "name", "-age"},
+		"language": {"", "", "de", "-"}, "by": {"", "", "crm"}, "q": {"", "", "özge", "U-1 example", "nobody"}, "sort": {"", "name", "-age", "id"},
 	}
 	for range 300 {
 		q := url.Values{}
@@ -136,6 +136,8 @@ func TestCountsAreThoseOfTheLists(t *testing.T) {
 			switch f.Sort {
 			case sortByName:
 				return strings.Compare(fold(a.Name+" "+a.UserID), fold(b.Name+" "+b.UserID))
+			case sortByID:
+				return strings.Compare(a.UserID, b.UserID)
 			case sortNewest:
 				return b.Since.Compare(a.Since)
 			}
