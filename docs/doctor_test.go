@@ -33,13 +33,15 @@ func TestCodesOfTheDoctor(t *testing.T) {
 	}
 }
 
-func TestTheTableOfRolesIsOfTheRoutes(t *testing.T) {
-	was, err := os.ReadFile("security.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	now, err := Security(was)
-	if err != nil || !bytes.Equal(was, now) {
-		t.Errorf("security.md is not what `make generate` writes: %v", err)
+func TestTablesAreThoseOfTheConsole(t *testing.T) {
+	for page, generate := range map[string]func([]byte) ([]byte, error){"security.md": Security, "api.md": API} {
+		was, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := generate(was)
+		if err != nil || !bytes.Equal(was, now) {
+			t.Errorf("%s is not what `make generate` writes: %v", page, err)
+		}
 	}
 }

@@ -25,6 +25,7 @@ func main() {
 		"docs/delivery.md":              docs.Delivery,
 		"docs/doctor.md":                docs.Doctor,
 		"docs/security.md":              docs.Security,
+		"docs/api.md":                   docs.API,
 		"docs/examples/usher.yaml":      whole(cmd.ExampleSettings),
 		"docs/schemas/settings.v1.json": whole(cmd.SettingsSchema),
 		"docs/settings.md": func(was []byte) ([]byte, error) {
