@@ -37,7 +37,7 @@ type Config struct {
 type Roles struct{ Watch, Bridge, Worker, Console bool }
 
 // AllRoles is what `usher up` runs.
-var AllRoles = Roles{true, true, true, true}
+var AllRoles = Roles{Watch: true, Bridge: true, Worker: true, Console: true}
 
 // Base is what every process has.
 type Base struct {
@@ -50,13 +50,11 @@ type Base struct {
 
 // External are servers that run elsewhere.
 type External struct {
-	NATSAccess        `embed:""`
-	TemporalAddress   string `help:"Temporal frontend to join instead of the embedded one." placeholder:"HOST:PORT"`
-	TemporalNamespace string `help:"Temporal namespace." default:"default" placeholder:"NAME"`
-	TemporalInsecure  bool   `help:"Allow ids to cross a network to Temporal unencrypted."`
-	PayloadKey        string `help:"Key that encrypts what Temporal stores." placeholder:"SECRET"`
-	PayloadKeyFile    string `help:"File with that key; further lines are older keys, which still decrypt." type:"path" placeholder:"FILE"`
-	Replicas          int    `help:"Copies of each stream in a NATS cluster, used when streams are created." default:"1"`
+	NATSAccess     `embed:""`
+	TemporalAccess `embed:""`
+	PayloadKey     string `help:"Key that encrypts what Temporal stores." placeholder:"SECRET"`
+	PayloadKeyFile string `help:"File with that key; further lines are older keys, which still decrypt." type:"path" placeholder:"FILE"`
+	Replicas       int    `help:"Copies of each stream in a NATS cluster, used when streams are created." default:"1"`
 }
 
 // Servers are the embedded servers and the catcher of `usher up`.

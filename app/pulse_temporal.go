@@ -18,7 +18,7 @@ import (
 type errNoNamespace struct{ name string }
 
 func (e errNoNamespace) Error() string {
-	return fmt.Sprintf("Temporal has no namespace %s: make it with temporal operator namespace create --namespace %s --retention 720h", e.name, e.name)
+	return fmt.Sprintf("Temporal has no namespace %s: make it with usher setup, or with temporal operator namespace create --namespace %s --retention 720h", e.name, e.name)
 }
 
 // namespaceOf probes: whether Temporal answers, and has the namespace.

@@ -265,7 +265,7 @@ func TestReadyzSaysWhatTheStartWaitsFor(t *testing.T) {
 	o.waits("temporal", errNoNamespace{"prod"})
 	w := httptest.NewRecorder()
 	o.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
-	if w.Code != http.StatusServiceUnavailable || !strings.HasPrefix(w.Body.String(), "starting\ntemporal: waiting: Temporal has no namespace prod: make it with temporal operator") {
+	if w.Code != http.StatusServiceUnavailable || !strings.HasPrefix(w.Body.String(), "starting\ntemporal: waiting: Temporal has no namespace prod: make it with usher setup, or with temporal operator") {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}
 }

@@ -93,7 +93,7 @@ func (t *Temporal) start(ctx context.Context, id event.Identity, o client.StartW
 }
 
 // errAttributes is what the namespace lacks.
-var errAttributes = fmt.Errorf("the namespace does not have the search attributes %s and %s of type Keyword, or does not show them yet: make them with temporal operator search-attribute create", event.AttributeImport, event.AttributeSource)
+var errAttributes = fmt.Errorf("the namespace does not have the search attributes %s and %s of type Keyword, or does not show them yet: make them with usher setup, or with temporal operator search-attribute create", event.AttributeImport, event.AttributeSource)
 
 // attributes tells a refusal of the search attributes, which concerns every
 // start alike, from one of what this start brings: also a value that is too long.

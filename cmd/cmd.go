@@ -48,7 +48,7 @@ type cli struct {
 
 	Config configCmd `cmd:"" help:"Print or check the settings."`
 
-	Setup setupCmd `cmd:"" help:"Make the streams on an external NATS, with an account that may."`
+	Setup setupCmd `cmd:"" help:"Make the streams on NATS servers, and the namespace and search attributes of Temporal, with accounts that may."`
 
 	Check    checkCmd    `cmd:"" help:"Say what an import of files would do; nothing is published."`
 	Columns  columnsCmd  `cmd:"" help:"Say what the columns of a file are taken for, or save what they are."`

@@ -30,7 +30,7 @@ func (d demoCmd) Run(s *session) error {
 	}
 	c := app.Config{
 		Base:     app.Base{Data: d.Data, OpsAddr: "127.0.0.1:0", LogLevel: "error", LogFormat: "text"},
-		External: app.External{TemporalNamespace: "default", Replicas: 1},
+		External: app.External{TemporalAccess: app.TemporalAccess{TemporalNamespace: "default"}, Replicas: 1},
 		Servers: app.Servers{
 			NATSAddr: "127.0.0.1:0", TemporalAddr: "127.0.0.1:0", TemporalUIAddr: "127.0.0.1:0",
 			CatcherSMTPAddr: "127.0.0.1:0", CatcherHTTPAddr: "127.0.0.1:0", MaxStore: 256 << 20, Retention: 24 * time.Hour, Sample: d.Sample,

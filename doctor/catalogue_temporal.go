@@ -66,7 +66,7 @@ var temporalChecks = []Check{
 	},
 	{
 		Code: "DR0404", Category: "Temporal", Title: "the namespace is there",
-		Do:    "Make it with `temporal operator namespace create --namespace NAME --retention 30d`, or mend `--temporal-namespace`.",
+		Do:    "Make it with `usher setup`, or with `temporal operator namespace create --namespace NAME --retention 720h`, or mend `--temporal-namespace`.",
 		looks: []string{"Temporal's namespace"}, skip: first(executes, mute),
 		judge: func(f *Facts, l *lines) {
 			switch t := f.Temporal; {
@@ -92,7 +92,7 @@ var temporalChecks = []Check{
 	},
 	{
 		Code: "DR0406", Category: "Temporal", Title: "the search attributes are there",
-		Do:    "`temporal operator search-attribute create --namespace NAME --name UsherImport --type Keyword --name UsherSource --type Keyword`.",
+		Do:    "`usher setup`, or `temporal operator search-attribute create --namespace NAME --name UsherImport --type Keyword --name UsherSource --type Keyword`.",
 		looks: []string{"Temporal's namespace"}, skip: first(executes, nowhere),
 		judge: func(f *Facts, l *lines) {
 			if f.Temporal.AttributeProblem != "" {

@@ -76,7 +76,7 @@ func newClinic(t *testing.T) *clinic {
 	dir := t.TempDir()
 	c.Config = app.Config{
 		Base:     app.Base{Data: dir, OpsAddr: unusedAddr(t)},
-		External: app.External{TemporalAddress: c.temporal.addr, TemporalNamespace: "default"},
+		External: app.External{TemporalAccess: app.TemporalAccess{TemporalAddress: c.temporal.addr, TemporalNamespace: "default"}},
 		Servers:  app.Servers{MaxStore: 64 << 20},
 		Intake:   app.Intake{IDKey: clinicKey},
 		Limits:   app.DefaultLimits(),

@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,13 +24,19 @@ func noRoom(e *jetstream.APIError) bool {
 	return e.ErrorCode == noPeers && strings.Contains(e.Description, "storage")
 }
 
-// refusedStream says why a stream cannot be had, with the figures that the servers
-// leave out.
-func refusedStream(c jetstream.StreamConfig, o Options, err error) error {
+// refused says why a stream cannot be had, with the figures that the servers leave out.
+// rest is the room of this stream and of those that come after it.
+func (o Options) refused(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig, rest int64, err error) error {
 	var api *jetstream.APIError
-	if errors.As(err, &api) && noRoom(api) {
-		return fmt.Errorf("stream %s wants %d MB of the %d MB that all streams get, on each of %d servers, and %w: give the streams less with --max-store, or the servers more (%w)",
-			c.Name, c.MaxBytes/1e6, o.MaxBytes/1e6, max(o.Replicas, 1), ErrNoRoom, err)
+	if !errors.As(err, &api) || !noRoom(api) {
+		return fmt.Errorf("stream %s: %w", c.Name, err)
 	}
-	return fmt.Errorf("stream %s: %w", c.Name, err)
+	lacks := ""
+	if o.Setup { // with an account that may make one more
+		if n, ok := missing(ctx, js, rest, max(o.Replicas, 1)); ok && n > 0 {
+			lacks = fmt.Sprintf(": for this stream and those after it about %d MB are missing on each", (n+1e6-1)/1e6)
+		}
+	}
+	return fmt.Errorf("stream %s wants %d MB of the %d MB that all streams get, on each of %d servers, and %w%s; give the streams less with --max-store, or the servers more (%w)",
+		c.Name, c.MaxBytes/1e6, o.MaxBytes/1e6, max(o.Replicas, 1), ErrNoRoom, lacks, err)
 }

@@ -29,6 +29,9 @@ type Options struct {
 	// Setup says that the account may change streams. Roles may not, and then leave
 	// undone what an older release has not written into them.
 	Setup bool
+	// Tell is called for each stream as it is on the servers, and whether Ensure made
+	// it; nil: of none.
+	Tell func(c jetstream.StreamConfig, made bool)
 }
 
 const (
@@ -163,15 +166,15 @@ func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 		return err
 	}
 	var problems []error
-	for _, r := range rows {
-		name := r.cfg.Name
-		if infos[name] == nil {
+	for i, r := range rows {
+		name, made := r.cfg.Name, infos[r.cfg.Name] == nil
+		if made {
 			s, err := js.CreateStream(ctx, r.cfg)
 			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another usher was faster
 				s, err = js.Stream(ctx, name)
 			}
 			if err != nil {
-				return refusedStream(r.cfg, o, err)
+				return o.refused(ctx, js, r.cfg, bytesWithout(rows[i:], infos), err)
 			}
 			infos[name] = s.CachedInfo()
 		}
@@ -189,6 +192,9 @@ func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 			infos[name] = s.CachedInfo()
 		}
 		problems = append(problems, check(r.cfg, got))
+		if o.Tell != nil {
+			o.Tell(got, made)
+		}
 	}
 	if err := errors.Join(problems...); err != nil {
 		return err
@@ -197,6 +203,16 @@ func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 		return err
 	}
 	return nil
+}
+
+// bytesWithout is the room of the rows that have no stream yet.
+func bytesWithout(rows []row, infos map[string]*jetstream.StreamInfo) (n int64) {
+	for _, r := range rows {
+		if infos[r.cfg.Name] == nil {
+			n += r.cfg.MaxBytes
+		}
+	}
+	return n
 }
 
 // CheckKey reports whether a key with this fingerprint is the one that these

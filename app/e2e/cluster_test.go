@@ -133,9 +133,9 @@ func startCluster(t *testing.T) *cluster {
 	admin := app.NATSAccess{NATSURL: c.url(), NATSUser: "admin", NATSPassword: password + "admin"}
 	setup, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	n, err := app.Setup(setup, admin, app.Intake{IDKey: idKey}, 2<<30, 3, nil, slog.New(slog.DiscardHandler))
-	if err != nil || n != streams.Count {
-		t.Fatalf("usher setup: %d streams, %v", n, err)
+	s := app.Setup{NATSAccess: admin, Intake: app.Intake{IDKey: idKey}, MaxStore: 2 << 30, Replicas: 3, Tell: func(line string) { t.Log(line) }, Log: slog.New(slog.DiscardHandler)}
+	if err := s.Run(setup); err != nil {
+		t.Fatalf("usher setup: %v", err)
 	}
 	var log *os.File
 	c.temporal, log = startTemporal(t)
@@ -143,7 +143,7 @@ func startCluster(t *testing.T) *cluster {
 	keys := t.TempDir()
 	config := app.Config{
 		Base:     app.Base{LogLevel: "info", LogFormat: "text"},
-		External: app.External{NATSAccess: admin, TemporalAddress: c.temporal, TemporalNamespace: "default", PayloadKeyFile: sharedKey(t, keys), Replicas: 3},
+		External: app.External{NATSAccess: admin, TemporalAccess: app.TemporalAccess{TemporalAddress: c.temporal, TemporalNamespace: "default"}, PayloadKeyFile: sharedKey(t, keys), Replicas: 3},
 		Intake:   app.Intake{IDKey: idKey, Inboxes: app.Inboxes{Inbox: map[string]string{sourceHR: t.TempDir()}}},
 		Delivery: app.Delivery{SMTPAddr: c.sink.mailAddr, SMTPTLS: "none", MailFrom: "Welcome <welcome@usher.example>", SMSURL: c.sink.textURL, SMSAccount: "ACusher", SMSFrom: "+15005550006", OnUnknown: "resend", MaxPause: 5 * time.Second},
 		Reports:  app.Reports{ReconcileEvery: time.Minute},

@@ -48,7 +48,7 @@ func TestAWorkerWaitsForItsNamespace(t *testing.T) {
 	}
 	servers.until("the worker says what it waits for", func() bool {
 		code, body := readyz()
-		return code == http.StatusServiceUnavailable && strings.HasPrefix(body, "starting\ntemporal: waiting: Temporal has no namespace prod: make it with temporal operator namespace create --namespace prod")
+		return code == http.StatusServiceUnavailable && strings.HasPrefix(body, "starting\ntemporal: waiting: Temporal has no namespace prod: make it with usher setup, or with temporal operator namespace create --namespace prod")
 	})
 	ns, err := client.NewNamespaceClient(client.Options{HostPort: servers.addr.Temporal})
 	if err != nil {

@@ -58,8 +58,8 @@ type outside interface {
 	workflows.Orphanage
 }
 
-// dialTemporal starts a server for the test and connects to it.
-func dialTemporal(t *testing.T, o ...temporal.ServerOption) client.Client {
+// frontend starts a server for the test, and is where it listens.
+func frontend(t *testing.T, o ...temporal.ServerOption) (addr string) {
 	t.Helper()
 	c := config0(t.TempDir())
 	c.Retention = time.Hour
@@ -72,7 +72,13 @@ func dialTemporal(t *testing.T, o ...temporal.ServerOption) client.Client {
 		defer cancel()
 		_ = s.stop(stop)
 	})
-	cl, err := client.Dial(client.Options{HostPort: s.addr, Logger: quiet{}})
+	return s.addr
+}
+
+// dialTemporal starts a server for the test and connects to it.
+func dialTemporal(t *testing.T, o ...temporal.ServerOption) client.Client {
+	t.Helper()
+	cl, err := client.Dial(client.Options{HostPort: frontend(t, o...), Logger: quiet{}})
 	if err != nil {
 		t.Fatal(err)
 	}

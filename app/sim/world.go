@@ -240,7 +240,7 @@ func (w *world) config(name string) app.Config {
 	c := app.Config{
 		Base: app.Base{Data: filepath.Join(w.dir, name), OpsAddr: "127.0.0.1:0", LogLevel: "debug", LogFormat: "text"},
 		External: app.External{
-			NATSAccess: app.NATSAccess{NATSURL: "nats://" + addrNATS}, TemporalAddress: addrTemporal, TemporalNamespace: "default", Replicas: 1,
+			NATSAccess: app.NATSAccess{NATSURL: "nats://" + addrNATS}, TemporalAccess: app.TemporalAccess{TemporalAddress: addrTemporal, TemporalNamespace: "default"}, Replicas: 1,
 			PayloadKey: "the key of payloads in the simulation",
 		},
 		Servers:  app.Servers{MaxStore: 512 << 20, Retention: 24 * time.Hour},
