@@ -33,8 +33,9 @@ type Config struct {
 	Roles Roles `kong:"-"`
 }
 
-// Roles says which stages run in this process.
-type Roles struct{ Watch, Bridge, Worker, Console bool }
+// Roles says which stages run in this process. The catcher runs alone, or in `usher up`,
+// where it needs no name.
+type Roles struct{ Watch, Bridge, Worker, Console, Catcher bool }
 
 // AllRoles is what `usher up` runs.
 var AllRoles = Roles{Watch: true, Bridge: true, Worker: true, Console: true}
@@ -59,20 +60,25 @@ type External struct {
 
 // Servers are the embedded servers and the catcher of `usher up`.
 type Servers struct {
-	NATSAddr         string        `name:"nats-addr" help:"Where the embedded NATS listens." default:"127.0.0.1:4222" placeholder:"ADDR"`
-	TemporalAddr     string        `help:"Where the embedded Temporal listens." default:"127.0.0.1:7233" placeholder:"ADDR"`
-	TemporalUIAddr   string        `name:"temporal-ui-addr" help:"Where Temporal's web pages are served." default:"127.0.0.1:8233" placeholder:"ADDR"`
-	CatcherSMTPAddr  string        `name:"catcher-smtp-addr" help:"Where the catcher takes e-mail." default:"127.0.0.1:1025" placeholder:"ADDR"`
-	CatcherHTTPAddr  string        `name:"catcher-http-addr" help:"Where the catcher takes text messages and shows what came." default:"127.0.0.1:8025" placeholder:"ADDR"`
-	CatcherChaos     string        `help:"Faults that the catcher makes on purpose, as rules such as: smtp.rcpt 450 10%; sms 429 retry-after=2s 5%" placeholder:"RULES"`
-	CatcherChaosFile string        `help:"File with such rules, one a line." type:"path" placeholder:"FILE"`
-	MaxStore         Bytes         `help:"Room for all streams, such as 6GB; 0 takes what the disk allows, 20 GiB at most." default:"0" placeholder:"SIZE"`
-	AcceptLost       []string      `help:"Recreate these lost streams; usher does not start while one is missing." placeholder:"STREAM"`
-	Retention        time.Duration `help:"How long Temporal keeps a finished workflow." default:"720h"`
-	Canary           time.Duration `help:"Send a canary user the whole way this often, such as 5m; 0 sends none."`
-	CanaryEmail      string        `help:"Address of a sink for its messages; needed unless the catcher takes them." placeholder:"ADDRESS"`
-	CanaryPhone      string        `help:"Number of a sink for its text messages; without it none is sent." placeholder:"NUMBER"`
-	Sample           string        `help:"On new data, drop this file into the inbox." type:"path" placeholder:"FILE" hidden:""`
+	NATSAddr       string `name:"nats-addr" help:"Where the embedded NATS listens." default:"127.0.0.1:4222" placeholder:"ADDR"`
+	TemporalAddr   string `help:"Where the embedded Temporal listens." default:"127.0.0.1:7233" placeholder:"ADDR"`
+	TemporalUIAddr string `name:"temporal-ui-addr" help:"Where Temporal's web pages are served." default:"127.0.0.1:8233" placeholder:"ADDR"`
+	Catching       `embed:""`
+	MaxStore       Bytes         `help:"Room for all streams, such as 6GB; 0 takes what the disk allows, 20 GiB at most." default:"0" placeholder:"SIZE"`
+	AcceptLost     []string      `help:"Recreate these lost streams; usher does not start while one is missing." placeholder:"STREAM"`
+	Retention      time.Duration `help:"How long Temporal keeps a finished workflow." default:"720h"`
+	Canary         time.Duration `help:"Send a canary user the whole way this often, such as 5m; 0 sends none."`
+	CanaryEmail    string        `help:"Address of a sink for its messages; needed unless the catcher takes them." placeholder:"ADDRESS"`
+	CanaryPhone    string        `help:"Number of a sink for its text messages; without it none is sent." placeholder:"NUMBER"`
+	Sample         string        `help:"On new data, drop this file into the inbox." type:"path" placeholder:"FILE" hidden:""`
+}
+
+// Catching is the catcher, which takes messages and sends none.
+type Catching struct {
+	CatcherSMTPAddr  string `name:"catcher-smtp-addr" help:"Where the catcher takes e-mail." default:"127.0.0.1:1025" placeholder:"ADDR"`
+	CatcherHTTPAddr  string `name:"catcher-http-addr" help:"Where the catcher takes text messages and shows what came." default:"127.0.0.1:8025" placeholder:"ADDR"`
+	CatcherChaos     string `help:"Faults that the catcher makes on purpose, as rules such as: smtp.rcpt 450 10%; sms 429 retry-after=2s 5%" placeholder:"RULES"`
+	CatcherChaosFile string `help:"File with such rules, one a line." type:"path" placeholder:"FILE"`
 }
 
 // Inboxes are folders that files are dropped into, and what each takes.

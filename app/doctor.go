@@ -51,7 +51,7 @@ func (d Doctor) Examine(ctx context.Context) (facts doctor.Facts, hide []string,
 			return facts, nil, fmt.Errorf("--role %s: there are the roles %s", r, strings.Join(allRoles, ", "))
 		}
 	}
-	d.Roles = Roles{slices.Contains(d.Role, "watch"), slices.Contains(d.Role, "bridge"), slices.Contains(d.Role, "worker"), slices.Contains(d.Role, "console")}
+	d.Roles = Roles{Watch: slices.Contains(d.Role, "watch"), Bridge: slices.Contains(d.Role, "bridge"), Worker: slices.Contains(d.Role, "worker"), Console: slices.Contains(d.Role, "console")}
 	running, err := FindRunning(d.Data)
 	unread := ""
 	if err != nil && !errors.Is(err, ErrNotRunning) && !errors.Is(err, syscall.ENOTDIR) { // what is no folder is told as that

@@ -21,6 +21,9 @@ func (p *process) measure() {
 	} else {
 		p.figures.SamplerErrors.Inc()
 	}
+	if p.nc == nil { // of a catcher
+		return
+	}
 	if tls, err := p.nc.TLSConnectionState(); err == nil && len(tls.PeerCertificates) > 0 {
 		p.figures.CertificateExpiry.WithLabelValues("nats").Set(float64(tls.PeerCertificates[0].NotAfter.Unix()))
 	}

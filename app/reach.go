@@ -18,6 +18,9 @@ import (
 // connect reaches NATS and, for the roles that need it, Temporal: it waits for servers
 // that are away, and ends with a sentence where waiting cannot help.
 func (p *process) connect(ctx context.Context) error {
+	if p.Roles.Catcher { // it needs no server
+		return nil
+	}
 	if err := p.reachNATS(ctx); err != nil {
 		return err
 	}

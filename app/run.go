@@ -268,7 +268,7 @@ func (p *process) roleName() string {
 	for _, r := range []struct {
 		on   bool
 		name string
-	}{{p.Roles.Watch, "watch"}, {p.Roles.Bridge, "bridge"}, {p.Roles.Worker, "worker"}, {p.Roles.Console, "console"}} {
+	}{{p.Roles.Watch, "watch"}, {p.Roles.Bridge, "bridge"}, {p.Roles.Worker, "worker"}, {p.Roles.Console, "console"}, {p.Roles.Catcher, "catcher"}} {
 		if r.on && p.Roles != AllRoles {
 			name = r.name
 		}

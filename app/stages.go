@@ -16,10 +16,10 @@ import (
 )
 
 func (p *process) startCatcher(ctx context.Context) (err error) {
-	if !p.Up {
+	if !p.Up && !p.Roles.Catcher {
 		return nil
 	}
-	if mail, text, err := p.Delivery.named(); err != nil || mail && text {
+	if mail, text, err := p.Delivery.named(); p.Up && (err != nil || mail && text) {
 		return err
 	}
 	c, err := p.catcherConfig()

@@ -290,7 +290,7 @@ func newWired(t *testing.T, everything bool) *process {
 		t.Fatal(err)
 	}
 	p.addr.CatcherSMTP, p.addr.CatcherHTTP = "127.0.0.1:1025", "127.0.0.1:8025"
-	p.Config = Config{Base: Base{Data: t.TempDir()}, Servers: Servers{CatcherSMTPAddr: "127.0.0.1:0", CatcherHTTPAddr: "127.0.0.1:0"}, Limits: DefaultLimits()}
+	p.Config = Config{Base: Base{Data: t.TempDir()}, Servers: Servers{Catching: Catching{CatcherSMTPAddr: "127.0.0.1:0", CatcherHTTPAddr: "127.0.0.1:0"}}, Limits: DefaultLimits()}
 	p.MailFrom, p.SMSAccount, p.SMSFrom = "welcome@usher.example", "ACusher", "+15005550006"
 	if !everything {
 		return p

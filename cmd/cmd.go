@@ -46,6 +46,8 @@ type cli struct {
 	Worker  workerCmd  `cmd:"" help:"Run the worker role: workflows, activation, messages."`
 	Console consoleCmd `cmd:"" help:"Run the console role: web pages and API."`
 
+	Catcher catcherCmd `cmd:"" help:"Run a sink for trying: e-mail and text messages are taken, shown and sent to no one."`
+
 	Config configCmd `cmd:"" help:"Print or check the settings."`
 
 	Setup setupCmd `cmd:"" help:"Make the streams on NATS servers, and the namespace and search attributes of Temporal, with accounts that may."`
@@ -142,7 +144,7 @@ func Run(ctx context.Context, m Main, args []string, stdin io.Reader, stdout, st
 func explain(command string, err error) error {
 	words := strings.Fields(command)
 	switch words[0] {
-	case "up", "watch", "bridge", "worker", "console", "demo", "doctor": // they wait for it, or say so themselves
+	case "up", "watch", "bridge", "worker", "console", "catcher", "demo", "doctor": // they wait for it, or say so themselves
 		return err
 	case "status":
 		return app.Explain("nothing was written", app.SafeAgain, err)

@@ -261,8 +261,11 @@ func SettingsTable(settings []Setting) string {
 		if who == "" {
 			who = "up"
 		}
-		if len(s.Roles) == len(roles) {
+		switch {
+		case len(s.Roles) == len(roles):
 			who = "all"
+		case len(s.Roles) == len(roles)-1 && !slices.Contains(s.Roles, "catcher"):
+			who = "all but the catcher"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Key, def, who, strings.ReplaceAll(s.Help, "|", "\\|"))
 	}

@@ -33,7 +33,7 @@ func (d demoCmd) Run(s *session) error {
 		External: app.External{TemporalAccess: app.TemporalAccess{TemporalNamespace: "default"}, Replicas: 1},
 		Servers: app.Servers{
 			NATSAddr: "127.0.0.1:0", TemporalAddr: "127.0.0.1:0", TemporalUIAddr: "127.0.0.1:0",
-			CatcherSMTPAddr: "127.0.0.1:0", CatcherHTTPAddr: "127.0.0.1:0", MaxStore: 256 << 20, Retention: 24 * time.Hour, Sample: d.Sample,
+			Catching: app.Catching{CatcherSMTPAddr: "127.0.0.1:0", CatcherHTTPAddr: "127.0.0.1:0"}, MaxStore: 256 << 20, Retention: 24 * time.Hour, Sample: d.Sample,
 		},
 		Delivery: app.Delivery{SMTPTLS: "none", MailFrom: "Welcome <welcome@usher.example>", SMSAccount: "ACusher", SMSFrom: "+15005550006", OnUnknown: "resend"},
 		Web:      app.Web{ConsoleAddr: "127.0.0.1:0"}, Limits: app.DefaultLimits(), Roles: app.AllRoles,

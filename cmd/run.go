@@ -49,6 +49,10 @@ type (
 		app.Inboxes  `embed:""`
 		Key          idKey `embed:""`
 	}
+	catcherCmd struct {
+		app.Base     `embed:""`
+		app.Catching `embed:""`
+	}
 	// idKey is the part of Intake that roles without an inbox need.
 	idKey struct {
 		IDKey     string `name:"id-key" help:"Key that derives user ids from addresses." placeholder:"SECRET"`
@@ -141,6 +145,9 @@ func (s *session) role(c app.Config) error {
 		if a.Console != "" {
 			fmt.Fprintf(s.stdout, "console at http://%s\n", a.Console)
 		}
+		if a.CatcherSMTP != "" {
+			fmt.Fprintf(s.stdout, "e-mail at %s, text messages and what was caught at http://%s\n", a.CatcherSMTP, a.CatcherHTTP)
+		}
 	}})
 }
 
@@ -164,6 +171,11 @@ func (c consoleCmd) Run(s *session) error {
 	intake := c.Key.intake()
 	intake.Inboxes = c.Inboxes
 	return s.role(app.Config{Base: c.Base, External: c.External, Web: c.Web, Delivery: app.Delivery{Content: c.Content}, Intake: intake, Limits: app.DefaultLimits(), Roles: app.Roles{Console: true}})
+}
+
+// Run executes `usher catcher`.
+func (c catcherCmd) Run(s *session) error {
+	return s.role(app.Config{Base: c.Base, Servers: app.Servers{Catching: c.Catching}, Limits: app.DefaultLimits(), Roles: app.Roles{Catcher: true}})
 }
 
 func (k idKey) intake() app.Intake { return app.Intake{IDKey: k.IDKey, IDKeyFile: k.IDKeyFile} }

@@ -44,7 +44,7 @@ const (
 )
 
 // roles are the commands that run for long, as settings name them.
-var roles = []string{"up", "watch", "bridge", "worker", "console"}
+var roles = []string{"up", "watch", "bridge", "worker", "console", "catcher"}
 
 // Settings are all that a process has, in the order of app.Config.
 func Settings() ([]Setting, error) {

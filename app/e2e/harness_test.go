@@ -112,7 +112,7 @@ func newUsher(t *testing.T) *usher {
 	u.config = app.Config{
 		Base:     app.Base{Data: dir, OpsAddr: anyPort, LogLevel: "debug", LogFormat: "text"},
 		External: app.External{TemporalAccess: app.TemporalAccess{TemporalNamespace: "default"}, Replicas: 1},
-		Servers:  app.Servers{NATSAddr: anyPort, TemporalAddr: anyPort, TemporalUIAddr: anyPort, CatcherSMTPAddr: anyPort, CatcherHTTPAddr: anyPort, MaxStore: 256 << 20, Retention: 24 * time.Hour},
+		Servers:  app.Servers{NATSAddr: anyPort, TemporalAddr: anyPort, TemporalUIAddr: anyPort, Catching: app.Catching{CatcherSMTPAddr: anyPort, CatcherHTTPAddr: anyPort}, MaxStore: 256 << 20, Retention: 24 * time.Hour},
 		Delivery: app.Delivery{SMTPTLS: "none", MailFrom: "Welcome <welcome@usher.example>", SMSAccount: "ACusher", SMSFrom: "+15005550006", OnUnknown: "resend"},
 		Web:      app.Web{ConsoleAddr: anyPort, ConsolePassword: "a password for this test"},
 		Limits:   app.DefaultLimits(), Roles: app.AllRoles,
