@@ -1,8 +1,10 @@
 package streams
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -22,15 +24,15 @@ func forOthers(o Options) []jetstream.StreamConfig {
 // ForNATS is the table as the `nats` tool takes it: the configuration of one stream a
 // line, each for `nats stream add --config`.
 func ForNATS(o Options) ([]byte, error) {
-	var out []byte
+	var out bytes.Buffer
+	lines := json.NewEncoder(&out)
+	lines.SetEscapeHTML(false) // the > of subjects stays one
 	for _, c := range forOthers(o) {
-		line, err := json.Marshal(c)
-		if err != nil {
+		if err := lines.Encode(c); err != nil {
 			return nil, fmt.Errorf("stream %s: %w", c.Name, err)
 		}
-		out = append(append(out, line...), '\n')
 	}
-	return out, nil
+	return out.Bytes(), nil
 }
 
 // ForNACK is the table as resources of NACK, the Kubernetes controller of JetStream
@@ -41,8 +43,7 @@ func ForNACK(o Options) []byte {
 	var b strings.Builder
 	line := func(indent int, key string, value any) {
 		if text, ok := value.(string); ok {
-			quoted, _ := json.Marshal(text) // a text is always one
-			value = string(quoted)
+			value = strconv.Quote(text) // names, words and durations are ASCII
 		}
 		fmt.Fprintf(&b, "%s%s: %v\n", strings.Repeat(" ", indent), key, value)
 	}
@@ -54,8 +55,10 @@ func ForNACK(o Options) []byte {
 		line(2, "name", "usher-"+strings.ToLower(strings.ReplaceAll(c.Name, "_", "-")))
 		b.WriteString("spec:\n")
 		line(2, "name", c.Name)
-		subjects, _ := json.Marshal(c.Subjects) // texts
-		fmt.Fprintf(&b, "  subjects: %s\n", subjects)
+		b.WriteString("  subjects:\n")
+		for _, s := range c.Subjects {
+			fmt.Fprintf(&b, "    - %q\n", s)
+		}
 		line(2, "storage", strings.ToLower(c.Storage.String()))
 		line(2, "retention", strings.ToLower(c.Retention.String()))
 		line(2, "discard", map[jetstream.DiscardPolicy]string{jetstream.DiscardNew: "new", jetstream.DiscardOld: "old"}[c.Discard])
