@@ -11,7 +11,7 @@ HOST    := $(shell $(GO) env GOARCH)
 SHIP    := $(GO) run -C deploy/ship .
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo demo-chaos build build-slim ship ship-test generate picture test race soak sim faults bench bench-long lint vet
+.PHONY: help run demo demo-chaos build build-slim ship ship-binaries ship-test generate picture test race soak sim faults bench bench-long lint vet
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,10 +38,21 @@ build-slim: ## vet and build bin/slim/ without the servers, for each platform
 	done
 
 ship: export CGO_ENABLED = 0
-ship: build ## build bin/usher for any machine, and from it dist/: the Debian package
+ship: build ship-binaries ## build usher for any machine, and from it dist/: the Debian package and the container images
 	$(SHIP) deb -binary $(CURDIR)/bin/usher -arch $(HOST) -version $(VERSION) -time $(TIME) -to $(CURDIR)/dist
+	for v in full slim; do \
+		$(SHIP) image -variant $$v -amd64 $(CURDIR)/bin/ship/$$v-amd64 -arm64 $(CURDIR)/bin/ship/$$v-arm64 -version $(VERSION) -time $(TIME) -to $(CURDIR)/dist || exit 1; \
+	done
 
-ship-test: ship ## install the package in a bare Debian and run it under systemd (needs root, and Debian's mmdebstrap, systemd-container, lintian)
+ship-binaries: # for the images: with the servers and without, for each architecture
+	@for a in amd64 arm64; do \
+		export CGO_ENABLED=0 GOOS=linux GOARCH=$$a; \
+		echo "usher for $$a"; \
+		$(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ship/full-$$a ./cmd/usher && \
+		$(GO) build -trimpath -tags noembed,$(TAGS) -ldflags '$(LDFLAGS)' -o bin/ship/slim-$$a ./cmd/usher || exit 1; \
+	done
+
+ship-test: ship ## install the package in a bare Debian and run it under systemd, and the image under runc (needs root, and Debian's mmdebstrap, systemd-container, lintian, runc)
 	USHER_BINARY=$(CURDIR)/bin/usher $(GO) test -C deploy/ship -tags heavy -count=1 -timeout 60m -v .
 
 generate: ## write from the code: dashboards, alert rules, deploy/nats/usher.conf, and in docs/ metrics.md, architecture.md, settings.md, the example of usher.yaml and the tables of delivery.md, doctor.md and systems.md

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -24,7 +25,7 @@ type build struct {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return errors.New("say what to make: deb")
+		return errors.New("say what to make: deb, image or root")
 	}
 	flags := flag.NewFlagSet("ship "+args[0], flag.ContinueOnError)
 	var b build
@@ -35,6 +36,11 @@ func run(args []string) error {
 	binary := flags.String("binary", "", "usher for the package's architecture")
 	host := flags.String("host-binary", "", "usher that runs here, for the manual page; the binary itself if it is not given")
 	arch := flags.String("arch", "amd64", "architecture of the package, as Go names it")
+	variant := flags.String("variant", full, "of the image: full, with the servers of usher up, or slim")
+	binaries := map[string]string{} // of an image, by architecture
+	for _, a := range []string{"amd64", "arm64"} {
+		flags.Func(a, "usher for this architecture of the image", func(name string) error { binaries[a] = name; return nil })
+	}
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -52,6 +58,21 @@ func run(args []string) error {
 			fmt.Println(name)
 		}
 		return err
+	case "image":
+		if len(binaries) == 0 {
+			return errors.New("-amd64 or -arm64 is needed")
+		}
+		name, err := b.image(binaries, *variant, *to)
+		if err != nil {
+			return err
+		}
+		of, err := digest(strings.TrimSuffix(name, ".tar"))
+		if err == nil {
+			fmt.Println(name, of)
+		}
+		return err
+	case "root":
+		return b.root(*binary, *to)
 	}
-	return fmt.Errorf("%s: nothing of that name is shipped; say deb", args[0])
+	return fmt.Errorf("%s: nothing of that name is shipped; say deb, image or root", args[0])
 }

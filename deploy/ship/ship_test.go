@@ -87,7 +87,7 @@ func packed(t *testing.T, version, dir string) string {
 	return name
 }
 
-var made = map[string]string{} // packages by version, in a folder that TestMain removes
+var made = map[string]string{} // packages by version, and the image, each in a folder that TestMain removes
 
 // ready is a package of a version that tests share.
 func ready(t *testing.T, version string) string {
