@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,8 @@ import (
 // found, as host:port.
 type Addresses struct {
 	Console      string `json:"console"`
+	ConsolePath  string `json:"console_path,omitempty"` // before every address of it
+	ConsoleURL   string `json:"console_url,omitempty"`  // that people open, where it is set
 	Ops          string `json:"ops"`
 	NATS         string `json:"nats"`
 	Temporal     string `json:"temporal"`
@@ -50,6 +53,12 @@ func FindRunning(data string) (Addresses, error) {
 	}
 	return a, nil
 }
+
+// Local is where this machine reaches the console.
+func (a Addresses) Local() string { return "http://" + a.Console + a.ConsolePath }
+
+// Home is where people reach the console.
+func (a Addresses) Home() string { return cmp.Or(a.ConsoleURL, a.Local()) }
 
 func (a Addresses) write(data string) error {
 	b, err := json.MarshalIndent(a, "", "  ")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"usher/account"
+	"usher/console"
 	"usher/event"
 	"usher/ingest"
 )
@@ -27,6 +28,7 @@ type Config struct {
 	Receipts `embed:""`
 	Accounts `embed:""`
 	Reports  `embed:""`
+	Site     `embed:""`
 	Web      `embed:""`
 	Limits   `embed:""`
 
@@ -146,7 +148,11 @@ type Reports struct {
 	ReportAt       string            `help:"When the day ends for it." default:"18:00" placeholder:"HH:MM"`
 	TimeZone       string            `help:"Of these times, as in the IANA database." default:"UTC" placeholder:"ZONE"`
 	ReconcileEvery time.Duration     `help:"How often imports are compared with what became of them; 0 is never." default:"1h"`
-	ConsoleURL     string            `name:"console-url" help:"Where deciders reach the console, for links in the digest." placeholder:"URL"`
+}
+
+// Site is where people reach the console.
+type Site struct {
+	ConsoleURL string `name:"console-url" help:"Address that people open for the console, with its path: of links in messages, and of the proxy before it (docs/proxy.md)." placeholder:"URL"`
 }
 
 // Web is the console.
@@ -154,6 +160,7 @@ type Web struct {
 	ConsoleAddr         string        `help:"Where the console is served." default:"127.0.0.1:8080" placeholder:"ADDR"`
 	ConsolePassword     string        `help:"Password of the account admin." placeholder:"SECRET"`
 	ConsolePasswordFile string        `help:"File with that password." type:"path" placeholder:"FILE"`
+	TrustedProxies      []string      `help:"Addresses or networks of the proxies before the console, whose X-Forwarded-For says who is behind them." placeholder:"CIDR"`
 	ConsoleNoBasicAuth  bool          `name:"console-no-basic-auth" help:"Take tokens only in the console's API, and no passwords."`
 	RejectReasons       string        `help:"File with the reasons that the console offers for a rejection, one a line as CODE = WORDS; those that come with usher otherwise." type:"path" placeholder:"FILE"`
 	UndoWindow          time.Duration `help:"How long a decision on the console's pages can be undone; it takes effect afterwards. Whole seconds, at most 1h; 0 means at once." default:"10s"`
@@ -291,6 +298,14 @@ func (c Config) Validate() error {
 		bad("%w", err)
 	}
 	if err := c.Reports.validate(); err != nil {
+		bad("%w", err)
+	}
+	if c.ConsoleURL != "" {
+		if _, err := console.ParseURL(c.ConsoleURL); err != nil {
+			bad("--console-url: %w", err)
+		}
+	}
+	if _, err := c.proxies(); err != nil {
 		bad("%w", err)
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })

@@ -64,7 +64,7 @@ func startDesk(t *testing.T, apart bool, change func(watch, console *Config)) *u
 	} else {
 		d.start(watch)
 	}
-	d.base = "http://" + d.start(web).Console
+	d.base = d.start(web).Local()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/url"
 
@@ -30,7 +29,7 @@ func (p *process) bindConsole(context.Context) (err error) {
 	if p.console, err = p.Network.listen("--console-addr", p.ConsoleAddr); err != nil {
 		return err
 	}
-	p.addr.Console = p.console.Addr().String()
+	p.addr.Console, p.addr.ConsolePath, p.addr.ConsoleURL = p.console.Addr().String(), p.basePath(), p.ConsoleURL
 	return nil
 }
 
@@ -41,11 +40,7 @@ func (p *process) codecEndpoint() string {
 	if p.console == nil {
 		return ""
 	}
-	host, port, _ := net.SplitHostPort(p.addr.Console)
-	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, port) + "/codec"
+	return p.local() + "/codec"
 }
 
 // payloads decrypts for people; nil without a key. It does not encrypt.

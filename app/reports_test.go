@@ -129,7 +129,7 @@ func TestAReportThatIsTriedAgainIsNotSentTwice(t *testing.T) {
 func TestSettingsOfReports(t *testing.T) {
 	good := Reports{
 		Deciders: map[string]string{"*": "a@x.org", "hr": "b@x.org, a@x.org", "partners": "b@x.org"}, DigestAt: []string{"09:00", "14:30"},
-		ReportTo: []string{"ops@x.org"}, ReportAt: "18:00", TimeZone: "Europe/Berlin", ReconcileEvery: time.Hour, ConsoleURL: "https://usher.example",
+		ReportTo: []string{"ops@x.org"}, ReportAt: "18:00", TimeZone: "Europe/Berlin", ReconcileEvery: time.Hour,
 	}
 	if err := good.validate(); err != nil {
 		t.Error(err)
@@ -151,7 +151,6 @@ func TestSettingsOfReports(t *testing.T) {
 		"--report-at":       func(r *Reports) { r.ReportAt = "6 pm" },
 		"--time-zone":       func(r *Reports) { r.TimeZone = "Berlin" },
 		"--reconcile-every": func(r *Reports) { r.ReconcileEvery = 24 * time.Hour },
-		"--console-url":     func(r *Reports) { r.ConsoleURL = "usher.example" },
 	} {
 		r := good
 		harm(&r)

@@ -88,6 +88,10 @@ func (p *process) consoleConfig() (c console.Config, err error) {
 	if err != nil {
 		return c, err
 	}
+	proxies, err := p.proxies()
+	if err != nil {
+		return c, err
+	}
 	figures := metrics.NewConsole(p.registry, p.shared)
 	var in console.Intake
 	if p.store, err = p.uploads(figures); err != nil {
@@ -99,7 +103,7 @@ func (p *process) consoleConfig() (c console.Config, err error) {
 	return console.Config{
 		Intake:     in,
 		UndoWindow: p.UndoWindow, RejectReasons: reasons, TemporalUI: p.temporalUI(),
-		Listener: p.console, JetStream: p.js, DB: p.path("console.db"), Ledger: p.people, Password: password, URL: p.ConsoleURL, NoBasicAuth: p.ConsoleNoBasicAuth,
+		Listener: p.console, JetStream: p.js, DB: p.path("console.db"), Ledger: p.people, Password: password, URL: p.ConsoleURL, Proxies: proxies, NoBasicAuth: p.ConsoleNoBasicAuth,
 		PrintPassword: func(user, password string) {
 			fmt.Fprintf(p.Out, "\n  Sign in to the console as %s, with the password %s\n  It is printed this once only.\n", user, password)
 		},

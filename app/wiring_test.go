@@ -318,7 +318,7 @@ func newWired(t *testing.T, everything bool) *process {
 		t.Fatal(err)
 	}
 	p.UndoWindow = 10 * time.Second
-	p.WatchData, p.ConsoleURL, p.ConsoleNoBasicAuth = t.TempDir(), "https://console.example", true
+	p.WatchData, p.ConsoleURL, p.TrustedProxies, p.ConsoleNoBasicAuth = t.TempDir(), "https://console.example", []string{"10.0.0.0/8"}, true
 	p.RejectReasons = filepath.Join(t.TempDir(), "reasons")
 	if err := os.WriteFile(p.RejectReasons, []byte("gone = Is gone\n"), 0o600); err != nil {
 		t.Fatal(err)

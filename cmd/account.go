@@ -84,7 +84,7 @@ func (i inviting) home() (string, error) {
 	if err != nil || a.Console == "" {
 		return "", usageError("say where people reach the console, with --console-url")
 	}
-	return "http://" + a.Console, nil
+	return a.Home(), nil
 }
 
 // invite prints the link of a new invite.

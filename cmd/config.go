@@ -149,6 +149,7 @@ var groupTitles = map[string]string{
 	"Receipts": "What became of messages",
 	"Accounts": "Where accounts are made usable",
 	"Reports":  "What happens regularly",
+	"Site":     "Where people reach the console",
 	"Web":      "The console",
 	"Limits":   "The times that an onboarding runs by",
 }

@@ -25,6 +25,8 @@ data: y
 replicas: three
 wait: 3s
 max-store: much
+console-url: usher.example.org/base
+trusted-proxies: [127.0.0.1, proxy.example.org]
 `
 	code, out, errs := run(t, map[string]string{"a.yaml": file}, "config", "check", "a.yaml")
 	want := []string{
@@ -37,7 +39,9 @@ max-store: much
 		"a.yaml:10: data stands at line 1 already",
 		"a.yaml:11: --replicas: ",
 		"a.yaml:13: --max-store: ",
-		"9 of 12 settings are wrong",
+		"a.yaml:14: --console-url: it begins with https:// and the host, such as https://usher.example.org/",
+		`a.yaml:15: --trusted-proxies: "proxy.example.org" is no address; give one such as 127.0.0.1, or a network such as 10.0.0.0/8`,
+		"11 of 14 settings are wrong",
 	}
 	lines := strings.Split(strings.TrimSpace(errs), "\n")
 	if code != 1 || out != "" || len(lines) != len(want) {

@@ -40,10 +40,12 @@ type (
 		Key          idKey `embed:""`
 		app.Accounts `embed:""`
 		app.Reports  `embed:""`
+		app.Site     `embed:""`
 	}
 	consoleCmd struct {
 		app.Base     `embed:""`
 		app.External `embed:""`
+		app.Site     `embed:""`
 		app.Web      `embed:""`
 		app.Content  `embed:""`
 		app.Inboxes  `embed:""`
@@ -109,7 +111,10 @@ func dropFile(path, inbox string) (dropped bool, err error) {
 func (s *session) welcome(c app.Config, a app.Addresses, sampled bool) {
 	w := func(format string, args ...any) { fmt.Fprintf(s.stdout, format+"\n", args...) }
 	w("\nusher is up. Everything it keeps is in %s.\n", c.Data)
-	w("  console      http://%s", a.Console)
+	w("  console      %s", a.Home())
+	if a.ConsoleURL != "" {
+		w("               %s   (on this machine)", a.Local())
+	}
 	if a.CatcherHTTP != "" {
 		w("  messages     http://%s   (caught here, nothing leaves this machine)", a.CatcherHTTP)
 	}
@@ -143,7 +148,7 @@ func (s *session) role(c app.Config) error {
 	return app.Run(s.ctx, c, app.Env{Version: s.Version, Out: s.stdout, Log: s.logger(c.Base), Manager: manager, Ready: func(a app.Addresses) {
 		fmt.Fprintf(s.stdout, "ready; metrics at http://%s/metrics\n", a.Ops)
 		if a.Console != "" {
-			fmt.Fprintf(s.stdout, "console at http://%s\n", a.Console)
+			fmt.Fprintf(s.stdout, "console at %s\n", a.Home())
 		}
 		if a.CatcherSMTP != "" {
 			fmt.Fprintf(s.stdout, "e-mail at %s, text messages and what was caught at http://%s\n", a.CatcherSMTP, a.CatcherHTTP)
@@ -163,14 +168,14 @@ func (b bridgeCmd) Run(s *session) error {
 
 // Run executes `usher worker`.
 func (w workerCmd) Run(s *session) error {
-	return s.role(app.Config{Base: w.Base, External: w.External, Delivery: w.Delivery, Receipts: w.Receipts, Intake: w.Key.intake(), Accounts: w.Accounts, Reports: w.Reports, Limits: app.DefaultLimits(), Roles: app.Roles{Worker: true}})
+	return s.role(app.Config{Base: w.Base, External: w.External, Delivery: w.Delivery, Receipts: w.Receipts, Intake: w.Key.intake(), Accounts: w.Accounts, Reports: w.Reports, Site: w.Site, Limits: app.DefaultLimits(), Roles: app.Roles{Worker: true}})
 }
 
 // Run executes `usher console`.
 func (c consoleCmd) Run(s *session) error {
 	intake := c.Key.intake()
 	intake.Inboxes = c.Inboxes
-	return s.role(app.Config{Base: c.Base, External: c.External, Web: c.Web, Delivery: app.Delivery{Content: c.Content}, Intake: intake, Limits: app.DefaultLimits(), Roles: app.Roles{Console: true}})
+	return s.role(app.Config{Base: c.Base, External: c.External, Site: c.Site, Web: c.Web, Delivery: app.Delivery{Content: c.Content}, Intake: intake, Limits: app.DefaultLimits(), Roles: app.Roles{Console: true}})
 }
 
 // Run executes `usher catcher`.

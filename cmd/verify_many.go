@@ -58,7 +58,7 @@ func (a consoleAccess) client(data string) (*deskClient, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w, or the console with --console-url", err)
 		}
-		base = "http://" + at.Console
+		base = at.Local()
 	}
 	u, err := url.Parse(base)
 	switch {

@@ -18,7 +18,7 @@ import (
 )
 
 // chromium starts a browser for one test, or skips it where there is none.
-func chromium(t *testing.T) context.Context {
+func chromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -28,6 +28,7 @@ func chromium(t *testing.T) context.Context {
 		t.Skip("needs Debian's package chromium")
 	}
 	o := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WSURLReadTimeout(time.Minute))
+	o = append(o, more...)
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), o...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
@@ -109,9 +110,9 @@ func withoutScripts() chromedp.Action[chromedp.Void] {
 }
 
 // browse starts a console with people who wait, and a browser.
-func browse(t *testing.T, people int, change func(*Config)) tab {
+func browse(t *testing.T, people int, change func(*Config), more ...chromedp.ExecAllocatorOption) tab {
 	t.Helper()
-	b := tab{newRig(t), chromium(t)}
+	b := tab{newRig(t), chromium(t, more...)}
 	b.change = func(c *Config) {
 		c.Answer = 10 * time.Second // the machine may be busy
 		if change != nil {

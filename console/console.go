@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -33,7 +34,8 @@ type Config struct {
 
 	NoBasicAuth bool // the API takes tokens only
 
-	URL string // under which people reach the console, for links; "": the address that a request names
+	URL     string         // under which people reach the console; "": whatever address a request names
+	Proxies []netip.Prefix // whose X-Forwarded-For is believed; none: no one's
 
 	// Payloads decrypts what workflows hold; nil: not here. It answers as a codec
 	// server of Temporal does.
@@ -80,6 +82,11 @@ type Console struct {
 	repeats                  repeats
 	payloadsSeen, tokensSeen lastSeen
 	sessions                 *scs.SessionManager
+	secured                  *scs.SessionManager // the same, of those who come by https; nil: the site has none
+	origins                  *http.CrossOriginProtection
+	site                     site
+	proxies                  proxies
+	strangers                strangers
 	zones                    zones
 	live                     *live
 	document                 []byte // the API in OpenAPI
@@ -95,7 +102,7 @@ type Console struct {
 // New opens the login and the read model. It refuses a Config that lacks what
 // the console needs.
 func New(ctx context.Context, c Config) (*Console, error) {
-	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "URL", "Payloads", "PayloadOrigins", "Answer", "Previews", "Intake", "UndoWindow", "RejectReasons", "TemporalUI", "Paused", "Tracer", "Fault"); err != nil {
+	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "URL", "Proxies", "Payloads", "PayloadOrigins", "Answer", "Previews", "Intake", "UndoWindow", "RejectReasons", "TemporalUI", "Paused", "Tracer", "Fault"); err != nil {
 		return nil, err
 	}
 	if c.Answer <= 0 {
@@ -104,11 +111,15 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if c.RejectReasons == nil {
 		c.RejectReasons = DefaultReasons()
 	}
+	at, err := newSite(c.URL)
+	if err != nil {
+		return nil, err
+	}
 	kv, err := c.JetStream.KeyValue(ctx, event.BucketConsole)
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketConsole, err)
 	}
-	k := &Console{Config: c, zones: newZones(), live: newLive(), heartbeat: 15 * time.Second, readWithin: 30 * time.Second, login: newLogin(kv), signins: newSignins(kv), auditor: newAuditor(c.JetStream, c.Metrics, c.Log)}
+	k := &Console{Config: c, site: at, proxies: c.Proxies, zones: newZones(), live: newLive(), heartbeat: 15 * time.Second, readWithin: 30 * time.Second, login: newLogin(kv), signins: newSignins(kv), auditor: newAuditor(c.JetStream, c.Metrics, c.Log)}
 	if err := k.login.store.Ensure(ctx, c.Password, c.PrintPassword); err != nil {
 		return nil, fmt.Errorf("the console's password: %w", err)
 	}
@@ -121,10 +132,10 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	k.bulks = newBulks(k)
 	k.waiters.answered = k.bulks.poke
 	k.feeds = newFeeds(c.JetStream, k.model, k.waiters, k.live, k.bulks, k.guard, c.Log)
-	if k.document, err = document(""); err != nil {
+	if k.document, err = document(k.site.base); err != nil {
 		return nil, fmt.Errorf("the document of the API: %w", err)
 	}
-	k.sessions = k.newSessions(kv)
+	k.openDoors(kv)
 	return k, nil
 }
 

@@ -38,6 +38,7 @@ type rig struct {
 	console *Console
 	db      string
 	base    string
+	front   string // the address of a proxy before it; "": none
 	log     natstest.Output
 	change  func(*Config)  // of the next run; nil: nothing
 	prepare func(*Console) // the same, once it is built
@@ -68,6 +69,7 @@ func (r *rig) run() (stop func()) {
 	if err != nil {
 		r.Fatal(err)
 	}
+	r.base += r.console.site.base
 	if r.prepare != nil {
 		r.prepare(r.console)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"usher/console/bulk"
 	"usher/console/logins"
@@ -39,6 +40,7 @@ const (
 	codeNoAddress     code = "no_such_address"
 	codeWrongMethod   code = "wrong_method"
 	codeOrigin        code = "origin"
+	codeHost          code = "host"
 	codeNoUser        code = "no_such_user"
 	codeNoImport      code = "no_such_import"
 	codeNoOperation   code = "no_such_operation"
@@ -80,6 +82,7 @@ var kinds = map[code]kind{
 	codeNoAddress:     {http.StatusNotFound, "There is no such address"},
 	codeWrongMethod:   {http.StatusMethodNotAllowed, "The address has other methods"},
 	codeOrigin:        {http.StatusForbidden, "Pages of this origin may not ask"},
+	codeHost:          {http.StatusMisdirectedRequest, "The console is not served under this host"},
 	codeNoUser:        {http.StatusNotFound, "There is no such user"},
 	codeNoImport:      {http.StatusNotFound, "There is no such import"},
 	codeNoOperation:   {http.StatusNotFound, "There is no such operation"},
@@ -161,7 +164,7 @@ func (k *Console) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 func problemOf(r *http.Request, c code, text string) Problem {
 	k := kinds[c]
-	return Problem{Type: problemPrefix + string(c), Title: k.title, Status: k.status, Detail: text, Instance: r.URL.EscapedPath(), Code: string(c), Error: text}
+	return Problem{Type: problemPrefix + string(c), Title: k.title, Status: k.status, Detail: text, Instance: instanceOf(r), Code: string(c), Error: text}
 }
 
 func writeProblem(w http.ResponseWriter, p Problem) { writeAs(w, problemType, p.Status, p) }
@@ -197,4 +200,13 @@ func readJSON(r *http.Request, into any, wanted string) error {
 		return err
 	}
 	return notRead{codeBody, wanted}
+}
+
+// instanceOf is the path that a client has asked for, with the base.
+func instanceOf(r *http.Request) string {
+	u, err := url.ParseRequestURI(r.RequestURI)
+	if err != nil { // a server reads it before this
+		return r.URL.EscapedPath()
+	}
+	return u.EscapedPath()
 }

@@ -139,7 +139,7 @@ func (k *Console) serve(t route) http.Handler {
 	if t.foreign {
 		return k.fromOrigins(h)
 	}
-	return http.NewCrossOriginProtection().Handler(h)
+	return k.origins.Handler(h)
 }
 
 func staticFile(_ *Console, w http.ResponseWriter, r *http.Request) { static.ServeHTTP(w, r) }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -20,14 +21,71 @@ import (
 // sessionPrefix begins the keys of sessions in KV CONSOLE.
 const sessionPrefix = "session."
 
+// Cookies. Over https their names have prefixes that browsers hold to: __Host- makes
+// sure that no page of another host, a subdomain or http has set the cookie. It asks for
+// the path /, so applications beside the console are sent it too; but they share its
+// origin anyway, and could use it with scripts whatever its path were. The cookie that a
+// browser is known by opens nothing, and goes to the sign-in only, as __Secure- lets it.
+
+const (
+	sessionCookie = "usher_session"
+	browserCookie = "usher_browser" // what a browser keeps of its sign-ins, so that guesses of others do not slow it down
+	hostPrefix    = "__Host-"
+	securePrefix  = "__Secure-"
+)
+
+// openDoors makes the sessions of those who come by the site's address, and of those who
+// come to this machine straight.
+func (k *Console) openDoors(kv jetstream.KeyValue) {
+	k.sessions = k.newSessions(kv, scs.SessionCookie{Name: sessionCookie, Path: k.site.at("/")})
+	if k.site.https() {
+		name := hostPrefix + sessionCookie + strings.ReplaceAll(k.site.base, "/", ".") // several consoles may share a host
+		k.secured = k.newSessions(kv, scs.SessionCookie{Name: name, Path: "/", Secure: true})
+	}
+	k.origins = http.NewCrossOriginProtection()
+	if o := k.site.origin(); o != "" {
+		_ = k.origins.AddTrustedOrigin(o) // fails for what is no origin
+	}
+	k.origins.SetDenyHandler(http.HandlerFunc(k.wrongOrigin))
+}
+
+// byHTTPS tells whether a browser reaches the console by its https address: it names the
+// host, or the origin, or has the cookie that it got there. A proxy may have put another
+// host into the request.
+func (k *Console) byHTTPS(r *http.Request) bool {
+	if k.secured == nil {
+		return false
+	}
+	_, err := r.Cookie(k.secured.Cookie.Name)
+	return err == nil || k.site.named(r) || r.Header.Get("Origin") == k.site.origin()
+}
+
+// sessionsOf are the sessions of a request. Both kinds lie in one store, and what a
+// handler does with one does it with the other: they differ in their cookie alone.
+func (k *Console) sessionsOf(r *http.Request) *scs.SessionManager {
+	if k.byHTTPS(r) {
+		return k.secured
+	}
+	return k.sessions
+}
+
+// browserCookieOf is the cookie by which the browser of a request is known again.
+func (k *Console) browserCookieOf(r *http.Request) *http.Cookie {
+	c := &http.Cookie{Name: browserCookie, Path: k.site.at("/signin"), HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: 365 * 24 * 3600}
+	if k.byHTTPS(r) {
+		c.Name, c.Secure = securePrefix+browserCookie, true
+	}
+	return c
+}
+
 // newSessions keeps sessions in KV, so that they outlive the process and hold in
 // every console. scs.New would make a store in memory first, whose goroutine cannot
 // be ended without a race.
-func (k *Console) newSessions(kv jetstream.KeyValue) *scs.SessionManager {
+func (k *Console) newSessions(kv jetstream.KeyValue, cookie scs.SessionCookie) *scs.SessionManager {
+	cookie.HttpOnly, cookie.SameSite = true, http.SameSiteLaxMode
 	return &scs.SessionManager{
 		Store: sessionStore{kv}, Codec: scs.GobCodec{}, HashTokenInStore: true,
-		Lifetime: 12 * time.Hour, IdleTimeout: time.Hour,
-		Cookie: scs.SessionCookie{Name: "usher_session", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode},
+		Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Cookie: cookie,
 		ErrorFunc: func(w http.ResponseWriter, _ *http.Request, err error) {
 			if k.repeats.first("a session cannot be read or stored", err) {
 				k.Log.Error("a session cannot be read or stored", "error", err)

@@ -19,10 +19,6 @@ const (
 	sessionClient = "client"
 )
 
-// browserCookie is what a browser keeps of its sign-ins, so that guesses of others do
-// not slow it down.
-const browserCookie = "usher_browser"
-
 // pageOf is the page that a form stood on, and what the form has in it when that is
 // about a user.
 func pageOf(r *http.Request) (page string, d draft) {
@@ -56,7 +52,7 @@ func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
 		k.show(w, r, code, "signin", map[string]any{"Next": local(r.PostFormValue("next")), "Draft": kept, "Error": text, "Name": user})
 	}
 	t := attempt{client: client, user: user, password: r.PostFormValue("password")}
-	if c, err := r.Cookie(browserCookie); err == nil {
+	if c, err := r.Cookie(k.browserCookieOf(r).Name); err == nil {
 		t.browser = c.Value
 	}
 	l, ok, err := k.login.signIn(r.Context(), t)
@@ -94,7 +90,9 @@ func (k *Console) openSession(w http.ResponseWriter, r *http.Request, l logins.L
 	k.sessions.Put(r.Context(), sessionStamp, l.Stamp())
 	k.sessions.Put(r.Context(), sessionSince, time.Now().Unix())
 	k.sessions.Put(r.Context(), sessionClient, clientOf(r))
-	http.SetCookie(w, &http.Cookie{Name: browserCookie, Value: newBrowser(l), Path: "/signin", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: 365 * 24 * 3600})
+	kept := k.browserCookieOf(r)
+	kept.Value = newBrowser(l)
+	http.SetCookie(w, kept)
 	return nil
 }
 

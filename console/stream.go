@@ -89,7 +89,7 @@ func (k *Console) livePage(w http.ResponseWriter, r *http.Request) {
 
 // stillSignedIn looks whether the session of a request is still open.
 func (k *Console) stillSignedIn(r *http.Request) bool {
-	cookie, err := r.Cookie(k.sessions.Cookie.Name)
+	cookie, err := r.Cookie(k.sessionsOf(r).Cookie.Name)
 	if err != nil {
 		return false
 	}

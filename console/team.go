@@ -151,7 +151,7 @@ func (k *Console) ownPage(w http.ResponseWriter, r *http.Request) {
 
 func (k *Console) own(w http.ResponseWriter, r *http.Request, code int, d map[string]any) {
 	d["Title"], d["Sessions"] = "Your account", k.signins.all(whoAsks(r).Name)
-	if c, err := r.Cookie(k.sessions.Cookie.Name); err == nil {
+	if c, err := r.Cookie(k.sessionsOf(r).Cookie.Name); err == nil {
 		d["This"] = strings.TrimPrefix(k.keyOf(c.Value), sessionPrefix)
 	}
 	k.show(w, r, code, "own", d)

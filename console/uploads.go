@@ -87,7 +87,7 @@ func (k *Console) uploadForm(w http.ResponseWriter, r *http.Request) {
 		to = "/imports"
 	}
 	if wantsJSON(r) {
-		writeJSON(w, http.StatusOK, map[string]string{"location": to})
+		writeJSON(w, http.StatusOK, map[string]string{"location": k.site.at(to)})
 		return
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)

@@ -5,7 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"net"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -66,31 +66,7 @@ var breaks = strings.NewReplacer("@", "@<wbr>", ".", ".<wbr>", "_", "_<wbr>", "-
 
 // handler is everything that the console serves.
 func (k *Console) handler() http.Handler {
-	return serve.HTTP(k.guard, "answering a request", k.protect(k.mux()))
-}
-
-// protect refuses names that were made to point at this machine, and sets what
-// every answer carries.
-func (k *Console) protect(next http.Handler) http.Handler {
-	bound, _, _ := net.SplitHostPort(k.Listener.Addr().String())
-	local := event.Loopback(bound)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			host = r.Host
-		}
-		if local && !event.Loopback(host) {
-			http.Error(w, "this host name is not served here", http.StatusMisdirectedRequest)
-			return
-		}
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
+	return serve.HTTP(k.guard, "answering a request", k.edge(k.mux()))
 }
 
 const mostLetters = 200
@@ -161,7 +137,7 @@ func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name st
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
-	_, _ = w.Write([]byte(b.String()))
+	_, _ = io.WriteString(w, k.site.page(b.String()))
 }
 
 // section is the part of the console that a page belongs to.

@@ -68,7 +68,7 @@ func (k *Console) identify(t route, next http.Handler) http.Handler {
 	if t.bare {
 		return next
 	}
-	return k.sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	inside := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var a who
 		var err error
 		if t.program() && r.Header.Get("Authorization") != "" {
@@ -86,7 +86,8 @@ func (k *Console) identify(t route, next http.Handler) http.Handler {
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), whoKey{}, a)))
-	}))
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { k.sessionsOf(r).LoadAndSave(inside).ServeHTTP(w, r) })
 }
 
 // byCredentials is who the Authorization of a request names; the zero who when it is
@@ -146,7 +147,7 @@ func (k *Console) bySession(ctx context.Context) (who, error) {
 	return whoIs(*l, bySession), nil
 }
 
-// clientOf is the address that a request came from.
+// clientOf is the address that a request came from; the edge has found it out.
 func clientOf(r *http.Request) string {
 	client, _, _ := net.SplitHostPort(r.RemoteAddr)
 	return client

@@ -175,8 +175,8 @@ func TestReports(t *testing.T) {
 	u.config.Reports = app.Reports{
 		Deciders: map[string]string{"*": "boss@example.org", "inbox": "ann@example.org", "hr": "hr@example.org"},
 		DigestAt: []string{"03:00"}, ReportTo: []string{"ops@example.org"}, ReportAt: "03:00", TimeZone: "Europe/Berlin", ReconcileEvery: 3 * time.Hour,
-		ConsoleURL: "https://usher.example",
 	}
+	u.config.ConsoleURL = "https://usher.example"
 	u.drop("a.csv", list(1, 4, ""))
 	u.start("send.accepted:1") // killed between the first welcome and the record of it in the workflow
 	u.waitIdle(4)

@@ -1,9 +1,10 @@
 // Times: the server writes them in the reader's zone, which only the browser knows.
+import { at } from './site.js';
 
 export function zone() {
   const name = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
   const known = document.cookie.split('; ').includes('usher_zone=' + name);
-  if (!known) document.cookie = `usher_zone=${name};path=/;max-age=31536000;samesite=lax`;
+  if (!known) document.cookie = `usher_zone=${name};path=${at('/')};max-age=31536000;samesite=lax`;
   // The first page of a reader who is signed in already is read once more.
   if (!known && document.cookie.includes('usher_zone=' + name) && document.querySelector('time') && document.documentElement.dataset.zone !== name) location.reload();
 }

@@ -3,6 +3,7 @@
 import { on, showKeys } from './keys.js';
 import { keepTyped, restoreTyped, dropTyped, typed } from './typed.js';
 import { tell } from './told.js';
+import { here as page, signIn } from './site.js';
 import { update } from './select.js';
 import { holdBack } from './undo.js';
 
@@ -85,7 +86,7 @@ export async function part(url, name, { signal, quiet = false } = {}) {
   try {
     const r = await fetch(url, { headers: { 'Usher-Part': name }, signal });
     if (quiet && !r.ok) return null;
-    if (r.status === 401) { location.href = '/signin?next=' + encodeURIComponent(location.pathname + location.search); return null; }
+    if (r.status === 401) { signIn(page()); return null; }
     if (!r.ok) { tell('This cannot be shown now; try again in a moment.'); return null; }
     return new DOMParser().parseFromString(await r.text(), 'text/html');
   } catch (e) {

@@ -1,5 +1,7 @@
 // Single keys. They can be switched off and changed, and do nothing in fields.
 
+import { at } from './site.js';
+
 const defaults = { next: 'j', previous: 'k', select: 'x', approve: 'a', reject: 'r', undo: 'u', find: '/', go: 'g', help: '?' };
 const store = 'usher-keys';
 
@@ -53,7 +55,7 @@ function pressed(e) {
 
 export function keys() {
   on('help', () => document.getElementById('help')?.showModal());
-  on('find', () => { const q = document.getElementById('q'); if (q) { q.focus(); q.select(); } else location.href = '/users'; });
+  on('find', () => { const q = document.getElementById('q'); if (q) { q.focus(); q.select(); } else location.href = at('/users'); });
   document.addEventListener('keydown', (e) => { meant = false; pressed(e); });
   document.addEventListener('keypress', (e) => { if (meant) e.preventDefault(); });
   addEventListener('storage', (e) => { if (e.key === store) { now = kept(); showKeys(); } });

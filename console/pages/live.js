@@ -3,6 +3,7 @@
 import { part, rowOf, seen } from './desk.js';
 import { pick, picked } from './select.js';
 import { tell } from './told.js';
+import { at } from './site.js';
 
 let source = null, last = document.documentElement.dataset.live;
 const fresh = new Set(); // who belongs into the list and is not shown
@@ -20,7 +21,7 @@ function close() { source?.close(); source = null; }
 
 function open() {
   if (source || document.hidden) return;
-  const mine = source = new EventSource('/live?last=' + last);
+  const mine = source = new EventSource(at('/live?last=' + last));
   const heard = (name, f) => mine.addEventListener(name, (e) => { last = e.lastEventId || last; f(JSON.parse(e.data)); });
   heard('changed', changed);
   heard('resync', () => { counts(); imports(); bulk(); for (const li of document.querySelectorAll('#rows > li')) li.dataset.old = ''; });

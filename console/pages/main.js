@@ -7,6 +7,7 @@ import { undo } from './undo.js';
 import { live } from './live.js';
 import { uploads } from './uploads.js';
 import { forgetTyped } from './typed.js';
+import { at } from './site.js';
 
 zone();
 keepTimes();
@@ -16,4 +17,4 @@ select();
 undo();
 live();
 uploads();
-document.querySelector('form[action="/signout"]')?.addEventListener('submit', forgetTyped);
+document.querySelector(`form[action="${at('/signout')}"]`)?.addEventListener('submit', forgetTyped);

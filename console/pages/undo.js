@@ -3,6 +3,7 @@
 import { on } from './keys.js';
 import { rowOf, markStatus, show } from './desk.js';
 import { tell } from './told.js';
+import { at, signIn, within } from './site.js';
 
 const store = 'usher-decided'; // by this tab: ids, events and until when, the newest last
 
@@ -28,7 +29,7 @@ export function undo() {
   setInterval(ends, 500);
 }
 
-const idOf = (f) => decodeURIComponent(new URL(f.action).pathname.split('/')[2]);
+const idOf = (f) => decodeURIComponent(within(f.action).split('/')[2]);
 
 // ends takes away what cannot be undone any more.
 function ends() {
@@ -52,7 +53,7 @@ export function holdBack(li, id, answer, verb) {
   const f = document.createElement('form');
   f.className = 'undo';
   f.method = 'post';
-  f.action = `/users/${encodeURIComponent(id)}/undo${location.search}`;
+  f.action = at(`/users/${encodeURIComponent(id)}/undo${location.search}`);
   f.dataset.until = until;
   f.dataset.verb = verb;
   const field = Object.assign(document.createElement('input'), { type: 'hidden', name: 'undoes', value: answer.event_id });
@@ -66,10 +67,10 @@ async function takeBack(id, event) {
   const li = rowOf(id);
   let r, answer;
   try {
-    r = await fetch(`/users/${encodeURIComponent(id)}/undo`, { method: 'POST', headers: { Accept: 'application/json' }, body: new URLSearchParams({ undoes: event }) });
+    r = await fetch(at(`/users/${encodeURIComponent(id)}/undo`), { method: 'POST', headers: { Accept: 'application/json' }, body: new URLSearchParams({ undoes: event }) });
     answer = await r.json();
   } catch { /* said below */ }
-  if (r?.status === 401) { location.href = '/signin?next=' + encodeURIComponent('/decisions'); return; }
+  if (r?.status === 401) { signIn('/decisions'); return; }
   if (!answer?.result) { tell(answer?.error || 'It is not known whether this was undone. Press it again: it counts once.'); return; }
   if (answer.result !== 'stored') keep(mine().filter((d) => d.event !== event));
   const who = li?.querySelector('.who').textContent || id;

@@ -1,6 +1,7 @@
 // Bringing files: by button or by drop anywhere on the page, with progress. Without
 // scripts the form does the same.
 import { tell } from './told.js';
+import { at, signIn } from './site.js';
 
 export function uploads() {
   for (const e of document.querySelectorAll('.with-scripts')) e.hidden = false;
@@ -43,7 +44,7 @@ async function send(form, files, what) {
   document.getElementById('stop-sending').removeEventListener('click', stop);
   box.hidden = true;
   for (const b of buttons) b.disabled = false;
-  if (!failed) location.href = files.length > 1 ? '/imports' : to;
+  if (!failed) location.href = files.length > 1 ? at('/imports') : to;
 }
 
 function sendOne(url, inbox, file, what) {
@@ -65,7 +66,7 @@ function sendOne(url, inbox, file, what) {
       much.textContent = `${Math.floor(100 * part)} %` + (left > 1 ? `, ${left} s left` : '');
     });
     r.addEventListener('load', () => {
-      if (r.status === 401) { location.href = '/signin?next=/imports'; return; }
+      if (r.status === 401) { signIn('/imports'); return; }
       const answer = r.response ?? {};
       end(r.status === 200 && answer.location ? answer : { error: answer.error ? answer.error[0].toUpperCase() + answer.error.slice(1) + '.' : 'The upload did not work; try again in a moment.' });
     });
