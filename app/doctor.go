@@ -22,7 +22,9 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 
+	"usher/console"
 	"usher/doctor"
+	"usher/event"
 )
 
 // Doctor examines what a system with these settings depends on.
@@ -61,7 +63,7 @@ func (d Doctor) Examine(ctx context.Context) (facts doctor.Facts, hide []string,
 	up := d.NATSURL == "" && running.NATS != ""
 	own := url == "" // `usher up` brings its servers
 	s := doctor.System{
-		Version: d.Version, Up: up, Pre: d.Pre, Probe: d.Probe, Roles: d.Role, Limit: d.Limit, Settings: doctor.Settings{Problems: problems(d.Validate())},
+		Version: d.Version, Up: up, Pre: d.Pre, Probe: d.Probe, Roles: d.Role, Limit: d.Limit, Settings: doctor.Settings{Problems: problems(d.Validate()), Site: d.site()},
 		Keys: d.doctorKeys(own), Workers: d.Workers, Catcher: up || own, Machine: d.machine(running, up, own), Hide: d.hidden(),
 	}
 	if unread != "" {
@@ -89,6 +91,15 @@ func (d Doctor) Examine(ctx context.Context) (facts doctor.Facts, hide []string,
 	}
 	facts, err = doctor.Examine(ctx, s)
 	return facts, s.Hide, err
+}
+
+// site is what the settings say about the way to the console.
+func (d Doctor) site() doctor.Site {
+	u, err := console.ParseURL(d.ConsoleURL)
+	if err != nil { // there is none, or that is told already
+		return doctor.Site{}
+	}
+	return doctor.Site{HTTPS: u.Scheme == "https", Plain: u.Scheme == "http" && !event.Loopback(u.Hostname()), Proxies: len(d.TrustedProxies)}
 }
 
 // problems are the lines of a joined error.

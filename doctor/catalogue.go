@@ -154,4 +154,19 @@ var settingsChecks = []Check{
 			l.say("%s looked at", plural(f.Temporal.Runs.Seen, "onboarding"))
 		},
 	},
+	{
+		Code: "DR0106", Category: "settings and keys", Title: "people reach the console safely, and it knows who they are",
+		Do:   "Give the proxy a certificate and `--console-url` https. Name the proxy's addresses with `--trusted-proxies`, such as 127.0.0.1; otherwise all who come through it count as one in the trail, and slow one another down when they guess passwords (docs/proxy.md).",
+		skip: needs("console"),
+		judge: func(f *Facts, l *lines) {
+			switch s := f.Settings.Site; {
+			case s.Plain:
+				l.warn("--console-url: passwords and people's data cross the network unencrypted")
+			case s.HTTPS && s.Proxies == 0:
+				l.warn("--console-url is https, and --trusted-proxies names no proxy")
+			case s.HTTPS:
+				l.say("https, %s trusted", plural(s.Proxies, "network"))
+			}
+		},
+	},
 }

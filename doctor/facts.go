@@ -45,6 +45,14 @@ type Look struct {
 // Settings are what is wrong with them.
 type Settings struct {
 	Problems []string `json:"problems"`
+	Site     Site     `json:"site"`
+}
+
+// Site is what the settings say about the way to the console.
+type Site struct {
+	HTTPS   bool `json:"https,omitempty"`   // people come by https, so there is a proxy before it
+	Plain   bool `json:"plain,omitempty"`   // they come unencrypted from other machines
+	Proxies int  `json:"proxies,omitempty"` // networks that are trusted
 }
 
 // Keys are told by what identifies them without giving them away.

@@ -69,6 +69,13 @@ var settingsFaults = []fault{
 	{"an onboarding under a lost key", "DR0105", doctor.Failed, "0123456789ab", func(c *clinic) { c.temporal.runKey = "0123456789ab" }, nil},
 }
 
+var siteFaults = []fault{
+	{"a console at no address", "DR0101", doctor.Failed, "begins with https://", func(c *clinic) { c.ConsoleURL = "usher.example.org" }, nil},
+	{"a proxy by its name", "DR0101", doctor.Failed, "--trusted-proxies", func(c *clinic) { c.TrustedProxies = []string{"proxy.example.org"} }, nil},
+	{"a proxy that is not trusted", "DR0106", doctor.Warning, "names no proxy", func(c *clinic) { c.ConsoleURL = "https://usher.example.org/" }, nil},
+	{"a console without https", "DR0106", doctor.Warning, "unencrypted", func(c *clinic) { c.ConsoleURL = "http://usher.example.org/" }, nil},
+}
+
 var natsFaults = []fault{
 	{"no NATS", "DR0201", doctor.Failed, "refused", func(c *clinic) { c.NATSURL = "nats://" + unusedAddr(c.T) }, nil},
 	{"no usher runs", "DR0201", doctor.Failed, "start `usher up`", func(c *clinic) { c.NATSURL = "" }, nil},
@@ -272,7 +279,7 @@ var folderFaults = []fault{
 
 // Each fault is named by its code, and by no other.
 func TestFaults(t *testing.T) {
-	for _, f := range slices.Concat(settingsFaults, natsFaults, streamFaults, temporalFaults, providerFaults, folderFaults) {
+	for _, f := range slices.Concat(settingsFaults, siteFaults, natsFaults, streamFaults, temporalFaults, providerFaults, folderFaults) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			c := newClinic(t)
