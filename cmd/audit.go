@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"usher/console/trail"
 	"usher/event"
@@ -96,15 +95,11 @@ type auditExport struct {
 func (a auditExport) Run(s *session) error {
 	var sel streams.Selection
 	if a.Since != "" {
-		day, err := time.Parse(time.DateOnly, a.Since)
+		since, err := sinceOf(a.Since)
 		if err != nil {
-			within, err := duration(a.Since)
-			if err != nil {
-				return usageError("--since: " + err.Error())
-			}
-			day = time.Now().Add(-within)
+			return err
 		}
-		sel.Since = day
+		sel.Since = since
 	}
 	c, err := a.dial(s.ctx)
 	if err != nil {

@@ -61,6 +61,7 @@ type cli struct {
 	Reopen   reopenCmd   `cmd:"" help:"Start the onboarding of a user again whose last one is over."`
 	Resend   resendCmd   `cmd:"" help:"Send the welcome again."`
 	Forget   forgetCmd   `cmd:"" help:"Remove one person's data from everywhere, and list the files that still name them."`
+	Export   exportCmd   `cmd:"" help:"Print users and their state as CSV or JSON Lines."`
 	Status   statusCmd   `cmd:"" help:"Say where a file, an import, a user or an event stands."`
 
 	Pause  pauseCmd  `cmd:"" help:"Pause a stage: intake, bridge or delivery. Nothing is lost meanwhile."`
@@ -146,7 +147,7 @@ func explain(command string, err error) error {
 	switch words[0] {
 	case "up", "watch", "bridge", "worker", "console", "catcher", "demo", "doctor": // they wait for it, or say so themselves
 		return err
-	case "status":
+	case "status", "export":
 		return app.Explain("nothing was written", app.SafeAgain, err)
 	case "account", "token", "audit", "deadletters", "suppress":
 		if slices.Contains([]string{"ls", "show", "verify", "export"}, words[1]) {

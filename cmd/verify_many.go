@@ -96,11 +96,7 @@ func (c *deskClient) ask(ctx context.Context, method, path, key string, body, in
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	} else {
-		req.SetBasicAuth(c.user, c.password)
-	}
+	c.sign(req)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return fmt.Errorf("the console does not answer: %w", event.Innermost(err))
@@ -111,14 +107,28 @@ func (c *deskClient) ask(ctx context.Context, method, path, key string, body, in
 		return fmt.Errorf("the console's answer: %w", event.Innermost(err))
 	}
 	if resp.StatusCode >= 300 {
-		var says struct{ Error string }
-		_ = json.Unmarshal(answer, &says) // then the status says it
-		if says.Error == "" {
-			says.Error = resp.Status
-		}
-		return refusal{resp.StatusCode, "the console says: " + says.Error}
+		return refused(resp, answer)
 	}
 	return json.Unmarshal(answer, into)
+}
+
+// sign says who asks.
+func (c *deskClient) sign(req *http.Request) {
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	} else {
+		req.SetBasicAuth(c.user, c.password)
+	}
+}
+
+// refused is an answer that says no, in the console's words.
+func refused(resp *http.Response, answer []byte) refusal {
+	var says struct{ Error string }
+	_ = json.Unmarshal(answer, &says) // then the status says it
+	if says.Error == "" {
+		says.Error = resp.Status
+	}
+	return refusal{resp.StatusCode, "the console says: " + says.Error}
 }
 
 // many decides about all who match, and looks on to the end.

@@ -136,6 +136,11 @@ func (a *asked) lists() {
 	for _, path := range []string{"", "?q=ann&status=approved", "?age=2d", "?cursor=x"} {
 		a.call("admin", "GET", "/api/v1/users"+path, "")
 	}
+	for _, path := range []string{"", "/data"} {
+		for _, query := range []string{"?format=jsonl", "?age=2d", "?since=yesterday", "?format=xlsx"} {
+			a.call("admin", "GET", "/api/v1/export"+path+query, "")
+		}
+	}
 	a.call("ann", "GET", "/api/v1/users?sort=name", "")
 	a.call("ann", "GET", "/api/v1/users/u-2", "")
 	a.call("admin", "GET", noOne, "")

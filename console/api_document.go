@@ -34,7 +34,8 @@ type operation struct {
 
 type answer struct {
 	about string
-	of    any // nil: any object
+	of    any      // nil: any object
+	files []string // types of a file, in place of JSON
 }
 
 type parameter struct {
@@ -191,6 +192,13 @@ func (o operation) responses(t route, s *openapi.Schemas) map[string]any {
 			schema = s.Of(a.of)
 		}
 		r["content"] = content("application/json", schema)
+		if a.files != nil {
+			c := map[string]any{}
+			for _, kind := range a.files {
+				c[kind] = map[string]any{"schema": openapi.Schema{"type": "string"}}
+			}
+			r["content"] = c
+		}
 		out[strconv.Itoa(status)] = r
 	}
 	for status, codes := range o.refusals(t) {

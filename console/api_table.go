@@ -1,6 +1,9 @@
 package console
 
 import (
+	"slices"
+
+	"usher/console/export"
 	"usher/event"
 )
 
@@ -61,6 +64,21 @@ func filterParameters() []parameter {
 	}
 }
 
+// exportParameters are the filters of lists, and what a file has besides.
+func exportParameters() []parameter {
+	filters := slices.DeleteFunc(filterParameters(), func(p parameter) bool { return p.name == "sort" || p.name == "cursor" })
+	return append([]parameter{
+		{name: "format", about: "csv, with an apostrophe before what a spreadsheet would take for a formula, or jsonl", of: "", values: export.Formats},
+		{name: "since", about: "only who has the status since then or later: a time such as 2026-11-30T09:00:00Z, or a day as YYYY-MM-DD in UTC", of: ""},
+		{name: "after", about: "goes on behind this user_id, without titles: the last one of a file that broke off", of: ""},
+	}, filters...)
+}
+
+// exportTypes are the types of files.
+var exportTypes = []string{"text/csv", "application/jsonl"}
+
+const aboutExport = "In the order of user_id, and as it is when each row is written: who matches all the while is in it once. Each is in the trail."
+
 const aboutSort = "age: who has had the status longest comes first; -age: last; name; id. The default is age with a status, else id: in these a person who matches all the while is listed once, whatever happens to others. A person whose status changes during a list by age without a status, or whose name during one by name, may be listed twice or not at all."
 
 // operations has one for each route of the API. A document cannot be made without.
@@ -93,6 +111,16 @@ var operations = map[string]operation{
 		id: "reveal", summary: "One person with all data, for a role that sees masked forms", about: "Each time is in the trail.",
 		answers:  map[int]answer{200: {about: "the person", of: User{}}},
 		problems: []code{codeNoUser},
+	},
+	"GET /api/v1/export": {
+		id: "export", summary: "People as a file, without personal data", about: aboutExport, query: exportParameters(),
+		answers:  map[int]answer{200: {about: "the file, streamed; one that broke off ends the connection", files: exportTypes}},
+		problems: []code{codeFilter, codeSince, codeFormat},
+	},
+	"GET /api/v1/export/data": {
+		id: "exportData", summary: "People as a file, with personal data", about: aboutExport, query: exportParameters(),
+		answers:  map[int]answer{200: {about: "the file, streamed; one that broke off ends the connection", files: exportTypes}},
+		problems: []code{codeFilter, codeSince, codeFormat},
 	},
 	"GET /api/v1/bulk": {
 		id: "listOperations", summary: "List the newest decisions about many",

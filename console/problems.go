@@ -66,6 +66,8 @@ const (
 	codeSlow          code = "slow_down"
 	codeNoRoom        code = "no_room"
 	codeKey           code = "key_reused"
+	codeSince         code = "since"
+	codeFormat        code = "format"
 	codeGone          code = "client_gone"
 	codeFailed        code = "failed"
 )
@@ -107,6 +109,8 @@ var kinds = map[code]kind{
 	codeTooManyOpen:   {http.StatusTooManyRequests, "Too many operations are open"},
 	codeSlow:          {http.StatusTooManyRequests, "Too many sign-ins have failed"},
 	codeNoRoom:        {http.StatusInsufficientStorage, "There is no room"},
+	codeSince:         {http.StatusBadRequest, "This is no time"},
+	codeFormat:        {http.StatusBadRequest, "There is no such format"},
 	codeKey:           {http.StatusUnprocessableEntity, "The key belongs to another request"},
 	codeGone:          {499, "The client went away"},
 	codeFailed:        {http.StatusInternalServerError, "Something went wrong"},
@@ -121,7 +125,8 @@ var tellables = []struct {
 	{errDecision, codeDecision}, {errCursor, codeCursor}, {errFilter, codeFilter}, {errMasked, codeMasked}, {errDay, codeDay}, {errChoice, codeChoice}, {errTooMany, codeTooManyPeople},
 	{errNoOne, codeNoOne}, {errExpect, codeOtherNumber}, {errOver, codeOver}, {errSending, codeSends}, {bulk.ErrTwice, codeSameRequest},
 	{errNotHeld, codeNotHeld}, {errOther, codeFileChanged},
-	{errKey, codeKey}, {errOpen, codeTooManyOpen}, {errSlow, codeSlow}, {bulk.ErrNoRoom, codeNoRoom},
+	{errKey, codeKey}, {errSince, codeSince}, {errFormat, codeFormat},
+	{errOpen, codeTooManyOpen}, {errSlow, codeSlow}, {bulk.ErrNoRoom, codeNoRoom},
 }
 
 // tellable maps an error to its code and to what may be told about it. What only the

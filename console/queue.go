@@ -26,6 +26,8 @@ type filter struct {
 	Sort     string // one of sorts
 	Cursor   string
 
+	From time.Time // when the status began, at the earliest; zero: whenever. No list has it
+
 	sight sight // of the one who asks; set by the model
 }
 
@@ -175,6 +177,9 @@ func (f filter) where(now time.Time, without ...string) terms {
 	}
 	if f.Bulk != "" {
 		t.add(inBulk, f.Bulk)
+	}
+	if !f.From.IsZero() {
+		t.add(`since >= ?`, f.From.UnixMicro())
 	}
 	return t
 }

@@ -85,6 +85,8 @@ func routes() []route {
 		{method: "GET", path: "/api/v1/users/{user_id}", right: logins.See, handle: (*Console).userAPI},
 		{method: "POST", path: "/api/v1/users/{user_id}/decision", right: logins.Decide, handle: (*Console).decisionAPI},
 		{method: "POST", path: "/api/v1/users/{user_id}/reveal", right: logins.Reveal, handle: (*Console).revealAPI},
+		{method: "GET", path: "/api/v1/export", right: logins.See, handle: (*Console).exportAPI},
+		{method: "GET", path: "/api/v1/export/data", right: logins.Export, handle: (*Console).exportDataAPI},
 		{method: "GET", path: "/api/v1/bulk", right: logins.See, handle: (*Console).bulksAPI},
 		{method: "POST", path: "/api/v1/bulk", right: logins.Decide, handle: (*Console).bulkBeginAPI, body: largeBody},
 		{method: "GET", path: "/api/v1/bulk/{id}", right: logins.See, handle: (*Console).bulkAPI},

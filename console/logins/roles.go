@@ -38,6 +38,7 @@ const (
 	SignedIn Right = "self"     // any sign-in: what is about that login alone
 	See      Right = "see"      // people, imports, figures, as far as the role shows them
 	Reveal   Right = "reveal"   // personal data of one person, which is recorded
+	Export   Right = "export"   // personal data of many people, as a file
 	Decide   Right = "decide"   // approve, reject, undo
 	Operate  Right = "operate"  // imports, orders, what is sent again
 	Audit    Right = "audit"    // the trail of who did what
@@ -47,14 +48,14 @@ const (
 
 // Rights are all that a role can have.
 func Rights() []Right {
-	return []Right{SignedIn, See, Reveal, Decide, Operate, Audit, Payloads, Manage}
+	return []Right{SignedIn, See, Reveal, Export, Decide, Operate, Audit, Payloads, Manage}
 }
 
 var may = map[Role][]Right{
 	Viewer:   {SignedIn, See, Reveal},
 	Verifier: {SignedIn, See, Reveal, Decide},
-	Operator: {SignedIn, See, Reveal, Operate, Payloads},
-	Auditor:  {SignedIn, See, Reveal, Audit, Payloads},
+	Operator: {SignedIn, See, Reveal, Export, Operate, Payloads},
+	Auditor:  {SignedIn, See, Reveal, Export, Audit, Payloads},
 	Admin:    Rights(),
 }
 
