@@ -42,6 +42,9 @@ type rig struct {
 	log     natstest.Output
 	change  func(*Config)  // of the next run; nil: nothing
 	prepare func(*Console) // the same, once it is built
+
+	mu   sync.Mutex // of what follows
+	says *contract  // of the API; nil: not needed yet
 }
 
 func newRig(t *testing.T) *rig {
@@ -118,6 +121,21 @@ func (r *rig) fact(f event.Fact) {
 	}
 }
 
+// documented holds an answer of the API to its document.
+func (r *rig) documented(method, path string, resp *http.Response, answer string) {
+	r.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.says == nil {
+		r.says = theContract(r.T)
+	}
+	if t, ok := r.says.find(method, path); ok {
+		if err := r.says.check(t, resp, answer); err != nil {
+			r.Error(err)
+		}
+	}
+}
+
 // api calls the API and returns the status code.
 func (r *rig) api(method, path, body string, into any) int {
 	r.Helper()
@@ -131,8 +149,13 @@ func (r *rig) api(method, path, body string, into any) int {
 		r.Fatal(err)
 	}
 	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.documented(method, req.URL.EscapedPath(), resp, string(answer))
 	if into != nil {
-		err := json.NewDecoder(resp.Body).Decode(into)
+		err := json.Unmarshal(answer, into)
 		if err != nil && resp.Header.Get("Content-Type") != problemType { // whose status is a number
 			r.Fatal(err)
 		}
