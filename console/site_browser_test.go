@@ -50,7 +50,8 @@ func TestScriptsUnderABase(t *testing.T) {
 	b.key("/")
 	b.is("the key of the search", `location.pathname === '/base/users' && `+keysWork)
 
-	// The session ends elsewhere, while the stream of this page is open; the next person leads to the sign-in, and that back.
+	// The session ends elsewhere, while the stream of this page is open; the next person
+	// leads to the sign-in, and that back.
 	comes("u-8", "5")
 	b.eventually("the session is known", func() bool { return len(b.console.signins.all("admin")) == 1 })
 	if err := (sessionStore{b.console.signins.kv}).end(t.Context(), sessionPrefix+b.console.signins.all("admin")[0].ID); err != nil {
