@@ -74,7 +74,7 @@ func (b build) image(binaries map[string]string, variant, to string) (string, er
 		tag += "-slim"
 	}
 	if err := at.AppendIndex(index, layout.WithAnnotations(map[string]string{
-		"org.opencontainers.image.ref.name": tag, "io.containerd.image.name": "usher:" + tag, // podman and skopeo take the one, containerd and Docker the other
+		"org.opencontainers.image.ref.name": tag, "io.containerd.image.name": "docker.io/library/usher:" + tag, // podman and skopeo take the one, containerd and Docker the other
 	})); err != nil {
 		return "", err
 	}

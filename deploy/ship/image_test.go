@@ -56,6 +56,9 @@ func of(t *testing.T, archive, arch string) v1.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if a := m.Manifests[0].Annotations; a["org.opencontainers.image.ref.name"] != "v0.1.0-slim" || a["io.containerd.image.name"] != "docker.io/library/usher:v0.1.0-slim" {
+		t.Errorf("it is named %v", a)
+	}
 	index, err := all.ImageIndex(m.Manifests[0].Digest)
 	if err != nil {
 		t.Fatal(err)
