@@ -52,7 +52,7 @@ func Catalogue() []Metric {
 func ours() []Metric {
 	return []Metric{
 		filesTotal, recordsTotal, importRows, importsInWork, inboxWaiting, inboxOldest, inboxHeld, inboxAway, importsPaused, watchLost,
-		eventsPublished, stageSeconds, retriesTotal, panicsTotal,
+		eventsPublished, stageSeconds, retriesTotal, panicsTotal, choreItems,
 		bridgeMessages, consumerPending, consumerLag, purgedTotal, intakeLatency, breakerOpen, breakerClosed, bridgeAside,
 		eventsTotal, finishedTotal, verificationWait, welcomeLatency,
 		notifyAttempts, notifyMessages, notifyCopies, notifyPaused, smsSegments, notifyReceipts, notifySuppressed, accountAttempts,

@@ -23,6 +23,7 @@ type Shared struct {
 	StageSeconds    *prometheus.HistogramVec // stage
 	Events          *prometheus.CounterVec   // kind = user, verification; effect
 	Panics          *prometheus.CounterVec   // stage, of Parts
+	Chores          *prometheus.CounterVec   // do, result
 }
 
 // NewShared registers the shared collectors; once per registry.
@@ -33,6 +34,7 @@ func NewShared(reg prometheus.Registerer) *Shared {
 		StageSeconds:    stageSeconds.HistogramVec(reg),
 		Events:          eventsTotal.CounterVec(reg),
 		Panics:          panicsTotal.CounterVec(reg),
+		Chores:          choreItems.CounterVec(reg),
 	}
 }
 

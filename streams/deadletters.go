@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,3 +139,24 @@ func (d *Letters) Drop(ctx context.Context, seq uint64) error {
 	}
 	return nil
 }
+
+// Chore does what a chore asks for to one dead letter. Its errors are those that
+// Chores.Letter has.
+func (d *Letters) Chore(ctx context.Context, do string, seq uint64) error {
+	l, err := d.Get(ctx, seq)
+	switch {
+	case errors.Is(err, ErrNoLetter):
+		return ErrGone
+	case err != nil:
+		return err
+	case do == event.ChoreDrop:
+		return d.Drop(ctx, seq)
+	case !slices.ContainsFunc(replayed, func(prefix string) bool { return strings.HasPrefix(l.To, prefix) }):
+		return event.Permanent(errors.New("it came under a subject that nothing is sent to again"))
+	}
+	return d.Replay(ctx, l)
+}
+
+// replayed are the subjects to which a role may send dead letters again, by how they
+// begin.
+var replayed = []string{"users.v1.imported.", "verifications.v1."}

@@ -65,6 +65,16 @@ func (d *Delivery) Release(ctx context.Context, address string) (was bool, err e
 	return true, nil
 }
 
+// Chore does what a chore asks for to one entry of the list. Its errors are those that
+// Chores.Entry has.
+func (d *Delivery) Chore(ctx context.Context, _, entry string) error {
+	was, err := d.Release(ctx, entry)
+	if err == nil && !was {
+		return ErrGone
+	}
+	return err
+}
+
 // SuppressedAll calls each for every entry of the list, in no order.
 func (d *Delivery) SuppressedAll(ctx context.Context, each func(address string, s event.Suppression) error) error {
 	prefix := "$KV." + event.BucketDelivery + "." + keySuppressed
