@@ -73,7 +73,7 @@ func (p *process) startConsumers(ctx context.Context) error {
 			return err
 		}
 		parts = append(parts, reports...)
-		parts = append(parts, part{"worker", func(ctx context.Context) error {
+		parts = append(parts, p.choresOfWorker(list), part{"worker", func(ctx context.Context) error {
 			return workflows.Run(ctx, p.temporal, a)
 		}, workflows.StopTimeout + 500*time.Millisecond})
 	}
@@ -92,7 +92,7 @@ func (p *process) startConsumers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		parts = append(parts, part{"bridge", b.Run, 7 * time.Second}, part{"sampler", sampler.Run, time.Second}, part{"room", room.Run, time.Second})
+		parts = append(parts, part{"bridge", b.Run, 7 * time.Second}, part{"sampler", sampler.Run, time.Second}, part{"room", room.Run, time.Second}, p.choresOfBridge())
 	}
 	floor := time.Duration(0)
 	if p.Roles.Worker {

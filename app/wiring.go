@@ -103,7 +103,7 @@ func (p *process) consoleConfig() (c console.Config, err error) {
 	return console.Config{
 		Intake:     in,
 		UndoWindow: p.UndoWindow, RejectReasons: reasons, TemporalUI: p.temporalUI(),
-		Listener: p.console, JetStream: p.js, DB: p.path("console.db"), Ledger: p.people, Password: password, URL: p.ConsoleURL, Proxies: proxies, NoBasicAuth: p.ConsoleNoBasicAuth,
+		Listener: p.console, JetStream: p.js, DB: p.path("console.db"), Ledger: p.people, Trouble: streams.NewTrouble(p.js), Password: password, URL: p.ConsoleURL, Proxies: proxies, NoBasicAuth: p.ConsoleNoBasicAuth,
 		PrintPassword: func(user, password string) {
 			fmt.Fprintf(p.Out, "\n  Sign in to the console as %s, with the password %s\n  It is printed this once only.\n", user, password)
 		},

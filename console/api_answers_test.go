@@ -77,6 +77,7 @@ func TestAnswersAreWhatTheDocumentSays(t *testing.T) {
 	a.lists()
 	a.operations()
 	a.imports()
+	a.deadLetters()
 	a.refused()
 
 	for address, o := range operations {
@@ -239,6 +240,25 @@ func (a *asked) imports() {
 	}
 	a.call("admin", "POST", "/api/v1/imports/i-1/release", "nonsense")
 	a.call("admin", "POST", "/api/v1/imports/i-1/release", strings.Repeat(" ", smallBody+1))
+}
+
+func (a *asked) deadLetters() {
+	const at, both = "/api/v1/deadletters", `{"do":"drop","deadletters":[1,2]}`
+	for seq := range uint64(2) {
+		a.deadLetter(seq+1, "verifications.v1.crm.approved", "{}")
+	}
+	a.eventually("two are listed", func() bool { return a.letters() == 2 })
+	a.call("admin", "GET", at, "")
+	a.call("admin", "GET", at+"?cursor=x", "")
+	for _, body := range []string{both, `{"do":"drop","deadletters":[1]}`, `{"do":"drop","deadletters":[9]}`, `{"do":"purge"}`, "nonsense", strings.Repeat(" ", smallBody+1)} {
+		key := map[bool]string{true: "k", false: event.NewID()}[strings.Contains(body, "[1")]
+		a.call("admin", "POST", at, body, "Idempotency-Key", key)
+	}
+	a.carryOut(event.ChoresOfBridge)
+	a.eventually("it is over", func() bool {
+		status, _ := a.call("admin", "POST", at, both, "Idempotency-Key", "k")
+		return status == http.StatusOK
+	})
 }
 
 // refused asks every route as one who may not, as no one, as one who guesses, and while

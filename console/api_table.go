@@ -158,6 +158,24 @@ var operations = map[string]operation{
 		answers:  map[int]answer{200: {about: "how it stands", of: BulkStanding{}}},
 		problems: []code{codeNoOperation, codeOver, codeSends},
 	},
+	"GET /api/v1/deadletters": {
+		id: "listDeadLetters", summary: "List messages that could not be used", query: []parameter{
+			{name: "stream", about: "only those of it", of: "", values: []string{event.StreamUsers, event.StreamVerifications}},
+			{name: "reason", about: "only those with it", of: "", values: event.Reasons()},
+			{name: "cursor", about: "next_cursor of the page before", of: ""},
+		},
+		answers:  map[int]answer{200: {about: "200 at most, the newest first", of: pageOfLetters{}}},
+		problems: []code{codeCursor},
+	},
+	"POST /api/v1/deadletters": {
+		id: "doWithDeadLetters", summary: "Send dead letters again, or drop them", about: "The bridge does it. The same request with the same key tells how far it is.",
+		keyed: true, body: lettersRequest{},
+		answers: map[int]answer{
+			200: {about: "it is over", of: ChoreStanding{}},
+			202: {about: "it goes on by itself", of: ChoreStanding{}},
+		},
+		problems: []code{codeNoLetter, codeChore, codeKey},
+	},
 	"GET /api/v1/imports": {
 		id: "listImports", summary: "List the newest files",
 		answers: map[int]answer{200: {about: "1000 at most, the newest first", of: pageOfImports{}}},
@@ -234,6 +252,16 @@ var abouts = map[string]string{
 	"Import.next":         "what the operator does now",
 	"Import.sha256":       "of a file that is held",
 	"Import.uploaded_by":  "who gave it at the console",
+
+	"DeadLetter.sequence":        "of the message in its stream",
+	"DeadLetter.cause":           "a sentence, without personal data",
+	"PageOfLetters.next_cursor":  "empty on the last page",
+	"LettersRequest.do":          "replay or drop",
+	"LettersRequest.deadletters": "their numbers, 1000 at most",
+	"ChoreStanding.items":        "how many it is about",
+	"ChoreStanding.gone":         "those that were there no more",
+	"ChoreStanding.failed":       "why others cannot be done, by number",
+	"ChoreStanding.over":         "nothing is left to do",
 
 	"ReleaseRequest.sha256": "of the bytes that were looked at; 409 when others are held now",
 	"ReleaseRequest.refuse": "give the file back",

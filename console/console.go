@@ -26,6 +26,7 @@ type Config struct {
 	JetStream jetstream.JetStream
 	DB        string // file of the read model
 	Ledger    Ledger // has what became of each message
+	Trouble   Trouble
 
 	// Password to sign in with; "" makes one at the first start, which is handed
 	// to PrintPassword once; nil: it is not printed, as where Password is set.

@@ -63,7 +63,7 @@ func (r *rig) run() (stop func()) {
 	r.base = "http://" + l.Addr().String()
 	c := Config{
 		Listener: l, JetStream: r.js, DB: r.db, Password: password, Metrics: newMetrics(),
-		Ledger: &ledger{}, Log: slog.New(slog.NewTextHandler(&r.log, nil)),
+		Ledger: &ledger{}, Trouble: streams.NewTrouble(r.js), Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 	}
 	if r.change != nil {
 		r.change(&c)
@@ -136,14 +136,17 @@ func (r *rig) documented(method, path string, resp *http.Response, answer string
 	}
 }
 
-// api calls the API and returns the status code.
-func (r *rig) api(method, path, body string, into any) int {
+// api calls the API, with headers, and returns the status code.
+func (r *rig) api(method, path, body string, into any, header ...string) int {
 	r.Helper()
 	req, err := http.NewRequest(method, r.base+path, strings.NewReader(body))
 	if err != nil {
 		r.Fatal(err)
 	}
 	req.SetBasicAuth("admin", password)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		r.Fatal(err)

@@ -36,7 +36,7 @@ func TestDeadLettersThatAreGoneLeaveTheList(t *testing.T) {
 		}
 	}
 	r.eventually("one is left", func() bool { return count() == 1 })
-	letters, err := r.console.model.deadLetters(t.Context(), "", "", 10)
+	letters, err := r.console.model.deadLetters(t.Context(), which{}, 10)
 	if err != nil || len(letters) != 1 || letters[0].Seq != 3 {
 		t.Errorf("the list is %v (%v)", letters, err)
 	}

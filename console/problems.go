@@ -44,6 +44,7 @@ const (
 	codeNoUser        code = "no_such_user"
 	codeNoImport      code = "no_such_import"
 	codeNoOperation   code = "no_such_operation"
+	codeNoLetter      code = "no_such_dead_letter"
 	codeBody          code = "body"
 	codeTooLarge      code = "too_large"
 	codeDecision      code = "decision"
@@ -52,6 +53,7 @@ const (
 	codeMasked        code = "masked"
 	codeDay           code = "day"
 	codeChoice        code = "choice"
+	codeChore         code = "chore"
 	codeTooManyPeople code = "too_many_people"
 	codeFile          code = "file"
 	codeNoOne         code = "no_one_matches"
@@ -88,6 +90,7 @@ var kinds = map[code]kind{
 	codeNoUser:        {http.StatusNotFound, "There is no such user"},
 	codeNoImport:      {http.StatusNotFound, "There is no such import"},
 	codeNoOperation:   {http.StatusNotFound, "There is no such operation"},
+	codeNoLetter:      {http.StatusNotFound, "There is no such dead letter"},
 	codeBody:          {http.StatusBadRequest, "The body cannot be read"},
 	codeTooLarge:      {http.StatusRequestEntityTooLarge, "The body is too large"},
 	codeDecision:      {http.StatusBadRequest, "This is no decision"},
@@ -96,6 +99,7 @@ var kinds = map[code]kind{
 	codeMasked:        {http.StatusBadRequest, "The role sees masked forms"},
 	codeDay:           {http.StatusBadRequest, "This is no day"},
 	codeChoice:        {http.StatusBadRequest, "It is not said whom this is about"},
+	codeChore:         {http.StatusBadRequest, "It is not said what to do, and with what"},
 	codeTooManyPeople: {http.StatusBadRequest, "This is about too many people"},
 	codeFile:          {http.StatusBadRequest, "The file was not taken"},
 	codeNoOne:         {http.StatusConflict, "No one matches"},
@@ -121,8 +125,8 @@ var tellables = []struct {
 	err  error
 	code code
 }{
-	{errNone, codeNoUser}, {errNoImport, codeNoImport}, {bulk.ErrNone, codeNoOperation},
-	{errDecision, codeDecision}, {errCursor, codeCursor}, {errFilter, codeFilter}, {errMasked, codeMasked}, {errDay, codeDay}, {errChoice, codeChoice}, {errTooMany, codeTooManyPeople},
+	{errNone, codeNoUser}, {errNoImport, codeNoImport}, {bulk.ErrNone, codeNoOperation}, {errNoLetter, codeNoLetter},
+	{errDecision, codeDecision}, {errCursor, codeCursor}, {errFilter, codeFilter}, {errMasked, codeMasked}, {errDay, codeDay}, {errChoice, codeChoice}, {errChore, codeChore}, {errEntries, codeChore}, {errTooMany, codeTooManyPeople},
 	{errNoOne, codeNoOne}, {errExpect, codeOtherNumber}, {errOver, codeOver}, {errSending, codeSends}, {bulk.ErrTwice, codeSameRequest},
 	{errNotHeld, codeNotHeld}, {errOther, codeFileChanged},
 	{errKey, codeKey}, {errSince, codeSince}, {errFormat, codeFormat},

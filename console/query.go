@@ -87,19 +87,6 @@ func (i Import) LeftTime() time.Duration {
 	return time.Duration(i.Left * float64(time.Second)).Round(time.Second)
 }
 
-// DeadLetter is a message that could not be used.
-type DeadLetter struct {
-	Seq      uint64    `json:"seq"`
-	Stream   string    `json:"stream"`
-	Reason   string    `json:"reason"`
-	Cause    string    `json:"cause"`
-	Subject  string    `json:"subject"`
-	Sequence string    `json:"sequence"`
-	At       time.Time `json:"at"`
-
-	eventID string // of a verification of the console
-}
-
 var errNone = errors.New("there is no such user")
 
 const userColumns = `user_id, status, since, name, given_name, family_name, email, phone, locale, attributes, source, file, import, line, generation, decider`
@@ -248,28 +235,6 @@ func (m *model) nextWaiting(ctx context.Context, besides string) (u User, ok boo
 	return u, err == nil, err
 }
 
-// deadLetters lists the newest first; stream and reason select ("" for all).
-func (m *model) deadLetters(ctx context.Context, stream, reason string, limit int) ([]DeadLetter, error) {
-	w := sightOf(ctx).letters()
-	rows, err := m.db.QueryContext(ctx, `SELECT seq, stream, reason, cause, subject, sequence, at FROM deadletters
-		WHERE (? = '' OR stream = ?) AND (? = '' OR reason = ?) AND `+w.String()+` ORDER BY seq DESC LIMIT ?`, append(append([]any{stream, stream, reason, reason}, w.args...), limit)...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []DeadLetter
-	for rows.Next() {
-		var d DeadLetter
-		var at int64
-		if err := rows.Scan(&d.Seq, &d.Stream, &d.Reason, &d.Cause, &d.Subject, &d.Sequence, &at); err != nil {
-			return nil, err
-		}
-		d.At = time.UnixMicro(at).UTC()
-		out = append(out, d)
-	}
-	return out, rows.Err()
-}
-
 // figures are what the gauges show.
 type figures struct {
 	people  map[event.Status]int
@@ -318,12 +283,6 @@ func (m *model) byStatus(ctx context.Context) (map[event.Status]int, error) {
 	return out, rows.Err()
 }
 
-func (m *model) letterCount(ctx context.Context) (n int, err error) {
-	w := sightOf(ctx).letters()
-	err = m.db.QueryRowContext(ctx, `SELECT count(*) FROM deadletters WHERE `+w.String(), w.args...).Scan(&n)
-	return n, err
-}
-
 // heads are what the head of each page counts.
 func (m *model) heads(ctx context.Context) (waiting, letters int, err error) {
 	w := sightOf(ctx).people("source")
@@ -332,17 +291,4 @@ func (m *model) heads(ctx context.Context) (waiting, letters int, err error) {
 	}
 	letters, err = m.letterCount(ctx)
 	return waiting, letters, err
-}
-
-// forgetLetters deletes what the stream no longer has.
-func (m *model) forgetLetters(ctx context.Context, first uint64, deleted []uint64) error {
-	return m.transaction(ctx, func(tx *writing) error {
-		_, err := tx.Exec(`DELETE FROM deadletters WHERE seq < ?`, first)
-		for _, seq := range deleted {
-			if err == nil {
-				_, err = tx.Exec(`DELETE FROM deadletters WHERE seq = ?`, seq)
-			}
-		}
-		return err
-	})
 }

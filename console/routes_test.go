@@ -11,7 +11,7 @@ import (
 
 // address is one that a route serves.
 func (t route) address() string {
-	return strings.NewReplacer("{user_id}", "u-1", "{import}", "i-1", "{upload}", "up-1", "{kind}", "refused.csv", "{$}", "", "{name}", "no-one", "{session}", "x", "{secret}", "x").Replace(t.path)
+	return strings.NewReplacer("{user_id}", "u-1", "{import}", "i-1", "{upload}", "up-1", "{kind}", "refused.csv", "{seq}", "1", "{$}", "", "{name}", "no-one", "{session}", "x", "{secret}", "x").Replace(t.path)
 }
 
 // Without a sign-in every route but those for everyone refuses, before it reads what was

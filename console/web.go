@@ -69,8 +69,6 @@ func (k *Console) handler() http.Handler {
 	return serve.HTTP(k.guard, "answering a request", k.edge(k.mux()))
 }
 
-const mostLetters = 200
-
 // ledger adds what PEOPLE says of a user's messages and account. While it is away
 // the rest of the page is as true as ever.
 func (k *Console) ledger(ctx context.Context, u *User) {
@@ -85,19 +83,6 @@ func (k *Console) ledger(ctx context.Context, u *User) {
 		return
 	}
 	u.Messages, u.Trouble = p.Messages(), p.Trouble
-}
-
-func (k *Console) deadLettersPage(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	letters, err := k.model.deadLetters(r.Context(), q.Get("stream"), q.Get("reason"), mostLetters)
-	if err != nil {
-		k.fail(w, r, err)
-		return
-	}
-	k.show(w, r, http.StatusOK, "deadletters", map[string]any{
-		"Title": "Dead letters", "Letters": letters, "Full": len(letters) == mostLetters, "Stream": q.Get("stream"), "Reason": q.Get("reason"),
-		"Streams": []string{event.StreamUsers, event.StreamVerifications}, "Reasons": event.Reasons(),
-	})
 }
 
 // show renders a page whole before it answers.
@@ -146,8 +131,11 @@ func section(r *http.Request) string {
 	if first == "users" && rest == "" && r.URL.Query().Get("status") == string(event.StatusWaiting) {
 		return "waiting"
 	}
-	if first == "uploads" {
+	switch first {
+	case "uploads":
 		return "imports"
+	case "suppressed":
+		return "deadletters"
 	}
 	return first
 }

@@ -45,6 +45,9 @@ const (
 	ChoreKept      = 7 * 24 * time.Hour // by KV CONTROL; one that nobody could carry out in this time is forgotten
 )
 
+// ErrGone means that what a chore is about is not there any more.
+var ErrGone = errors.New("it is gone")
+
 // Role is who carries the chore out; "" for one that is not known.
 func (c Chore) Role() string {
 	switch c.Do {

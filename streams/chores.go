@@ -93,7 +93,7 @@ type Chores struct {
 
 	// Letter and Entry do what is asked for to one item, as far as the role has such
 	// items. Their error is that of an item that cannot be done when it is marked
-	// permanent, wraps ErrGone when there is nothing to do, and of an outage otherwise.
+	// permanent, wraps event.ErrGone when there is nothing to do, and of an outage otherwise.
 	Letter func(ctx context.Context, do string, seq uint64) error
 	Entry  func(ctx context.Context, do, entry string) error
 
@@ -104,9 +104,6 @@ type Chores struct {
 	lease time.Duration // of tests; 0: choreLease
 	said  string        // the last error
 }
-
-// ErrGone means that an item of a chore is not there any more.
-var ErrGone = errors.New("it is gone")
 
 // What becomes of the items of chores.
 const (
@@ -222,7 +219,7 @@ func (c *Chores) carryOut(ctx context.Context, subject string, seq uint64, chore
 		result := ChoreDone
 		switch {
 		case err == nil:
-		case errors.Is(err, ErrGone):
+		case errors.Is(err, event.ErrGone):
 			chore.Gone++
 			result = ChoreGone
 		case event.IsPermanent(err):

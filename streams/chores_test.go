@@ -94,7 +94,7 @@ func TestChores(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails := func(item string) error {
-		return map[string]error{"2": ErrGone, "3": event.Permanent(errors.New("no"))}[item]
+		return map[string]error{"2": event.ErrGone, "3": event.Permanent(errors.New("no"))}[item]
 	}
 	a, b := choresOf(t, url, event.ChoresOfBridge, "a", fails), choresOf(t, url, event.ChoresOfBridge, "b", fails)
 	worker := choresOf(t, url, event.ChoresOfWorker, "w", nil)
@@ -215,9 +215,9 @@ func TestChoresOfLetters(t *testing.T) {
 		}
 	}
 	d := NewLetters(js)
-	for seq, want := range map[uint64]string{1: "", 2: "", 3: "nothing is sent to again", 4: ErrGone.Error()} {
+	for seq, want := range map[uint64]string{1: "", 2: "", 3: "nothing is sent to again", 4: event.ErrGone.Error()} {
 		err := d.Chore(t.Context(), event.ChoreReplay, seq)
-		if want == "" && err != nil || want != "" && (err == nil || !event.IsPermanent(err) && !errors.Is(err, ErrGone)) {
+		if want == "" && err != nil || want != "" && (err == nil || !event.IsPermanent(err) && !errors.Is(err, event.ErrGone)) {
 			t.Errorf("letter %d: %v, want %q", seq, err, want)
 		}
 	}

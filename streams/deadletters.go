@@ -146,7 +146,7 @@ func (d *Letters) Chore(ctx context.Context, do string, seq uint64) error {
 	l, err := d.Get(ctx, seq)
 	switch {
 	case errors.Is(err, ErrNoLetter):
-		return ErrGone
+		return event.ErrGone
 	case err != nil:
 		return err
 	case do == event.ChoreDrop:

@@ -70,16 +70,20 @@ func (d *Delivery) Release(ctx context.Context, address string) (was bool, err e
 func (d *Delivery) Chore(ctx context.Context, _, entry string) error {
 	was, err := d.Release(ctx, entry)
 	if err == nil && !was {
-		return ErrGone
+		return event.ErrGone
 	}
 	return err
 }
 
 // SuppressedAll calls each for every entry of the list, in no order.
 func (d *Delivery) SuppressedAll(ctx context.Context, each func(address string, s event.Suppression) error) error {
+	return suppressedAll(ctx, d.js, each)
+}
+
+func suppressedAll(ctx context.Context, js jetstream.JetStream, each func(address string, s event.Suppression) error) error {
 	prefix := "$KV." + event.BucketDelivery + "." + keySuppressed
 	sel := Selection{Subjects: []string{prefix + "*"}, Latest: true}
-	return Read(ctx, d.js, "KV_"+event.BucketDelivery, sel, func(m Message, _ uint64) error {
+	return Read(ctx, js, "KV_"+event.BucketDelivery, sel, func(m Message, _ uint64) error {
 		if removed(m) {
 			return nil
 		}

@@ -41,6 +41,8 @@ const (
 	Export   Right = "export"   // personal data of many people, as a file
 	Decide   Right = "decide"   // approve, reject, undo
 	Operate  Right = "operate"  // imports, orders, what is sent again
+	Listed   Right = "listed"   // which addresses get no messages, of any inbox
+	Release  Right = "release"  // such addresses get messages again
 	Audit    Right = "audit"    // the trail of who did what
 	Payloads Right = "payloads" // what workflows hold, of any inbox
 	Manage   Right = "manage"   // logins and tokens of others
@@ -48,14 +50,14 @@ const (
 
 // Rights are all that a role can have.
 func Rights() []Right {
-	return []Right{SignedIn, See, Reveal, Export, Decide, Operate, Audit, Payloads, Manage}
+	return []Right{SignedIn, See, Reveal, Export, Decide, Operate, Listed, Release, Audit, Payloads, Manage}
 }
 
 var may = map[Role][]Right{
 	Viewer:   {SignedIn, See, Reveal},
 	Verifier: {SignedIn, See, Reveal, Decide},
-	Operator: {SignedIn, See, Reveal, Export, Operate, Payloads},
-	Auditor:  {SignedIn, See, Reveal, Export, Audit, Payloads},
+	Operator: {SignedIn, See, Reveal, Export, Operate, Listed, Release, Payloads},
+	Auditor:  {SignedIn, See, Reveal, Export, Listed, Audit, Payloads},
 	Admin:    Rights(),
 }
 
@@ -65,9 +67,11 @@ func (r Role) May(right Right) bool {
 }
 
 // Wide tells whether a right is about all inboxes, so that a login of some does not have
-// it: what workflows hold and the trail do not tell an inbox, and a login of one inbox
-// could make one of all.
-func (r Right) Wide() bool { return r == Payloads || r == Audit || r == Manage }
+// it: what workflows hold, the trail and the list of addresses do not tell an inbox, and a
+// login of one inbox could make one of all.
+func (r Right) Wide() bool {
+	return slices.Contains([]Right{Payloads, Audit, Listed, Release, Manage}, r)
+}
 
 // Masks tells whether personal data is masked for the role until it is revealed.
 func (r Role) Masks() bool { return r == Viewer }

@@ -251,9 +251,9 @@ func TestRolesCannotDoWhatOthersDo(t *testing.T) {
 	url := start(t)
 	for name, forbidden := range map[string][]string{
 		"watch":   {"verifications.v1.crm.approved", "onboarding.v1.welcomed", "$KV.PEOPLE.u-1", "$JS.API.STREAM.PURGE.USERS", "$JS.API.STREAM.DELETE.USERS"},
-		"bridge":  {"users.v1.imported.inbox", "verifications.v1.crm.approved", "$JS.API.STREAM.PURGE.ONBOARDING", "$JS.API.STREAM.PURGE.KV_PEOPLE", "$JS.API.STREAM.UPDATE.USERS", "audit.v1.x"},
-		"worker":  {"users.v1.imported.inbox", "verifications.v1.console.approved", "$JS.API.CONSUMER.MSG.NEXT.USERS.bridge-users"},
-		"console": {"users.v1.imported.inbox", "verifications.v1.crm.approved", "onboarding.v1.welcomed", "$KV.PEOPLE.u-1", "$JS.API.CONSUMER.MSG.NEXT.USERS.bridge-users", "$JS.API.CONSUMER.DELETE.USERS.bridge-users"},
+		"bridge":  {"users.v1.checkpoint.inbox.x", "users.v1.release.x", "$KV.CONTROL.paused.bridge", "$KV.CONTROL.chore.worker.x", "$KV.DELIVERY.suppressed.x", "$JS.API.STREAM.PURGE.ONBOARDING", "$JS.API.STREAM.PURGE.KV_PEOPLE", "$JS.API.STREAM.UPDATE.USERS", "audit.v1.x"},
+		"worker":  {"$KV.CONTROL.chore.bridge.x", "$JS.API.STREAM.MSG.DELETE.DEADLETTERS", "users.v1.imported.inbox", "verifications.v1.console.approved", "$JS.API.CONSUMER.MSG.NEXT.USERS.bridge-users"},
+		"console": {"$KV.CONTROL.paused.bridge", "$KV.DELIVERY.suppressed.x", "$JS.API.STREAM.MSG.DELETE.DEADLETTERS", "users.v1.imported.inbox", "verifications.v1.crm.approved", "onboarding.v1.welcomed", "$KV.PEOPLE.u-1", "$JS.API.CONSUMER.MSG.NEXT.USERS.bridge-users", "$JS.API.CONSUMER.DELETE.USERS.bridge-users"},
 		"cli":     {"users.v1.imported.inbox", "verifications.v1.crm.approved", "onboarding.v1.welcomed", "$JS.API.STREAM.PURGE.USERS", "$KV.DELIVERY.alive.x"},
 	} {
 		u := connect(t, url, name)

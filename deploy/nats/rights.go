@@ -45,6 +45,17 @@ var heedsPauses = right("It looks which stages operators have paused.", api+"STR
 // hearsPauses is that it hears so at once.
 var hearsPauses = right("It hears when operators pause or resume a stage.", "$KV."+event.BucketControl+".paused.*")
 
+// choresOf is what a role needs to carry out what people ask it for at a console, beside
+// what it then does.
+func choresOf(role string) Right {
+	return right("It says how far it is with what people ask for at a console.", "$KV."+event.BucketControl+".chore."+role+".*")
+}
+
+// hearsChores is that it hears so at once.
+func hearsChores(role string) Right {
+	return right("It hears what people ask for at a console.", "$KV."+event.BucketControl+".chore."+role+".*")
+}
+
 // readsWith are consumers of a role's own on streams, which a reader takes away when
 // it ends.
 func readsWith(why string, streams ...string) []Right {
@@ -132,10 +143,13 @@ func Roles() []Role {
 				right("It reads single messages, of the leader: records of users, what the server gives up, and how old the oldest open one is.",
 					api+"STREAM.MSG.GET."+users, api+"STREAM.MSG.GET."+verifications),
 				right("It exports how much room there is.", api+"INFO"),
+				choresOf(event.ChoresOfBridge),
+				right("A person asks at a console to send dead letters again, to where they were for, or to drop them.",
+					"users.v1.imported.*", "verifications.v1.*.*", api+"STREAM.MSG.GET."+letters, api+"STREAM.MSG.DELETE."+letters),
 				right("A stream that is nearly full loses its oldest messages that are not needed any more; the floors of all consumers tell which.",
 					api+"STREAM.PURGE."+users, api+"STREAM.PURGE."+verifications, api+"CONSUMER.LIST."+users, api+"CONSUMER.LIST."+verifications),
 			}, readsWhole("PEOPLE, decisions and facts tell what is still needed.", kv(event.BucketPeople), verifications, onboarding)),
-			Listen: []Right{hearsPauses, right("Messages that its consumers gave up.", gaveUp(users, event.ConsumerUsers, verifications, event.ConsumerVerifications)...)},
+			Listen: []Right{hearsPauses, hearsChores(event.ChoresOfBridge), right("Messages that its consumers gave up.", gaveUp(users, event.ConsumerUsers, verifications, event.ConsumerVerifications)...)},
 		},
 		{
 			Name: "worker", About: "Workflows, activation, messages, reports.",
@@ -146,9 +160,10 @@ func Roles() []Role {
 				records("It reads what it keeps.", event.BucketPeople, event.BucketReports, event.BucketDelivery),
 				right("A decision whose user never came is read from its stream and kept as a dead letter.", api+"STREAM.MSG.GET."+verifications),
 				right("Reports say how far the bridge is.", api+"CONSUMER.INFO."+users+"."+event.ConsumerUsers),
+				choresOf(event.ChoresOfWorker),
 			}, readsWhole("Reports and the reconciliation read with consumers of their own.", users, onboarding, letters, kv(event.BucketPeople))),
 			Deny:   []Right{notTheBridges(users)},
-			Listen: []Right{hearsPauses},
+			Listen: []Right{hearsPauses, hearsChores(event.ChoresOfWorker)},
 		},
 		{
 			Name: "console", About: "Web pages and API.",
@@ -157,10 +172,13 @@ func Roles() []Role {
 				right("What becomes of files that are held.", "users.v1.release.>"),
 				right("What the columns of files with certain titles are, as a person said at an upload; the leader tells whether the copy that was read has it all.", "users.v1.columns.>", api+"STREAM.MSG.GET."+users),
 				right("Accounts, sessions, and decisions about many.", "$KV."+event.BucketConsole+".>"),
+				right("What it asks of others, which its account may not do itself: they know what it may be.", "$KV."+event.BucketControl+".chore.*.*"),
+				right("One dead letter, whole.", api+"STREAM.MSG.GET."+letters),
 				looks, heedsPauses,
 				records("It reads accounts, sessions and decisions about many.", event.BucketConsole),
 				withoutTest(records("A user's page has what was sent.", event.BucketPeople), "Tests of the console's pages ask for it."),
 			}, readsWith("The read model is filled with consumers of its own.", users, verifications, onboarding, letters),
+				readsWhole("The list of suppressed addresses is shown, too.", kv(event.BucketDelivery)),
 				readsWith("The trail is shown, too.", event.StreamAudit),
 				[]Right{right("It appends to the trail behind the last entry, which the leader tells.", api+"STREAM.MSG.GET."+event.StreamAudit)},
 				readsWith("It follows who signs in and out, so that streams of pages end with their sessions, and decisions about many, which another console may have begun.", kv(event.BucketConsole))),

@@ -1,0 +1,88 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"usher/event"
+)
+
+// Suppressed is an address that gets no messages. The address itself is kept nowhere.
+type Suppressed struct {
+	Entry   string    `json:"entry"` // names it, to take it off the list
+	Channel string    `json:"channel"`
+	Reason  string    `json:"reason"`
+	Words   string    `json:"-"`  // what the reason means
+	By      string    `json:"by"` // operator or provider
+	Message string    `json:"message,omitempty"`
+	At      time.Time `json:"at"`
+}
+
+// mostSuppressed is how many a page shows.
+const mostSuppressed = 500
+
+// suppressedOf are the entries with this channel and this reason ("" for all), the newest
+// first, with how many there are.
+func (k *Console) suppressedOf(r *http.Request, channel, reason string) (out []Suppressed, all int, err error) {
+	err = k.Trouble.Suppressed(r.Context(), func(entry string, s event.Suppression) error {
+		if (channel == "" || s.Channel == channel) && (reason == "" || s.Reason == reason) {
+			out = append(out, Suppressed{entry, s.Channel, s.Reason, event.Explain(s.Reason), s.By, s.Message, s.At})
+		}
+		return nil
+	})
+	slices.SortFunc(out, func(a, b Suppressed) int { return b.At.Compare(a.At) })
+	return out[:min(len(out), mostSuppressed)], len(out), err
+}
+
+func (k *Console) suppressedPage(w http.ResponseWriter, r *http.Request) {
+	channel, reason := r.URL.Query().Get("channel"), r.URL.Query().Get("reason")
+	list, all, err := k.suppressedOf(r, channel, reason)
+	if err != nil {
+		k.fail(w, r, err)
+		return
+	}
+	var reasons []string
+	for _, s := range list {
+		reasons = append(reasons, s.Reason)
+	}
+	slices.Sort(reasons)
+	k.show(w, r, http.StatusOK, "suppressed", map[string]any{
+		"Title": "Addresses that get no messages", "List": list, "All": all, "Channel": channel, "Reason": reason, "Reasons": slices.Compact(reasons),
+		"Channels": []string{event.ChannelEmail, event.ChannelSMS}, "EventID": newEventID(), "Message": k.sessions.PopString(r.Context(), "message"),
+	})
+}
+
+// suppressedRelease takes entries off the list, and shows it again with what became of
+// that.
+func (k *Console) suppressedRelease(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		k.fail(w, r, errEntries)
+		return
+	}
+	entries := slices.Sorted(slices.Values(r.PostForm["entry"]))
+	message := "Tick entries first."
+	if len(entries) > 0 {
+		wanted := event.Chore{Do: event.ChoreRelease, Entries: slices.Compact(entries)}
+		if wanted.Check() != nil {
+			k.fail(w, r, errEntries)
+			return
+		}
+		id := eventIDOf(r.PostFormValue("event_id"), append([]string{wanted.Do}, wanted.Entries...)...)
+		c, err := k.ask(r.Context(), id, wanted, func() error { return nil })
+		if err != nil {
+			k.fail(w, r, err)
+			return
+		}
+		message = becameOf(c)
+		if c.Did() > 0 {
+			message += " What failed meanwhile is not sent by itself: choose these people and press Send again."
+		}
+	}
+	k.sessions.Put(r.Context(), "message", message)
+	http.Redirect(w, r, "/suppressed", http.StatusSeeOther)
+}
+
+// errEntries is about a form.
+var errEntries = errors.New("say which entries of the list")

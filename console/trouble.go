@@ -1,0 +1,100 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"usher/event"
+)
+
+// Trouble is what went wrong and a person can do something about. The console reads it,
+// and asks the roles that may for what is to be done.
+type Trouble interface {
+	// Letter returns the message that became a dead letter, with its own headers. The
+	// error wraps event.ErrGone when the letter is not kept any more.
+	Letter(ctx context.Context, seq uint64) (header map[string][]string, body []byte, err error)
+	// Suppressed calls each for every address that gets no messages.
+	Suppressed(ctx context.Context, each func(entry string, s event.Suppression) error) error
+	// Ask keeps a chore for the role that carries it out; the same id is the same chore.
+	Ask(ctx context.Context, id string, c event.Chore) error
+	// Asked tells how a chore stands; ok is false when there is none of that id.
+	Asked(ctx context.Context, role, id string) (c event.Chore, ok bool, err error)
+}
+
+const (
+	choreWait = 3 * time.Second // for the end of a chore, before the page says that it goes on
+	choreLook = 50 * time.Millisecond
+)
+
+// ask has a chore carried out and waits a moment for its end. With an id that was asked
+// for before it tells how that stands; allowed says whether a new one may be asked for,
+// and who asks is recorded.
+func (k *Console) ask(ctx context.Context, id string, c event.Chore, allowed func() error) (now event.Chore, err error) {
+	now, asked, err := k.Trouble.Asked(ctx, c.Role(), id)
+	switch {
+	case err != nil:
+		return now, err
+	case asked && (now.Do != c.Do || !slices.Equal(itemsOf(now), itemsOf(c))):
+		return now, errKey
+	case !asked:
+		if err := allowed(); err != nil {
+			return now, err
+		}
+		c.Actor, c.At = whoIn(ctx).actor(), time.Now().UTC()
+		now, err = c, k.askNow(ctx, id, c)
+	}
+	for limit := time.Now().Add(choreWait); err == nil && !now.Over() && time.Now().Before(limit) && event.Sleep(ctx, choreLook); {
+		now, _, err = k.Trouble.Asked(ctx, c.Role(), id)
+	}
+	return now, err
+}
+
+func (k *Console) askNow(ctx context.Context, id string, c event.Chore) error {
+	// A client that goes away now must not leave a chore that is in no record.
+	stored, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	if err := k.Trouble.Ask(stored, id, c); err != nil {
+		return fmt.Errorf("ask for a chore: %w", err)
+	}
+	k.audit(ctx, "chore-"+c.Do, c.Actor, map[string]string{"chore": id, "items": named(itemsOf(c))})
+	return nil
+}
+
+// itemsOf names what a chore is about.
+func itemsOf(c event.Chore) (items []string) {
+	for _, seq := range c.Letters {
+		items = append(items, strconv.FormatUint(seq, 10))
+	}
+	return append(items, c.Entries...)
+}
+
+// mostRecorded is how many items of a chore the trail names.
+const mostRecorded = 100
+
+func named(items []string) string {
+	if n := len(items) - mostRecorded; n > 0 {
+		return strings.Join(items[:mostRecorded], " ") + fmt.Sprintf(" and %d more", n)
+	}
+	return strings.Join(items, " ")
+}
+
+// becameOf says in a sentence what became of a chore.
+func becameOf(c event.Chore) string {
+	verb := map[string]string{event.ChoreReplay: "sent again", event.ChoreDrop: "dropped", event.ChoreRelease: "taken off the list"}[c.Do]
+	if !c.Over() {
+		return fmt.Sprintf("Asked for: %s of %s are %s so far. It goes on by itself, as soon as usher's %s is there.", grouped(c.Did()), grouped(c.Items()), verb, c.Role())
+	}
+	s := fmt.Sprintf("Done: %s of %s %s.", grouped(c.Did()), grouped(c.Items()), verb)
+	if c.Gone > 0 {
+		s += fmt.Sprintf(" %s were not there any more.", grouped(c.Gone))
+	}
+	for item, why := range c.Failed { // one example tells enough
+		s += fmt.Sprintf(" %s could not be: %s, for example, because %s.", grouped(len(c.Failed)), item, why)
+		break
+	}
+	return s
+}
