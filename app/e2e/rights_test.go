@@ -168,15 +168,30 @@ func (a *apart) ask(method, path, body string) string {
 	return string(b)
 }
 
-// uploadWithColumns uploads a list at the console, says what its columns are, and keeps
-// that for the inbox.
-func (a *apart) uploadWithColumns() {
+// signedIn is a browser in which the console's admin has signed in.
+func (a *apart) signedIn() *http.Client {
 	a.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		a.Fatal(err)
 	}
 	c := &http.Client{Jar: jar}
+	resp, err := c.PostForm("http://"+a.console+"/signin", url.Values{"user": {"admin"}, "password": {a.config.ConsolePassword}})
+	if err != nil {
+		a.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		a.Fatalf("sign in: %s", resp.Status)
+	}
+	return c
+}
+
+// uploadWithColumns uploads a list at the console, says what its columns are, and keeps
+// that for the inbox.
+func (a *apart) uploadWithColumns() {
+	a.Helper()
+	c := a.signedIn()
 	post := func(path, kind, body string) (at string) {
 		resp, err := c.Post("http://"+a.console+path, kind, strings.NewReader(body))
 		if err != nil {
@@ -189,10 +204,9 @@ func (a *apart) uploadWithColumns() {
 		return resp.Request.URL.Path
 	}
 	const form = "application/x-www-form-urlencoded"
-	post("/signin", form, url.Values{"user": {"admin"}, "password": {a.config.ConsolePassword}}.Encode())
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
-	err = errors.Join(w.WriteField("inbox", "hr"), w.WriteField("do", "import"))
+	err := errors.Join(w.WriteField("inbox", "hr"), w.WriteField("do", "import"))
 	part, err2 := w.CreateFormFile("file", "uploaded.csv")
 	if err = errors.Join(err, err2); err == nil {
 		_, err = io.WriteString(part, "Durchwahl,Ansprache\nzoe@example.org,Zoe\n")
@@ -206,6 +220,31 @@ func (a *apart) uploadWithColumns() {
 		_, out := a.run("cli", "status", "uploaded.csv")
 		return strings.Contains(out, "uploaded.csv: archived")
 	})
+}
+
+// takeOffTheList takes an address off the list of suppressed ones at the console, and
+// looks at a dead letter there.
+func (a *apart) takeOffTheList() {
+	a.Helper()
+	entry := strings.Fields(a.mustRun("cli", "suppress", "add", "y@example.org", "--id-key", a.config.IDKey))[0]
+	a.publishRaw("verifications.v1.crm.approved", "poison to look at")
+	var number []string
+	a.until("the console knows the dead letter", func() bool {
+		number = letterOf.FindStringSubmatch(a.ask("GET", "/api/v1/deadletters", ""))
+		return number != nil
+	})
+	c := a.signedIn()
+	for path, form := range map[string]url.Values{"/deadletters/" + number[1] + "/reveal": {}, "/suppressed": {"entry": {entry}}} {
+		resp, err := c.PostForm("http://"+a.console+path, form)
+		if err != nil {
+			a.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if want := map[bool]string{true: "Done: 1 of 1 taken off the list.", false: "poison to look at"}[path == "/suppressed"]; err != nil || !strings.Contains(string(b), want) {
+			a.Errorf("%s: %s, %v, without %q:\n%s", path, resp.Status, err, want, b)
+		}
+	}
 }
 
 // nearlyFull leaves a stream as much room as makes it 85 % full, as an administrator
@@ -231,6 +270,8 @@ func firstSeq(a *apart, js jetstream.JetStream, stream string) uint64 {
 	}
 	return s.CachedInfo().State.FirstSeq
 }
+
+var letterOf = regexp.MustCompile(`"seq":(\d+),"stream":"VERIFICATIONS"`)
 
 var letterNumber = regexp.MustCompile(`(?m)^ *(\d+) `)
 
@@ -357,6 +398,23 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	a.mustRun("cli", "suppress", "add", "x@example.org", "--id-key", a.config.IDKey)
 	a.mustRun("cli", "suppress", "ls", "--id-key", a.config.IDKey)
 	a.mustRun("cli", "suppress", "rm", "x@example.org", "--id-key", a.config.IDKey)
+
+	// What the console only asks for.
+	a.publishRaw("verifications.v1.crm.approved", "poison again")
+	var found2 []string
+	a.until("the console knows the dead letter", func() bool {
+		found2 = letterOf.FindStringSubmatch(a.ask("GET", "/api/v1/deadletters?stream=VERIFICATIONS", ""))
+		return found2 != nil
+	})
+	for _, do := range []string{"replay", "drop"} { // sent again it becomes a new one, which is dropped
+		a.until("a dead letter: "+do, func() bool {
+			if found2 = letterOf.FindStringSubmatch(a.ask("GET", "/api/v1/deadletters?stream=VERIFICATIONS", "")); found2 == nil {
+				return false
+			}
+			return strings.Contains(a.ask("POST", "/api/v1/deadletters", fmt.Sprintf(`{"do":%q,"deadletters":[%s]}`, do, found2[1])), `"done":1`)
+		})
+	}
+	a.takeOffTheList()
 	a.mustRun("cli", "pause", "intake", "bridge", "delivery", "--reason", "a test")
 	for name, ops := range a.ops {
 		a.until(name+" has heard of it", func() bool {
