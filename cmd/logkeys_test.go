@@ -16,8 +16,8 @@ import (
 // docs/observability.md shows it to those who search logs.
 var logKeys = map[string]string{
 	"action": "what an operator did", "attempt": "which try", "bytes": "size of a file", "cause": "why a message is a dead letter",
-	"channel": "email or sms", "code": "why a file was refused", "consumer": "of JetStream", "crashed": "whether the Go runtime ended the process", "duplicate_of": "import that had the same content",
-	"error": "what went wrong", "every": "how often something is looked at", "files": "how many", "head": "of the trail of who did what", "host": "under which a request came", "import": "id of an import", "messages": "how many", "open_for": "how long a breaker was open", "page": "of the console", "process": "id of a data folder", "provider": "of messages or accounts", "published": "rows of a file",
+	"channel": "email or sms", "chore": "id of what a person asked for at a console", "code": "why a file was refused", "consumer": "of JetStream", "crashed": "whether the Go runtime ended the process", "duplicate_of": "import that had the same content",
+	"error": "what went wrong", "every": "how often something is looked at", "failed": "items of a chore", "files": "how many", "gone": "items of a chore", "head": "of the trail of who did what", "host": "under which a request came", "import": "id of an import", "items": "of a chore", "messages": "how many", "open_for": "how long a breaker was open", "page": "of the console", "process": "id of a data folder", "provider": "of messages or accounts", "published": "rows of a file",
 	"quiet": "how long a file must be quiet", "reason": "one of a bounded set", "refused": "rows of a file", "result": "how a file, a message or a try ended",
 	"rows": "of a file", "state": "of a message", "seq": "place in a stream", "since": "from when on", "stage": "intake, bridge or delivery", "source": "an inbox, or who published", "stack": "where usher failed", "start": "of a process on its data folder", "step": "of a canary user, or about an account", "stream": "of JetStream",
 	"times": "how often", "text": "what a server said", "until": "to when", "what": "what is waited for, or was being done",

@@ -229,23 +229,3 @@ func (k *Console) setGauges(f figures) {
 		k.Metrics.PeopleOldest.WithLabelValues(string(s)).Set(age)
 	}
 }
-
-// forgetLetters takes dead letters that were sent again or dropped out of the
-// read model: a stream says nothing when a message is deleted.
-func (k *Console) forgetLetters(ctx context.Context) {
-	s, err := k.JetStream.Stream(ctx, event.StreamDeadLetters)
-	if err != nil {
-		return // the next look finds out
-	}
-	kept, err := k.model.letterCount(ctx)
-	if err != nil || uint64(kept) <= s.CachedInfo().State.Msgs {
-		return
-	}
-	i, err := s.Info(ctx, jetstream.WithDeletedDetails(true))
-	if err == nil {
-		err = k.model.forgetLetters(ctx, i.State.FirstSeq, i.State.Deleted)
-	}
-	if err != nil && ctx.Err() == nil && k.repeats.first("the list of dead letters may be out of date", err) {
-		k.Log.Warn("the list of dead letters may be out of date", "error", err)
-	}
-}

@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
 )
 
 // DeadLetter is a message that could not be used.
@@ -52,7 +56,8 @@ func (m *model) oldestLetters(ctx context.Context, w which, limit int) ([]DeadLe
 	return m.readLetters(ctx, w.terms(ctx), "ASC", limit)
 }
 
-// lettersOf are the ones with these numbers, the oldest first, as far as the one who asks sees them.
+// lettersOf are the ones with these numbers, the oldest first, as far as the one who asks
+// sees them.
 func (m *model) lettersOf(ctx context.Context, seqs []uint64) ([]DeadLetter, error) {
 	t := sightOf(ctx).letters()
 	list, err := json.Marshal(seqs)
@@ -103,4 +108,24 @@ func (m *model) forgetLetters(ctx context.Context, first uint64, deleted []uint6
 		}
 		return err
 	})
+}
+
+// forgetLetters takes dead letters that were sent again or dropped out of the
+// read model: a stream says nothing when a message is deleted.
+func (k *Console) forgetLetters(ctx context.Context) {
+	s, err := k.JetStream.Stream(ctx, event.StreamDeadLetters)
+	if err != nil {
+		return // the next look finds out
+	}
+	kept, err := k.model.letterCount(ctx)
+	if err != nil || uint64(kept) <= s.CachedInfo().State.Msgs {
+		return
+	}
+	i, err := s.Info(ctx, jetstream.WithDeletedDetails(true))
+	if err == nil {
+		err = k.model.forgetLetters(ctx, i.State.FirstSeq, i.State.Deleted)
+	}
+	if err != nil && ctx.Err() == nil && k.repeats.first("the list of dead letters may be out of date", err) {
+		k.Log.Warn("the list of dead letters may be out of date", "error", err)
+	}
 }

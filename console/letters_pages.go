@@ -20,9 +20,6 @@ const (
 	sessionLetter   = "letter" // holds which letter the next page shows whole
 )
 
-// errChore is about a form or a request.
-var errChore = errors.New(`say what to do, "replay" or "drop", and with which dead letters, by their numbers`)
-
 func whichOf(q url.Values) which { return which{Stream: q.Get("stream"), Reason: q.Get("reason")} }
 
 // letterList is the list that a page came from.

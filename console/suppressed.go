@@ -1,7 +1,6 @@
 package console
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -58,7 +57,7 @@ func (k *Console) suppressedPage(w http.ResponseWriter, r *http.Request) {
 // that.
 func (k *Console) suppressedRelease(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		k.fail(w, r, errEntries)
+		k.fail(w, r, errChore)
 		return
 	}
 	entries := slices.Sorted(slices.Values(r.PostForm["entry"]))
@@ -66,7 +65,7 @@ func (k *Console) suppressedRelease(w http.ResponseWriter, r *http.Request) {
 	if len(entries) > 0 {
 		wanted := event.Chore{Do: event.ChoreRelease, Entries: slices.Compact(entries)}
 		if wanted.Check() != nil {
-			k.fail(w, r, errEntries)
+			k.fail(w, r, errChore)
 			return
 		}
 		id := eventIDOf(r.PostFormValue("event_id"), append([]string{wanted.Do}, wanted.Entries...)...)
@@ -83,6 +82,3 @@ func (k *Console) suppressedRelease(w http.ResponseWriter, r *http.Request) {
 	k.sessions.Put(r.Context(), "message", message)
 	http.Redirect(w, r, "/suppressed", http.StatusSeeOther)
 }
-
-// errEntries is about a form.
-var errEntries = errors.New("say which entries of the list")

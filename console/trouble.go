@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -29,6 +30,9 @@ const (
 	choreWait = 3 * time.Second // for the end of a chore, before the page says that it goes on
 	choreLook = 50 * time.Millisecond
 )
+
+// errChore is about a form or a request.
+var errChore = errors.New(`say what to do, "replay" or "drop", and with which dead letters, by their numbers; or which entries of the list are taken off it`)
 
 // ask has a chore carried out and waits a moment for its end. With an id that was asked
 // for before it tells how that stands; allowed says whether a new one may be asked for,

@@ -153,7 +153,7 @@ func (c *Chores) Run(ctx context.Context) error {
 			again = choreSaid
 			if err.Error() != c.said {
 				c.said = err.Error()
-				c.Log.Warn("what a person asked for at a console is not done yet, trying again", "role", c.Role, "error", err)
+				c.Log.Warn("what a person asked for at a console is not done yet, trying again", "what", c.Role, "error", err)
 			}
 		}
 		timer.Reset(again)
@@ -235,7 +235,7 @@ func (c *Chores) carryOut(ctx context.Context, subject string, seq uint64, chore
 		c.Count(chore.Do, result)
 	}
 	c.said = ""
-	c.Log.Info("what a person asked for at a console is done", "do", chore.Do, "chore", subject[strings.LastIndexByte(subject, '.')+1:], "done", chore.Did(), "gone", chore.Gone, "failed", len(chore.Failed))
+	c.Log.Info("what a person asked for at a console is done", "action", chore.Do, "chore", subject[strings.LastIndexByte(subject, '.')+1:], "items", chore.Items(), "gone", chore.Gone, "failed", len(chore.Failed))
 	return say()
 }
 
