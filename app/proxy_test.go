@@ -320,8 +320,8 @@ func (v visit) people() {
 	}
 	for _, m := range static {
 		resp, body := v.ask("GET", "https://"+proxiedHost+m[1], nil)
-		if resp.StatusCode != http.StatusOK || !strings.Contains(resp.Header.Get("Cache-Control"), "immutable") || len(body) < 100 {
-			v.Errorf("%s: %s %q", m[1], resp.Status, resp.Header)
+		if resp.StatusCode != http.StatusOK || !strings.Contains(resp.Header.Get("Cache-Control"), "immutable") || len(body) < 100 || resp.ProtoMajor != 2 {
+			v.Errorf("%s: %s %s %q", m[1], resp.Proto, resp.Status, resp.Header)
 		}
 	}
 	resp, body = v.ask("POST", proxied+"/signin", url.Values{"user": {"admin"}, "password": {deskPassword}, "next": {"/account"}})

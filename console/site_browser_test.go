@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -65,4 +66,24 @@ func TestScriptsUnderABase(t *testing.T) {
 	if code := b.api("GET", "/api/v1/users", "", nil); code != http.StatusOK {
 		t.Errorf("the API: %d", code)
 	}
+}
+
+// A browser takes the cookies with their prefixes over https, and sends the one of the
+// session to pages, forms, scripts and the stream.
+func TestABrowserOverHTTPS(t *testing.T) {
+	r := proxied(t, func(c *Config) { c.UndoWindow, c.Answer = event.MaxUndoWindow, 10*time.Second })
+	r.playWorkflows(t.Context())
+	b := tab{r, chromium(t, chromedp.Flag("host-resolver-rules", "MAP "+publicHost+":443 "+r.front), chromedp.Flag("ignore-certificate-errors", true))}
+	b.do("a desk", chromedp.EmulateViewport(1400, 900))
+	b.signIn()
+	b.is("the address is the one of the site", fmt.Sprintf("location.origin === %q && location.pathname === '/base/users' && ", "https://"+publicHost)+keysWork)
+	b.key("j")
+	b.is("the first person is shown", `document.querySelector('#pane[data-id="u-1"]:not([aria-busy]) form.approve')`)
+	b.key("a")
+	b.is("a decision by a script", `document.querySelector('li[data-id="u-1"] form.undo')`)
+	b.user("u-9", "Person 9")
+	b.fact(event.Fact{Kind: event.FactStarted, UserID: "u-9", Generation: 1, Status: event.StatusWaiting, Inbox: "inbox"})
+	b.is("the stream", `!document.querySelector('.new').hidden`)
+	b.do("sign out", chromedp.Click(`.who-am-i form button`), chromedp.WaitVisible("#password"))
+	b.is("the sign-in", `location.pathname === '/base/signin'`)
 }
