@@ -26,6 +26,8 @@ type Import struct {
 	File   string `json:"file"`
 	Record int    `json:"record"` // 1 is the first after the header
 	Line   int    `json:"line"`   // 1 is the first of the file
+
+	UploadedBy string `json:"uploaded_by,omitempty"` // the console's account that gave the file; "" when it was dropped
 }
 
 // SameData reports whether u and v say the same about the person, wherever they

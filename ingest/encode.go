@@ -81,6 +81,10 @@ func appendUser(b []byte, u user, from event.Import) []byte {
 	b = strconv.AppendInt(b, int64(from.Record), 10)
 	b = append(b, `,"line":`...)
 	b = strconv.AppendInt(b, int64(from.Line), 10)
+	if from.UploadedBy != "" {
+		b = append(b, `,"uploaded_by":`...)
+		b = appendString(b, from.UploadedBy)
+	}
 	return append(b, '}', '}')
 }
 

@@ -284,7 +284,7 @@ func samePhone(t *testing.T, s, region string) {
 func FuzzAppendUser(f *testing.F) {
 	f.Add("u-1", "Zoë \"Z\"\n\\", "Zoë\u2029", "\x00<O'Hara>", "a@example.org", "+49", "de", "note\t", "\x00\u2028<&>\xff", 7)
 	f.Fuzz(func(t *testing.T, id, name, given, family, email, phone, locale, key, value string, record int) {
-		from := event.Import{ID: id, File: name, Record: record, Line: -record}
+		from := event.Import{ID: id, File: name, Record: record, Line: -record, UploadedBy: given}
 		u := user{id: id, name: name, given: given, family: family, email: email, phone: phone, locale: locale, attrs: []table.Attribute{{Name: key, Value: value}, {Name: key + "x"}}}
 		want := event.User{UserID: id, Name: name, GivenName: given, FamilyName: family, Email: email, Phone: phone, Locale: locale, Attributes: map[string]string{key: value, key + "x": ""}, Import: from}
 		b, err := json.Marshal(want)

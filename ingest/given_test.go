@@ -72,6 +72,11 @@ func TestAGivenFileIsTakenAtOnce(t *testing.T) {
 			if rep.Import != id || rep.UploadedBy != "ann" || rep.Published != 1 || rep.Refused != 1 || !strings.Contains(rep.Text(), "uploaded   by ann") {
 				t.Errorf("%+v", rep)
 			}
+			for _, u := range r.users() { // what decides who may approve them
+				if want := map[string]string{"first@example.org": "", "a@example.org": "ann"}[u.Email]; u.Import.UploadedBy != want {
+					t.Errorf("the record of %s was uploaded by %q, want %q", u.Email, u.Import.UploadedBy, want)
+				}
+			}
 			if p := r.told()["given.csv"]; p.Import != id || p.UploadedBy != "ann" || p.State != event.ImportArchived {
 				t.Errorf("told: %+v", p)
 			}

@@ -353,7 +353,7 @@ func (j *job) batch(ctx context.Context, c event.Checkpoint, give func(batch) er
 	var events []*nats.Msg
 	trace, span := begin()
 	encode := func() func([]table.Row) []encoded {
-		e := &encoder{rules: newRules(j.in), key: j.Key, at: id.Time(), digest: j.table.Digest, from: event.Import{ID: c.Import, File: j.report.File}}
+		e := &encoder{rules: newRules(j.in), key: j.Key, at: id.Time(), digest: j.table.Digest, from: event.Import{ID: c.Import, File: j.report.File, UploadedBy: j.report.UploadedBy}}
 		return func(rows []table.Row) []encoded {
 			out := make([]encoded, 0, len(rows))
 			for _, rw := range rows {
