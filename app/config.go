@@ -31,6 +31,7 @@ type Config struct {
 	Site     `embed:""`
 	Web      `embed:""`
 	Limits   `embed:""`
+	Deciding `embed:""`
 
 	Roles Roles `kong:"-"`
 }
@@ -206,6 +207,8 @@ func (c Config) settings(inbox string) event.Settings {
 	if d, ok := l.ExpireInbox[inbox]; ok {
 		s.ExpireAfter = d
 	}
+	rules, _ := c.fourEyes() // Validate has looked at them
+	s.FourEyes = rules[inbox]
 	if c.AccountTarget != account.None && inbox != event.SourceCanary { // a canary needs no account
 		s.Target = c.AccountTarget
 	}
@@ -221,7 +224,8 @@ func (c Config) inboxSettings() map[string]event.Settings {
 	for inbox := range c.ExpireInbox { // the bridge may run without the watch role's inboxes
 		out[inbox] = c.settings(inbox)
 	}
-	for _, inbox := range slices.Concat(c.TellRejected, c.UndoUnreached) {
+	rules, _ := c.fourEyes()
+	for _, inbox := range slices.Concat(c.TellRejected, c.UndoUnreached, slices.Collect(maps.Keys(rules))) {
 		out[inbox] = c.settings(inbox)
 	}
 	return out
@@ -256,6 +260,13 @@ func (c Config) Validate() error {
 			if err := event.CheckSource(s); err != nil {
 				bad("--verifiers %s: %w", inbox, err)
 			}
+		}
+	}
+	rules, wrong := c.fourEyes()
+	errs = append(errs, wrong...)
+	for inbox := range rules {
+		if c.Roles.Watch && !c.inboxNames()[inbox] { // a name that is wrong would protect no one
+			bad("--four-eyes %s: there is no such inbox; name it with --inbox", inbox)
 		}
 	}
 	if d := c.UndoWindow; d < 0 || d > event.MaxUndoWindow || d%time.Second != 0 {

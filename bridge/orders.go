@@ -268,7 +268,7 @@ func (b *Bridge) tellAgain(ctx context.Context, p event.Person, v event.Verifica
 	}
 	f := b.answer(p, v, string(o.Declined), o.Declined)
 	if o.Generation != p.Generation { // of whose decision nothing is known
-		f.Generation, f.Verdict, f.DecidedBy, f.DecidedAt = o.Generation, "", "", nil
+		f.Generation, f.Verdict, f.DecidedBy, f.DecidedAt, f.FirstBy = o.Generation, "", "", nil, ""
 	}
 	return b.tell(ctx, f)
 }
@@ -320,7 +320,7 @@ func (b *Bridge) answer(p event.Person, v event.Verification, kind string, effec
 	}
 	if d := p.Decided; d != nil {
 		at := d.When()
-		f.Verdict, f.DecidedBy, f.DecidedAt = d.Verb, d.By, &at
+		f.Verdict, f.DecidedBy, f.DecidedAt, f.FirstBy = d.Verb, d.By, &at, d.Two()
 	}
 	return f
 }

@@ -40,7 +40,8 @@ type run struct {
 	over     bool
 	killed   bool // from outside, when it is over
 	signals  []string
-	brought  event.UserEvent // by the last signal `user`
+	brought  event.UserEvent    // by the last signal `user`
+	said     event.Verification // by the last signal `verification`
 }
 
 func (r *runs) Start(_ context.Context, id event.Identity, in event.Onboarding) error {
@@ -119,6 +120,9 @@ func (r *runs) Signal(_ context.Context, id event.Identity, userID, signal strin
 	x.requests[id.RequestID()] = true
 	if signal == event.SignalUser {
 		x.parked, x.brought = false, arg.(event.UserEvent)
+	}
+	if signal == event.SignalVerification {
+		x.said = arg.(event.Verification)
 	}
 	x.signals = append(x.signals, signal+" "+id.ID)
 	r.reach(id)

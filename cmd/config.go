@@ -152,6 +152,7 @@ var groupTitles = map[string]string{
 	"Site":     "Where people reach the console",
 	"Web":      "The console",
 	"Limits":   "The times that an onboarding runs by",
+	"Deciding": "Where two people decide",
 }
 
 // wrapped breaks a text into lines of at most 100 characters.

@@ -28,6 +28,7 @@ type (
 		app.Base     `embed:""`
 		app.External `embed:""`
 		app.Limits   `embed:""`
+		app.Deciding `embed:""`
 		Key          idKey `embed:""`
 
 		AccountTarget string `help:"What makes accounts usable: none, scim or webhook; the same as on the workers." default:"none" enum:"none,scim,webhook"`
@@ -49,6 +50,7 @@ type (
 		app.Web      `embed:""`
 		app.Content  `embed:""`
 		app.Inboxes  `embed:""`
+		app.Deciding `embed:""`
 		Key          idKey `embed:""`
 	}
 	catcherCmd struct {
@@ -163,7 +165,7 @@ func (w watchCmd) Run(s *session) error {
 
 // Run executes `usher bridge`.
 func (b bridgeCmd) Run(s *session) error {
-	return s.role(app.Config{Base: b.Base, External: b.External, Limits: b.Limits, Accounts: app.Accounts{AccountTarget: b.AccountTarget}, Intake: b.Key.intake(), Roles: app.Roles{Bridge: true}})
+	return s.role(app.Config{Base: b.Base, External: b.External, Limits: b.Limits, Deciding: b.Deciding, Accounts: app.Accounts{AccountTarget: b.AccountTarget}, Intake: b.Key.intake(), Roles: app.Roles{Bridge: true}})
 }
 
 // Run executes `usher worker`.
@@ -175,7 +177,7 @@ func (w workerCmd) Run(s *session) error {
 func (c consoleCmd) Run(s *session) error {
 	intake := c.Key.intake()
 	intake.Inboxes = c.Inboxes
-	return s.role(app.Config{Base: c.Base, External: c.External, Site: c.Site, Web: c.Web, Delivery: app.Delivery{Content: c.Content}, Intake: intake, Limits: app.DefaultLimits(), Roles: app.Roles{Console: true}})
+	return s.role(app.Config{Base: c.Base, External: c.External, Site: c.Site, Web: c.Web, Delivery: app.Delivery{Content: c.Content}, Intake: intake, Limits: app.DefaultLimits(), Deciding: c.Deciding, Roles: app.Roles{Console: true}})
 }
 
 // Run executes `usher catcher`.

@@ -14,6 +14,8 @@ const (
 	FactRejected    = "rejected"
 	FactPending     = "pending" // a decision that can be undone until it takes effect
 	FactUndone      = "undone"  // answers a decision that was taken back, and the event that asked for it
+	FactHalf        = "half"    // a decision that is the first of two
+	FactRefused     = "refused" // a decision that does not count, because two others have to make it
 	FactLate        = "late"
 	FactExpired     = "expired"
 	FactActivated   = "activated"
@@ -78,11 +80,13 @@ const (
 	EffectDuplicate Effect = "duplicate" // this very event was seen before
 	EffectLate      Effect = "late"      // the decision had been taken
 	EffectUndone    Effect = "undone"    // it was taken back before it took effect
+	EffectHalf      Effect = "half"      // it is one of the two decisions that are needed
+	EffectRefused   Effect = "refused"   // it does not count as one of the two: Fact.Why
 )
 
 // Effects lists every effect.
 func Effects() []Effect {
-	return []Effect{EffectApplied, EffectUpdated, EffectUnchanged, EffectDuplicate, EffectLate, EffectUndone}
+	return []Effect{EffectApplied, EffectUpdated, EffectUnchanged, EffectDuplicate, EffectLate, EffectUndone, EffectHalf, EffectRefused}
 }
 
 // Kinds of events that facts answer.
@@ -119,6 +123,12 @@ type Fact struct {
 	Verdict   string     `json:"verdict,omitempty"` // a verb
 	DecidedBy string     `json:"decided_by,omitempty"`
 	DecidedAt *time.Time `json:"decided_at,omitempty"`
+	FirstBy   string     `json:"first_by,omitempty"` // whose decision was the first of two
+
+	// Of a user for whom two have to decide: what one of them has said. It stands with
+	// the status, so it is over with the next fact that moves this and has none.
+	Half []Vote `json:"half,omitempty"`
+	Why  string `json:"why,omitempty"` // of refused; and of updated and unchanged, that what half was there fell; one of the Why… values
 
 	Target string `json:"target,omitempty"` // of activated and deactivated: "none" until one is configured
 

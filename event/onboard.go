@@ -59,6 +59,7 @@ type Settings struct {
 	Target        string        `json:"target,omitempty"`         // where the account is activated; "": nowhere
 	UndoUnreached bool          `json:"undo_unreached,omitempty"` // of a user whom no message reached, the account is undone
 	TellRejected  bool          `json:"tell_rejected,omitempty"`  // a rejected user gets an e-mail
+	FourEyes      *FourEyes     `json:"four_eyes,omitempty"`      // two people decide; nil: one does
 
 	ParkedFor   time.Duration `json:"parked_for"`   // how long a verification waits for its user
 	SendFor     time.Duration `json:"send_for"`     // how long a message is tried
@@ -102,4 +103,5 @@ type OnboardingStatus struct {
 	Verdict    string     `json:"verdict,omitempty"`
 	DecidedBy  string     `json:"decided_by,omitempty"`
 	DecidedAt  *time.Time `json:"decided_at,omitempty"`
+	Half       []Vote     `json:"half,omitempty"` // decisions that wait for a second person
 }

@@ -138,6 +138,11 @@ type Decided struct {
 	// this one. There is no third.
 	Before Identity `json:"before,omitzero"`
 	Later  Place    `json:"later,omitzero"`
+
+	// Of a decision that two made: the event that was the first, and who sent it. It
+	// belongs to Before once a withdrawal has counted.
+	First   Identity `json:"first,omitzero"`
+	FirstBy string   `json:"first_by,omitempty"` // Verification.By
 }
 
 // When is when the decision took effect.
@@ -150,7 +155,7 @@ func (d *Decided) When() time.Time {
 
 // Counted tells whether the event is one of the decisions that had their effect.
 func (d *Decided) Counted(id Identity) bool {
-	return d != nil && id != Identity{} && (d.Identity == id || d.Before == id)
+	return d != nil && id != Identity{} && (d.Identity == id || d.Before == id || d.First == id)
 }
 
 // Latest is where the latest of the decisions stands that counted. That of a run
@@ -170,12 +175,27 @@ func (d *Decided) Latest() Place {
 func (d *Decided) Instead(v Verification) *Decided {
 	now := &Decided{Identity: v.Identity, Verb: v.Verb, By: v.By(), At: v.Stored, Seq: v.Seq, Effective: v.Effective}
 	if d != nil {
-		now.Before = d.Identity
+		now.Before, now.First, now.FirstBy = d.Identity, d.First, d.FirstBy
 	}
 	if was := d.Latest(); v.Source == SourceTemporal || was.After(v.Place()) {
 		now.Later = was
 	}
 	return now
+}
+
+// With is the decision when first was the first of two.
+func (d *Decided) With(first Verification) *Decided {
+	now := *d
+	now.First, now.FirstBy = first.Identity, first.By()
+	return &now
+}
+
+// Two is who decided first, of a decision that two made and that still counts; else "".
+func (d *Decided) Two() string {
+	if d.Verb == VerbWithdrawn {
+		return ""
+	}
+	return d.FirstBy
 }
 
 // SendState is how far one message to one user has come.

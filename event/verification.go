@@ -192,6 +192,14 @@ func (v Verification) Decline(effect Effect, generation int) Order {
 	return Order{Identity: v.Identity, Place: v.Place(), Declined: effect, Generation: generation, Verb: v.Verb}
 }
 
+// When is when a decision takes effect.
+func (v Verification) When() time.Time {
+	if v.Effective.After(v.Stored) {
+		return v.Effective
+	}
+	return v.Stored
+}
+
 // By names who decided as it may stand in facts: the source, and the actor when
 // its name has the form of a user id (an address or a full name is left out).
 func (v Verification) By() string {

@@ -10,9 +10,10 @@
 //
 // Files: workflows.go is the story, state.go what an event does to it,
 // activities.go and those beside it the steps, worker.go how they are
-// registered. What stands in workflows.go, state.go, late.go, window.go, steps.go,
-// delivery.go and account.go is one state, and these files call each other: an event
-// may come at any wait of any step, and what it changes may need a step of its own.
+// registered. What stands in workflows.go, state.go, late.go, window.go,
+// foureyes.go, steps.go, delivery.go and account.go is one state, and these files
+// call each other: an event may come at any wait of any step, and what it changes
+// may need a step of its own.
 //
 // Workflow code is deterministic: no clock, no randomness, no map
 // order, no encoding; the tool workflowcheck watches over it.

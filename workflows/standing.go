@@ -72,13 +72,13 @@ func (o *onboarding) look(ctx workflow.Context) error {
 	switch {
 	case now.Status.Final():
 		if now.Generation != o.generation { // whose data are others
-			o.user, o.record = event.User{}, event.Place{}
+			o.user, o.record, o.uploaders = event.User{}, event.Place{}, nil
 		}
 		o.generation, o.opened = now.Generation, now.Opened
 		o.resume(now)
 	case now.Generation != o.generation: // its user comes with a signal
 		o.generation, o.opened, o.n = now.Generation, now.Opened, 0
-		o.user, o.record, o.arrived, o.status = event.User{}, event.Place{}, false, event.StatusParked
+		o.user, o.record, o.uploaders, o.arrived, o.status = event.User{}, event.Place{}, nil, false, event.StatusParked
 		clear(o.seen)
 		o.remember(now)
 	default:
@@ -103,7 +103,7 @@ func (o *onboarding) resume(s Standing) {
 		o.remember(s)
 		o.seen[s.Opened.Identity] = o.seen[s.Opened.Identity] || s.Generation > 1
 		if d := s.Decided; d != nil {
-			o.seen[d.Identity], o.seen[d.Before] = true, true
+			o.seen[d.Identity], o.seen[d.Before], o.seen[d.First] = true, true, true
 		}
 	}
 	o.over, o.arrived, o.status, o.told, o.n, o.decided = true, true, s.Status, s.Status, s.N, s.Decided

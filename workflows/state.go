@@ -18,14 +18,17 @@ type onboarding struct {
 	arrived    bool // the user's data are here, or not needed
 	opened     event.Opened
 	user       event.User
-	record     event.Place // of these data, in USERS
-	moved      bool        // PEOPLE does not know record yet
-	overtaken  bool        // another record than the one that opened the first generation began the run
-	windows    []window    // decisions that have not taken effect yet
-	undone     []undoing   // of decisions that did not come yet, in order of arrival
-	depends    bool        // what is told next depends on what came together
-	untold     bool        // the run was started from PEOPLE, so that one may have no answer yet
-	over       bool        // the generation was over when the run began
+	record     event.Place          // of these data, in USERS
+	moved      bool                 // PEOPLE does not know record yet
+	overtaken  bool                 // another record than the one that opened the first generation began the run
+	windows    []window             // decisions that have not taken effect yet
+	undone     []undoing            // of decisions that did not come yet, in order of arrival
+	votes      []event.Verification // decisions that wait for a second person's, one a voter, in order of arrival
+	uploaders  []string             // of the records that were taken
+	fell       string               // why votes fell, until the next fact tells it
+	depends    bool                 // what is told next depends on what came together
+	untold     bool                 // the run was started from PEOPLE, so that one may have no answer yet
+	over       bool                 // the generation was over when the run began
 	settings   event.Settings
 	verifiers  event.Verifiers
 	revision   int
@@ -69,6 +72,7 @@ func newOnboarding(in event.Onboarding) *onboarding {
 	}
 	if in.User != nil {
 		o.user, o.record, o.arrived = *in.User, place(in.At, in.Record), true
+		o.uploadedBy(o.user)
 		o.status = event.StatusWaiting
 		o.seen[in.Opened.Identity], o.seen[in.Event] = true, true
 		if o.revision >= 3 && in.Generation == 1 && in.Event != (event.Identity{}) && in.Event != in.Opened.Identity {
@@ -105,9 +109,13 @@ func (o *onboarding) onUser(ctx workflow.Context, e event.UserEvent) {
 			o.record, o.moved = place(e.At, e.Record), true
 		}
 		o.user = o.user.WithParts(e.User)
+		o.uploadedBy(e.User)
+		o.dropVotes(ctx, event.WhyUploader, func(v event.Verification) bool { return v.Uploaded(e.User.Import.UploadedBy) })
 		o.answer(ctx, event.AnswersUser, event.FactUnchanged, event.EffectUnchanged, e.Identity)
 	case o.status == event.StatusWaiting:
 		o.user, o.record, o.moved = e.User, place(e.At, e.Record), true
+		o.uploadedBy(e.User)
+		o.dropVotes(ctx, event.WhyCorrected, func(event.Verification) bool { return true })
 		o.answer(ctx, event.AnswersUser, event.FactUpdated, event.EffectUpdated, e.Identity)
 	default:
 		o.answerLateRecord(ctx, e)
@@ -123,6 +131,7 @@ func (o *onboarding) arrive(ctx workflow.Context, e event.UserEvent) {
 	if e.Settings != nil {
 		o.settings = *e.Settings
 	}
+	o.uploadedBy(e.User)
 	if o.generation == 0 {
 		o.generation, o.opened, o.n = e.Generation, e.Opened, 0
 		o.moved = o.revision >= 3 && e.Identity != e.Opened.Identity // another record than that which claimed the person
@@ -186,6 +195,10 @@ func (o *onboarding) decide(ctx workflow.Context, v event.Verification) {
 		o.answerLate(ctx, v)
 		return
 	}
+	first, ok := o.agree(ctx, v)
+	if !ok {
+		return
+	}
 	switch v.Verb {
 	case event.VerbApproved:
 		o.status = event.StatusApproved
@@ -194,7 +207,7 @@ func (o *onboarding) decide(ctx workflow.Context, v event.Verification) {
 	default:
 		o.status = event.StatusRejected
 	}
-	o.recordDecision(ctx, v)
+	o.recordDecision(ctx, v, first)
 }
 
 // withdraw stops the onboarding wherever it is. Nothing is left to stop when the
@@ -207,13 +220,17 @@ func (o *onboarding) withdraw(ctx workflow.Context, v event.Verification) {
 	}
 	o.status = event.StatusWithdrawn
 	o.ordered(v)
-	o.recordDecision(ctx, v)
+	o.recordDecision(ctx, v, nil)
 }
 
-// recordDecision records v as the event that decided, and tells it.
-func (o *onboarding) recordDecision(ctx workflow.Context, v event.Verification) {
+// recordDecision records v as the event that decided, first as the first of two when
+// there were two, and tells it.
+func (o *onboarding) recordDecision(ctx workflow.Context, v event.Verification, first *event.Verification) {
 	o.decided = o.decided.Instead(v)
-	o.decisionTrace = v.Trace
+	if first != nil {
+		o.decided = o.decided.With(*first)
+	}
+	o.decisionTrace, o.votes = v.Trace, nil
 	o.answer(ctx, event.AnswersVerification, v.Verb, event.EffectApplied, v.Identity)
 	o.closeWindows(ctx)
 }
@@ -234,6 +251,9 @@ func (o *onboarding) answer(ctx workflow.Context, answers, kind string, effect e
 	case o.overtaken && id == o.opened.Identity: // the end may say already that it was not seen
 		f.Note = &event.Note{Opener: event.OpenerAnswered}
 	}
+	if o.fell != "" {
+		f.Why, o.fell = o.fell, ""
+	}
 	o.tellDecision(&f)
 	o.pending = append(o.pending, f)
 }
@@ -251,12 +271,12 @@ func (o *onboarding) decline(ctx workflow.Context, v event.Verification, kind st
 func (o *onboarding) tellDecision(f *event.Fact) {
 	if o.decided != nil {
 		opened, at := o.opened.Stored, o.decided.When()
-		f.OpenedAt, f.Verdict, f.DecidedBy, f.DecidedAt = &opened, o.decided.Verb, o.decided.By, &at
+		f.OpenedAt, f.Verdict, f.DecidedBy, f.DecidedAt, f.FirstBy = &opened, o.decided.Verb, o.decided.By, &at, o.decided.Two()
 	}
 }
 
 // still are the facts that leave everything as it is, so they are not counted.
-var still = []string{event.FactLate, event.FactDuplicate, event.FactUnchanged, event.FactResend, event.FactPending, event.FactUndone}
+var still = []string{event.FactLate, event.FactDuplicate, event.FactUnchanged, event.FactResend, event.FactPending, event.FactUndone, event.FactRefused}
 
 // fact makes the next fact of this generation.
 func (o *onboarding) fact(ctx workflow.Context, kind string) event.Fact {
@@ -264,9 +284,10 @@ func (o *onboarding) fact(ctx workflow.Context, kind string) event.Fact {
 		Kind: kind, UserID: o.userID, Generation: o.generation,
 		At: workflow.Now(ctx).UTC(), Status: o.status, Inbox: o.inbox, Import: o.user.Import.ID,
 	}
-	if !slices.Contains(still, kind) && !(kind == event.FactUpdated && o.revision >= 4) {
+	if o.fell != "" || !slices.Contains(still, kind) && !(kind == event.FactUpdated && o.revision >= 4) {
 		o.n++
 		f.N = o.n
+		f.Half = o.half()
 		o.shown, o.shownN = o.status, o.n
 	}
 	return f
@@ -285,7 +306,7 @@ func (o *onboarding) story() Story {
 }
 
 func (o *onboarding) query() (event.OnboardingStatus, error) {
-	s := event.OnboardingStatus{UserID: o.userID, Generation: o.generation, Status: o.status}
+	s := event.OnboardingStatus{UserID: o.userID, Generation: o.generation, Status: o.status, Half: o.half()}
 	if o.decided != nil {
 		at := o.decided.When()
 		s.Verdict, s.DecidedBy, s.DecidedAt = o.decided.Verb, o.decided.By, &at

@@ -39,6 +39,10 @@ func (o *onboarding) postpone(ctx workflow.Context, v event.Verification) {
 		o.answerUndone(ctx, v.Identity, by)
 		return
 	}
+	if _, why := o.vote(v); why != "" { // no one need wait to hear that
+		o.answerRefused(ctx, v, why)
+		return
+	}
 	timer, cancel := workflow.WithCancel(ctx)
 	due := workflow.NewTimer(timer, v.Effective.Sub(workflow.Now(ctx)))
 	o.windows = append(o.windows, window{v, due.IsReady, cancel})

@@ -82,6 +82,10 @@ func TestRecordHistories(t *testing.T) {
 	takenBack := func(id, what string) step {
 		return console(id, event.VerbUndone, func(v *event.Verification) { v.Undoes = what })
 	}
+	signed := func(actor, id, verb string) step {
+		return console(id, verb, func(v *event.Verification) { v.Actor = actor })
+	}
+	twoPeople := func(in *event.Onboarding) { in.Settings.FourEyes = &event.FourEyes{} }
 	verdict := func(id, verb string) step { return step{event.SignalVerification, says(id, verb)} }
 	withdraw := func(id string) step { return step{event.SignalWithdraw, says(id, event.VerbWithdrawn)} }
 	row := func(id, name string, seq uint64) step {
@@ -134,6 +138,10 @@ func TestRecordHistories(t *testing.T) {
 		"order-done":         {change: ordered(event.VerbResend), person: after(event.StatusWelcomed, ""), end: event.StatusWelcomed},
 		"from-people":        {change: fromPeople, steps: []step{verdict("v1", event.VerbApproved)}, end: event.StatusWelcomed},
 		"reopened-meanwhile": {change: fromPeople, person: func(p *event.Person) { p.Generation = 2 }, steps: []step{verdict("v1", event.VerbApproved), user("r1", "Ann")}, end: event.StatusWelcomed},
+		"two-people":         {change: twoPeople, steps: []step{signed("ben", "v1", event.VerbApproved), signed("ben", "v2", event.VerbApproved), signed("cleo", "v3", event.VerbApproved)}, end: event.StatusWelcomed},
+		"half-corrected":     {change: twoPeople, steps: []step{signed("ben", "v1", event.VerbApproved), user("r2", "Anne"), signed("cleo", "v2", event.VerbApproved), signed("ben", "v3", event.VerbApproved)}, end: event.StatusWelcomed},
+		"half-rejected":      {change: twoPeople, steps: []step{signed("ben", "v1", event.VerbApproved), verdict("v2", event.VerbRejected)}, end: event.StatusRejected},
+		"half":               {change: twoPeople, steps: []step{signed("ben", "v1", event.VerbApproved), signed("token.ben", "v2", event.VerbApproved)}, open: true},
 		"waiting":            {steps: []step{user("r2", "Anne")}, open: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -20,6 +20,7 @@ var rules = []struct {
 	{"end", "Every imported user reaches a final status.", (*evidence).everybodyEnds},
 	{"waited", "A record that came while its user waited has an outcome.", (*evidence).whoWaitedIsAnswered},
 	{"decision", "Each user's final status matches an event about them, which is answered as applied.", (*evidence).endsAsDecided},
+	{"two", "Whom two have to approve, two people have approved.", (*evidence).twoDecided},
 	{"late", "No user is welcomed whose withdrawal was answered as late.", (*evidence).noneTooLate},
 	{"newest", "The newest correction that came before the decision wins: its address gets the message.", (*evidence).newestWins},
 	{"copies", "The ledger counts no copy when no answer can have been lost.", (*evidence).noCopies},
@@ -97,6 +98,20 @@ func (e *evidence) endsAsDecided() (out []string) {
 			out = append(out, fmt.Sprintf("%s was %s by %s, which no one said", id, d.Verb, d.Identity))
 		case !e.answered(d.Identity, func(f event.Fact) bool { return f.Effect == event.EffectApplied && f.Kind == d.Verb }):
 			out = append(out, fmt.Sprintf("%s was %s by %s, which is not answered as applied", id, d.Verb, d.Identity))
+		}
+	}
+	return out
+}
+
+func (e *evidence) twoDecided() (out []string) {
+	for _, p := range e.cast {
+		id := e.ids[p.name()]
+		person, ok := e.people[id]
+		if d := person.Decided; ok && p.inbox == inboxPair && d != nil {
+			people := []string{"console:ben", "console:cleo", "console:dan"}
+			if d.By == d.FirstBy || !slices.Contains(people, d.By) || !slices.Contains(people, d.FirstBy) {
+				out = append(out, fmt.Sprintf("%s was %s by %q and %q", id, d.Verb, d.FirstBy, d.By))
+			}
 		}
 	}
 	return out

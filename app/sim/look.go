@@ -28,7 +28,7 @@ func (w *world) inHand(stream, consumer string) int {
 
 // filesLeft is how many files wait in inboxes or are in work.
 func (w *world) filesLeft() (n int) {
-	for _, inbox := range []string{"inbox", "partner"} {
+	for _, inbox := range []string{"inbox", "partner", inboxPair} {
 		dir := filepath.Join(w.dir, "watch", inbox)
 		_ = filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error { // what went is no file left
 			if err == nil && !e.IsDir() && filepath.Ext(path) == ".csv" {

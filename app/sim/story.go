@@ -141,7 +141,36 @@ var stories = []struct {
 		t.publish("console", event.VerbUndone, "u-"+d, event.VerificationBody{UserID: t.id, Undoes: d})
 		t.say("crm", event.VerbApproved)
 	}},
+	{twoPeople + "at once", 2, func(t *teller) {
+		t.pause(20)
+		t.sayAs("ben", event.VerbApproved)
+		t.sayAs("cleo", event.VerbApproved)
+	}},
+	{twoPeople + "and one of them again and again", 2, func(t *teller) {
+		t.pause(20)
+		t.sayAs("ben", event.VerbApproved)
+		t.say("crm", event.VerbApproved)
+		t.sayAs("token.ben", event.VerbApproved)
+		t.sayAs("ben", event.VerbApproved)
+		t.until(event.FactRefused)
+		t.sayAs("cleo", event.VerbApproved)
+	}},
+	{twoPeople + "and a correction", 2, func(t *teller) {
+		t.until("started")
+		t.sayAs("ben", event.VerbApproved)
+		t.correct()
+		t.settled()
+		t.strict = time.Now()
+		t.sayAs("dan", event.VerbApproved)
+		t.sayAs("cleo", event.VerbApproved)
+	}},
 }
+
+// twoPeople begins the names of stories of people in the inbox where two decide.
+const twoPeople = "two people "
+
+// inboxPair is that inbox.
+const inboxPair = "pair"
 
 // cast are the people of a seed.
 func (w *world) cast() (people []*person) {
@@ -152,6 +181,9 @@ func (w *world) cast() (people []*person) {
 			p := &person{nr: n, id: fmt.Sprintf("u-%d", n), inbox: pick(r, "inbox", "partner"), email: fmt.Sprintf("u%d@example.org", n), story: s.tell}
 			if r.IntN(4) > 0 {
 				p.phone = fmt.Sprintf("+4930%07d", n)
+			}
+			if strings.HasPrefix(s.name, twoPeople) {
+				p.inbox = inboxPair
 			}
 			switch s.name {
 			case "decided by address":
@@ -277,6 +309,11 @@ func (t *teller) publish(source, verb, id string, body event.VerificationBody) {
 
 func (t *teller) say(source, verb string) {
 	t.publish(source, verb, fmt.Sprintf("%s-%d-%06x", verb, t.nr, t.rand.IntN(1<<24)), event.VerificationBody{UserID: t.id})
+}
+
+// sayAs is what an account of the console says.
+func (t *teller) sayAs(actor, verb string) {
+	t.publish(event.SourceConsole, verb, fmt.Sprintf("%s-%d-%06x", verb, t.nr, t.rand.IntN(1<<24)), event.VerificationBody{UserID: t.id, Actor: actor})
 }
 
 func (t *teller) sayAddress(source, verb, email string) {

@@ -244,10 +244,11 @@ func (w *world) config(name string) app.Config {
 			PayloadKey: "the key of payloads in the simulation",
 		},
 		Servers:  app.Servers{MaxStore: 512 << 20, Retention: 24 * time.Hour},
-		Intake:   app.Intake{Inboxes: app.Inboxes{Inbox: map[string]string{"partner": filepath.Join(w.dir, name, "partner")}}, IDKey: idKey},
+		Intake:   app.Intake{Inboxes: app.Inboxes{Inbox: map[string]string{"partner": filepath.Join(w.dir, name, "partner"), inboxPair: filepath.Join(w.dir, name, inboxPair)}}, IDKey: idKey},
 		Delivery: app.Delivery{SMTPAddr: addrSMTP, SMTPTLS: "none", MailFrom: "Welcome <welcome@usher.example>", SMSURL: "http://" + addrSMS, SMSAccount: "ACusher", SMSFrom: "+15005550006", OnUnknown: "resend", MaxPause: time.Hour},
 		Reports:  app.Reports{TimeZone: "UTC"},
 		Web:      app.Web{ConsoleAddr: "127.0.0.1:0", ConsolePassword: "a password for this simulation"},
+		Deciding: app.Deciding{FourEyes: []string{inboxPair}},
 		Limits:   app.DefaultLimits(), Roles: rolesOf(name),
 	}
 	c.ParkedFor, c.ExpireAfter = 15*time.Minute, 0 // longer than any outage

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
 )
 
 // Token lets a program use the API.
@@ -26,7 +28,7 @@ func (t Token) Over() bool { return !t.Ends.IsZero() && !time.Now().Before(t.End
 
 // TokenActor stands before the name of a token where it says who did something. No login
 // has a name that begins so.
-const TokenActor = "token."
+const TokenActor = event.TokenActor
 
 // tokenPrefix begins each token, so that scanners of secrets find it.
 const tokenPrefix = "usher_"

@@ -39,6 +39,9 @@ func answers(w World) (out []string) {
 		}
 		var did []int // generations in which it took effect
 		for generation, effects := range by {
+			if vote := []event.Effect{event.EffectHalf, event.EffectRefused}; len(effects) == 2 && slices.Contains(effects, event.EffectLate) && slices.ContainsFunc(vote, func(v event.Effect) bool { return slices.Contains(effects, v) }) {
+				effects = effects[:1] // PEOPLE keeps no vote that did not decide, so it is late when it comes again after the end
+			}
 			if len(effects) > 1 {
 				bad("answered %v in generation %d", effects, generation)
 			}
