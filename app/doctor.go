@@ -147,8 +147,13 @@ func withoutPath(err error) string {
 
 // natsTarget is how the doctor reaches NATS at url, which may name several servers.
 func (d Doctor) natsTarget(servers string, up bool) *doctor.NATSTarget {
+	rules, _ := d.fourEyes() // what is wrong with them is among the problems of the settings
 	t := &doctor.NATSTarget{
-		Role: "cli", Guarded: d.NATSUser+d.NATSCreds != "", Monitor: d.Monitor, Synced: up, Want: int64(cmp.Or(d.MaxStore, 20<<30)) / 20 * 19,
+		Needs: map[string]int{},
+		Role:  "cli", Guarded: d.NATSUser+d.NATSCreds != "", Monitor: d.Monitor, Synced: up, Want: int64(cmp.Or(d.MaxStore, 20<<30)) / 20 * 19,
+	}
+	for inbox, rule := range rules {
+		t.Needs[inbox] = rule.People()
 	}
 	switch {
 	case slices.Contains(doctor.Roles(), d.NATSUser):

@@ -100,8 +100,9 @@ func (p *process) consoleConfig() (c console.Config, err error) {
 	if p.store != nil {
 		in = intake{p.store}
 	}
+	rules, _ := p.fourEyes() // Validate has looked at them
 	return console.Config{
-		Intake:     in,
+		Intake: in, FourEyes: rules,
 		UndoWindow: p.UndoWindow, RejectReasons: reasons, TemporalUI: p.temporalUI(),
 		Listener: p.console, JetStream: p.js, DB: p.path("console.db"), Ledger: p.people, Trouble: streams.NewTrouble(p.js), Password: password, URL: p.ConsoleURL, Proxies: proxies, NoBasicAuth: p.ConsoleNoBasicAuth,
 		PrintPassword: func(user, password string) {

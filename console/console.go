@@ -35,6 +35,10 @@ type Config struct {
 
 	NoBasicAuth bool // the API takes tokens only
 
+	// FourEyes are the inboxes in which two people decide; nil: none. Runs hold the rule;
+	// the console keeps enough people who can.
+	FourEyes map[string]*event.FourEyes
+
 	URL     string         // under which people reach the console; "": whatever address a request names
 	Proxies []netip.Prefix // whose X-Forwarded-For is believed; none: no one's
 
@@ -103,7 +107,7 @@ type Console struct {
 // New opens the login and the read model. It refuses a Config that lacks what
 // the console needs.
 func New(ctx context.Context, c Config) (*Console, error) {
-	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "URL", "Proxies", "Payloads", "PayloadOrigins", "Answer", "Previews", "Intake", "UndoWindow", "RejectReasons", "TemporalUI", "Paused", "Tracer", "Fault"); err != nil {
+	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "FourEyes", "URL", "Proxies", "Payloads", "PayloadOrigins", "Answer", "Previews", "Intake", "UndoWindow", "RejectReasons", "TemporalUI", "Paused", "Tracer", "Fault"); err != nil {
 		return nil, err
 	}
 	if c.Answer <= 0 {
@@ -124,6 +128,9 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if err := k.login.store.Ensure(ctx, c.Password, c.PrintPassword); err != nil {
 		return nil, fmt.Errorf("the console's password: %w", err)
 	}
+	if err := k.needTwo(ctx); err != nil {
+		return nil, err
+	}
 	if k.model, err = openModel(c.DB); err != nil {
 		return nil, fmt.Errorf("the console's read model: %w", err)
 	}
@@ -138,6 +145,26 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	}
 	k.openDoors(kv)
 	return k, nil
+}
+
+// needTwo stores how many people have to be able to decide in each inbox, and says where
+// too few are.
+func (k *Console) needTwo(ctx context.Context) error {
+	needs := map[string]int{}
+	for inbox, rule := range k.FourEyes {
+		needs[inbox] = rule.People()
+	}
+	if err := k.login.store.Need(ctx, needs); err != nil {
+		return fmt.Errorf("the inboxes where two people decide: %w", err)
+	}
+	all, err := k.login.store.Read(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range all.Short() {
+		k.Log.Warn("too few people could decide; give another account the role verifier", "source", s.Inbox)
+	}
+	return nil
 }
 
 // Ready returns nil when the read model has caught up with every stream once.

@@ -89,7 +89,7 @@ func (k *Console) ledger(ctx context.Context, u *User) {
 func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name string, d map[string]any) {
 	a := whoAsks(r)
 	d["User0"], d["Role"], d["Inboxes"], d["May"], d["Masked"] = a.Name, a.Role, a.Inboxes, rightsOf(a), sightOf(r.Context()).masked
-	d["Section"], d["Class"] = section(r), ""
+	d["Section"], d["Class"], d["Short"] = section(r), "", a.short
 	if d["Live"] == nil {
 		d["Live"] = k.live.position()
 	}

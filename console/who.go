@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"usher/console/logins"
@@ -18,6 +19,8 @@ type who struct {
 	How     string      // how: one of the by… values
 	Role    logins.Role // what it may do
 	Inboxes []string    // for which inboxes; nil: for all
+
+	short []logins.Short // inboxes of these in which too few people could decide
 }
 
 // How a request says who asks.
@@ -144,7 +147,13 @@ func (k *Console) bySession(ctx context.Context) (who, error) {
 	if !ok || !l.Usable() || k.sessions.GetString(ctx, sessionStamp) != l.Stamp() {
 		return who{}, k.sessions.Destroy(ctx)
 	}
-	return whoIs(*l, bySession), nil
+	a := whoIs(*l, bySession)
+	for _, s := range all.Short() {
+		if a.Inboxes == nil || slices.Contains(a.Inboxes, s.Inbox) {
+			a.short = append(a.short, s)
+		}
+	}
+	return a, nil
 }
 
 // clientOf is the address that a request came from; the edge has found it out.

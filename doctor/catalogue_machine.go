@@ -112,6 +112,22 @@ var inboxChecks = []Check{
 			})
 		},
 	},
+	{
+		Code: "DR0706", Category: "inboxes", Title: "enough people can decide where two have to",
+		Do:    "Give another person an account that may decide there, `usher account add NAME --role verifier`, and let them sign in once; until then no one of that inbox is approved. NATS's account `admin` may look (`--nats-user admin`).",
+		looks: []string{"accounts"}, skip: first(needs("console", "bridge"), running),
+		judge: func(f *Facts, l *lines) {
+			if len(f.NATS.Needs) == 0 {
+				l.cannot("one person decides in every inbox: there is no --four-eyes")
+				return
+			}
+			for _, inbox := range names(f.NATS.Needs) {
+				if could, need := f.NATS.Deciders[inbox], f.NATS.Needs[inbox]; could < need {
+					l.bad("%s: %d of the %d accounts that it takes may decide there and can sign in", inbox, could, need)
+				}
+			}
+		},
+	},
 }
 
 const (

@@ -95,6 +95,18 @@ func newClinic(t *testing.T) *clinic {
 	return c
 }
 
+// accounts stores those of the console.
+func (c *clinic) accounts(record string) {
+	c.Helper()
+	kv, err := c.js.KeyValue(c.Context(), event.BucketConsole)
+	if err == nil {
+		_, err = kv.PutString(c.Context(), "logins", record)
+	}
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
 // useProviders writes the file of providers: the mail server, with more settings.
 func (c *clinic) useProviders(more string) {
 	c.Helper()

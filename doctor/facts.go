@@ -85,6 +85,9 @@ type NATS struct {
 
 	Paused map[event.Stage]string `json:"paused"` // since when, and until when
 
+	Deciders map[string]int `json:"deciders,omitempty"` // accounts that could decide, by inbox in which two people do
+	Needs    map[string]int `json:"needs,omitempty"`    // how many of them it takes there
+
 	Rights []Right `json:"rights"`
 	Forges bool    `json:"forges"` // the account may speak as an upstream system
 

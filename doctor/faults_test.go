@@ -255,6 +255,11 @@ var folderFaults = []fault{
 			c.Fatal(err)
 		}
 	}, nil},
+	{"too few people who could decide", "DR0706", doctor.Failed, "hr: 1 of the 2 accounts that it takes may decide there and can sign in", func(c *clinic) {
+		c.accounts(`{"logins":[{"name":"admin","role":"admin","password":"$argon2id$"},{"name":"ann","role":"verifier"},{"name":"ben","role":"viewer","password":"$argon2id$"}]}`)
+		c.FourEyes, c.Inbox = []string{"hr", "inbox"}, map[string]string{"hr": filepath.Join(c.Data, "inbox")}
+		c.FourEyesSystems = map[string]string{"inbox": "crm"} // so that one is enough there
+	}, nil},
 	{"a data folder that is a file", "DR0801", doctor.Failed, "it is no folder", func(c *clinic) {
 		at := filepath.Join(c.TempDir(), "file")
 		if err := os.WriteFile(at, nil, 0o600); err != nil {

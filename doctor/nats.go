@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"usher/console/logins"
 	"usher/event"
 	"usher/streams"
 )
@@ -32,6 +33,8 @@ type NATSTarget struct {
 	Monitor string // base URL of a server's monitoring, "" when it was not said
 	Want    int64  // bytes that the streams of a new system reserve
 	Synced  bool   // the server is usher's own, which syncs always
+
+	Needs map[string]int // people who have to be able to decide, by inbox in which two do
 }
 
 // consumers are the durable ones, by stream.
@@ -39,6 +42,9 @@ var consumers = map[string]string{event.StreamUsers: event.ConsumerUsers, event.
 
 func (t *NATSTarget) looks() []look {
 	out := []look{{"NATS", t.servers}, {"JetStream", t.jetStream}, {"pauses", t.pauses}, {"the account's rights", t.rights}}
+	if len(t.Needs) > 0 {
+		out = append(out, look{"accounts", t.deciders})
+	}
 	if t.Monitor != "" {
 		out = append(out, look{"NATS's monitoring", t.monitoring})
 	}
@@ -180,6 +186,44 @@ func (t *NATSTarget) pauses(ctx context.Context) (func(*Facts), error) {
 			f.NATS.Paused[p.Stage] = p.String()
 		}
 	}, nil
+}
+
+// deciders counts the accounts of the console that could decide where two people do.
+func (t *NATSTarget) deciders(ctx context.Context) (func(*Facts), error) {
+	a, err := t.ask(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer a.nc.Close()
+	last, err := json.Marshal(map[string]string{"last_by_subj": "$KV." + event.BucketConsole + "." + logins.Key})
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.request(ctx, &nats.Msg{Subject: "$JS.API.STREAM.MSG.GET.KV_" + event.BucketConsole, Data: last})
+	if err != nil {
+		return nil, fmt.Errorf("the accounts of the console: %w", err)
+	}
+	var answer struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message struct {
+			Data []byte `json:"data"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(r.Data, &answer); err != nil {
+		return nil, fmt.Errorf("the accounts of the console: %w", err)
+	}
+	if answer.Error != nil {
+		return nil, fmt.Errorf("the accounts of the console are not there; the first start makes them: %w", answer.Error)
+	}
+	all, err := logins.Parse(answer.Message.Data)
+	if err != nil {
+		return nil, fmt.Errorf("the accounts of the console: %w", err)
+	}
+	counts := map[string]int{}
+	for inbox := range t.Needs {
+		counts[inbox] = all.Deciders(inbox)
+	}
+	return func(f *Facts) { f.NATS.Deciders, f.NATS.Needs = counts, t.Needs }, nil
 }
 
 // api asks JetStream's API; what it answers is decoded into answer.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,6 +60,8 @@ func (l Login) Usable() bool { return !l.Disabled && l.Password != "" }
 type All struct {
 	Logins []Login `json:"logins"`
 	Tokens []Token `json:"tokens,omitempty"`
+
+	Needs map[string]int `json:"needs,omitempty"` // people who have to be able to decide, by inbox of which that was said
 }
 
 // Login finds one by name.
@@ -132,19 +135,24 @@ func (s Store) read(ctx context.Context) (a All, revision uint64, err error) {
 }
 
 // change replaces the record. f may be called several times, and refuses by an error.
-// No change takes the last admin away.
+// No change takes the last admin away, or the last second person where two decide.
 func (s Store) change(ctx context.Context, f func(*All) error) error {
 	for n := range mostTries {
 		a, revision, err := s.read(ctx)
 		if err != nil {
 			return err
 		}
-		admins := a.admins()
+		admins, deciders, needs := a.admins(), a.deciders(), a.Needs
 		if err := f(&a); err != nil {
 			return err
 		}
 		if admins > 0 && a.admins() == 0 {
 			return ErrLastAdmin
+		}
+		if maps.Equal(a.Needs, needs) { // what a deployment needs now is no one's to refuse
+			if err := a.keepsTwo(deciders); err != nil {
+				return err
+			}
 		}
 		data, err := json.Marshal(a)
 		if err != nil {
@@ -267,4 +275,40 @@ func (s Store) EndSessions(ctx context.Context, name string) error {
 		l.Turn++
 		return nil
 	})
+}
+
+// Need says how many people have to take part in a decision, by inbox, for inboxes in
+// which more than one does; none takes that back.
+func (s Store) Need(ctx context.Context, needs map[string]int) error {
+	if len(needs) == 0 {
+		needs = nil
+	}
+	a, err := s.Read(ctx)
+	if err != nil || maps.Equal(a.Needs, needs) {
+		return err
+	}
+	return s.change(ctx, func(a *All) error {
+		a.Needs = needs
+		return nil
+	})
+}
+
+// keepsTwo refuses a change after which too few people could decide where enough could
+// before.
+func (a *All) keepsTwo(before map[string]int) error {
+	for _, inbox := range slices.Sorted(maps.Keys(before)) {
+		if need := a.Needs[inbox]; before[inbox] >= need && a.Deciders(inbox) < need {
+			return refuse("then too few people could decide about the inbox %s, where it takes two; let another account decide there first, which has signed in once", inbox)
+		}
+	}
+	return nil
+}
+
+// deciders counts who could decide, by inbox in which more than one has to.
+func (a *All) deciders() map[string]int {
+	out := map[string]int{}
+	for inbox := range a.Needs {
+		out[inbox] = a.Deciders(inbox)
+	}
+	return out
 }
