@@ -187,11 +187,15 @@ func (c statusCmd) user(s *session, cl *app.Client, p event.Person) error {
 	out := struct {
 		UserID   string          `json:"user_id"`
 		Status   event.Status    `json:"status"`
+		Half     []event.Vote    `json:"half,omitempty"` // decisions that wait for a second person's
 		Person   event.Person    `json:"person"`
 		Messages []event.Message `json:"messages,omitempty"`
 		Timeline []event.Fact    `json:"timeline"`
-	}{c.What, status, p, p.Messages(), facts}
+	}{c.What, status, top.Half, p, p.Messages(), facts}
 	var messages strings.Builder
+	for _, v := range top.Half {
+		fmt.Fprintf(&messages, "  half: %s by %s; another person has to say the same\n", v.Verdict, v.By)
+	}
 	messages.WriteString(p.Trouble.Timeline())
 	for _, m := range out.Messages {
 		messages.WriteString(m.Timeline())
@@ -208,7 +212,8 @@ func timeline(facts []event.Fact) string {
 				b.WriteString(" " + x)
 			}
 		}
-		if f.Effect == event.EffectLate {
+		switch f.Effect {
+		case event.EffectLate, event.EffectRefused:
 			b.WriteString(": " + verdictOf(f))
 		}
 		b.WriteByte('\n')

@@ -134,6 +134,10 @@ func verdictOf(f event.Fact) string {
 	switch {
 	case f.Effect == event.EffectApplied:
 		return f.Kind
+	case f.Effect == event.EffectHalf:
+		return "one of two decisions; another person has to say the same"
+	case f.Effect == event.EffectRefused:
+		return "does not count: " + event.ExplainWhy(f.Why)
 	case f.Kind == event.FactParked:
 		return "no such user yet; the decision waits for them"
 	case f.Effect == event.EffectUnchanged && f.Status.Final():

@@ -210,7 +210,7 @@ type standing struct {
 	Decision string
 	Trouble  string
 
-	Matched, Sent, Applied, Late, Failed int
+	Matched, Sent, Applied, Half, Late, Failed int
 }
 
 const stateDone = "done"
@@ -221,14 +221,18 @@ func over(b standing) bool {
 	case stateDone, "undone":
 		return true
 	case "cancelled":
-		return b.Applied+b.Late+b.Failed >= b.Sent
+		return b.Applied+b.Half+b.Late+b.Failed >= b.Sent
 	}
 	return false
 }
 
 // standingLine is how an operation stands, in one line.
 func standingLine(b standing) string {
-	line := fmt.Sprintf("%s: %d of %s sent, %d %s, %d late, %d failed", b.State, b.Sent, people(b.Matched), b.Applied, b.Decision, b.Late, b.Failed)
+	half := ""
+	if b.Half > 0 {
+		half = fmt.Sprintf(" %d need another person,", b.Half)
+	}
+	line := fmt.Sprintf("%s: %d of %s sent, %d %s,%s %d late, %d failed", b.State, b.Sent, people(b.Matched), b.Applied, b.Decision, half, b.Late, b.Failed)
 	if b.Trouble != "" {
 		line += ": " + b.Trouble
 	}

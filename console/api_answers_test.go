@@ -154,7 +154,7 @@ func (a *asked) people(imported string, n int) {
 	a.Helper()
 	a.write(`WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < ?)
 		INSERT INTO people (user_id, `+recordColumns+`, `+standingColumns+`)
-		SELECT ? || i, 'inbox', '', '', '', '', '', '', '{}', '', ?, 0, '', '', '', 1, 1, 'waiting', i, '', -1, -1, '' FROM c`, n, imported+"-", imported)
+		SELECT ? || i, 'inbox', '', '', '', '', '', '', '{}', '', ?, 0, '', '', '', 1, 1, 'waiting', i, '', -1, -1, '', '' FROM c`, n, imported+"-", imported)
 }
 
 // write changes the read model beside the streams.

@@ -101,9 +101,9 @@ var operations = map[string]operation{
 		id: "decide", summary: "Approve or reject", about: "Takes effect at once, without the window for undo of the pages.",
 		keyed: true, body: Decision{},
 		answers: map[int]answer{
-			200: {about: "applied: it had its effect", of: Answer{}},
+			200: {about: "applied: it had its effect; or half: another person has to say the same", of: Answer{}},
 			202: {about: "stored: it is durable, and was not answered yet", of: Answer{}},
-			409: {about: "late: another decision was first", of: Answer{}},
+			409: {about: "late: another decision was first; or refused: two others have to make it", of: Answer{}},
 		},
 		problems: []code{codeNoUser, codeDecision, codeSameRequest, codeKey},
 	},
@@ -199,11 +199,13 @@ var abouts = map[string]string{
 	"User.messages":      "of one person only: what became of each message",
 	"User.messages_away": "why messages cannot be told now",
 	"User.trouble":       "why the account cannot be used yet",
+	"User.half":          "decisions that wait for a second person's",
 	"User.masked":        "personal data is shown as masked forms",
 
 	"Entry.id":     "the same each time the fact is told",
 	"Entry.n":      "the place among the facts of a generation; 0 moves nothing",
 	"Entry.reason": "of the decision, else of the fact",
+	"Entry.why":    "of a decision that does not count, and of a record that made one void",
 	"Entry.actor":  "who decided, as the sender says",
 	"Entry.via":    "how the actor signed in at the console",
 
@@ -211,7 +213,7 @@ var abouts = map[string]string{
 	"Decision.reason":   "which a rejection needs: free text, or one of the codes of the installation",
 	"Decision.note":     "free text",
 
-	"Answer.result":       "applied, late, stored, pending or undone",
+	"Answer.result":       "applied, half (one of the two that are needed), refused (it does not count), late, stored, pending or undone",
 	"Answer.status":       "of the user",
 	"Answer.undo_seconds": "for how long a pending decision can be taken back; never of the API",
 
@@ -224,6 +226,7 @@ var abouts = map[string]string{
 	"BulkStanding.matched":  "how many people it is about",
 	"BulkStanding.sent":     "decisions that are published",
 	"BulkStanding.applied":  "those that had their effect",
+	"BulkStanding.half":     "those that are one of the two that are needed",
 	"BulkStanding.late":     "those before which another decision was made",
 	"BulkStanding.failed":   "those that can have no effect",
 	"BulkStanding.starts":   "until then it can be undone",
@@ -235,7 +238,7 @@ var abouts = map[string]string{
 
 	"Result.n":       "the place in the operation",
 	"Result.user_id": "left out when the person was forgotten",
-	"Result.result":  "applied, late, failed; parked or empty while there is none",
+	"Result.result":  "applied, half, late, failed; parked or empty while there is none",
 
 	"PageOfUsers.next_cursor": "empty on the last page",
 	"PageOfResults.next_from": "left out on the last page",

@@ -121,7 +121,7 @@ func insertBare(b *testing.B, m *model, from, to int, now time.Time) {
 				p.record = recordOf(facts[0].Inbox, u, "{}")
 				p.known = true
 				for _, f := range facts {
-					p.apply(f, "")
+					p.apply(f, "", "")
 					body, err := json.Marshal(f)
 					if err != nil {
 						return err

@@ -238,7 +238,7 @@ func (k *Console) ended(ctx context.Context, o bulk.Operation) {
 func (k *Console) auditBulk(ctx context.Context, action, actor string, o bulk.Operation) {
 	what := map[string]string{"bulk": o.ID, "decision": o.Decision, "matched": strconv.Itoa(o.Matched), "state": string(o.State)}
 	if o.Final != nil {
-		what["sent"], what["applied"], what["late"], what["failed"] = strconv.Itoa(o.Final.Sent), strconv.Itoa(o.Final.Applied), strconv.Itoa(o.Final.Late), strconv.Itoa(o.Final.Failed)
+		what["sent"], what["applied"], what["half"], what["late"], what["failed"] = strconv.Itoa(o.Final.Sent), strconv.Itoa(o.Final.Applied), strconv.Itoa(o.Final.Half), strconv.Itoa(o.Final.Late), strconv.Itoa(o.Final.Failed)
 	}
 	k.audit(ctx, action, actor, what)
 }

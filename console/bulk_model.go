@@ -36,6 +36,8 @@ CREATE TABLE forgotten (digest BLOB PRIMARY KEY) WITHOUT ROWID, STRICT; -- of us
 // Results of one decision of an operation; "" while there is none.
 const (
 	resultApplied = "applied"
+	resultHalf    = "half"    // it is one of the two that are needed
+	resultRefused = "refused" // of one decision: it does not count; in an operation it has failed
 	resultLate    = "late"
 	resultFailed  = "failed"
 	resultParked  = "parked" // the person is not there yet
@@ -178,6 +180,10 @@ func bulkAnswered(tx *writing, f event.Fact) error {
 		return bulkResult(tx, f.EventID, resultParked, "")
 	case f.Effect == event.EffectApplied:
 		return bulkResult(tx, f.EventID, resultApplied, "")
+	case f.Effect == event.EffectHalf:
+		return bulkResult(tx, f.EventID, resultHalf, "")
+	case f.Effect == event.EffectRefused:
+		return bulkResult(tx, f.EventID, resultFailed, refusedWords(f))
 	case f.Effect == event.EffectLate:
 		why := late(f)
 		if f.Status == event.StatusWaiting { // no decision was first: the event is about an earlier generation
@@ -190,7 +196,7 @@ func bulkAnswered(tx *writing, f event.Fact) error {
 
 // ranks: a result takes the place of one with a lower rank. A dead letter that is sent
 // again has its effect after all.
-var ranks = map[string]int{"": 0, resultParked: 1, resultFailed: 2, resultLate: 3, resultApplied: 4}
+var ranks = map[string]int{"": 0, resultParked: 1, resultFailed: 2, resultLate: 3, resultHalf: 4, resultApplied: 5}
 
 func bulkResult(tx *writing, eventID, result, why string) error {
 	var id, was string
@@ -260,6 +266,8 @@ func (m *model) bulkCounts(ctx context.Context, id string) (c bulk.Counts, err e
 			c.Sent = n
 		case resultApplied:
 			c.Applied = n
+		case resultHalf:
+			c.Half = n
 		case resultLate:
 			c.Late = n
 		case resultFailed:
@@ -322,7 +330,7 @@ type Result struct {
 	Name    string `json:"-"`
 	EventID string `json:"event_id"`
 	Sent    bool   `json:"sent"`
-	Result  string `json:"result"` // applied, late, failed; parked or "" while there is none
+	Result  string `json:"result"` // applied, half, late, failed; parked or "" while there is none
 	Why     string `json:"why,omitempty"`
 
 	generation int

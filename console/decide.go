@@ -45,7 +45,7 @@ func (d Decision) check() error {
 type Answer struct {
 	UserID  string       `json:"user_id"`
 	EventID string       `json:"event_id"`
-	Result  string       `json:"result"` // applied, late, stored, pending or undone
+	Result  string       `json:"result"` // applied, half, refused, late, stored, pending or undone
 	Status  event.Status `json:"status,omitempty"`
 	Message string       `json:"message"`
 	Undo    float64      `json:"undo_seconds,omitempty"` // of a pending one: for how long it can still be taken back
@@ -87,6 +87,10 @@ func (k *Console) decideAs(ctx context.Context, body spoken, eventID string, d D
 		a.Message = fmt.Sprintf("%s takes effect in %s, and can be undone until then.", map[string]string{event.VerbApproved: "The approval", event.VerbRejected: "The rejection"}[d.Decision], seconds(window))
 	case ok && f.Kind == event.FactUndone:
 		a.Result, a.Status, a.Message = "undone", f.Status, "This decision was undone."
+	case ok && f.Effect == event.EffectHalf:
+		a.Result, a.Status, a.Message = resultHalf, f.Status, "This is one of two decisions: another person has to say the same."
+	case ok && f.Effect == event.EffectRefused:
+		a.Result, a.Status, a.Message = resultRefused, f.Status, refusedWords(f)
 	case !ok:
 		a.Result, a.Message = "stored", "The decision is stored; it was not answered yet."
 	case f.Verdict == d.Decision && (f.Effect == event.EffectApplied || f.Effect == event.EffectDuplicate):
@@ -147,6 +151,11 @@ func (k *Console) say(ctx context.Context, eventID, action, verb string, body sp
 		wait, cancel := context.WithTimeout(ctx, k.Answer)
 		defer cancel()
 		f, ok = decided(wait, waiter.facts)
+		if ok && f.Effect == event.EffectDuplicate && f.Verdict == "" { // it was one of two, or did not count, when it came first
+			if first, answered, err := k.model.answerTo(ctx, eventID); err == nil && answered {
+				f = first
+			}
+		}
 		if ok && !ack.Duplicate { // the next page shows what was said
 			select {
 			case <-waiter.read:
@@ -155,6 +164,11 @@ func (k *Console) say(ctx context.Context, eventID, action, verb string, body sp
 		}
 	}
 	return f, ok, nil
+}
+
+// refusedWords says why a decision does not count.
+func refusedWords(f event.Fact) string {
+	return "This decision does not count: " + event.ExplainWhy(f.Why) + "."
 }
 
 // late says who was first.

@@ -299,5 +299,5 @@ func (k *Console) back(w http.ResponseWriter, r *http.Request, userID string) {
 
 // answerCode is the status of an answer in HTTP.
 func answerCode(a Answer) int {
-	return cmp.Or(map[string]int{"applied": http.StatusOK, "late": http.StatusConflict, "stored": http.StatusAccepted}[a.Result], http.StatusOK)
+	return cmp.Or(map[string]int{"applied": http.StatusOK, "late": http.StatusConflict, resultRefused: http.StatusConflict, "stored": http.StatusAccepted}[a.Result], http.StatusOK)
 }

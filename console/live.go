@@ -52,6 +52,7 @@ type changed struct {
 	Import   string       `json:"import"`
 	Language string       `json:"language"`
 	By       string       `json:"by"`
+	Half     bool         `json:"half,omitempty"` // one of two has decided
 	Since    int64        `json:"since"`          // in microseconds, like the list's own time
 	Gone     bool         `json:"gone,omitempty"` // forgotten
 }
@@ -233,12 +234,12 @@ func (m *model) changed(ctx context.Context, ids map[string]struct{}) ([]changed
 	out := make([]changed, 0, len(ids))
 	for id := range ids {
 		c := changed{ID: id}
-		rows, err := m.db.QueryContext(ctx, `SELECT status, source, import, lang, decider, since FROM people WHERE user_id = ?`, id)
+		rows, err := m.db.QueryContext(ctx, `SELECT status, source, import, lang, decider, since, half != '' FROM people WHERE user_id = ?`, id)
 		if err != nil {
 			return nil, err
 		}
 		if c.Gone = !rows.Next(); !c.Gone {
-			err = rows.Scan(&c.Status, &c.Inbox, &c.Import, &c.Language, &c.By, &c.Since)
+			err = rows.Scan(&c.Status, &c.Inbox, &c.Import, &c.Language, &c.By, &c.Since, &c.Half)
 		}
 		if err2 := rows.Close(); err == nil {
 			err = err2

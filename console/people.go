@@ -39,6 +39,7 @@ type standing struct {
 	decidedBy                   string
 	decidedGeneration, decidedN int
 	decider                     string // decidedBy if that was in this generation
+	half                        string // of who waits for a second person's decision, the votes as JSON; "" for none
 }
 
 // nobody is a person of whom nothing is known but the id.
@@ -113,14 +114,22 @@ func putFact(tx *writing, f event.Fact) error {
 	}
 	if f.Status != "" {
 		words := wordsOf(event.User{UserID: f.UserID})
-		tx.change(f.UserID, func(p *person) { p.apply(f, words) })
+		half := ""
+		if len(f.Half) > 0 {
+			b, err := json.Marshal(f.Half)
+			if err != nil {
+				return err
+			}
+			half = string(b)
+		}
+		tx.change(f.UserID, func(p *person) { p.apply(f, words, half) })
 	}
 	return nil
 }
 
 // apply takes what a fact says of where the person stands. One whom no list has brought
-// yet is found by the words of the id.
-func (p *person) apply(f event.Fact, words string) {
+// yet is found by the words of the id. half are the fact's votes as they are kept.
+func (p *person) apply(f event.Fact, words, half string) {
 	if !p.known {
 		p.known, p.source, p.sortName, p.words = true, f.Inbox, fold(f.UserID), words
 	}
@@ -128,7 +137,7 @@ func (p *person) apply(f event.Fact, words string) {
 		if p.status != string(f.Status) {
 			p.since = f.At.UnixMicro()
 		}
-		p.generation, p.n, p.status = f.Generation, f.N, string(f.Status)
+		p.generation, p.n, p.status, p.half = f.Generation, f.N, string(f.Status), half
 	}
 	if f.DecidedBy != "" && (f.Kind == event.FactApproved || f.Kind == event.FactRejected) &&
 		(f.Generation > p.decidedGeneration || f.Generation == p.decidedGeneration && f.N >= p.decidedN) {

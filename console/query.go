@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"usher/event"
@@ -35,6 +36,8 @@ type User struct {
 	Trouble  *event.Trouble  `json:"trouble,omitempty"`       // why the account is not usable yet
 	Away     string          `json:"messages_away,omitempty"` // why the ledger cannot be asked now
 
+	Half []event.Vote `json:"half,omitempty"` // decisions that wait for a second person's
+
 	Masked bool `json:"masked,omitempty"` // personal data is shown as masked forms
 }
 
@@ -46,6 +49,28 @@ type Entry struct {
 	Note   string `json:"note,omitempty"`
 	Actor  string `json:"actor,omitempty"`
 	Via    string `json:"via,omitempty"` // how the actor signed in at the console
+}
+
+// Deciders are who has decided, or wanted to.
+func (e Entry) Deciders() string {
+	switch {
+	case e.FirstBy != "":
+		return e.FirstBy + " and " + e.DecidedBy
+	case e.DecidedBy == "" && (e.Kind == event.FactHalf || e.Kind == event.FactRefused):
+		return strings.TrimSuffix(e.EventSource+":"+e.Actor, ":")
+	}
+	return e.DecidedBy
+}
+
+// Because says why a decision does not count, or counts no more.
+func (e Entry) Because() string {
+	switch {
+	case e.Why == "":
+		return ""
+	case e.Kind == event.FactRefused:
+		return "does not count: " + event.ExplainWhy(e.Why)
+	}
+	return "what one of two had decided counts no more: " + event.ExplainWhy(e.Why)
 }
 
 // Import is one file that was taken.
@@ -89,19 +114,24 @@ func (i Import) LeftTime() time.Duration {
 
 var errNone = errors.New("there is no such user")
 
-const userColumns = `user_id, status, since, name, given_name, family_name, email, phone, locale, attributes, source, file, import, line, generation, decider`
+const userColumns = `user_id, status, since, name, given_name, family_name, email, phone, locale, attributes, source, file, import, line, generation, decider, half`
 
 // scanUser reads userColumns, and what a query asks for behind them.
 func scanUser(row interface{ Scan(...any) error }, more ...any) (User, error) {
 	var u User
 	var since int64
-	var attributes string
-	err := row.Scan(append([]any{&u.UserID, &u.Status, &since, &u.Name, &u.GivenName, &u.FamilyName, &u.Email, &u.Phone, &u.Locale, &attributes, &u.Source, &u.File, &u.Import, &u.Line, &u.Generation, &u.DecidedBy}, more...)...)
+	var attributes, half string
+	err := row.Scan(append([]any{&u.UserID, &u.Status, &since, &u.Name, &u.GivenName, &u.FamilyName, &u.Email, &u.Phone, &u.Locale, &attributes, &u.Source, &u.File, &u.Import, &u.Line, &u.Generation, &u.DecidedBy, &half}, more...)...)
 	if err != nil {
 		return u, err
 	}
 	u.Since = time.UnixMicro(since).UTC()
 	u.Generation = max(0, u.Generation)
+	if half != "" {
+		if err := json.Unmarshal([]byte(half), &u.Half); err != nil {
+			return u, err
+		}
+	}
 	return u, json.Unmarshal([]byte(attributes), &u.Attributes)
 }
 

@@ -34,7 +34,7 @@ func RolesTable() string {
 
 // CodesTable says with which codes the API refuses, as Markdown.
 func CodesTable() string {
-	used := map[code]bool{codeNoAddress: true, codeWrongMethod: true, codeHost: true, codeOrigin: true}
+	used := map[code]bool{codeNoAddress: true, codeWrongMethod: true}
 	for _, t := range apiRoutes() {
 		for _, codes := range operations[t.method+" "+t.path].refusals(t) {
 			for _, c := range codes {

@@ -2,7 +2,7 @@ package console
 
 // modelVersion changes with the schema, and with what is wrong in older files; a file
 // of another version is made anew.
-const modelVersion = 12
+const modelVersion = 13
 
 // modelSchema has, beside what it says of people, counts of them:
 // a page that counts a million people by each of its filters reads some hundred rows.
@@ -17,7 +17,7 @@ CREATE TABLE people (
 	file TEXT NOT NULL, import TEXT NOT NULL, line INTEGER NOT NULL,
 	lang TEXT NOT NULL, sort_name TEXT NOT NULL, words TEXT NOT NULL,
 	generation INTEGER NOT NULL, n INTEGER NOT NULL, status TEXT NOT NULL, since INTEGER NOT NULL,
-	decided_by TEXT NOT NULL, decided_generation INTEGER NOT NULL, decided_n INTEGER NOT NULL, decider TEXT NOT NULL
+	decided_by TEXT NOT NULL, decided_generation INTEGER NOT NULL, decided_n INTEGER NOT NULL, decider TEXT NOT NULL, half TEXT NOT NULL
 ) STRICT; -- type person says what is what
 CREATE INDEX people_since ON people (since, user_id);
 CREATE INDEX people_status ON people (status, since, user_id);

@@ -23,7 +23,7 @@ type Recent struct {
 	Actor     string
 	At        time.Time // it was said
 	Effective time.Time // it takes effect
-	State     string    // pending, applied, late, undone; "" when that is not known yet
+	State     string    // pending, applied, half, refused, late, undone; "" when that is not known yet
 }
 
 // Undoable tells whether the decision can still be taken back.
@@ -99,6 +99,8 @@ func (k *Console) undo(ctx context.Context, actor, userID, decision string) (Ans
 		a.Result, a.Message = "stored", "The wish to undo is stored; it was not answered yet."
 	case f.Kind == event.FactUndone:
 		a.Result, a.Status, a.Message = "undone", f.Status, "Undone: nothing has happened, and the person waits as before."
+	case f.Status == event.StatusWaiting:
+		a.Result, a.Status, a.Message = "late", f.Status, "Not undone: it is one of two decisions already, or did not count."
 	default:
 		a.Result, a.Status, a.Message = "late", f.Status, "Not undone. "+late(f)
 	}

@@ -173,7 +173,7 @@ func (tx *writing) settle() error {
 
 const (
 	recordColumns   = `source, name, given_name, family_name, email, phone, locale, attributes, file, import, line, lang, sort_name, words`
-	standingColumns = `generation, n, status, since, decided_by, decided_generation, decided_n, decider`
+	standingColumns = `generation, n, status, since, decided_by, decided_generation, decided_n, decider, half`
 )
 
 func (r *record) values() []any {
@@ -185,11 +185,11 @@ func (r *record) pointers() []any {
 }
 
 func (s *standing) values() []any {
-	return []any{s.generation, s.n, s.status, s.since, s.decidedBy, s.decidedGeneration, s.decidedN, s.decider}
+	return []any{s.generation, s.n, s.status, s.since, s.decidedBy, s.decidedGeneration, s.decidedN, s.decider, s.half}
 }
 
 func (s *standing) pointers() []any {
-	return []any{&s.generation, &s.n, &s.status, &s.since, &s.decidedBy, &s.decidedGeneration, &s.decidedN, &s.decider}
+	return []any{&s.generation, &s.n, &s.status, &s.since, &s.decidedBy, &s.decidedGeneration, &s.decidedN, &s.decider, &s.half}
 }
 
 // people reads those who are about to change.

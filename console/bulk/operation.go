@@ -83,13 +83,14 @@ type Share struct {
 type Counts struct {
 	Sent    int `json:"sent"`
 	Applied int `json:"applied"` // they had their effect
+	Half    int `json:"half"`    // each is one of the two that are needed
 	Late    int `json:"late"`    // another decision was first
 	Failed  int `json:"failed"`  // they can have none
 	Parked  int `json:"-"`       // they wait for a person who is not there yet
 }
 
 // Answered is how many have a result.
-func (c Counts) Answered() int { return c.Applied + c.Late + c.Failed }
+func (c Counts) Answered() int { return c.Applied + c.Half + c.Late + c.Failed }
 
 // Settled tells whether nothing more can become of the operation, so that none has to
 // carry it out.

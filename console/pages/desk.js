@@ -166,6 +166,7 @@ async function decided(id, answer, verb) {
   if (li && answer.status) markStatus(li, answer.status);
   const who = li?.querySelector('.who').textContent || id;
   if (answer.result === 'pending') holdBack(li, id, answer, verb);
+  else if (answer.result === 'half') { if (li) markHalf(li, true); } // it is another person's turn
   else if (answer.result !== 'applied') {
     if (li) await show(li, { focus: true }); else location.reload();
     tell(`${who}: ${answer.message}`, true);
@@ -195,20 +196,33 @@ export function markStatus(li, status, by) {
   if (by) s.title = 'by ' + by;
 }
 
+// markHalf shows that one of two has decided, or takes that away.
+export function markHalf(li, half) {
+  const mark = li.querySelector('.half');
+  if (half && !mark) {
+    const s = document.createElement('span');
+    s.className = 'half';
+    s.textContent = 'half';
+    s.title = 'one of two has decided';
+    li.querySelector('.status').after(' ', s);
+  } else if (!half && mark) mark.remove();
+}
+
 // seen takes how a person stands now, as the server has told it. What they are busy with
 // is not taken from under their hands.
 export async function seen(user) {
   const li = rowOf(user.id), p = pane();
   const held = li?.querySelector('form.undo') && ['', 'parked', 'waiting'].includes(user.status); // decided, and not in effect yet
   if (li && !held && li.dataset.status !== user.status) markStatus(li, user.status, user.by);
-  if (p.dataset.id !== user.id || p.dataset.status === user.status || loading) return;
+  if (li && !held) markHalf(li, user.half);
+  if (p.dataset.id !== user.id || p.dataset.status === user.status && p.dataset.half === String(!!user.half) || loading) return;
   if (p.querySelector('[data-sent]')) return; // one's own decision is on its way
   if (typed(p) || p.querySelector('form')?.contains(document.activeElement)) {
     if (p.querySelector('.meanwhile')) return;
     const note = document.createElement('p');
     note.className = 'note meanwhile';
     note.setAttribute('role', 'status');
-    note.textContent = `Meanwhile this person is ${user.status.replaceAll('_', ' ')}` + (user.by ? `, decided by ${user.by}.` : '.');
+    note.textContent = `Meanwhile this person is ${user.status.replaceAll('_', ' ')}` + (user.by ? `, decided by ${user.by}.` : user.half ? ', and one of two has decided.' : '.');
     p.querySelector('#who').after(note);
     return;
   }

@@ -90,7 +90,7 @@ const counts = rarely(async () => {
   for (const old of document.querySelectorAll('#rows > li[data-old]')) { // the page was away for longer than changes are kept
     delete old.dataset.old;
     const now = doc.querySelector(`#rows > li[data-id="${CSS.escape(old.dataset.id)}"]`);
-    if (!now) more = true; else if (now.dataset.status !== old.dataset.status) seen({ id: old.dataset.id, status: now.dataset.status });
+    if (!now) more = true; else if (now.dataset.status !== old.dataset.status || !now.querySelector('.half') !== !old.querySelector('.half')) seen({ id: old.dataset.id, status: now.dataset.status, half: !!now.querySelector('.half') });
   }
   offer();
 }, 2000);
