@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"usher/app"
+	"usher/cmd"
 	rights "usher/deploy/nats"
 	"usher/event"
 	"usher/streams/natstest"
@@ -102,6 +103,12 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 	}
 	if code := v.api("/api/v1/users/nobody", &struct{}{}); code != 404 {
 		t.Errorf("about a user who is not there the API answers %d", code)
+	}
+	var out, words bytes.Buffer
+	export := []string{"export", "--console-url", v.base, "--console-password", u.config.ConsolePassword, "--with-data", "--status", "welcomed", "--since", "1h"}
+	if code := cmd.Run(t.Context(), cmd.Main{Version: "test"}, export, strings.NewReader(""), &out, &words); code != 0 || words.String() != "1 person\n" ||
+		!strings.Contains(out.String(), "\nu-1,welcomed,") || !strings.Contains(out.String(), ",User 1,,,u1@example.org,+49300000001,de,") || strings.Contains(out.String(), "u-2") {
+		t.Errorf("usher export: %d\n%s%s", code, out.String(), words.String())
 	}
 	var files struct{ Imports []event.Progress }
 	u.until("both files are shown at their end", func() bool {
