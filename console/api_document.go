@@ -16,7 +16,7 @@ import (
 	"usher/event"
 )
 
-// documentPath is where the API describes itself. Whoever asks gets it without a
+// documentPath is where the API describes itself. It is answered without a
 // sign-in: it is the same at every installation of a version and holds nothing of this
 // one, and tools fetch it without credentials.
 const documentPath = "/api/openapi.json"

@@ -206,7 +206,7 @@ func TestTheDocumentHasEveryFilter(t *testing.T) {
 	}
 }
 
-// Whoever asks gets the document, and nothing of the installation is in it.
+// The document needs no sign-in, and nothing of the installation is in it.
 func TestTheDocumentIsTheSameForAll(t *testing.T) {
 	r := newRig(t)
 	r.change = func(c *Config) { c.RejectReasons = []Reason{{Code: "a-secret-code", Words: "x"}} }
