@@ -184,6 +184,7 @@ func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
 	d["Title"], d["User"], d["Messages"], d["Away"] = "User "+u.UserID, u, u.Messages, u.Away
 	d["EventID"], d["Message"], d["Draft"] = newEventID(), k.sessions.PopString(r.Context(), "message"), k.draft(r, u.UserID)
 	d["Orders"], d["Reasons"], d["Query"] = orders(u.Status), k.RejectReasons, strings.TrimPrefix(userURL("", f), "/users/") // also of the pane alone
+	d["Two"] = k.FourEyes[u.Source]
 	held, err := k.model.undoable(r.Context(), time.Now())
 	if err != nil {
 		k.fail(w, r, err)

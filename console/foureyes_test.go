@@ -231,6 +231,13 @@ func TestTooFewPeopleCouldDecide(t *testing.T) {
 	if _, body := page(t, boss, "GET", r.base+"/users", nil); !strings.Contains(body, said) || !strings.Contains(body, "inbox hr") || !strings.Contains(body, `href="/accounts"`) {
 		t.Error("the pages of the only account do not say it")
 	}
+	for inbox, two := range map[string]bool{"hr": true, "inbox": false} {
+		r.publish(event.ImportedSubject(inbox), event.User{UserID: "u-" + inbox, Email: "una@example.org"})
+		r.await("u-" + inbox)
+		if _, body := page(t, boss, "GET", r.base+"/users/u-"+inbox, nil); strings.Contains(body, "Two have to approve here") != two {
+			t.Errorf("the page of a person of the inbox %s", inbox)
+		}
+	}
 	r.login("ann", logins.Verifier, "hr")
 	if _, body := page(t, boss, "GET", r.base+"/users", nil); strings.Contains(body, said) {
 		t.Error("with two accounts it is still said")
