@@ -10,7 +10,7 @@ import (
 // with the start of a run like all of Settings, so the run holds the rule and a page
 // cannot leave it out.
 type FourEyes struct {
-	Rejections bool     `json:"rejections,omitempty"` // two have to reject, too; else one is enough, whoever it is
+	Rejections bool     `json:"rejections,omitempty"` // two have to reject, too; else one is enough, of any source
 	Systems    []string `json:"systems,omitempty"`    // sources of which one may be one of the two; all of them together are one
 }
 

@@ -10,7 +10,7 @@ import (
 
 // Where two people have to decide, a decision of one is a vote. The second voter who
 // says the same decides, and this is the only place that says who is a second one: an
-// event on NATS, whoever sent it, is no more than a vote. Voters have one vote each, the
+// event on NATS, of any sender, is no more than a vote. Voters have one vote each, the
 // last one. A vote is about a record; when that is corrected, it falls.
 //
 // What is told depends on what else came together: a correction goes before decisions.

@@ -22,7 +22,7 @@ import (
 )
 
 // Two people approve whom a third one has uploaded. Who uploaded the file, one person
-// twice, and events of others that name somebody do not; and of two approvals at the same
+// twice, and events of others that name a person do not; and of two approvals at the same
 // moment one is the first.
 func TestTwoPeopleDecide(t *testing.T) {
 	u := newUsher(t)
