@@ -271,7 +271,7 @@ func firstSeq(a *apart, js jetstream.JetStream, stream string) uint64 {
 	return s.CachedInfo().State.FirstSeq
 }
 
-var letterOf = regexp.MustCompile(`"seq":(\d+),"stream":"VERIFICATIONS"`)
+var letterOf = regexp.MustCompile(`"deadletters":\[\{"seq":(\d+),`)
 
 var letterNumber = regexp.MustCompile(`(?m)^ *(\d+) `)
 
@@ -399,20 +399,16 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	a.mustRun("cli", "suppress", "ls", "--id-key", a.config.IDKey)
 	a.mustRun("cli", "suppress", "rm", "x@example.org", "--id-key", a.config.IDKey)
 
-	// What the console only asks for.
-	a.publishRaw("verifications.v1.crm.approved", "poison again")
-	var found2 []string
-	a.until("the console knows the dead letter", func() bool {
-		found2 = letterOf.FindStringSubmatch(a.ask("GET", "/api/v1/deadletters?stream=VERIFICATIONS", ""))
-		return found2 != nil
-	})
-	for _, do := range []string{"replay", "drop"} { // sent again it becomes a new one, which is dropped
-		a.until("a dead letter: "+do, func() bool {
-			if found2 = letterOf.FindStringSubmatch(a.ask("GET", "/api/v1/deadletters?stream=VERIFICATIONS", "")); found2 == nil {
-				return false
-			}
-			return strings.Contains(a.ask("POST", "/api/v1/deadletters", fmt.Sprintf(`{"do":%q,"deadletters":[%s]}`, do, found2[1])), `"done":1`)
-		})
+	// What the console only asks for: sent again each becomes a new dead letter, which is
+	// dropped.
+	for stream, subject := range map[string]string{event.StreamVerifications: "verifications.v1.crm.approved", event.StreamUsers: event.ImportedSubject("hr")} {
+		a.publishRaw(subject, "poison again")
+		for _, do := range []string{event.ChoreReplay, event.ChoreDrop} {
+			a.until("a dead letter of "+stream+": "+do, func() bool {
+				number := letterOf.FindStringSubmatch(a.ask("GET", "/api/v1/deadletters?stream="+stream, ""))
+				return number != nil && strings.Contains(a.ask("POST", "/api/v1/deadletters", fmt.Sprintf(`{"do":%q,"deadletters":[%s]}`, do, number[1])), `"done":1`)
+			})
+		}
 	}
 	a.takeOffTheList()
 	a.mustRun("cli", "pause", "intake", "bridge", "delivery", "--reason", "a test")
