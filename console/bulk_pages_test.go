@@ -77,6 +77,28 @@ func TestASelectionOutlivesANewList(t *testing.T) {
 	b.shows("the same are selected", "#bulk-choose", "Decide about 2 selected…")
 }
 
+// A page that missed what happened marks who was decided about meanwhile, although that
+// person is in its list no more.
+func TestAPageThatMissedADecision(t *testing.T) {
+	b := browse(t, 3, nil)
+	b.do("a desk", chromedp.EmulateViewport(1400, 900))
+	b.signIn()
+	b.is("the keys work", keysWork)
+	b.do("select all", chromedp.Click("#pick-all"))
+	l := b.console.live
+	b.eventually("the page listens", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return len(l.pages) == 1 })
+	l.mu.Lock()
+	for p := range l.pages { // it comes again in two seconds, behind what is not kept
+		delete(l.pages, p)
+		close(p)
+	}
+	l.kept, l.last = nil, l.last+1
+	l.mu.Unlock()
+	b.api("POST", "/api/v1/users/u-1/decision", `{"decision":"approved"}`, nil)
+	b.is("the row is marked", `document.querySelector('li[data-id="u-1"][data-status="approved"]')`)
+	b.shows("one less", "#bulk-choose", "Decide about 2 selected…")
+}
+
 // The same in a browser that runs no scripts, with all that match and a number to type.
 func TestBulkWithoutScripts(t *testing.T) {
 	b := browse(t, 0, nil)

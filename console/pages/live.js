@@ -89,11 +89,17 @@ const counts = rarely(async () => {
   document.getElementById('total').textContent = doc.getElementById('total').textContent;
   for (const old of document.querySelectorAll('#rows > li[data-old]')) { // the page was away for longer than changes are kept
     delete old.dataset.old;
-    const now = doc.querySelector(`#rows > li[data-id="${CSS.escape(old.dataset.id)}"]`);
-    if (!now) more = true; else if (now.dataset.status !== old.dataset.status || !now.querySelector('.half') !== !old.querySelector('.half')) seen({ id: old.dataset.id, status: now.dataset.status, half: !!now.querySelector('.half') });
+    const there = doc.querySelector(`#rows > li[data-id="${CSS.escape(old.dataset.id)}"]`), now = there || await person(old);
+    more ||= !there;
+    if (!now) continue;
+    const half = there ? !!there.querySelector('.half') : now.dataset.half === 'true';
+    if (now.dataset.status !== old.dataset.status || half !== !!old.querySelector('.half')) seen({ id: old.dataset.id, status: now.dataset.status, half });
   }
   offer();
 }, 2000);
+
+// person is one of the list who does not belong into it any more, as they stand now.
+const person = async (li) => (await part(li.querySelector('a').href, 'pane', { quiet: true }))?.getElementById('pane');
 
 // again reads the list anew, at the wish of the reader.
 async function again() {
