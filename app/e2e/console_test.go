@@ -126,6 +126,9 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 	upload, _ := v.post("/uploads", url.Values{"inbox": {"inbox"}, "do": {"check"}}, list(3, 1, ""))
 	many, _ := v.post("/bulk", url.Values{"user_ids": {"u-1", "u-2"}}, "")
 	_, invited := v.post("/accounts", url.Values{"name": {"cem"}, "role": {"verifier"}}, "")
+	if _, whole := v.post("/deadletters/1/reveal", url.Values{}, ""); !strings.Contains(whole, "<pre>{&#34;user_id&#34;:</pre>") {
+		t.Errorf("the dead letter, whole, is\n%s", whole)
+	}
 	rows := "/imports/" + ann.Import
 	pages := map[string]struct {
 		path string
@@ -147,7 +150,9 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 		"/users/{user_id}":              {"/users/u-1", []string{"<h2>Messages</h2>", "accepted by smtp", "accepted by twilio", "What happened", "activated", "users.csv, line 2"}},
 		"/decisions":                    {"/decisions", []string{"Recent decisions"}},
 		"/imports":                      {"/imports", []string{"users.csv", "archived", "E_EMAIL_SYNTAX 1", "odd.csv", "refused", "(E_HEADER)"}},
-		"/deadletters":                  {"/deadletters", []string{"VERIFICATIONS", "malformed", "verifications.v1.crm.approved"}},
+		"/deadletters":                  {"/deadletters", []string{"VERIFICATIONS", "malformed", "verifications.<wbr>v1.<wbr>crm.<wbr>approved"}},
+		"/deadletters/{seq}":            {"/deadletters/1", []string{"malformed", "verifications.<wbr>v1.<wbr>crm.<wbr>approved", "Show the message"}},
+		"/suppressed":                   {"/suppressed", []string{"Every address may get messages."}},
 		"/figures":                      {"/figures", []string{"<svg", "welcomed"}},
 		"/keys":                         {"/keys", []string{"Next in the list"}},
 		"/preview":                      {"/preview", []string{"welcome"}},
