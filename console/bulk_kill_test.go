@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -142,6 +143,34 @@ func TestAStoppedConsoleGivesItsOperationsBack(t *testing.T) {
 	second.run()
 	r.playWorkflows(t.Context())
 	second.eventually("it is done", func() bool { return second.standing(id).State == bulk.Done })
+}
+
+// A write that the stop cut off may be stored all the same. The operation is given back
+// behind it.
+func TestAStoppedConsoleGivesBackWhatItWroteLast(t *testing.T) {
+	r := newRig(t)
+	store := bulk.Store{JetStream: r.js}
+	o, err := store.Create(t.Context(), bulk.Operation{ID: event.NewID(), State: bulk.Running, Matched: 1, Holder: "a", Begun: time.Now(), Starts: time.Now()}, []bulk.Person{{UserID: "u-1", Generation: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, revision, err := store.Get(t.Context(), o.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hold{bulks: &bulks{store: store, me: "a"}, o: o, revision: revision}
+	if o.Beat++; err == nil {
+		_, err = store.Hold(t.Context(), o, revision) // of which it did not hear
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	h.release(stopped)
+	if o, _, err = store.Get(t.Context(), o.ID); err != nil || o.Holder != "" || o.State != bulk.Running {
+		t.Errorf("after the stop: %+v, %v", o, err)
+	}
 }
 
 // What is known of an operation is the same after the read model was lost, whatever

@@ -387,14 +387,13 @@ func (h *hold) read(ctx context.Context) (bool, error) {
 // release gives an operation back that is not over, so that another console goes on at
 // once.
 func (h *hold) release(ctx context.Context) {
-	if h.o.Holder != h.me || h.o.Settled() {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	o := h.o
-	o.Holder = ""
-	_, _ = h.store.Hold(ctx, o, h.revision) // the lease ends in any case
+	for range 2 { // a write that the stop cut off may be stored all the same, and is in the way once
+		if h.o.Holder != h.me || h.o.Settled() || h.write(ctx, func(o *bulk.Operation) { o.Holder = "" }) != nil {
+			return // the lease ends in any case
+		}
+	}
 }
 
 // runBulks keeps operations going. After a panic they are looked at again.
