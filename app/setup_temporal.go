@@ -32,7 +32,7 @@ var attributes = []string{event.AttributeImport, event.AttributeSource}
 const settle = time.Minute
 
 // makeNamespace makes the namespace and the search attributes that are missing, and
-// returns when Temporal shows them.
+// returns when they can be used.
 func (s Setup) makeNamespace(ctx context.Context) error {
 	o, err := temporalOptions(s.TemporalAddress, s.TemporalNamespace, true)
 	if err != nil {
@@ -115,8 +115,8 @@ func (s Setup) searchAttributes(ctx context.Context, c client.Client, namespace 
 	return nil
 }
 
-// addAttributes asks for those that are missing, once each, and tells whether all are to
-// be seen.
+// addAttributes asks for those that are missing, once each, and tells whether all can be
+// used.
 func (s Setup) addAttributes(ctx context.Context, c client.Client, namespace string, made map[string]bool) (there bool, err error) {
 	r, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err != nil {
@@ -134,8 +134,11 @@ func (s Setup) addAttributes(ctx context.Context, c client.Client, namespace str
 			missing[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
 		}
 	}
+	if there {
+		return s.usable(ctx, c, namespace)
+	}
 	if len(missing) == 0 {
-		return there, nil
+		return false, nil
 	}
 	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
 	var exists *serviceerror.AlreadyExists
@@ -146,6 +149,14 @@ func (s Setup) addAttributes(ctx context.Context, c client.Client, namespace str
 		made[name] = err == nil // else another setup was faster
 	}
 	return false, nil
+}
+
+// usable tells whether runs can be started with the search attributes: the frontend, which
+// translates them, looks for new ones from time to time only.
+func (s Setup) usable(ctx context.Context, c client.Client, namespace string) (bool, error) {
+	query := fmt.Sprintf("%s = '' AND %s = ''", attributes[0], attributes[1])
+	_, err := c.WorkflowService().CountWorkflowExecutions(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: query})
+	return err == nil, err
 }
 
 // refusedByTemporal marks what another try does not mend. A namespace that was made a
