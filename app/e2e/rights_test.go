@@ -424,6 +424,15 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	}
 	a.mustRun("cli", "resume", "intake", "bridge", "delivery")
 	a.mustRun("admin", "forget", "u-2", "--temporal-address", a.addr.Temporal)
+	// The trail names who was decided about at the console. It has no personal data, so it
+	// stays whole when that person is forgotten (issue 17).
+	a.mustRun("admin", "forget", "u-3", "--temporal-address", a.addr.Temporal)
+	if out := a.mustRun("admin", "audit", "verify"); !strings.Contains(out, "whole") {
+		t.Errorf("the trail after somebody was forgotten: %s", out)
+	}
+	if out := a.mustRun("admin", "audit", "export"); !strings.Contains(out, `"user_id":"u-3"`) || strings.Contains(out, "u3@example.org") || strings.Contains(out, "User 3") {
+		t.Errorf("the trail: %s", out)
+	}
 
 	a.mustRun("cli", "canary", "--inbox", filepath.Join(a.data["watch"], event.SourceCanary), "--email", "sink@example.org")
 	if left, going := canariesLeft(t, admin.JetStream); len(left) > 0 || going < 8 {
