@@ -79,6 +79,9 @@ type Pauses struct {
 // pausesEvery is how often the bucket is looked at though no change was heard of.
 const pausesEvery = 30 * time.Second
 
+// pausesAgain is how soon it is looked at again when it could not be read.
+const pausesAgain = time.Second
+
 // NewPauses reads the bucket, which Ensure has made, so that no stage begins before it
 // is known whether it may. It shows the stages in the two gauges: whether each is
 // paused, and when that ends by itself, in seconds since 1970.
@@ -131,8 +134,9 @@ func (p *Pauses) Run(ctx context.Context) error {
 	hint() // of what was said since it was read
 	timer := time.NewTimer(pausesEvery)
 	defer timer.Stop()
+	again := p.tell()
 	for {
-		timer.Reset(p.tell())
+		timer.Reset(again)
 		select {
 		case <-look:
 		case <-back:
@@ -140,7 +144,10 @@ func (p *Pauses) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		_ = p.load(ctx) // what was said last holds, and the next look is soon
+		err := p.load(ctx)
+		if again = p.tell(); err != nil { // what was said last holds meanwhile
+			again = min(again, pausesAgain)
+		}
 	}
 }
 
