@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,10 +61,13 @@ func (e exportCmd) Run(s *session) error {
 	x := exporting{client: c, path: path, query: q, out: out, after: e.After, show: s.ticker()}
 	err = x.run(s.ctx)
 	x.show.done()
-	if err = errors.Join(err, out.Flush(), to.Flush()); err != nil {
-		if x.after != "" {
-			err = fmt.Errorf("%w; what is written is whole up to %s, so go on with --after=%s", err, x.after, x.after)
-		}
+	if out := cmp.Or(out.Flush(), to.Flush()); out != nil { // some of what was handed on is not there
+		return fmt.Errorf("the output cannot be written, and ends in the middle: %w", out)
+	}
+	if err != nil && x.after != "" {
+		err = fmt.Errorf("%w; what is written is whole up to %s, so go on with --after=%s", err, x.after, x.after)
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(s.stderr, people(x.n))

@@ -174,7 +174,7 @@ var operations = map[string]operation{
 			200: {about: "it is over", of: ChoreStanding{}},
 			202: {about: "it goes on by itself", of: ChoreStanding{}},
 		},
-		problems: []code{codeNoLetter, codeChore, codeKey},
+		problems: []code{codeNoLetter, codeChore, codeKey, codeTooMuch},
 	},
 	"GET /api/v1/imports": {
 		id: "listImports", summary: "List the newest files",
@@ -263,7 +263,8 @@ var abouts = map[string]string{
 	"LettersRequest.deadletters": "their numbers, 1000 at most",
 	"ChoreStanding.items":        "how many it is about",
 	"ChoreStanding.gone":         "those that were there no more",
-	"ChoreStanding.failed":       "why others cannot be done, by number",
+	"ChoreStanding.unable":       "those that cannot be done",
+	"ChoreStanding.failed":       "why, by number, of the first 20 of these",
 	"ChoreStanding.over":         "nothing is left to do",
 
 	"ReleaseRequest.sha256": "of the bytes that were looked at; 409 when others are held now",

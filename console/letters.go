@@ -117,7 +117,7 @@ func (k *Console) forgetLetters(ctx context.Context) {
 	if err != nil {
 		return // the next look finds out
 	}
-	kept, err := k.model.letterCount(ctx)
+	kept, err := k.model.letterCount(seeing(ctx, sight{}))
 	if err != nil || uint64(kept) <= s.CachedInfo().State.Msgs {
 		return
 	}

@@ -28,6 +28,7 @@ type ChoreStanding struct {
 	Items  int               `json:"items"`
 	Done   int               `json:"done"`
 	Gone   int               `json:"gone"`
+	Unable int               `json:"unable"`
 	Failed map[string]string `json:"failed"`
 	Over   bool              `json:"over"`
 }
@@ -35,7 +36,7 @@ type ChoreStanding struct {
 func choreStanding(id string, c event.Chore) ChoreStanding {
 	failed := map[string]string{}
 	maps.Copy(failed, c.Failed)
-	return ChoreStanding{id, c.Items(), c.Did(), c.Gone, failed, c.Over()}
+	return ChoreStanding{id, c.Items(), c.Did(), c.Gone, c.Unable, failed, c.Over()}
 }
 
 // deadLettersAPI lists dead letters, the newest first, a page at a time.

@@ -9,6 +9,7 @@ import (
 
 	"usher/console/bulk"
 	"usher/console/logins"
+	"usher/event"
 )
 
 // Problem is what a program is told when its request was refused: problem details as
@@ -65,6 +66,7 @@ const (
 	codeFileChanged   code = "file_changed"
 	codeRefused       code = "refused"
 	codeTooManyOpen   code = "too_many_operations"
+	codeTooMuch       code = "too_much_asked"
 	codeSlow          code = "slow_down"
 	codeNoRoom        code = "no_room"
 	codeKey           code = "key_reused"
@@ -111,6 +113,7 @@ var kinds = map[code]kind{
 	codeFileChanged:   {http.StatusConflict, "The file has changed"},
 	codeRefused:       {http.StatusConflict, "This was refused"},
 	codeTooManyOpen:   {http.StatusTooManyRequests, "Too many operations are open"},
+	codeTooMuch:       {http.StatusTooManyRequests, "Too much is asked for and not done"},
 	codeSlow:          {http.StatusTooManyRequests, "Too many sign-ins have failed"},
 	codeNoRoom:        {http.StatusInsufficientStorage, "There is no room"},
 	codeSince:         {http.StatusBadRequest, "This is no time"},
@@ -130,7 +133,7 @@ var tellables = []struct {
 	{errNoOne, codeNoOne}, {errExpect, codeOtherNumber}, {errOver, codeOver}, {errSending, codeSends}, {bulk.ErrTwice, codeSameRequest},
 	{errNotHeld, codeNotHeld}, {errOther, codeFileChanged},
 	{errKey, codeKey}, {errSince, codeSince}, {errFormat, codeFormat},
-	{errOpen, codeTooManyOpen}, {errSlow, codeSlow}, {bulk.ErrNoRoom, codeNoRoom},
+	{errOpen, codeTooManyOpen}, {event.ErrChoresFull, codeTooMuch}, {errSlow, codeSlow}, {bulk.ErrNoRoom, codeNoRoom},
 }
 
 // tellable maps an error to its code and to what may be told about it. What only the

@@ -20,8 +20,9 @@ type Trouble interface {
 	Letter(ctx context.Context, seq uint64) (header map[string][]string, body []byte, err error)
 	// Suppressed calls each for every address that gets no messages.
 	Suppressed(ctx context.Context, each func(entry string, s event.Suppression) error) error
-	// Ask keeps a chore for the role that carries it out; the same id is the same chore.
-	Ask(ctx context.Context, id string, c event.Chore) error
+	// Ask keeps a chore for the role that carries it out; asked is false when there is one
+	// of that id. The error wraps event.ErrChoresFull when there is no room for it.
+	Ask(ctx context.Context, id string, c event.Chore) (asked bool, err error)
 	// Asked tells how a chore stands; ok is false when there is none of that id.
 	Asked(ctx context.Context, role, id string) (c event.Chore, ok bool, err error)
 }
@@ -39,49 +40,53 @@ var errChore = errors.New(`say what to do, "replay" or "drop", and with which de
 // and who asks is recorded.
 func (k *Console) ask(ctx context.Context, id string, c event.Chore, allowed func() error) (now event.Chore, err error) {
 	now, asked, err := k.Trouble.Asked(ctx, c.Role(), id)
-	switch {
-	case err != nil:
-		return now, err
-	case asked && (now.Do != c.Do || !slices.Equal(itemsOf(now), itemsOf(c))):
-		return now, errKey
-	case !asked:
+	if err == nil && !asked {
 		if err := allowed(); err != nil {
 			return now, err
 		}
 		c.Actor, c.At = whoIn(ctx).actor(), time.Now().UTC()
 		now, err = c, k.askNow(ctx, id, c)
 	}
-	for limit := time.Now().Add(choreWait); err == nil && !now.Over() && time.Now().Before(limit) && event.Sleep(ctx, choreLook); {
+	for limit := time.Now().Add(choreWait); err == nil; {
+		if !now.Same(c) {
+			return now, errKey
+		}
+		if now.Over() || time.Now().After(limit) || !event.Sleep(ctx, choreLook) {
+			break
+		}
 		now, _, err = k.Trouble.Asked(ctx, c.Role(), id)
 	}
 	return now, err
 }
 
+// askNow asks, and records who did. Another request with the id may have been faster.
 func (k *Console) askNow(ctx context.Context, id string, c event.Chore) error {
 	// A client that goes away now must not leave a chore that is in no record.
 	stored, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	if err := k.Trouble.Ask(stored, id, c); err != nil {
+	switch asked, err := k.Trouble.Ask(stored, id, c); {
+	case err != nil:
 		return fmt.Errorf("ask for a chore: %w", err)
+	case asked:
+		k.audit(ctx, "chore-"+c.Do, c.Actor, map[string]string{"chore": id, "items": itemsOf(c)})
 	}
-	k.audit(ctx, "chore-"+c.Do, c.Actor, map[string]string{"chore": id, "items": named(itemsOf(c))})
 	return nil
 }
 
-// itemsOf names what a chore is about.
-func itemsOf(c event.Chore) (items []string) {
-	for _, seq := range c.Letters {
-		items = append(items, strconv.FormatUint(seq, 10))
-	}
-	return append(items, c.Entries...)
-}
-
-// mostRecorded is how many items of a chore the trail names.
-const mostRecorded = 100
-
-func named(items []string) string {
-	if n := len(items) - mostRecorded; n > 0 {
-		return strings.Join(items[:mostRecorded], " ") + fmt.Sprintf(" and %d more", n)
+// itemsOf names what a chore is about, for the trail: numbers that follow each other as a
+// range.
+func itemsOf(c event.Chore) string {
+	items := slices.Clone(c.Entries)
+	for i := 0; i < len(c.Letters); i++ {
+		from := i
+		for i+1 < len(c.Letters) && c.Letters[i+1] == c.Letters[i]+1 {
+			i++
+		}
+		item := strconv.FormatUint(c.Letters[from], 10)
+		if i > from {
+			item += "-" + strconv.FormatUint(c.Letters[i], 10)
+		}
+		items = append(items, item)
 	}
 	return strings.Join(items, " ")
 }
@@ -90,14 +95,18 @@ func named(items []string) string {
 func becameOf(c event.Chore) string {
 	verb := map[string]string{event.ChoreReplay: "sent again", event.ChoreDrop: "dropped", event.ChoreRelease: "taken off the list"}[c.Do]
 	if !c.Over() {
-		return fmt.Sprintf("Asked for: %s of %s are %s so far. It goes on by itself, as soon as usher's %s is there.", grouped(c.Did()), grouped(c.Items()), verb, c.Role())
+		why := fmt.Sprintf("It goes on by itself, as soon as usher's %s is there.", c.Role())
+		if c.Holder != "" {
+			why = "It goes on by itself."
+		}
+		return fmt.Sprintf("Asked for: %s of %s are %s so far. %s", grouped(c.Did()), grouped(c.Items()), verb, why)
 	}
 	s := fmt.Sprintf("Done: %s of %s %s.", grouped(c.Did()), grouped(c.Items()), verb)
 	if c.Gone > 0 {
 		s += fmt.Sprintf(" %s were not there any more.", grouped(c.Gone))
 	}
 	for item, why := range c.Failed { // one example tells enough
-		s += fmt.Sprintf(" %s could not be: %s, for example, because %s.", grouped(len(c.Failed)), item, why)
+		s += fmt.Sprintf(" %s could not be: %s, for example, because %s.", grouped(c.Unable), item, why)
 		break
 	}
 	return s

@@ -1,10 +1,12 @@
 package event
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -35,18 +37,30 @@ type Chore struct {
 	// What the role that carries it out says.
 	Holder string            `json:"holder,omitempty"` // the process that is at it
 	Next   int               `json:"next"`             // how many of the items are behind it
+	Tries  int               `json:"tries,omitempty"`  // of the item that is next
 	Gone   int               `json:"gone,omitempty"`   // of these were there no more
-	Failed map[string]string `json:"failed,omitempty"` // why others cannot be done, by item
+	Unable int               `json:"unable,omitempty"` // of these cannot be done
+	Failed map[string]string `json:"failed,omitempty"` // why, by item; of the first MostFailed
+
+	// Of one that is over, instead of its items.
+	All int    `json:"all,omitempty"` // how many there were
+	Sum string `json:"sum,omitempty"` // a digest of them
 }
 
 // Bounds of a chore.
 const (
 	MostChoreItems = 1000
-	ChoreKept      = 7 * 24 * time.Hour // by KV CONTROL; one that nobody could carry out in this time is forgotten
+	MostFailed     = 20
+
+	ChoreKept       = 7 * 24 * time.Hour // by KV CONTROL; one that could not be carried out in this time is forgotten
+	ChoreRemembered = 24 * time.Hour     // what became of it
 )
 
 // ErrGone means that what a chore is about is not there any more.
 var ErrGone = errors.New("it is gone")
+
+// ErrChoresFull means that no further chore can be kept now.
+var ErrChoresFull = errors.New("too much was asked for that is not done yet; try again later")
 
 // Role is who carries the chore out; "" for one that is not known.
 func (c Chore) Role() string {
@@ -60,13 +74,50 @@ func (c Chore) Role() string {
 }
 
 // Items is how many there are.
-func (c Chore) Items() int { return len(c.Letters) + len(c.Entries) }
+func (c Chore) Items() int { return max(c.All, len(c.Letters)+len(c.Entries)) }
 
 // Over tells whether nothing is left to do.
 func (c Chore) Over() bool { return c.Next >= c.Items() }
 
 // Did is how many items were done, without those that were gone or cannot be done.
-func (c Chore) Did() int { return c.Next - c.Gone - len(c.Failed) }
+func (c Chore) Did() int { return c.Next - c.Gone - c.Unable }
+
+// Fail notes why an item cannot be done.
+func (c *Chore) Fail(item, why string) {
+	c.Unable++
+	if c.Failed == nil {
+		c.Failed = map[string]string{}
+	}
+	if len(c.Failed) < MostFailed {
+		c.Failed[item] = why
+	}
+}
+
+// Ended is a chore that is over without its items.
+func (c Chore) Ended() Chore {
+	c.All, c.Sum = c.Items(), c.sum()
+	c.Letters, c.Entries, c.Holder = nil, nil, ""
+	return c
+}
+
+// Same tells whether two chores ask for the same.
+func (c Chore) Same(other Chore) bool { return c.Do == other.Do && c.sum() == other.sum() }
+
+func (c Chore) sum() string {
+	if c.Sum != "" {
+		return c.Sum
+	}
+	h := sha256.New()
+	for _, seq := range c.Letters {
+		fmt.Fprintf(h, "%d ", seq)
+	}
+	for _, e := range c.Entries {
+		fmt.Fprintf(h, "%s ", e)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+var choreEntry = regexp.MustCompile(`^[a-z0-9]{1,64}$`)
 
 // Check says what is wrong with a chore.
 func (c Chore) Check() error {
@@ -80,7 +131,7 @@ func (c Chore) Check() error {
 		return fmt.Errorf("the chore is about %d, which is more than %d", c.Items(), MostChoreItems)
 	case letters && len(c.Entries) > 0, !letters && len(c.Letters) > 0:
 		return errors.New("the chore names what it is not about")
-	case slices.ContainsFunc(c.Entries, func(e string) bool { return e == "" || strings.ContainsAny(e, ".*> \t\r\n") }):
+	case slices.ContainsFunc(c.Entries, func(e string) bool { return !choreEntry.MatchString(e) }):
 		return errors.New("the chore names what cannot be an entry of the list")
 	case c.Next < 0 || c.Next > c.Items():
 		return errors.New("the chore says that more of it is done than there is")

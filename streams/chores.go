@@ -23,17 +23,25 @@ func choreSubject(role, id string) string {
 	return "$KV." + event.BucketControl + "." + keyChore + role + "." + id
 }
 
-// AskChore keeps a chore for the role that carries it out. The same id again is the same
-// chore, and changes nothing.
-func AskChore(ctx context.Context, js jetstream.JetStream, id string, c event.Chore) error {
+// AskChore keeps a chore for the role that carries it out. asked is false when there is one
+// of that id, which stays. The error is event.ErrChoresFull when chores fill half of the
+// bucket: the rest is left to what operators say of the stages.
+func AskChore(ctx context.Context, js jetstream.JetStream, id string, c event.Chore) (asked bool, err error) {
 	if err := c.Check(); err != nil {
-		return event.Permanent(err)
+		return false, event.Permanent(err)
 	}
-	_, err := writeChore(ctx, js, choreSubject(c.Role(), id), 0, c)
+	s, err := js.Stream(brief{ctx}, "KV_"+event.BucketControl)
+	if err != nil {
+		return false, fmt.Errorf("bucket %s: %w", event.BucketControl, err)
+	}
+	if i := s.CachedInfo(); i.Config.MaxBytes > 0 && i.State.Bytes > uint64(i.Config.MaxBytes)/2 {
+		return false, event.ErrChoresFull
+	}
+	_, err = writeChore(ctx, js, choreSubject(c.Role(), id), 0, c)
 	if overtaken(err) {
-		return nil // it is there
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 // ReadChore reads how a chore stands. ok is false when it is not there, or no more.
@@ -72,6 +80,9 @@ func writeChore(ctx context.Context, js jetstream.JetStream, subject string, seq
 	m := nats.NewMsg(subject)
 	m.Data = data
 	m.Header.Set(jetstream.MsgTTLHeader, event.ChoreKept.String())
+	if c.Over() {
+		m.Header.Set(jetstream.MsgTTLHeader, event.ChoreRemembered.String())
+	}
 	ack, err := js.PublishMsg(brief{ctx}, m, jetstream.WithExpectStream("KV_"+event.BucketControl), jetstream.WithExpectLastSequencePerSubject(seq))
 	switch {
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
@@ -101,8 +112,9 @@ type Chores struct {
 	Guard event.Guard
 	Log   *slog.Logger
 
-	lease time.Duration // of tests; 0: choreLease
-	said  string        // the last error
+	lease time.Duration       // of tests; 0: choreLease
+	said  string              // the last error
+	over  map[string]struct{} // chores that are over, by subject; they stay so
 }
 
 // What becomes of the items of chores.
@@ -119,7 +131,8 @@ func ChoreResults() []string { return []string{ChoreDone, ChoreGone, ChoreFailed
 const (
 	choresEvery = 30 * time.Second // chores are looked for though none was heard of
 	choreLease  = 15 * time.Second // who has said nothing of a chore for so long is dead
-	choreSaid   = 2 * time.Second  // how often one says how far it is
+	choreSaid   = 2 * time.Second  // how often one says how far it is, and when one that met trouble is tried again
+	choreTries  = 15               // of an item that fails while the bucket can be written
 )
 
 // Run carries out what comes until ctx ends.
@@ -140,11 +153,14 @@ func (c *Chores) Run(ctx context.Context) error {
 	defer nc.RemoveStatusListener(back)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	unsure := 2 // looks until what was on its way when it began to listen is seen
 	for {
 		select {
 		case <-look:
 		case <-back:
+			unsure = 2
 		case <-timer.C:
+			unsure = max(0, unsure-1)
 		case <-ctx.Done():
 			return nil
 		}
@@ -155,6 +171,9 @@ func (c *Chores) Run(ctx context.Context) error {
 				c.said = err.Error()
 				c.Log.Warn("what a person asked for at a console is not done yet, trying again", "what", c.Role, "error", err)
 			}
+		}
+		if unsure > 0 {
+			again = min(again, choreSaid)
 		}
 		timer.Reset(again)
 	}
@@ -173,11 +192,20 @@ func (c *Chores) look(ctx context.Context) (again time.Duration, err error) {
 	}
 	again = choresEvery
 	lease := cmp.Or(c.lease, choreLease)
+	was := c.over
+	c.over = map[string]struct{}{}
 	var errs []error
 	for subject := range i.State.Subjects {
+		if _, over := was[subject]; over {
+			c.over[subject] = struct{}{}
+			continue
+		}
 		chore, m, err := readChore(ctx, c.JetStream, subject)
 		switch {
-		case errors.Is(err, jetstream.ErrMsgNotFound), err == nil && chore.Over():
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			continue
+		case err == nil && chore.Over():
+			c.over[subject] = struct{}{}
 			continue
 		case err != nil:
 			errs = append(errs, err)
@@ -222,20 +250,20 @@ func (c *Chores) carryOut(ctx context.Context, subject string, seq uint64, chore
 		case errors.Is(err, event.ErrGone):
 			chore.Gone++
 			result = ChoreGone
-		case event.IsPermanent(err):
-			if chore.Failed == nil {
-				chore.Failed = map[string]string{}
-			}
-			chore.Failed[item] = err.Error()
+		case event.IsPermanent(err), chore.Tries >= choreTries:
+			chore.Fail(item, err.Error())
 			result = ChoreFailed
-		default:
-			return errors.Join(err, say()) // it goes on from here
+		default: // it goes on from here; what cannot be said now is no try
+			chore.Tries++
+			return errors.Join(err, say())
 		}
 		chore.Next++
+		chore.Tries = 0
 		c.Count(chore.Do, result)
 	}
 	c.said = ""
-	c.Log.Info("what a person asked for at a console is done", "action", chore.Do, "chore", subject[strings.LastIndexByte(subject, '.')+1:], "items", chore.Items(), "gone", chore.Gone, "failed", len(chore.Failed))
+	c.Log.Info("what a person asked for at a console is done", "action", chore.Do, "chore", subject[strings.LastIndexByte(subject, '.')+1:], "items", chore.Items(), "gone", chore.Gone, "failed", chore.Unable)
+	chore = chore.Ended()
 	return say()
 }
 

@@ -101,14 +101,14 @@ func TestChores(t *testing.T) {
 	ask := func(id string, c event.Chore) {
 		t.Helper()
 		c.Actor, c.At = "ann", time.Now()
-		if err := AskChore(t.Context(), js, id, c); err != nil {
+		if _, err := AskChore(t.Context(), js, id, c); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ask("one", event.Chore{Do: event.ChoreReplay, Letters: []uint64{1, 2, 3, 4}})
 	ask("one", event.Chore{Do: event.ChoreReplay, Letters: []uint64{9}}) // the same id is the same chore
 	c := choreOver(t, js, event.ChoresOfBridge, "one")
-	if c.Did() != 2 || c.Gone != 1 || c.Failed["3"] != "no" || c.Actor != "ann" {
+	if c.Did() != 2 || c.Gone != 1 || c.Failed["3"] != "no" || c.Actor != "ann" || len(c.Letters) > 0 || !c.Same(event.Chore{Do: event.ChoreReplay, Letters: []uint64{1, 2, 3, 4}}) || c.Same(event.Chore{Do: event.ChoreReplay, Letters: []uint64{9}}) {
 		t.Errorf("%+v", c)
 	}
 	ask("two", event.Chore{Do: event.ChoreRelease, Entries: []string{"abc"}})
@@ -139,7 +139,7 @@ func TestChoresGoOn(t *testing.T) {
 	if err := Ensure(t.Context(), js, opts); err != nil {
 		t.Fatal(err)
 	}
-	if err := AskChore(t.Context(), js, "late", event.Chore{Do: event.ChoreDrop, Letters: []uint64{1, 2, 3}}); err != nil {
+	if _, err := AskChore(t.Context(), js, "late", event.Chore{Do: event.ChoreDrop, Letters: []uint64{1, 2, 3}}); err != nil {
 		t.Fatal(err)
 	}
 	held := event.Chore{Do: event.ChoreDrop, Letters: []uint64{7, 8}, Holder: "dead", Next: 1}
@@ -157,7 +157,7 @@ func TestChoresGoOn(t *testing.T) {
 	if c := choreOver(t, js, event.ChoresOfBridge, "late"); c.Did() != 3 {
 		t.Errorf("%+v", c)
 	}
-	if c := choreOver(t, js, event.ChoresOfBridge, "held"); c.Did() != 2 || c.Holder != "a" {
+	if c := choreOver(t, js, event.ChoresOfBridge, "held"); c.Did() != 2 {
 		t.Errorf("%+v", c)
 	}
 	a.stop()
@@ -181,7 +181,7 @@ func TestChoresAreChecked(t *testing.T) {
 		"wildcard": {Do: event.ChoreRelease, Entries: []string{"*"}},
 		"ahead":    {Do: event.ChoreDrop, Letters: []uint64{1}, Next: 2},
 	} {
-		if err := AskChore(t.Context(), js, "x", c); !event.IsPermanent(err) {
+		if _, err := AskChore(t.Context(), js, "x", c); !event.IsPermanent(err) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -191,7 +191,7 @@ func TestChoresAreChecked(t *testing.T) {
 		}
 	}
 	a := choresOf(t, url, event.ChoresOfBridge, "a", nil)
-	if err := AskChore(t.Context(), js, "good", event.Chore{Do: event.ChoreDrop, Letters: []uint64{1}}); err != nil {
+	if _, err := AskChore(t.Context(), js, "good", event.Chore{Do: event.ChoreDrop, Letters: []uint64{1}}); err != nil {
 		t.Fatal(err)
 	}
 	choreOver(t, js, event.ChoresOfBridge, "good")
@@ -199,6 +199,70 @@ func TestChoresAreChecked(t *testing.T) {
 	if !slices.Equal(a.did, []string{"drop 1"}) {
 		t.Errorf("did %q", a.did)
 	}
+}
+
+// However much is asked for, operators can still pause every stage; what is over is not
+// read again; and no chore takes away what they said.
+func TestChoresLeaveRoomForPauses(t *testing.T) {
+	js, url := natstest.Start(t)
+	if err := Ensure(t.Context(), js, opts); err != nil {
+		t.Fatal(err)
+	}
+	letters := make([]uint64, event.MostChoreItems)
+	for i := range letters {
+		letters[i] = 1 << 40
+	}
+	n, err := 0, error(nil)
+	for ; err == nil && n < 1000; n++ {
+		_, err = AskChore(t.Context(), js, fmt.Sprint("c-", n), event.Chore{Do: event.ChoreDrop, Letters: letters})
+	}
+	if !errors.Is(err, event.ErrChoresFull) {
+		t.Fatalf("after %d chores: %v", n, err)
+	}
+	for _, stage := range event.Stages() {
+		if err := SayPause(t.Context(), js, stage, event.Pause{Paused: true}); err != nil {
+			t.Errorf("%s: %v", stage, err)
+		}
+	}
+	m := nats.NewMsg(choreSubject(event.ChoresOfBridge, "evil"))
+	m.Header.Set("Nats-Rollup", "all")
+	if _, err := js.PublishMsg(t.Context(), m); err == nil {
+		t.Error("the bucket takes a message in the place of all others")
+	}
+	if said, err := ReadPauses(t.Context(), js); err != nil || len(said) != len(event.Stages()) {
+		t.Errorf("pauses that are known: %v, %v", said, err)
+	}
+	a := choresOf(t, url, event.ChoresOfBridge, "a", nil)
+	for i := range n - 1 {
+		choreOver(t, js, event.ChoresOfBridge, fmt.Sprint("c-", i))
+	}
+	if _, err := AskChore(t.Context(), js, "one-more", event.Chore{Do: event.ChoreDrop, Letters: letters}); err != nil {
+		t.Errorf("when all are over: %v", err)
+	}
+	choreOver(t, js, event.ChoresOfBridge, "one-more")
+	a.stop()
+	if len(a.over) < n-1 {
+		t.Errorf("%d of %d chores that are over are remembered", len(a.over), n)
+	}
+}
+
+// An item that fails again and again, while all else works, stands in the way of no other.
+func TestChoresLeaveWhatFails(t *testing.T) {
+	js, url := natstest.Start(t)
+	if err := Ensure(t.Context(), js, opts); err != nil {
+		t.Fatal(err)
+	}
+	c := event.Chore{Do: event.ChoreDrop, Letters: []uint64{1, 2}, Tries: choreTries - 1}
+	if _, err := AskChore(t.Context(), js, "x", c); err != nil {
+		t.Fatal(err)
+	}
+	a := choresOf(t, url, event.ChoresOfBridge, "a", func(item string) error {
+		return map[string]error{"1": errors.New("it is odd")}[item]
+	})
+	if c := choreOver(t, js, event.ChoresOfBridge, "x"); c.Did() != 1 || c.Failed["1"] != "it is odd" {
+		t.Errorf("%+v", c)
+	}
+	a.stop()
 }
 
 // A dead letter that is sent again goes where it was for, under its old identity; what is
@@ -209,13 +273,13 @@ func TestChoresOfLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	pub := NewPublisher(js, nil)
-	for i, subject := range []string{"verifications.v1.crm.approved", "users.v1.imported.inbox", "users.v1.checkpoint.inbox.x"} {
+	for i, subject := range []string{"verifications.v1.crm.approved", "users.v1.imported.inbox", "verifications.v1.crm.approved.x"} {
 		if err := pub.DeadLetter(t.Context(), event.DeadLetter{Stream: event.StreamUsers, Sequence: uint64(i + 1), EventID: fmt.Sprint("e-", i), Subject: subject, Data: []byte("{}"), Reason: event.ReasonMalformed, Stored: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	d := NewLetters(js)
-	for seq, want := range map[uint64]string{1: "", 2: "", 3: "nothing is sent to again", 4: event.ErrGone.Error()} {
+	for seq, want := range map[uint64]string{1: "", 2: "", 3: "nothing is sent to again", 9: event.ErrGone.Error()} {
 		err := d.Chore(t.Context(), event.ChoreReplay, seq)
 		if want == "" && err != nil || want != "" && (err == nil || !event.IsPermanent(err) && !errors.Is(err, event.ErrGone)) {
 			t.Errorf("letter %d: %v, want %q", seq, err, want)
@@ -227,6 +291,13 @@ func TestChoresOfLetters(t *testing.T) {
 	}
 	if _, err := d.Get(t.Context(), 3); err != nil {
 		t.Errorf("the third is not kept: %v", err)
+	}
+	large := event.DeadLetter{Stream: event.StreamVerifications, Sequence: 9, Subject: "verifications.v1.crm.approved", Data: make([]byte, maxEvent-500), Reason: event.ReasonMalformed, Stored: time.Now()}
+	if err := pub.DeadLetter(t.Context(), large); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Chore(t.Context(), event.ChoreReplay, 4); err != nil && !event.IsPermanent(err) {
+		t.Errorf("a letter that has no room for another header: %v", err)
 	}
 	if err := d.Chore(t.Context(), event.ChoreDrop, 3); err != nil {
 		t.Error(err)

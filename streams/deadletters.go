@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -151,12 +150,21 @@ func (d *Letters) Chore(ctx context.Context, do string, seq uint64) error {
 		return err
 	case do == event.ChoreDrop:
 		return d.Drop(ctx, seq)
-	case !slices.ContainsFunc(replayed, func(prefix string) bool { return strings.HasPrefix(l.To, prefix) }):
+	case !replayable(l.To):
 		return event.Permanent(errors.New("it came under a subject that nothing is sent to again"))
 	}
-	return d.Replay(ctx, l)
+	var refused *jetstream.APIError
+	switch err := d.Replay(ctx, l); {
+	case errors.As(err, &refused) && refused.Code >= 400 && refused.Code < 500, errors.Is(err, nats.ErrMaxPayload): // of this message
+		return event.Permanent(err)
+	default:
+		return err
+	}
 }
 
-// replayed are the subjects to which a role may send dead letters again, by how they
-// begin.
-var replayed = []string{"users.v1.imported.", "verifications.v1."}
+// replayable tells whether a dead letter was a record or a decision.
+func replayable(subject string) bool {
+	_, record := event.ParseImportedSubject(subject)
+	_, _, decision := event.ParseVerificationSubject(subject)
+	return record == nil || decision == nil
+}

@@ -79,7 +79,7 @@ type Pauses struct {
 // pausesEvery is how often the bucket is looked at though no change was heard of.
 const pausesEvery = 30 * time.Second
 
-// pausesAgain is how soon it is looked at again when it could not be read.
+// pausesAgain is how soon it is looked at again when it could not be read, or may be old.
 const pausesAgain = time.Second
 
 // NewPauses reads the bucket, which Ensure has made, so that no stage begins before it
@@ -134,19 +134,24 @@ func (p *Pauses) Run(ctx context.Context) error {
 	hint() // of what was said since it was read
 	timer := time.NewTimer(pausesEvery)
 	defer timer.Stop()
-	again := p.tell()
+	unsure := true // what was on its way when it began to listen is not heard, and perhaps not read
 	for {
+		again := p.tell()
+		if unsure {
+			again = min(again, pausesAgain)
+		}
 		timer.Reset(again)
 		select {
 		case <-look:
 		case <-back:
+			unsure = true
 		case <-timer.C:
+			unsure = false
 		case <-ctx.Done():
 			return nil
 		}
-		err := p.load(ctx)
-		if again = p.tell(); err != nil { // what was said last holds meanwhile
-			again = min(again, pausesAgain)
+		if p.load(ctx) != nil { // what was said last holds meanwhile
+			unsure = true
 		}
 	}
 }

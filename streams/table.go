@@ -127,10 +127,12 @@ func reports() jetstream.StreamConfig {
 	return c
 }
 
-// control keeps what operators say about the stages, a few hundred bytes.
+// control keeps what operators say about the stages, a few hundred bytes, and chores, which
+// leave half of it free.
 func control() jetstream.StreamConfig {
 	c := bucket(event.BucketControl)
-	c.AllowMsgTTL = true // signs of processes go by themselves
+	c.AllowMsgTTL = true  // chores go by themselves
+	c.AllowRollup = false // who may write one key could otherwise take all of them away
 	return c
 }
 

@@ -31,8 +31,9 @@ func (t *Trouble) Suppressed(ctx context.Context, each func(entry string, s even
 	return suppressedAll(ctx, t.js, each)
 }
 
-// Ask keeps a chore for the role that carries it out; the same id is the same chore.
-func (t *Trouble) Ask(ctx context.Context, id string, c event.Chore) error {
+// Ask keeps a chore for the role that carries it out; asked is false when there is one of
+// that id.
+func (t *Trouble) Ask(ctx context.Context, id string, c event.Chore) (asked bool, err error) {
 	return AskChore(ctx, t.js, id, c)
 }
 
