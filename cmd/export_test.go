@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -42,5 +43,33 @@ func TestAnExportThatBreaksOffGoesOn(t *testing.T) {
 	}
 	if code, out, errs := run(t, nil, "export", "--console-url", console.URL, "--token", "other", "--with-data"); code != 1 || strings.Contains(out, "u-2") || !strings.Contains(errs, "the console says: your role (viewer) does not allow this") {
 		t.Errorf("%d\n%s\n%s", code, out, errs)
+	}
+}
+
+// full is an output that takes so many bytes.
+type full struct{ left int }
+
+func (f *full) Write(b []byte) (int, error) {
+	if len(b) > f.left {
+		n := f.left
+		f.left = 0
+		return n, errors.New("no space left on device")
+	}
+	f.left -= len(b)
+	return len(b), nil
+}
+
+// When the output cannot be written, nothing is said that would leave people out.
+func TestAnExportIntoAFullDisk(t *testing.T) {
+	console := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for i := range 5000 {
+			fmt.Fprintf(w, `{"user_id":"u-%d","status":"waiting","since":"2026-11-30T09:00:00Z","inbox":"hr","import":"i","line":2,"generation":1}`+"\n", i)
+		}
+	}))
+	t.Cleanup(console.Close)
+	var errs strings.Builder
+	code := Run(t.Context(), Main{Version: "test"}, []string{"export", "--console-url", console.URL, "--token", "usher_x"}, strings.NewReader(""), &full{left: 100_000}, &errs)
+	if code != 1 || !strings.Contains(errs.String(), "ends in the middle: no space left on device") || strings.Contains(errs.String(), "--after") || strings.Count(errs.String(), "no space") != 1 {
+		t.Errorf("%d\n%s", code, errs.String())
 	}
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -145,5 +146,38 @@ func TestAStreamTellsOfItsInboxes(t *testing.T) {
 		case <-timeout:
 			t.Fatal("it does not tell of its own inbox")
 		}
+	}
+}
+
+// brought is an upload that ann has brought.
+type brought struct {
+	unreached
+	stepped bool
+}
+
+func (*brought) Upload(id string) (Upload, error) {
+	return Upload{ID: id, File: "a.csv", Inbox: "inbox", By: "ann", Seen: &Report{}}, nil
+}
+
+func (b *brought) Step(context.Context, string, Step) (Upload, error) {
+	b.stepped = true
+	return Upload{}, nil
+}
+
+// Who goes on with an upload is who stands in its records as the one who gave them: no
+// other person shapes what they may then be one of two to approve.
+func TestOnlyWhoBroughtAFileGoesOnWithIt(t *testing.T) {
+	r := newRig(t)
+	in := &brought{}
+	r.change = func(c *Config) { c.Intake = in }
+	r.run()
+	r.login("ann", logins.Operator)
+	form := url.Values{"do": {"import"}, "columns": {"yes"}, "c0": {"email"}}
+	resp, body := page(t, r.signed(), "POST", r.base+"/uploads/up-1", form)
+	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, "ann has brought this file, and only the same person can go on with it") || in.stepped {
+		t.Errorf("another person: %d, %v\n%s", resp.StatusCode, in.stepped, body)
+	}
+	if resp, _ := page(t, r.signedAs("ann"), "POST", r.base+"/uploads/up-1", form); resp.StatusCode != http.StatusSeeOther || !in.stepped {
+		t.Errorf("the same person: %d, %v", resp.StatusCode, in.stepped)
 	}
 }

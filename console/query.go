@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 
 	"usher/event"
@@ -57,7 +56,7 @@ func (e Entry) Deciders() string {
 	case e.FirstBy != "":
 		return e.FirstBy + " and " + e.DecidedBy
 	case e.DecidedBy == "" && (e.Kind == event.FactHalf || e.Kind == event.FactRefused):
-		return strings.TrimSuffix(e.EventSource+":"+e.Actor, ":")
+		return event.Verification{Identity: event.Identity{Source: e.EventSource}, Actor: e.Actor}.By()
 	}
 	return e.DecidedBy
 }

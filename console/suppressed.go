@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -22,33 +23,48 @@ type Suppressed struct {
 // mostSuppressed is how many a page shows.
 const mostSuppressed = 500
 
-// suppressedOf are the entries with this channel and this reason ("" for all), the newest
-// first, with how many there are.
-func (k *Console) suppressedOf(r *http.Request, channel, reason string) (out []Suppressed, all int, err error) {
-	err = k.Trouble.Suppressed(r.Context(), func(entry string, s event.Suppression) error {
-		if (channel == "" || s.Channel == channel) && (reason == "" || s.Reason == reason) {
-			out = append(out, Suppressed{entry, s.Channel, s.Reason, event.Explain(s.Reason), s.By, s.Message, s.At})
+// listing is the newest entries that are meant, how many there are, and the reasons that
+// entries have.
+type listing struct {
+	Newest  []Suppressed
+	All     int
+	Reasons []string
+}
+
+// suppressed reads the list with this channel and this reason ("" for all); it may be
+// long, and is never in memory as a whole.
+func (k *Console) suppressed(ctx context.Context, channel, reason string) (l listing, err error) {
+	newest := func() {
+		slices.SortFunc(l.Newest, func(a, b Suppressed) int { return b.At.Compare(a.At) })
+		l.Newest = l.Newest[:min(len(l.Newest), mostSuppressed)]
+	}
+	err = k.Trouble.Suppressed(ctx, func(entry string, s event.Suppression) error {
+		if !slices.Contains(l.Reasons, s.Reason) {
+			l.Reasons = append(l.Reasons, s.Reason)
+		}
+		if channel != "" && s.Channel != channel || reason != "" && s.Reason != reason {
+			return nil
+		}
+		l.All++
+		if l.Newest = append(l.Newest, Suppressed{entry, s.Channel, s.Reason, event.Explain(s.Reason), s.By, s.Message, s.At}); len(l.Newest) > 2*mostSuppressed {
+			newest()
 		}
 		return nil
 	})
-	slices.SortFunc(out, func(a, b Suppressed) int { return b.At.Compare(a.At) })
-	return out[:min(len(out), mostSuppressed)], len(out), err
+	newest()
+	slices.Sort(l.Reasons)
+	return l, err
 }
 
 func (k *Console) suppressedPage(w http.ResponseWriter, r *http.Request) {
 	channel, reason := r.URL.Query().Get("channel"), r.URL.Query().Get("reason")
-	list, all, err := k.suppressedOf(r, channel, reason)
+	l, err := k.suppressed(r.Context(), channel, reason)
 	if err != nil {
 		k.fail(w, r, err)
 		return
 	}
-	var reasons []string
-	for _, s := range list {
-		reasons = append(reasons, s.Reason)
-	}
-	slices.Sort(reasons)
 	k.show(w, r, http.StatusOK, "suppressed", map[string]any{
-		"Title": "Addresses that get no messages", "List": list, "All": all, "Channel": channel, "Reason": reason, "Reasons": slices.Compact(reasons),
+		"Title": "Addresses that get no messages", "List": l.Newest, "All": l.All, "Channel": channel, "Reason": reason, "Reasons": l.Reasons,
 		"Channels": []string{event.ChannelEmail, event.ChannelSMS}, "EventID": newEventID(), "Message": k.sessions.PopString(r.Context(), "message"),
 	})
 }

@@ -271,6 +271,10 @@ func (k *Console) uploadStep(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/imports", http.StatusSeeOther)
 		return
 	}
+	if u.By != whoAsks(r).actor() { // who shapes records stands in them, and may not be one of two who approve them
+		k.fail(w, r, plainly{fmt.Errorf("%s has brought this file, and only the same person can go on with it; to import it yourself, bring it yourself", u.By)})
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), waitForStep)
 	defer cancel()
 	columns := chosen(r, u)
