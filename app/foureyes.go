@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,6 +21,15 @@ const (
 	twoApprove = "approvals"
 	twoDecide  = "both"
 )
+
+// sayFourEyes says for which inboxes the bridge holds the rule: only the watcher knows which
+// there are, and a name that is written wrong protects no one.
+func (p *process) sayFourEyes() {
+	rules, _ := p.Deciding.fourEyes() // they were checked
+	for _, inbox := range slices.Sorted(maps.Keys(rules)) {
+		p.Log.Info("two people decide about those of an inbox", "source", inbox)
+	}
+}
 
 // fourEyes are the rules by inbox, and what is wrong with them.
 func (d Deciding) fourEyes() (map[string]*event.FourEyes, []error) {

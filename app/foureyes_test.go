@@ -1,11 +1,13 @@
 package app
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 
 	"usher/event"
+	"usher/streams/natstest"
 )
 
 func TestWhereTwoPeopleDecide(t *testing.T) {
@@ -46,6 +48,13 @@ func TestWhereTwoPeopleDecide(t *testing.T) {
 	for _, inbox := range []string{event.SourceInbox, event.SourceCanary} {
 		if s[inbox].FourEyes != nil {
 			t.Errorf("two people decide about %s", inbox)
+		}
+	}
+	var log natstest.Output
+	(&process{Config: c, Env: Env{Log: slog.New(slog.NewTextHandler(&log, nil))}}).sayFourEyes()
+	for _, inbox := range []string{"hr", "other"} {
+		if !strings.Contains(log.String(), "source="+inbox+"\n") {
+			t.Errorf("a bridge does not say that two decide in %s:\n%s", inbox, log.String())
 		}
 	}
 }

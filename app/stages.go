@@ -82,6 +82,7 @@ func (p *process) startConsumers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		p.sayFourEyes()
 		b := bridge.New(c)
 		p.ops.add("bridge", b.Ready)
 		sampler, err := p.sampler()
