@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"usher/doctor"
+	"usher/event"
 	"usher/streams"
 	"usher/streams/natstest"
 )
@@ -22,6 +23,31 @@ func (c *clinic) until(code string, mark doctor.Mark) doctor.Result {
 		}
 		if time.Now().After(deadline) {
 			c.Fatalf("%s is %s and does not become %s:\n%s", code, x.Mark, mark, text(r))
+		}
+	}
+}
+
+// consumersHaveCopies waits until the bridge's consumers are on all three nodes, as their
+// streams are: one that is still on its first node alone goes away with that.
+func (c *clinic) consumersHaveCopies() {
+	c.Helper()
+	for stream, name := range map[string]string{event.StreamUsers: event.ConsumerUsers, event.StreamVerifications: event.ConsumerVerifications} {
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			on := 0
+			consumer, err := c.js.Consumer(c.Context(), stream, name)
+			if err == nil && consumer.CachedInfo().Cluster != nil {
+				for _, r := range consumer.CachedInfo().Cluster.Replicas {
+					if r.Current {
+						on++
+					}
+				}
+			}
+			if on == 2 {
+				break
+			}
+			if time.Now().After(deadline) {
+				c.Fatalf("%s has %d current copies: %v", name, on, err)
+			}
 		}
 	}
 }
@@ -52,6 +78,7 @@ func TestClusters(t *testing.T) {
 	}
 	c.until("DR0305", doctor.OK)
 	c.until("DR0306", doctor.OK)
+	c.consumersHaveCopies()
 	before := state(t, c.js)
 	if x := c.until("DR0209", doctor.OK); state(t, c.js) != before {
 		t.Errorf("trying the rights changed a stream: %s", x.Says)
