@@ -106,7 +106,13 @@ func putFact(tx *writing, f event.Fact) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(`INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, f.ID, f.UserID, f.EventID, f.EventSource, f.At.UnixMicro(), string(body)); err != nil {
+	stored, err := tx.Exec(`INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, f.ID, f.UserID, f.EventID, f.EventSource, f.At.UnixMicro(), string(body))
+	if err != nil {
+		return err
+	}
+	// A fact that is told again may have another place among the others than it had first,
+	// which is the one that counts.
+	if n, err := stored.RowsAffected(); err != nil || n == 0 {
 		return err
 	}
 	if err := bulkAnswered(tx, f); err != nil {

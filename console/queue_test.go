@@ -309,3 +309,24 @@ func TestReasonsForARejection(t *testing.T) {
 		}
 	}
 }
+
+// A fact that is told again is the same fact, whatever place it has then: the first one
+// counts. Seeds 31682 and 37700 of the simulation showed somebody welcomed as active.
+func TestAFactThatIsToldAgain(t *testing.T) {
+	m := newModel(t)
+	say := func(id, kind string, n int, status event.Status) {
+		t.Helper()
+		m.must(t, func(tx *writing) error {
+			return putFact(tx, event.Fact{ID: id, Kind: kind, UserID: "u-1", Generation: 1, N: n, Status: status, Inbox: "hr", At: time.Now()})
+		})
+	}
+	say("a", event.FactActivated, 2, event.StatusActive)
+	say("b", event.FactSent, 4, event.StatusActive)
+	say("c", event.FactSent, 3, event.StatusActive)
+	say("d", event.FactWelcomed, 5, event.StatusWelcomed)
+	say("c", event.FactSent, 6, event.StatusActive)
+	u, err := m.user(t.Context(), "u-1")
+	if err != nil || u.Status != event.StatusWelcomed || len(u.Timeline) != 4 {
+		t.Errorf("%s with %d facts, %v", u.Status, len(u.Timeline), err)
+	}
+}
