@@ -330,3 +330,13 @@ func TestAFactThatIsToldAgain(t *testing.T) {
 		t.Errorf("%s with %d facts, %v", u.Status, len(u.Timeline), err)
 	}
 }
+
+// Of one of two who decide a page names no more than facts do: no address, no full name.
+func TestWhoIsOneOfTwoIsNamedAsInFacts(t *testing.T) {
+	for actor, want := range map[string]string{"ann": "crm:ann", "jane.doe@corp.example": "crm", "Jane Doe": "crm", "": "crm"} {
+		e := Entry{Fact: event.Fact{Kind: event.FactHalf, EventSource: "crm"}, Actor: actor}
+		if got := e.Deciders(); got != want {
+			t.Errorf("%q is shown as %q, want %q", actor, got, want)
+		}
+	}
+}

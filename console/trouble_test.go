@@ -203,6 +203,12 @@ func TestDeadLettersOfInboxes(t *testing.T) {
 	if resp, _ := page(t, r.signedAs("vic"), "POST", r.base+"/deadletters", url.Values{"do": {"replay"}, "seqs": {"1"}}); resp.StatusCode != 403 {
 		t.Errorf("a viewer sends it again: %d", resp.StatusCode)
 	}
+	if resp, _ := page(t, c, "POST", r.base+"/deadletters", url.Values{"do": {"drop"}, "seqs": {"1"}}); resp.StatusCode != 303 {
+		t.Errorf("ola drops it: %d", resp.StatusCode)
+	}
+	if _, body := page(t, c, "GET", r.base+"/deadletters", nil); !strings.Contains(body, "Done: 1 of 1 dropped.") || strings.Contains(body, `href="/deadletters/1"`) {
+		t.Errorf("what was dropped is still listed:\n%s", body)
+	}
 	r.eventually("both looks are in the trail", func() bool {
 		return strings.Count(strings.Join(r.audited(), "\n"), "reveal-deadletter") == 2
 	})

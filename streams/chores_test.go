@@ -167,6 +167,29 @@ func TestChoresGoOn(t *testing.T) {
 	}
 }
 
+// A chore that another process has said something of a moment ago is left to it, and looked
+// at again when its lease is over.
+func TestChoresOfTheLivingAreLeft(t *testing.T) {
+	js, _ := natstest.Start(t)
+	if err := Ensure(t.Context(), js, opts); err != nil {
+		t.Fatal(err)
+	}
+	held := event.Chore{Do: event.ChoreDrop, Letters: []uint64{7}, Holder: "other"}
+	if _, err := AskChore(t.Context(), js, "held", held); err != nil {
+		t.Fatal(err)
+	}
+	c := &Chores{JetStream: js, Role: event.ChoresOfBridge, Me: "me", Letter: func(context.Context, string, uint64) error {
+		t.Error("it is carried out")
+		return nil
+	}}
+	if again, err := c.look(t.Context()); err != nil || again != choreLease {
+		t.Errorf("looked at again after %v, %v", again, err)
+	}
+	if now, _, err := ReadChore(t.Context(), js, event.ChoresOfBridge, "held"); err != nil || now.Holder != "other" {
+		t.Errorf("%+v, %v", now, err)
+	}
+}
+
 // What is no chore is refused before it is kept; what was put there by hand stops nothing.
 func TestChoresAreChecked(t *testing.T) {
 	js, url := natstest.Start(t)
