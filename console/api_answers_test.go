@@ -206,7 +206,7 @@ func (a *asked) operations() {
 	a.call("admin", "POST", begin+"/"+id(other)+"/cancel", "")
 	a.call("admin", "POST", begin+"/"+id(other)+"/undo", "")
 	if _, _, err := a.console.bulks.store.Change(a.Context(), id(third), func(o *bulk.Operation) error {
-		o.State, o.Starts = bulk.Running, time.Now()
+		o.State, o.Holder = bulk.Running, "another" // console, which is not done with it yet
 		return nil
 	}); err != nil {
 		a.Fatal(err)
