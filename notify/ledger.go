@@ -114,6 +114,16 @@ func (s *Sender) accept(ctx context.Context, r Request, p *provider, a attempt, 
 	return sent, nil
 }
 
+// find reads the entry. An answer that an earlier attempt kept is written with the same
+// compare-and-set: between two, a late write of that attempt could still arrive, and what
+// it says would look as if it had no answer.
+func (s *Sender) find(ctx context.Context, r Request) (event.Send, error) {
+	if r.Answer != nil {
+		return s.bring(ctx, r, *r.Answer)
+	}
+	return s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
+}
+
 // bring writes an answer that an earlier attempt got and the ledger did not take.
 func (s *Sender) bring(ctx context.Context, r Request, n event.Answer) (event.Send, error) {
 	entry, err := s.recordAnswer(ctx, r, n, untilTheEnd(ctx))

@@ -55,13 +55,8 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 	if s.Lives != nil {
 		defer s.Lives.Hold()()
 	}
-	if r.Answer != nil {
-		if entry, err := s.bring(ctx, r, *r.Answer); err != nil {
-			return entry, err
-		}
-	}
 	first := providers[0] // or the one that an earlier try was for
-	found, err := s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(*event.Send) error { return nil })
+	found, err := s.find(ctx, r)
 	if err != nil {
 		return found, err
 	}
