@@ -26,7 +26,7 @@ func (d delivery) Send(ctx context.Context, w workflows.Delivery) (event.Send, e
 	return d.sender.Send(ctx, notify.Request{
 		UserID: w.UserID, Generation: w.Generation, Purpose: w.Purpose, Channel: w.Channel, Ordinal: w.Ordinal,
 		Name: w.User.Name, Email: w.User.Email, Phone: w.User.Phone, Locale: w.User.Locale, Attributes: w.User.Attributes,
-		Decided: w.Decided, Backoff: w.Backoff, Keep: w.Keep, Answer: w.Answer, Canary: w.Result.Inbox == event.SourceCanary,
+		Decided: w.Decided, Backoff: w.Backoff, Keep: w.Keep, Kept: w.Kept, Answer: w.Answer, Canary: w.Result.Inbox == event.SourceCanary,
 	})
 }
 

@@ -115,6 +115,11 @@ func (a *activity) run(ctx context.Context, workers []*rig, q Request, first int
 				a.carried = &answer
 			}
 		}
+		q.Kept = func() bool {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return a.attempt == n
+		}
 		try, cancel := context.WithTimeout(ctx, a.limit)
 		done := make(chan result, 1)
 		late.Go(func() {

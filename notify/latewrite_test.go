@@ -68,3 +68,40 @@ func TestAWriteArrivesLateAtEachStep(t *testing.T) {
 		}
 	}
 }
+
+// When neither the ledger nor Temporal takes that a message was not handed over, it is
+// tried until one of them does. A regression: it was tried for a second, and was then
+// lost with its attempt.
+func TestWhatWasNotHandedOverIsSaidUntilItIsTaken(t *testing.T) {
+	srv := newSMTPServer(t, script{})
+	r := newRig(t, srv.addr, "http://"+nowhere)
+	key, refused := "u-1/"+request(event.ChannelEmail).key(), 0
+	r.ledger.fail = func(s event.Send) error {
+		switch {
+		case s.State == event.SendSubmitting: // it is written, and the answer is lost
+			r.ledger.entries[key] = s
+			return errNoAnswer
+		case refused < 10: // for more than a second
+			refused++
+			return errNoAnswer
+		}
+		return nil
+	}
+	q := request(event.ChannelEmail)
+	q.Keep, q.Kept = func(event.Answer) {}, func() bool { return false }
+	if _, err := r.Send(t.Context(), q); !errors.Is(err, errNoAnswer) {
+		t.Fatal(err)
+	}
+	if s := r.ledger.entries[key]; s.State != "" || s.Token != "" || refused != 10 {
+		t.Errorf("after %d refusals the ledger says %+v", refused, s)
+	}
+
+	refused = -1000
+	q.Kept = func() bool { return true }
+	if _, err := r.Send(t.Context(), q); !errors.Is(err, errNoAnswer) {
+		t.Fatal(err)
+	}
+	if refused > -990 {
+		t.Errorf("Temporal has it, and the ledger is asked %d times more", refused+1000)
+	}
+}

@@ -79,18 +79,25 @@ func (s *Sender) commit(ctx context.Context, r Request, p *provider, a *attempt)
 }
 
 // free gives a message back that is not handed over because commit failed, after it
-// may have been written that it is.
+// may have been written that it is. The ledger has just failed, so the next attempt may
+// bring it instead; while neither takes it, it is tried until the attempt's end.
 func (s *Sender) free(ctx context.Context, r Request, a *attempt, failed error) {
 	if !a.written || errors.Is(failed, errRaced) {
 		return
 	}
 	n := event.Answer{Token: a.token, At: now()}
-	if r.Keep != nil { // the ledger has just failed
+	if r.Keep != nil {
 		r.Keep(n)
 	}
-	_, err := s.recordAnswer(ctx, r, n, freeFor)
-	if err != nil && r.Keep == nil {
-		s.Log.Warn("a message that was not handed over looks as if it was", "channel", r.Channel, "error", err)
+	for end := time.Now().Add(untilTheEnd(ctx)); ; {
+		_, err := s.recordAnswer(ctx, r, n, freeFor)
+		switch {
+		case err == nil || r.Kept != nil && r.Kept():
+			return
+		case event.IsPermanent(err) || ctx.Err() != nil || time.Now().After(end):
+			s.Log.Warn("a message that was not handed over looks as if it was", "channel", r.Channel, "error", err)
+			return
+		}
 	}
 }
 
@@ -243,7 +250,7 @@ func (s *Sender) hold(ctx context.Context, r Request, p *provider) (event.Send, 
 // How long the ledger is tried to be written.
 const (
 	writeFor   = 30 * time.Second // what asks the provider once more when it is lost, and without a deadline
-	freeFor    = time.Second      // that nothing was handed over
+	freeFor    = time.Second      // that nothing was handed over, at a time
 	writeStop  = time.Second      // an answer, when the process is about to end
 	spareMost  = 3 * time.Second  // an answer until so long before the end of the attempt, or a tenth of what is left
 	keepAfter  = 500 * time.Millisecond

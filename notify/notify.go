@@ -38,6 +38,10 @@ type Request struct {
 	Keep   func(event.Answer)
 	Answer *event.Answer
 
+	// Kept tells whether the next Send will bring what Keep was given last. Nil: that is
+	// never known, so an answer is tried to be written for as long as the attempt lasts.
+	Kept func() bool
+
 	Canary bool // no person reads it, so no figure counts it
 
 	Content *Content // of an e-mail that is no template's; nil: the template's

@@ -34,8 +34,10 @@ type Delivery struct {
 	Backoff func(failed int) time.Duration `json:"-"` // the pause before the next try after so many failed ones
 
 	// Keep is given an answer that the ledger could not take at once, and Answer is
-	// what an earlier try kept: it goes into the ledger before anything else.
+	// what an earlier try kept: it goes into the ledger before anything else. Kept tells
+	// whether Temporal has what Keep was given last.
 	Keep   func(event.Answer) `json:"-"`
+	Kept   func() bool        `json:"-"`
 	Answer *event.Answer      `json:"-"`
 
 	End *LastMessage `json:"end,omitempty"` // to write when the message is the last
@@ -70,7 +72,8 @@ func (a *Activities) Send(ctx context.Context, d Delivery) (result Sent, err err
 	defer p.start(ctx)()
 	ours, cancel := untilStop(ctx)
 	defer cancel()
-	d.Backoff, d.Keep, d.Answer = backoff(activity.GetInfo(ctx).RetryPolicy), p.keep, p.carried()
+	d.Backoff = backoff(activity.GetInfo(ctx).RetryPolicy)
+	d.Keep, d.Kept, d.Answer = p.keep, p.kept, p.carried()
 	sent, err := a.Sender.Send(ours, d)
 	if sent.Reason == event.ReasonNoProvider {
 		return Sent{Absent: true}, nil

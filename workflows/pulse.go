@@ -142,6 +142,13 @@ func (p *pulse) handOver(ctx context.Context) {
 	}
 }
 
+// kept tells whether Temporal has the answer that is carried.
+func (p *pulse) kept() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.told
+}
+
 // settled tells that nothing is left to report.
 func (p *pulse) settled() bool {
 	p.mu.Lock()
