@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -84,6 +85,29 @@ func TestAStartThatIsLate(t *testing.T) {
 		},
 		"the generation is over": {
 			in: open, person: ended, status: event.StatusRejected,
+		},
+	})
+}
+
+// A run that was started from PEOPLE gets the record that opened its generation when that
+// comes again. It was told when the first run began, so it moves nothing. A regression,
+// seen in the simulation: it was the newest fact behind the end, and said active.
+func TestTheOpenerComesAgain(t *testing.T) {
+	opener := arrival("r1", ann)
+	opener.Identity = known().Opened.Identity
+	approve := step{2 * time.Minute, event.SignalVerification, decision("v1", event.VerbApproved)}
+	later := []error{event.RetryAfter(errors.New("busy"), 10*time.Minute)}
+	told := []string{"approved approved", "activated active", "sent active", "sent active", "welcomed welcomed"}
+	sent := []string{"email Ann", "sms Ann"}
+	tell(t, map[string]story{
+		"before the decision": {
+			in: known(), steps: []step{{time.Minute, event.SignalUser, opener}, approve},
+			story: told, asides: []string{"started waiting"}, status: event.StatusWelcomed, sent: sent,
+		},
+		"while messages are on their way": {
+			in: known(), steps: []step{approve, {3 * time.Minute, event.SignalUser, opener}},
+			sendErrs: map[string][]error{event.ChannelEmail: later, event.ChannelSMS: later},
+			story:    told, asides: []string{"started active"}, status: event.StatusWelcomed, sent: sent,
 		},
 	})
 }

@@ -97,7 +97,7 @@ func (o *onboarding) onUser(ctx workflow.Context, e event.UserEvent) {
 	switch {
 	case o.untold && e.Identity == o.opened.Identity:
 		o.untold = false
-		o.answer(ctx, event.AnswersUser, event.FactStarted, event.EffectApplied, e.Identity)
+		o.answerAgain(ctx, e)
 	case o.seen[e.Identity]:
 		o.answer(ctx, event.AnswersUser, event.FactDuplicate, event.EffectDuplicate, e.Identity)
 	case !o.arrived:
@@ -256,6 +256,17 @@ func (o *onboarding) answer(ctx workflow.Context, answers, kind string, effect e
 	}
 	o.tellDecision(&f)
 	o.pending = append(o.pending, f)
+}
+
+// answerAgain tells of the record that opened the generation that it was taken. The
+// start of the run said so, in another run if that one was ended from outside, and its
+// fact, which has the same id, moves nothing: with a number it would be the newest word
+// about the status, which may be behind an end that is written already.
+func (o *onboarding) answerAgain(ctx workflow.Context, e event.UserEvent) {
+	n, shown, shownN := o.n, o.shown, o.shownN
+	o.answer(ctx, event.AnswersUser, event.FactStarted, event.EffectApplied, e.Identity)
+	o.n, o.shown, o.shownN = n, shown, shownN
+	o.pending[len(o.pending)-1].N = 0
 }
 
 // decline answers a verification that has no effect. The next run does not know the
