@@ -58,7 +58,7 @@ func leash() {
 }
 
 // onLeash makes a child of this test binary that runs what env names.
-func onLeash(t *testing.T, log *os.File, env ...string) *exec.Cmd {
+func onLeash(t testing.TB, log *os.File, env ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(append(os.Environ(), "USHER_E2E_LEASH=1"), env...)
 	cmd.Stdout, cmd.Stderr = log, log

@@ -122,7 +122,7 @@ func (u *usher) until(what string, done func() bool) {
 
 // freePort is an address that was free a moment ago: a role writes nowhere which
 // one it took.
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -42,6 +42,9 @@ func TestMain(m *testing.M) {
 	if spec := os.Getenv("USHER_E2E_TEMPORAL"); spec != "" {
 		os.Exit(temporalChild(spec))
 	}
+	if dir := os.Getenv("USHER_E2E_NAIVE"); dir != "" {
+		os.Exit(naiveMain(dir))
+	}
 	if cfg := os.Getenv("USHER_E2E_CHILD"); cfg != "" {
 		os.Exit(child(cfg))
 	}
@@ -53,10 +56,14 @@ func child(cfg string) int {
 	if err := json.Unmarshal([]byte(cfg), &c); err != nil {
 		panic(err)
 	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		panic(err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	err := app.Run(ctx, c, app.Env{
-		Up: os.Getenv("USHER_E2E_ROLE") == "", Out: io.Discard, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Up: os.Getenv("USHER_E2E_ROLE") == "", Out: io.Discard, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 		Fault: killAt(os.Getenv("USHER_E2E_FAULT")),
 		Embed: func(ctx context.Context, e app.EmbedConfig) (app.Embedded, error) {
 			s, err := embedded.Start(ctx, embedded.Config(e))
@@ -91,23 +98,24 @@ func killAt(spec string) event.Fault {
 
 // usher is one data folder and the process that serves it, if one does.
 type usher struct {
-	*testing.T
+	testing.TB
 	config app.Config
 	dir    string
+	binary string // that is run
 	cmd    *exec.Cmd
 	exited chan error
 	addr   app.Addresses
 	log    *os.File
 }
 
-func newUsher(t *testing.T) *usher {
+func newUsher(t testing.TB) *usher {
 	t.Helper()
 	dir := t.TempDir()
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &usher{T: t, dir: dir, log: log}
+	u := &usher{TB: t, dir: dir, log: log, binary: os.Args[0]}
 	const anyPort = "127.0.0.1:0"
 	u.config = app.Config{
 		Base:     app.Base{Data: dir, OpsAddr: anyPort, LogLevel: "debug", LogFormat: "text"},
@@ -139,7 +147,7 @@ func (u *usher) start(fault string) bool {
 	if err != nil {
 		u.Fatal(err)
 	}
-	u.cmd = exec.Command(os.Args[0])
+	u.cmd = exec.Command(u.binary)
 	u.cmd.Env = append(os.Environ(), "USHER_E2E_CHILD="+string(cfg), "USHER_E2E_FAULT="+fault)
 	u.cmd.Stdout, u.cmd.Stderr = u.log, u.log
 	if err := u.cmd.Start(); err != nil {

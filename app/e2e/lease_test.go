@@ -101,7 +101,7 @@ func lease(t *testing.T, ways func(c *app.Config, u *usher)) *leased {
 // worker is a worker on a data folder of its own.
 func (l *leased) worker() app.Config {
 	c := l.config
-	c.Data, c.Roles, c.OpsAddr = l.TempDir(), app.Roles{Worker: true}, freePort(l.T)
+	c.Data, c.Roles, c.OpsAddr = l.TempDir(), app.Roles{Worker: true}, freePort(l.TB)
 	c.NATSURL, c.TemporalAddress = "nats://"+l.addr.NATS, l.addr.Temporal
 	c.IDKeyFile, c.PayloadKeyFile = l.dir+"/id.key", l.dir+"/payload.key"
 	c.SMTPAddr, c.SMSURL = l.mail.addr, "http://"+l.addr.CatcherHTTP

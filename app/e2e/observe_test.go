@@ -384,7 +384,7 @@ func (u *usher) canary() {
 		u.Errorf("a canary without an inbox: %v", err)
 	}
 	u.until("what the canaries that arrived left goes by itself", func() bool {
-		left, going := canariesLeft(u.T, c.JetStream)
+		left, going := canariesLeft(u.TB, c.JetStream)
 		return len(left) == 0 && going > 8 // one on its way has a record in PEOPLE
 	})
 }

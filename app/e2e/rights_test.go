@@ -451,7 +451,7 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 
 // canariesLeft are the messages about canary users that do not go by themselves, and
 // how many do: record and checkpoint, decision, facts, the mark in PEOPLE.
-func canariesLeft(t *testing.T, js jetstream.JetStream) (left []string, going int) {
+func canariesLeft(t testing.TB, js jetstream.JetStream) (left []string, going int) {
 	t.Helper()
 	for _, stream := range streams.Names() {
 		err := streams.Read(t.Context(), js, stream, streams.Selection{}, func(m streams.Message, _ uint64) error {
