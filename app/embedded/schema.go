@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -117,17 +120,34 @@ func makeNamespace(c *config.SQL, retention time.Duration) error {
 	return sqlite.CreateNamespaces(c, ns)
 }
 
-// database is how a running server opens a file. More than one connection would
-// make writers collide in ways that Temporal takes for duplicate keys.
-func database(path string) config.DataStore {
-	attributes := map[string]string{
-		"mode": "rwc", "journal_mode": "wal", "synchronous": "full", "busy_timeout": "10000", "cache_size": "-65536",
+// pragmas are how a running server uses a file.
+func pragmas() map[string]string {
+	p := map[string]string{
+		"journal_mode": "wal", "synchronous": "full", "busy_timeout": "10000", "cache_size": "-65536",
 		"secure_delete": "on", // `usher forget` deletes histories
 	}
 	if runtime.GOOS == "darwin" {
-		attributes["fullfsync"] = "true"
+		p["fullfsync"] = "true"
 	}
-	return config.DataStore{SQL: &config.SQL{
+	return p
+}
+
+// database is how a running server opens a file. More than one connection would
+// make writers collide in ways that Temporal takes for duplicate keys.
+func database(path string) *config.SQL {
+	attributes := pragmas()
+	attributes["mode"] = "rwc"
+	return &config.SQL{
 		PluginName: sqliteplugin.PluginName, DatabaseName: path, ConnectAttributes: attributes, MaxConns: 1, MaxIdleConns: 1,
-	}}
+	}
+}
+
+// dsn says the same to SQLite's driver.
+func dsn(path string) string {
+	v := url.Values{"mode": {"rwc"}, "_time_format": {"sqlite"}}
+	all := pragmas()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		v.Add("_pragma", name+"="+all[name])
+	}
+	return "file:" + path + "?" + v.Encode()
 }

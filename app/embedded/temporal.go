@@ -44,6 +44,11 @@ func startTemporal(ctx context.Context, c Config, fail func(error), more ...temp
 	if err != nil {
 		return nil, err
 	}
+	for _, path := range []string{files.state(), files.visibility()} {
+		if err := keepStatements(database(path), dsn(path)); err != nil {
+			return nil, err
+		}
+	}
 	var quiet atomic.Bool
 	quiet.Store(true)
 	logger := temporalLog{c.Log, fail, &quiet}
@@ -144,8 +149,8 @@ func temporalConfig(addr string, files store, clusterID string) (*config.Config,
 		Persistence: config.Persistence{
 			DefaultStore: sqliteplugin.PluginName, VisibilityStore: visibilityStore, NumHistoryShards: shards,
 			DataStores: map[string]config.DataStore{
-				sqliteplugin.PluginName: database(files.state()),
-				visibilityStore:         database(files.visibility()),
+				sqliteplugin.PluginName: {SQL: database(files.state())},
+				visibilityStore:         {SQL: database(files.visibility())},
 			},
 		},
 		ClusterMetadata: &cluster.Config{
