@@ -44,6 +44,9 @@ func startTemporal(ctx context.Context, c Config, fail func(error), more ...temp
 	if err != nil {
 		return nil, err
 	}
+	if err := makeLean(ctx, files.visibility()); err != nil {
+		return nil, err
+	}
 	for _, path := range []string{files.state(), files.visibility()} {
 		if err := keepStatements(database(path), dsn(path)); err != nil {
 			return nil, err
