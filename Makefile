@@ -94,7 +94,8 @@ bench: ## figures as ratios from one run
 	USHER_BACKLOG=1000000 $(GO) test -v -run 'TestBacklog$$' ./bridge
 	$(GO) test -run xxx -bench SMTP -benchtime 5x ./notify
 	$(GO) test -run xxx -bench Desk -benchtime 20x ./console
-	$(GO) test -tags $(TAGS) -run xxx -bench . -benchtime 5x ./app/e2e
+	$(GO) test -tags $(TAGS) -run xxx -bench Bridge -benchtime 5x ./app/e2e
+	$(GO) test -tags $(TAGS) -run xxx -bench Whole -benchtime 1x ./app/e2e
 
 bench-long: ## the same of the console with a million users
 	USHER_BENCH_USERS=1000000 $(GO) test -run xxx -bench Desk -benchtime 20x -timeout 2h ./console

@@ -56,7 +56,8 @@ func ownCPU() time.Duration {
 //
 // USHER_BENCH_BEFORE names the test binary of another commit (`go test -c ./app/e2e`),
 // which takes its turn too. USHER_BENCH_WAITING is how many users wait for a decision
-// meanwhile (0), USHER_BENCH_USERS how many go the whole way in a round (200).
+// meanwhile (0), USHER_BENCH_USERS how many go the whole way in a round (200), of which
+// there are USHER_BENCH_ROUNDS (5).
 func BenchmarkWhole(b *testing.B) {
 	users, waiting := fromEnv("USHER_BENCH_USERS", 200), fromEnv("USHER_BENCH_WAITING", 0)
 	names := []string{"naive", "usher"}
@@ -68,7 +69,7 @@ func BenchmarkWhole(b *testing.B) {
 		side(0, 32) // until all are warm
 	}
 	rounds := make([][]round, len(sides))
-	for n := range b.N {
+	for n := range b.N * fromEnv("USHER_BENCH_ROUNDS", 5) {
 		turns := []int{0, 1, 2}[:len(sides)]
 		if n%2 == 1 {
 			slices.Reverse(turns)
@@ -151,7 +152,7 @@ func startWhole(b *testing.B, binary string, waiting int) func(from, to int) rou
 	b.Helper()
 	u := newUsher(b)
 	u.binary = binary
-	u.config.LogLevel, u.config.MaxStore = "info", 4<<30
+	u.config.LogLevel, u.config.MaxStore, u.config.Pprof = "info", 4<<30, true
 	u.config.Heartbeat, u.config.RetryFirst = 5*time.Second, 2*time.Second
 	u.config.AckWait = 15 * time.Second
 	u.start("")
