@@ -14,12 +14,12 @@ func (p *process) chores(c streams.Chores) part {
 	return part{"chores of the " + c.Role, c.Run, 2 * time.Second}
 }
 
-// choresOfBridge are about dead letters.
+// choresOfBridge are about dead letters and messages to be sent again.
 func (p *process) choresOfBridge() part {
-	return p.chores(streams.Chores{Role: event.ChoresOfBridge, Letter: streams.NewLetters(p.js).Chore})
+	return p.chores(streams.Chores{Role: event.ChoresOfBridge, Letter: streams.NewLetters(p.js).Chore, Message: streams.NewMessages(p.people, p.pub).Chore})
 }
 
-// choresOfWorker are about the list of addresses that get no messages.
+// choresOfWorker are about addresses that get no messages, and messages that arrived.
 func (p *process) choresOfWorker(list *streams.Delivery) part {
-	return p.chores(streams.Chores{Role: event.ChoresOfWorker, Entry: list.Chore})
+	return p.chores(streams.Chores{Role: event.ChoresOfWorker, Entry: list.Chore, Message: streams.NewMessages(p.people, p.pub).Chore})
 }

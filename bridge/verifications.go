@@ -117,12 +117,15 @@ func (b *Bridge) parseVerification(m message) (event.Verification, error) {
 	if err := mayNot(source, verb, body); err != nil {
 		return v, refuse(denied, event.ReasonDenied, err)
 	}
+	if _, ok := event.WelcomeOn(body.Instead); body.Instead != "" && !ok {
+		return v, refuse(malformed, event.ReasonMalformed, errors.New("`instead` is not the name of a message"))
+	}
 	v = event.Verification{
 		Identity: event.Identify(source, env.ID, env.MsgID, m.Position), UserID: body.UserID,
 		Verb: verb, Reason: body.Reason, Actor: body.Actor, Channels: body.Channels, Undoes: body.Undoes, Stored: m.Stored, Seq: m.Seq, Since: m.Created,
 	}
 	if source == event.SourceConsole {
-		v.OfGeneration = body.OfGeneration
+		v.OfGeneration, v.Instead = body.OfGeneration, body.Instead
 	}
 	if body.EffectiveAfter > 0 {
 		v.Effective = v.Stored.Add(time.Duration(body.EffectiveAfter) * time.Second)

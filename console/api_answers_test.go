@@ -77,6 +77,7 @@ func TestAnswersAreWhatTheDocumentSays(t *testing.T) {
 	a.lists()
 	a.operations()
 	a.imports()
+	a.missedMessages()
 	a.deadLetters()
 	a.refused()
 
@@ -242,6 +243,24 @@ func (a *asked) imports() {
 	a.call("admin", "POST", "/api/v1/imports/i-1/release", strings.Repeat(" ", smallBody+1))
 }
 
+func (a *asked) missedMessages() {
+	a.missed("u-8", "inbox", "sms", "refused")
+	a.missed("u-9", "inbox", "sms", event.ReasonUnknown)
+	for path, id := range map[string]string{"/api/v1/failed": "u-8", "/api/v1/unknown": "u-9"} {
+		a.eventually(id+" is listed", func() bool { return a.inList(path) == 1 })
+		for _, query := range []string{"", "?age=2d", "?cursor=x"} {
+			a.call("admin", "GET", path+query, "")
+		}
+		of := func(id string) string {
+			return fmt.Sprintf(`{"do":"resend","messages":[{"user_id":%q,"message":"1.welcome.sms.1"}]}`, id)
+		}
+		for _, body := range []string{of(id), of("no-one"), `{"do":"purge"}`, "nonsense", strings.Repeat(" ", missedBody+1)} {
+			a.call("admin", "POST", path, body, "Idempotency-Key", map[bool]string{true: path, false: event.NewID()}[body == of(id)])
+		}
+		a.call("admin", "POST", path, of("u-1"), "Idempotency-Key", path)
+	}
+}
+
 func (a *asked) deadLetters() {
 	const at, both = "/api/v1/deadletters", `{"do":"drop","deadletters":[1,2]}`
 	for seq := range uint64(2) {
@@ -260,11 +279,22 @@ func (a *asked) deadLetters() {
 		}
 	}
 	a.call("admin", "POST", at, `{"do":"drop","deadletters":[2]}`)
+	again := map[string]string{}
+	for path, id := range map[string]string{"/api/v1/failed": "u-8", "/api/v1/unknown": "u-9"} {
+		again[path] = fmt.Sprintf(`{"do":"resend","messages":[{"user_id":%q,"message":"1.welcome.sms.1"}]}`, id)
+		a.call("admin", "POST", path, again[path])
+	}
 	a.carryOut(event.ChoresOfBridge)
 	a.eventually("it is over", func() bool {
 		status, _ := a.call("admin", "POST", at, both, "Idempotency-Key", "k")
 		return status == http.StatusOK
 	})
+	for path, body := range again {
+		a.eventually("it is over: "+path, func() bool {
+			status, _ := a.call("admin", "POST", path, body, "Idempotency-Key", path)
+			return status == http.StatusOK
+		})
+	}
 }
 
 // refused asks every route as one who may not, as no one, as one who guesses, and while

@@ -74,6 +74,39 @@ func exportParameters() []parameter {
 	}, filters...)
 }
 
+// missedParameters are those of lists of messages.
+func missedParameters(unknown bool) []parameter {
+	ages := []string{}
+	for _, b := range ageBands {
+		ages = append(ages, b.Name)
+	}
+	out := []parameter{
+		{name: "inbox", about: "only to people who came by it first", of: ""},
+		{name: "import", about: "only to people who are in it", of: ""},
+		{name: "channel", about: "only by it", of: "", values: []string{event.ChannelEmail, event.ChannelSMS}},
+		{name: "age", about: "how long ago it ended so", of: "", values: ages},
+		{name: "cursor", about: "next_cursor of the page before, with the same filters", of: ""},
+	}
+	if unknown {
+		return out
+	}
+	reasons := []string{}
+	for _, r := range event.DeliveryReasons {
+		reasons = append(reasons, r.Name)
+	}
+	return append(out, parameter{name: "reason", about: "only those that failed for it", of: "", values: reasons}, parameter{name: "whose", about: "only those whose failure is the fault of so", of: "", values: faults()})
+}
+
+const aboutMissed = "Each is the latest welcome on its channel, of a person to whom it can be sent again."
+
+// choreAnswers are those to what another role carries out.
+func choreAnswers() map[int]answer {
+	return map[int]answer{
+		200: {about: "it is over", of: ChoreStanding{}},
+		202: {about: "it goes on by itself", of: ChoreStanding{}},
+	}
+}
+
 // exportTypes are the types of files.
 var exportTypes = []string{"text/csv", "application/jsonl"}
 
@@ -169,12 +202,26 @@ var operations = map[string]operation{
 	},
 	"POST /api/v1/deadletters": {
 		id: "doWithDeadLetters", summary: "Send dead letters again, or drop them", about: "The bridge does it. The same request with the same key tells how far it is.",
-		keyed: true, body: lettersRequest{},
-		answers: map[int]answer{
-			200: {about: "it is over", of: ChoreStanding{}},
-			202: {about: "it goes on by itself", of: ChoreStanding{}},
-		},
+		keyed: true, body: lettersRequest{}, answers: choreAnswers(),
 		problems: []code{codeNoLetter, codeChore, codeKey, codeTooMuch},
+	},
+	"GET /api/v1/failed": {
+		id: "listFailed", summary: "List messages that failed", about: aboutMissed, query: missedParameters(false),
+		answers:  map[int]answer{200: {about: "200 at most, the oldest first", of: pageOfMissed{}}},
+		problems: []code{codeFilter, codeCursor},
+	},
+	"POST /api/v1/failed": {
+		id: "resendFailed", summary: "Send failed messages again", about: "The bridge orders it. A message after which another one was sent, or whose person was withdrawn or reopened, is left out when it is done. The same request with the same key tells how far it is.",
+		keyed: true, body: missedRequest{}, answers: choreAnswers(), problems: []code{codeNoUser, codeChore, codeKey, codeTooMuch},
+	},
+	"GET /api/v1/unknown": {
+		id: "listUnknown", summary: "List messages of which it is not known whether they went out", about: aboutMissed, query: missedParameters(true),
+		answers:  map[int]answer{200: {about: "200 at most, the oldest first", of: pageOfMissed{}}},
+		problems: []code{codeFilter, codeCursor},
+	},
+	"POST /api/v1/unknown": {
+		id: "resolveUnknown", summary: "Say that messages arrived, or send them again", about: "A person may get a message twice that is sent again. The bridge or the worker does it. The same request with the same key tells how far it is.",
+		keyed: true, body: missedRequest{}, answers: choreAnswers(), problems: []code{codeNoUser, codeChore, codeKey, codeTooMuch},
 	},
 	"GET /api/v1/imports": {
 		id: "listImports", summary: "List the newest files",
@@ -256,6 +303,17 @@ var abouts = map[string]string{
 	"Import.sha256":       "of a file that is held",
 	"Import.uploaded_by":  "who gave it at the console",
 
+	"Missed.message":           "its name, with the user_id; 1.welcome.email.1 is the first welcome by e-mail",
+	"Missed.at":                "when it ended so",
+	"Missed.status":            "of the user",
+	"PageOfMissed.matched":     "how many match, on all pages",
+	"PageOfMissed.by_channel":  "how many of these on each channel",
+	"PageOfMissed.by_inbox":    "how many of these of each inbox",
+	"PageOfMissed.next_cursor": "empty on the last page",
+	"MissedRequest.do":         "resend; of an unknown outcome also arrived",
+	"MissedRequest.messages":   "1000 at most",
+	"About.message":            "its name, as the list has it",
+
 	"DeadLetter.sequence":        "of the message in its stream",
 	"DeadLetter.cause":           "a sentence, without personal data",
 	"PageOfLetters.next_cursor":  "empty on the last page",
@@ -264,7 +322,7 @@ var abouts = map[string]string{
 	"ChoreStanding.items":        "how many it is about",
 	"ChoreStanding.gone":         "those that were there no more",
 	"ChoreStanding.unable":       "those that cannot be done",
-	"ChoreStanding.failed":       "why, by number, of the first 20 of these",
+	"ChoreStanding.failed":       "why, by number or name, of the first 20 of these",
 	"ChoreStanding.over":         "nothing is left to do",
 
 	"ReleaseRequest.sha256": "of the bytes that were looked at; 409 when others are held now",

@@ -97,7 +97,7 @@ func (m *model) position(ctx context.Context, stream string) (created int64, seq
 // reset forgets everything: a stream was made anew.
 func (m *model) reset(ctx context.Context) error {
 	return m.transaction(ctx, func(tx *writing) error {
-		for _, t := range []string{"positions", "people", "words", "cube", "import_cube", "ages", "facts", "decisions", "recent", "imports", "deadletters", "trail", "bulks", "bulk_people", "bulk_counts", "forgotten"} {
+		for _, t := range []string{"positions", "people", "words", "cube", "import_cube", "ages", "facts", "decisions", "recent", "imports", "deadletters", "trail", "bulks", "bulk_people", "bulk_counts", "forgotten", "missed"} {
 			if _, err := tx.Exec(`DELETE FROM ` + t); err != nil {
 				return err
 			}

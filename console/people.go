@@ -3,6 +3,7 @@ package console
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -115,7 +116,7 @@ func putFact(tx *writing, f event.Fact) error {
 	if n, err := stored.RowsAffected(); err != nil || n == 0 {
 		return err
 	}
-	if err := bulkAnswered(tx, f); err != nil {
+	if err := errors.Join(bulkAnswered(tx, f), putMissed(tx, f)); err != nil {
 		return err
 	}
 	if f.Status != "" {
@@ -168,6 +169,7 @@ func forget(tx *writing, userID string) error {
 		`DELETE FROM decisions WHERE event_id IN (SELECT event_source || '/' || event_id FROM facts WHERE user_id = ?)`,
 		`DELETE FROM facts WHERE user_id = ?`,
 		`DELETE FROM recent WHERE user_id = ?`,
+		`DELETE FROM missed WHERE user_id = ?`,
 	} {
 		if _, err := tx.Exec(q, userID); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"usher/event"
@@ -182,6 +183,38 @@ func (m *model) reach(ctx context.Context, userID string) error {
 		return errNone
 	}
 	return err
+}
+
+// reachAll is reach for several: one who is not there is an error, so that nothing else is
+// done than what was asked for.
+func (m *model) reachAll(ctx context.Context, userIDs []string) error {
+	w := sightOf(ctx).people("source")
+	w.in("user_id", userIDs)
+	var n int
+	err := m.db.QueryRowContext(ctx, `SELECT count(*) FROM people WHERE `+w.String(), w.args...).Scan(&n)
+	slices.Sort(userIDs)
+	if err == nil && n < len(slices.Compact(userIDs)) {
+		err = errNone
+	}
+	return err
+}
+
+// inboxes are those that people came by, as far as the one who asks sees them.
+func (m *model) inboxes(ctx context.Context) (out []string, err error) {
+	w := sightOf(ctx).people("source")
+	rows, err := m.db.QueryContext(ctx, `SELECT DISTINCT source FROM cube WHERE source != '' AND `+w.String()+` ORDER BY source`, w.args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var inbox string
+		if err := rows.Scan(&inbox); err != nil {
+			return nil, err
+		}
+		out = append(out, inbox)
+	}
+	return out, rows.Err()
 }
 
 // answerTo returns the fact that says what became of one of the console's events.

@@ -2,7 +2,7 @@ package console
 
 // modelVersion changes with the schema, and with what is wrong in older files; a file
 // of another version is made anew.
-const modelVersion = 13
+const modelVersion = 14
 
 // modelSchema has, beside what it says of people, counts of them:
 // a page that counts a million people by each of its filters reads some hundred rows.
@@ -46,7 +46,7 @@ CREATE INDEX trail_user ON trail (user_id, seq);
 CREATE INDEX trail_at ON trail (at);
 CREATE TABLE deadletters (seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, reason TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, sequence TEXT NOT NULL, at INTEGER NOT NULL, event_id TEXT NOT NULL) STRICT;
 CREATE INDEX deadletters_event ON deadletters (event_id);
-` + bulkSchema
+` + bulkSchema + missedSchema
 
 // counts are brought up to date once in a transaction, by type recount.
 const counts = `

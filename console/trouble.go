@@ -88,12 +88,23 @@ func itemsOf(c event.Chore) string {
 		}
 		items = append(items, item)
 	}
+	for _, a := range c.About {
+		items = append(items, a.String())
+	}
 	return strings.Join(items, " ")
 }
 
 // becameOf says in a sentence what became of a chore.
 func becameOf(c event.Chore) string {
-	verb := map[string]string{event.ChoreReplay: "sent again", event.ChoreDrop: "dropped", event.ChoreRelease: "taken off the list"}[c.Do]
+	verb := map[string]string{
+		event.ChoreReplay: "sent again", event.ChoreDrop: "dropped", event.ChoreRelease: "taken off the list",
+		event.ChoreResend: "ordered again", event.ChoreResendUnknown: "ordered again", event.ChoreArrived: "noted as delivered",
+	}[c.Do]
+	gone := "were not there any more"
+	switch c.Do {
+	case event.ChoreResend, event.ChoreResendUnknown, event.ChoreArrived:
+		gone = "were left out, because another message was sent, its outcome is known, or the person stands elsewhere"
+	}
 	if !c.Over() {
 		why := fmt.Sprintf("It goes on by itself, as soon as usher's %s is there.", c.Role())
 		if c.Holder != "" {
@@ -103,7 +114,7 @@ func becameOf(c event.Chore) string {
 	}
 	s := fmt.Sprintf("Done: %s of %s %s.", grouped(c.Did()), grouped(c.Items()), verb)
 	if c.Gone > 0 {
-		s += fmt.Sprintf(" %s were not there any more.", grouped(c.Gone))
+		s += fmt.Sprintf(" %s %s.", grouped(c.Gone), gone)
 	}
 	for item, why := range c.Failed { // one example tells enough
 		s += fmt.Sprintf(" %s could not be: %s, for example, because %s.", grouped(c.Unable), item, why)

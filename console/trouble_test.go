@@ -45,7 +45,11 @@ func (r *rig) carryOut(role string) {
 	if err != nil {
 		r.Fatal(err)
 	}
-	c := streams.Chores{JetStream: r.js, Role: role, Me: role, Letter: streams.NewLetters(r.js).Chore, Entry: list.Chore, Count: func(string, string) {}, Log: r.console.Log}
+	people, err := streams.NewPeople(r.Context(), r.js)
+	if err != nil {
+		r.Fatal(err)
+	}
+	c := streams.Chores{JetStream: r.js, Role: role, Me: event.NewID(), Message: streams.NewMessages(people, r.pub).Chore, Letter: streams.NewLetters(r.js).Chore, Entry: list.Chore, Count: func(string, string) {}, Log: r.console.Log}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx) }()

@@ -134,7 +134,7 @@ func section(r *http.Request) string {
 	switch first {
 	case "uploads":
 		return "imports"
-	case "suppressed":
+	case "suppressed", "failed", "unknown":
 		return "deadletters"
 	}
 	return first

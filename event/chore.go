@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,7 +16,16 @@ const (
 	ChoreReplay  = "replay"  // dead letters are sent again
 	ChoreDrop    = "drop"    // dead letters are deleted
 	ChoreRelease = "release" // entries are taken off the list of suppressed addresses
+
+	ChoreResend        = "resend"         // of messages that failed another one is sent
+	ChoreResendUnknown = "resend-unknown" // the same of messages that may have gone out
+	ChoreArrived       = "arrived"        // messages that may have gone out did arrive, says a person
 )
+
+// Chores lists them.
+func Chores() []string {
+	return []string{ChoreReplay, ChoreDrop, ChoreRelease, ChoreResend, ChoreResendUnknown, ChoreArrived}
+}
 
 // The roles that carry chores out.
 const (
@@ -31,6 +41,7 @@ type Chore struct {
 	Do      string    `json:"do"`                // one of the Chore constants
 	Letters []uint64  `json:"letters,omitempty"` // of replay and drop: numbers in DEADLETTERS
 	Entries []string  `json:"entries,omitempty"` // of release: as the list names them
+	About   []About   `json:"about,omitempty"`   // of the others: messages to people
 	Actor   string    `json:"actor"`
 	At      time.Time `json:"at"` // when it was asked
 
@@ -45,6 +56,28 @@ type Chore struct {
 	// Of one that is over, instead of its items.
 	All int    `json:"all,omitempty"` // how many there were
 	Sum string `json:"sum,omitempty"` // a digest of them
+}
+
+// About names a message to a person.
+type About struct {
+	UserID  string `json:"user_id"`
+	Message string `json:"message"` // its SendKey
+}
+
+func (a About) String() string { return a.Message + ":" + a.UserID }
+
+// ParseAbout reads what String has written.
+func ParseAbout(s string) (a About, ok bool) {
+	a.Message, a.UserID, _ = strings.Cut(s, ":")
+	return a, a.Check() == nil
+}
+
+// Check says what is wrong with the names.
+func (a About) Check() error {
+	if _, welcome := WelcomeOn(a.Message); !welcome {
+		return errors.New("this is not the name of a welcome, such as 1.welcome.email.1")
+	}
+	return CheckUserID(a.UserID)
 }
 
 // Bounds of a chore.
@@ -65,16 +98,27 @@ var ErrChoresFull = errors.New("too much was asked for that is not done yet; try
 // Role is who carries the chore out; "" for one that is not known.
 func (c Chore) Role() string {
 	switch c.Do {
-	case ChoreReplay, ChoreDrop:
+	case ChoreReplay, ChoreDrop, ChoreResend, ChoreResendUnknown:
 		return ChoresOfBridge
-	case ChoreRelease:
+	case ChoreRelease, ChoreArrived:
 		return ChoresOfWorker
 	}
 	return ""
 }
 
 // Items is how many there are.
-func (c Chore) Items() int { return max(c.All, len(c.Letters)+len(c.Entries)) }
+func (c Chore) Items() int { return max(c.All, len(c.Letters)+len(c.Entries)+len(c.About)) }
+
+// misnamed tells whether it names items that it cannot be about.
+func (c Chore) misnamed() bool {
+	switch c.Do {
+	case ChoreReplay, ChoreDrop:
+		return len(c.Entries)+len(c.About) > 0
+	case ChoreRelease:
+		return len(c.Letters)+len(c.About) > 0
+	}
+	return len(c.Letters)+len(c.Entries) > 0
+}
 
 // Over tells whether nothing is left to do.
 func (c Chore) Over() bool { return c.Next >= c.Items() }
@@ -96,7 +140,7 @@ func (c *Chore) Fail(item, why string) {
 // Ended is a chore that is over without its items.
 func (c Chore) Ended() Chore {
 	c.All, c.Sum = c.Items(), c.sum()
-	c.Letters, c.Entries, c.Holder = nil, nil, ""
+	c.Letters, c.Entries, c.About, c.Holder = nil, nil, nil, ""
 	return c
 }
 
@@ -114,6 +158,9 @@ func (c Chore) sum() string {
 	for _, e := range c.Entries {
 		fmt.Fprintf(h, "%s ", e)
 	}
+	for _, a := range c.About {
+		fmt.Fprintf(h, "%s ", a)
+	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
@@ -121,7 +168,6 @@ var choreEntry = regexp.MustCompile(`^[a-z0-9]{1,64}$`)
 
 // Check says what is wrong with a chore.
 func (c Chore) Check() error {
-	letters := c.Role() == ChoresOfBridge
 	switch {
 	case c.Role() == "":
 		return fmt.Errorf("a chore cannot be %q", c.Do)
@@ -129,10 +175,12 @@ func (c Chore) Check() error {
 		return errors.New("the chore is about nothing")
 	case c.Items() > MostChoreItems:
 		return fmt.Errorf("the chore is about %d, which is more than %d", c.Items(), MostChoreItems)
-	case letters && len(c.Entries) > 0, !letters && len(c.Letters) > 0:
+	case c.misnamed():
 		return errors.New("the chore names what it is not about")
 	case slices.ContainsFunc(c.Entries, func(e string) bool { return !choreEntry.MatchString(e) }):
 		return errors.New("the chore names what cannot be an entry of the list")
+	case slices.ContainsFunc(c.About, func(a About) bool { return a.Check() != nil }):
+		return errors.New("the chore names what cannot be a message to a person")
 	case c.Next < 0 || c.Next > c.Items():
 		return errors.New("the chore says that more of it is done than there is")
 	}

@@ -139,6 +139,7 @@ type Fact struct {
 	Provider string `json:"provider,omitempty"`
 	Reason   string `json:"reason,omitempty"` // one of a bounded set, never free text
 	Copies   int    `json:"copies,omitempty"` // sent again after an unknown outcome
+	By       string `json:"by,omitempty"`     // of delivered: the person who says so, when no provider does
 
 	// On the way from the run to the step that publishes the fact, which leaves it out.
 	Note *Note `json:"people,omitempty"`

@@ -53,7 +53,7 @@ func (m Message) Says() string {
 	case SendAccepted:
 		return "accepted" + by + "; whether it arrived is not known"
 	case SendDelivered:
-		return "delivered, says " + cmp.Or(m.Provider, "the provider")
+		return "delivered, says " + cmp.Or(m.By, m.Provider, "the provider")
 	case SendBounced:
 		return "bounced: " + Explain(m.Reason)
 	case SendFailed:
@@ -79,7 +79,7 @@ func (m Message) doubtful() string {
 	if m.Channel == ChannelEmail && m.MessageID != "" {
 		look = "look for " + m.MessageID + " in the provider's log, then "
 	}
-	return "it is not known whether it went out; " + look + "decide with usher resend"
+	return "it is not known whether it went out; " + look + "decide with usher resend, or at the console"
 }
 
 // Says tells in words what came of a try.

@@ -63,6 +63,7 @@ type Outstanding struct {
 	Verb     string   `json:"verb,omitempty"` // "" when an earlier usher took it
 	Actor    string   `json:"actor,omitempty"`
 	Channels []string `json:"channels,omitempty"`
+	Instead  string   `json:"instead,omitempty"`
 
 	Sent  map[string]Sent `json:"sent,omitempty"`  // by channel: how far the last welcome had come then
 	After string          `json:"after,omitempty"` // the run for it that was ended from outside
@@ -80,7 +81,7 @@ func (o Outstanding) Run() Identity {
 // Verification is the order as its event said it, without what may be personal.
 func (o Outstanding) Verification(userID string) Verification {
 	return Verification{
-		Identity: o.Identity, UserID: userID, Verb: o.Verb, Actor: o.Actor, Channels: o.Channels, Stored: o.Stored, Seq: o.Seq, Since: o.Since,
+		Identity: o.Identity, UserID: userID, Verb: o.Verb, Actor: o.Actor, Channels: o.Channels, Instead: o.Instead, Stored: o.Stored, Seq: o.Seq, Since: o.Since,
 	}
 }
 
@@ -233,6 +234,7 @@ type Send struct {
 	ProviderID string    `json:"provider_id,omitempty"`
 	Reason     string    `json:"reason,omitempty"` // of failed, unknown and bounced; bounded set
 	Code       string    `json:"code,omitempty"`   // of bounced: the provider's code
+	By         string    `json:"by,omitempty"`     // of delivered: the person who said so, when no provider did
 	At         time.Time `json:"at"`               // of the last change
 	Failed     int       `json:"failed,omitempty"` // tries that did not end accepted
 	Tries      []Try     `json:"tries,omitempty"`  // the last MaxTries of them
@@ -283,7 +285,7 @@ func (s *Send) Receive(r Receipt) bool {
 	forward := r.State == SendDelivered && s.State != SendDelivered && s.State != SendBounced ||
 		r.State == SendBounced && (s.Taken() || s.State == SendUnknown || s.State == SendSubmitting && !r.Refusal) && s.State != SendBounced
 	if forward {
-		s.State, s.Reason, s.Code, s.At = r.State, r.Reason, r.Code, r.At
+		s.State, s.Reason, s.Code, s.By, s.At = r.State, r.Reason, r.Code, r.By, r.At
 	}
 	return forward
 }

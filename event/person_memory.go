@@ -81,14 +81,18 @@ func (p *Person) Heed(generation int, n Note) error {
 // order, and the record that opened the first generation. Only the run that wrote the
 // end knows whether it answered a record that came after it; of those records only the
 // one that opened the first generation still needs an answer. A message that the ledger
-// has as taken did not fail.
+// has as taken did not fail, and one that it has as handed over may have gone out.
 func (p *Person) Heeded(f Fact) (out Fact, told bool) {
 	n := f.Note
 	if f.Note = nil; n == nil {
 		return f, true
 	}
-	if s := p.Sends[n.Send]; n.Send != "" && s.Taken() { // and only the step could not say so
+	switch s := p.Sends[n.Send]; {
+	case n.Send == "":
+	case s.Taken(): // and only the step could not say so
 		f.Kind, f.Reason, f.At, f.Provider, f.Copies = FactSent, "", s.At, s.Provider, s.Copies
+	case s.State == SendUnknown || s.State == SendSubmitting: // its time ran out behind a try without an answer
+		f.Reason = ReasonUnknown
 	}
 	late := (p.Opener == OpenerUnseen || p.Opener == OpenerLate) && p.Generation == f.Generation && p.Opened.Identity == Identity{f.EventSource, f.EventID}
 	if late {

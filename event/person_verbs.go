@@ -104,8 +104,10 @@ func (p *Person) TakeOrder(v Verification) error {
 		return RefusedNothing // no one is welcomed to an account that was taken back
 	case p.Order != nil:
 		return RefusedOrder
+	case v.Instead != "" && p.Missed(v.Instead) == MissedNot:
+		return RefusedNothing // it has arrived, or another one was sent
 	}
-	p.Order = &Outstanding{Identity: v.Identity, Place: v.Place(), Verb: v.Verb, Channels: v.Channels, Sent: p.Welcomes()}
+	p.Order = &Outstanding{Identity: v.Identity, Place: v.Place(), Verb: v.Verb, Channels: v.Channels, Instead: v.Instead, Sent: p.Welcomes()}
 	if CheckUserID(v.Actor) == nil { // an address or a full name is left out, as in By
 		p.Order.Actor = v.Actor
 	}

@@ -53,6 +53,7 @@ type Receipt struct {
 	Reason string    `json:"reason,omitempty"` // of bounced; bounded set
 	Code   string    `json:"code,omitempty"`   // as the provider has it
 	At     time.Time `json:"at"`
+	By     string    `json:"by,omitempty"` // the person who says so, when no provider does
 
 	// Refusal tells that it may be about a try which the answer refuses too, and says
 	// whose fault that is.

@@ -39,6 +39,11 @@ type Verification struct {
 	// many at once; 0: of any.
 	OfGeneration int `json:"of_generation,omitempty"`
 
+	// Instead is the message, by its SendKey, that a resend is to take the place of; "":
+	// of none. It counts only while that is the latest on its channel and has not
+	// reached the person, so several orders about one message send one more.
+	Instead string `json:"instead,omitempty"`
+
 	// Checked says that the bridge's list of verifiers, which may be newer than the
 	// run's, lets the source decide about this user.
 	Checked bool `json:"checked,omitempty"`
@@ -79,6 +84,10 @@ type VerificationBody struct {
 	// Of a decision, from the console only: it is late for a user whose generation is
 	// another one, who was reopened since the decision was made. 0: of any.
 	OfGeneration int `json:"of_generation,omitempty"`
+
+	// Of resend, from the console only: the SendKey of the message that did not arrive.
+	// Unless that is still so, the order has no effect.
+	Instead string `json:"instead,omitempty"`
 
 	// Of undone, from the console only: the id of the decision that is taken back.
 	Undoes string `json:"undoes,omitempty"`

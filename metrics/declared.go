@@ -143,8 +143,8 @@ var panicsTotal = Metric{
 // choreItems is what a console may not do itself.
 var choreItems = Metric{
 	Name: "usher_chore_items_total", Kind: Counter, Unit: "items", Role: "bridge, worker",
-	Help:   "What people asked for at a console and another role does: dead letters that are sent again or dropped, addresses that are taken off the list, by what became of each.",
-	Labels: []Label{{Name: "do", Values: []string{event.ChoreReplay, event.ChoreDrop, event.ChoreRelease}}, {Name: "result", Values: []string{"done", "gone", "failed"}}},
+	Help:   "What people asked for at a console and another role does: dead letters that are sent again or dropped, addresses that are taken off the list, messages that are sent again or arrived, by what became of each.",
+	Labels: []Label{{Name: "do", Values: event.Chores()}, {Name: "result", Values: []string{"done", "gone", "failed"}}},
 }
 
 // Bridge.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"time"
 
@@ -112,18 +111,8 @@ func (r *Receipts) apply(ctx context.Context, ref event.Reference, receipt event
 			r.Metrics.Suppressed.WithLabelValues(ref.Channel, receipt.Reason).Inc()
 		}
 	}
-	generation, _, _ := strings.Cut(ref.Key, ".")
-	g, _ := strconv.Atoi(generation) // a key of ours
-	f := event.Fact{
-		Kind: event.FactDelivered, UserID: ref.UserID, Generation: g, At: entry.At,
-		Channel: ref.Channel, Provider: entry.Provider, Reason: entry.Reason,
-	}
-	if receipt.State == event.SendBounced {
-		f.Kind = event.FactBounced
-	}
-	f.ID = event.FactID(f.UserID, g, 0, f.Kind, ref.Key)
-	if event.CheckUserID(f.UserID) == nil { // a report goes to no user
-		if _, err := r.Facts.Fact(ctx, f); err != nil {
+	if event.CheckUserID(ref.UserID) == nil { // a report goes to no user
+		if _, err := r.Facts.Fact(ctx, event.ReceiptFact(ref.UserID, ref.Key, entry)); err != nil {
 			return err
 		}
 	}

@@ -102,11 +102,14 @@ type Chores struct {
 	Role      string
 	Me        string // this process
 
-	// Letter and Entry do what is asked for to one item, as far as the role has such
-	// items. Their error is that of an item that cannot be done when it is marked
+	// Letter, Entry and Message do what is asked for to one item, as far as the role has
+	// such items. Their error is that of an item that cannot be done when it is marked
 	// permanent, wraps event.ErrGone when there is nothing to do, and of an outage otherwise.
 	Letter func(ctx context.Context, do string, seq uint64) error
 	Entry  func(ctx context.Context, do, entry string) error
+
+	// Message gets the chore, too, because who asked for it is told.
+	Message func(ctx context.Context, c event.Chore, about event.About) error
 
 	Count func(do, result string) // counts items, by what became of them; see ChoreResults
 	Guard event.Guard
@@ -269,10 +272,14 @@ func (c *Chores) carryOut(ctx context.Context, subject string, seq uint64, chore
 
 // one does the next item.
 func (c *Chores) one(ctx context.Context, chore event.Chore) (item string, err error) {
-	if chore.Role() == event.ChoresOfBridge {
-		seq := chore.Letters[chore.Next]
+	switch n := chore.Next; {
+	case len(chore.Letters) > 0:
+		seq := chore.Letters[n]
 		return fmt.Sprint(seq), c.Letter(ctx, chore.Do, seq)
+	case len(chore.Entries) > 0:
+		return chore.Entries[n], c.Entry(ctx, chore.Do, chore.Entries[n])
+	default:
+		about := chore.About[n]
+		return about.String(), c.Message(ctx, chore, about)
 	}
-	entry := chore.Entries[chore.Next]
-	return entry, c.Entry(ctx, chore.Do, entry)
 }

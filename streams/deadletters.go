@@ -153,13 +153,11 @@ func (d *Letters) Chore(ctx context.Context, do string, seq uint64) error {
 	case !replayable(l.To):
 		return event.Permanent(errors.New("it came under a subject that nothing is sent to again"))
 	}
-	var refused *jetstream.APIError
-	switch err := d.Replay(ctx, l); {
-	case errors.As(err, &refused) && refused.Code >= 400 && refused.Code < 500, errors.Is(err, nats.ErrMaxPayload): // of this message
+	err = d.Replay(ctx, l)
+	if errors.Is(err, nats.ErrMaxPayload) { // of this message
 		return event.Permanent(err)
-	default:
-		return err
 	}
+	return ofOne(err)
 }
 
 // replayable tells whether a dead letter was a record or a decision.

@@ -278,6 +278,7 @@ func (o *onboarding) resend(ctx workflow.Context, v event.Verification) {
 	for _, c := range o.welcomes() {
 		switch asked := slices.Contains(v.Channels, c.name); {
 		case c.busy() || c.ordinal == 0 || slices.Contains(o.wanted, c):
+		case v.Instead != "" && v.Instead != event.SendKey(o.generation, c.purpose, c.name, c.ordinal): // another one was sent
 		case asked || len(v.Channels) == 0 && !c.reached:
 			want = append(want, c)
 		case len(v.Channels) == 0:

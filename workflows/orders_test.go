@@ -337,6 +337,13 @@ func TestSentAgain(t *testing.T) {
 	partly, partlyPerson := after(event.StatusPartlyWelcomed, order("s1", event.VerbResend), nil, noSMS)
 	all, allPerson := after(event.StatusWelcomed, order("s1", event.VerbResend), nil, both)
 	one, onePerson := after(event.StatusWelcomed, order("s1", event.VerbResend, event.ChannelEmail), nil, both)
+	insteadOf := func(id, message string) event.Verification {
+		v := order(id, event.VerbResend, event.ChannelSMS)
+		v.Instead = message
+		return v
+	}
+	instead, insteadPerson := after(event.StatusPartlyWelcomed, order("s1", event.VerbResend, event.ChannelSMS), nil, noSMS)
+	instead.Order.Instead = event.SendKey(1, event.PurposeWelcome, event.ChannelSMS, 1)
 	mail, mailPerson := after(event.StatusWelcomed, order("s1", event.VerbResend), nil, map[string]event.Sent{event.ChannelEmail: {Ordinal: 1, Accepted: true}})
 	gone := event.Account{Target: "scim", Ref: "r-u-1"}
 	undone, undonePerson := after(event.StatusUnreached, order("s1", event.VerbResend), &gone, map[string]event.Sent{event.ChannelEmail: {Ordinal: 1}, event.ChannelSMS: {Ordinal: 1}})
@@ -377,6 +384,12 @@ func TestSentAgain(t *testing.T) {
 			steps: []step{{0, event.SignalVerification, decision("v1", event.VerbApproved)}, {0, event.SignalVerification, decision("v2", event.VerbApproved)}},
 			story: []string{"sent welcomed"}, asides: []string{"resend welcomed", "duplicate welcomed", "late welcomed"},
 			status: event.StatusWelcomed, sent: []string{"email Ann again"}, orders: 1,
+		},
+		"instead of the latest message": {
+			in: instead, person: insteadPerson,
+			steps: []step{{0, event.SignalVerification, insteadOf("s2", event.SendKey(1, event.PurposeWelcome, event.ChannelSMS, 1))}}, // for another chore
+			story: []string{"sent partly_welcomed", "welcomed welcomed"}, asides: []string{"resend partly_welcomed", "unchanged partly_welcomed"},
+			status: event.StatusWelcomed, sent: []string{"sms Ann again"}, orders: 2,
 		},
 		"the same order twice": {
 			in: one, person: onePerson,

@@ -144,7 +144,7 @@ func Roles() []Role {
 					api+"STREAM.MSG.GET."+users, api+"STREAM.MSG.GET."+verifications),
 				right("It exports how much room there is.", api+"INFO"),
 				choresOf(event.ChoresOfBridge),
-				right("A person asks at a console to send dead letters again, to where they were for, or to drop them.",
+				right("A person asks at a console to send dead letters again, to where they were for, or to drop them; and to send messages again that did not arrive.",
 					"users.v1.imported.*", "verifications.v1.*.*", api+"STREAM.MSG.GET."+letters, api+"STREAM.MSG.DELETE."+letters),
 				right("A stream that is nearly full loses its oldest messages that are not needed any more; the floors of all consumers tell which.",
 					api+"STREAM.PURGE."+users, api+"STREAM.PURGE."+verifications, api+"CONSUMER.LIST."+users, api+"CONSUMER.LIST."+verifications),
