@@ -244,6 +244,7 @@ func (a *asked) imports() {
 }
 
 func (a *asked) missedMessages() {
+	a.call("admin", "GET", "/api/v1/stuck", "")
 	a.missed("u-8", "inbox", "sms", "refused")
 	a.missed("u-9", "inbox", "sms", event.ReasonUnknown)
 	for path, id := range map[string]string{"/api/v1/failed": "u-8", "/api/v1/unknown": "u-9"} {

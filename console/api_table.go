@@ -223,6 +223,10 @@ var operations = map[string]operation{
 		id: "resolveUnknown", summary: "Say that messages arrived, or send them again", about: "A person may get a message twice that is sent again. The bridge or the worker does it. The same request with the same key tells how far it is.",
 		keyed: true, body: missedRequest{}, answers: choreAnswers(), problems: []code{codeNoUser, codeChore, codeKey, codeTooMuch},
 	},
+	"GET /api/v1/stuck": {
+		id: "listStuck", summary: "List people whose onboarding does not go on", about: "Decisions that came before their user, and runs that have been making an account or sending for more than ten minutes; 100 of each at most, the longest first.",
+		answers: map[int]answer{200: {about: "both kinds", of: pageOfStuck{}}},
+	},
 	"GET /api/v1/imports": {
 		id: "listImports", summary: "List the newest files",
 		answers: map[int]answer{200: {about: "1000 at most, the newest first", of: pageOfImports{}}},
@@ -302,6 +306,15 @@ var abouts = map[string]string{
 	"Import.next":         "what the operator does now",
 	"Import.sha256":       "of a file that is held",
 	"Import.uploaded_by":  "who gave it at the console",
+
+	"PageOfStuck.parked":     "decisions without their user, and people reopened without a record",
+	"PageOfStuck.parked_all": "how many there are",
+	"PageOfStuck.runs":       "runs that wait",
+	"PageOfStuck.runs_all":   "how many there are",
+	"Stuck.since":            "when the status began",
+	"Stuck.why":              "a sentence, without personal data",
+	"Stuck.do":               "what helps",
+	"Stuck.next":             "when it is tried again",
 
 	"Missed.message":           "its name, with the user_id; 1.welcome.email.1 is the first welcome by e-mail",
 	"Missed.at":                "when it ended so",

@@ -81,6 +81,7 @@ func routes() []route {
 		{method: "POST", path: "/failed", right: logins.Operate, handle: (*Console).failedForm, body: missedBody},
 		{method: "GET", path: "/unknown", right: logins.See, handle: (*Console).unknownPage},
 		{method: "POST", path: "/unknown", right: logins.Operate, handle: (*Console).unknownForm, body: missedBody},
+		{method: "GET", path: "/stuck", right: logins.See, handle: (*Console).stuckPage},
 		{method: "GET", path: "/suppressed", right: logins.Listed, handle: (*Console).suppressedPage},
 		{method: "POST", path: "/suppressed", right: logins.Release, handle: (*Console).suppressedRelease},
 		{method: "GET", path: "/figures", right: logins.See, handle: (*Console).metricsPage},
@@ -108,6 +109,7 @@ func routes() []route {
 		{method: "POST", path: "/api/v1/failed", right: logins.Operate, handle: (*Console).failedDoAPI, body: missedBody},
 		{method: "GET", path: "/api/v1/unknown", right: logins.See, handle: (*Console).unknownAPI},
 		{method: "POST", path: "/api/v1/unknown", right: logins.Operate, handle: (*Console).unknownDoAPI, body: missedBody},
+		{method: "GET", path: "/api/v1/stuck", right: logins.See, handle: (*Console).stuckAPI},
 		{method: "GET", path: "/api/v1/imports", right: logins.See, handle: (*Console).importsAPI},
 		{method: "POST", path: "/api/v1/imports/{import}/release", right: logins.Operate, handle: (*Console).releaseAPI},
 

@@ -134,7 +134,7 @@ func section(r *http.Request) string {
 	switch first {
 	case "uploads":
 		return "imports"
-	case "suppressed", "failed", "unknown":
+	case "suppressed", "failed", "unknown", "stuck":
 		return "deadletters"
 	}
 	return first

@@ -16,14 +16,14 @@ type Trouble struct {
 }
 
 // AccountReasons says what each reason means that a target has for not making an
-// account usable. docs/accounts.md says what to do about each.
-var AccountReasons = []struct{ Name, Meaning string }{
-	{"name_taken", "another account has the user's name"},
-	{"ambiguous", "several accounts carry the user id"},
-	{"rejected", "the account service refuses the user's data"},
-	{"config", "the account service cannot be used as it is configured"},
-	{"rate_limited", "the account service asks for fewer requests"},
-	{"transient", "the account service is away or asks to try later"},
+// account usable, and what to do. docs/accounts.md says what follows from each.
+var AccountReasons = []struct{ Name, Meaning, Do string }{
+	{"name_taken", "another account has the user's name", "Rename that account in the account service, or give it the user id; it is tried again by itself."},
+	{"ambiguous", "several accounts carry the user id", "Leave one account with this user id; it is tried again by itself."},
+	{"rejected", "the account service refuses the user's data", "Correct the user's row, and drop the list again."},
+	{"config", "the account service cannot be used as it is configured", "Mend the worker's settings for the account service, or its rights there; it is tried again by itself."},
+	{"rate_limited", "the account service asks for fewer requests", "Wait: it is tried again by itself."},
+	{"transient", "the account service is away or asks to try later", "Wait: it is tried again by itself. When it lasts, look whether the account service is up."},
 }
 
 // Says is the trouble in words, without the times.
