@@ -160,6 +160,7 @@ func (c *Chores) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-look:
+			unsure = max(unsure, 1) // what is heard may not be stored yet
 		case <-back:
 			unsure = 2
 		case <-timer.C:
