@@ -168,6 +168,7 @@ func TestAResetLeavesNothing(t *testing.T) {
 		}
 		return errors.Join(
 			putUser(tx, "hr", event.User{UserID: "u-1", Name: "Ann", Import: event.Import{ID: "imp"}}, now), putFact(tx, f.WithID()),
+			putFact(tx, event.Fact{Kind: event.FactFailed, UserID: "u-1", Generation: 1, Channel: event.ChannelEmail, Reason: "quota", At: now}.WithID()),
 			putRecent(tx, "d-1", event.VerbApproved, spoken{VerificationBody: event.VerificationBody{UserID: "u-1"}}, now), putDecision(tx, event.Identity{Source: "crm", ID: "d-1"}, spoken{Note: "since May"}),
 			putImport(tx, event.Checkpoint{Import: "imp", Source: "hr", StartedAt: now}), putDeadLetter(tx, DeadLetter{Seq: 1, At: now}), setPosition(tx, event.StreamUsers, 1, 1))
 	})
