@@ -14,7 +14,7 @@ import (
 // Deciders counts the logins that could decide about people of an inbox.
 func (a *All) Deciders(inbox string) (n int) {
 	for _, l := range a.Logins {
-		if l.Usable() && l.Role.May(Decide) && (len(l.Inboxes) == 0 || slices.Contains(l.Inboxes, inbox)) {
+		if a.Doors.Open(l) && l.Role.May(Decide) && (len(l.Inboxes) == 0 || slices.Contains(l.Inboxes, inbox)) {
 			n++
 		}
 	}

@@ -161,6 +161,9 @@ func (s Store) Ensure(ctx context.Context, password string, print func(user, pas
 // its invite.
 func (s Store) SetPassword(ctx context.Context, name, hash string) error {
 	return s.changeOne(ctx, name, func(l *Login) error {
+		if !l.Local() {
+			return errVouched
+		}
 		l.Password, l.Invite = hash, nil
 		return nil
 	})
@@ -174,6 +177,9 @@ const InviteFor = 72 * time.Hour
 func (s Store) NewInvite(ctx context.Context, name string) (string, error) {
 	text, hash := secret("")
 	return text, s.changeOne(ctx, name, func(l *Login) error {
+		if !l.Local() {
+			return errVouched
+		}
 		l.Invite = &Invite{Secret: hash, Ends: now().Add(InviteFor)}
 		return nil
 	})

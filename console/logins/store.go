@@ -40,6 +40,7 @@ type Login struct {
 	Role     Role      `json:"role"`
 	Inboxes  []string  `json:"inboxes,omitempty"` // none: all
 	Password string    `json:"password,omitempty"`
+	Voucher  *Voucher  `json:"voucher,omitempty"` // who vouches for the person; nil: the password does
 	Invite   *Invite   `json:"invite,omitempty"`
 	Disabled bool      `json:"disabled,omitempty"`
 	Turn     int       `json:"turn,omitempty"` // counts what ended all sessions at once
@@ -53,8 +54,9 @@ type Invite struct {
 	Ends   time.Time `json:"ends"`
 }
 
-// Usable tells whether the login can sign in with a password.
-func (l Login) Usable() bool { return !l.Disabled && l.Password != "" }
+// Usable tells whether the login can sign in: it is not disabled, and has a password or
+// one who vouches for it.
+func (l Login) Usable() bool { return !l.Disabled && (l.Password != "" || l.Voucher != nil) }
 
 // All are all logins and tokens.
 type All struct {
@@ -62,6 +64,8 @@ type All struct {
 	Tokens []Token `json:"tokens,omitempty"`
 
 	Needs map[string]int `json:"needs,omitempty"` // people who have to be able to decide, by inbox of which that was said
+	Doors Doors          `json:"doors,omitzero"`
+	Left  []Left         `json:"left,omitempty"` // what issuers say, for a while
 }
 
 // Login finds one by name.
@@ -73,10 +77,10 @@ func (a *All) Login(name string) (*Login, bool) {
 	return &a.Logins[i], true
 }
 
-// admins counts those that can manage logins.
+// admins counts those that can manage logins, whatever becomes of others than usher.
 func (a *All) admins() (n int) {
 	for _, l := range a.Logins {
-		if l.Usable() && l.Role == Admin && len(l.Inboxes) == 0 {
+		if l.Usable() && l.Local() && l.Role == Admin && len(l.Inboxes) == 0 {
 			n++
 		}
 	}
@@ -137,22 +141,30 @@ func (s Store) read(ctx context.Context) (a All, revision uint64, err error) {
 // change replaces the record. f may be called several times, and refuses by an error.
 // No change takes the last admin away, or the last second person where two decide.
 func (s Store) change(ctx context.Context, f func(*All) error) error {
-	for n := range mostTries {
-		a, revision, err := s.read(ctx)
-		if err != nil {
-			return err
-		}
+	return s.rewrite(ctx, func(a *All) error {
 		admins, deciders, needs := a.admins(), a.deciders(), a.Needs
-		if err := f(&a); err != nil {
+		if err := f(a); err != nil {
 			return err
 		}
 		if admins > 0 && a.admins() == 0 {
 			return ErrLastAdmin
 		}
 		if maps.Equal(a.Needs, needs) { // what a deployment needs now is no one's to refuse
-			if err := a.keepsTwo(deciders); err != nil {
-				return err
-			}
+			return a.keepsTwo(deciders)
+		}
+		return nil
+	})
+}
+
+// rewrite is change that refuses nothing.
+func (s Store) rewrite(ctx context.Context, f func(*All) error) error {
+	for n := range mostTries {
+		a, revision, err := s.read(ctx)
+		if err != nil {
+			return err
+		}
+		if err := f(&a); err != nil {
+			return err
 		}
 		data, err := json.Marshal(a)
 		if err != nil {
@@ -192,8 +204,8 @@ func (s Store) changeOne(ctx context.Context, name string, f func(*Login) error)
 var validName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$`)
 
 func checkName(name string) error {
-	if !validName.MatchString(name) || strings.Contains(name, "..") || strings.HasPrefix(name, TokenActor) {
-		return refuse("%q cannot be a name; it has 1 to 64 of a-z, 0-9, dot, _ and -, begins and ends with a letter or a digit, and does not begin with %s", name, TokenActor)
+	if !validName.MatchString(name) || strings.Contains(name, "..") || strings.HasPrefix(name, TokenActor) || strings.HasPrefix(name, PersonActor) {
+		return refuse("%q cannot be a name; it has 1 to 64 of a-z, 0-9, dot, _ and -, begins and ends with a letter or a digit, and does not begin with %s or %s", name, TokenActor, PersonActor)
 	}
 	return nil
 }
@@ -239,6 +251,9 @@ func (s Store) SetRole(ctx context.Context, name string, role Role, inboxes []st
 		return err
 	}
 	return s.changeOne(ctx, name, func(l *Login) error {
+		if !l.Local() {
+			return errVouched
+		}
 		if l.Role != role || !slices.Equal(l.Inboxes, inboxes) {
 			l.Role, l.Inboxes = role, inboxes
 			l.Turn++

@@ -1,0 +1,184 @@
+package logins
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"usher/event"
+	"usher/streams/natstest"
+)
+
+// A subject is the name where it can be one, and no two subjects have the same name.
+func TestNamesOfSubjects(t *testing.T) {
+	seen := map[string]string{}
+	for _, s := range []string{"1", "7d9a2c1e-0000-4000-8000-0123456789ab", "A", "a", "auth0|1", "auth0|2", "ann@example.org", "Ann Example", "a..b", "a.", strings.Repeat("x", 60), strings.Repeat("x", 61), "sha256-1", "é"} {
+		name := PersonName(s)
+		if other, there := seen[name]; there || event.CheckUserID(name) != nil || len(name) > 64 {
+			t.Errorf("%q is %q, as %q is", s, name, other)
+		}
+		if strings.ContainsAny(s, "@ |") && strings.Contains(name, s) {
+			t.Errorf("%q stands in its name", s)
+		}
+		seen[name] = s
+		seen[PersonName(strings.TrimPrefix(name, PersonActor))] = name // one that looks like a hash is hashed
+	}
+}
+
+func TestGrants(t *testing.T) {
+	for s, want := range map[string]Grant{
+		"admin=bosses":              {"bosses", Admin, nil},
+		"verifier:hr=CN=hr,DC=a=b":  {"CN=hr,DC=a=b", Verifier, []string{"hr"}},
+		" viewer : hr+crm+hr = /a ": {"/a", Viewer, []string{"crm", "hr"}},
+	} {
+		if g, err := ParseGrant(s); err != nil || g.Group != want.Group || g.Role != want.Role || !slices.Equal(g.Inboxes, want.Inboxes) {
+			t.Errorf("%q is %+v, %v", s, g, err)
+		}
+	}
+	for _, s := range []string{"", "admin", "admin=", "boss=g", "viewer:=g", "viewer:HR=g", "=g"} {
+		if g, err := ParseGrant(s); err == nil {
+			t.Errorf("%q is %+v", s, g)
+		}
+	}
+	grants := []Grant{{"a", Verifier, []string{"hr"}}, {"b", Viewer, nil}, {"c", Verifier, []string{"crm"}}, {"d", Verifier, nil}}
+	for _, c := range []struct {
+		groups  []string
+		role    Role
+		inboxes []string
+		ok      bool
+	}{
+		{nil, "", nil, false}, {[]string{"A", "x"}, "", nil, false},
+		{[]string{"c", "b", "a"}, Verifier, []string{"crm", "hr"}, true},
+		{[]string{"b", "c"}, Viewer, nil, true},
+		{[]string{"a", "d"}, Verifier, nil, true}, {[]string{"d", "c"}, Verifier, nil, true},
+	} {
+		role, inboxes, ok := ScopeOf(grants, c.groups)
+		if role != c.role || !slices.Equal(inboxes, c.inboxes) || ok != c.ok {
+			t.Errorf("%v: %s %v %v", c.groups, role, inboxes, ok)
+		}
+	}
+	if len(grants[0].Inboxes) != 1 || grants[0].Inboxes[0] != "hr" {
+		t.Error("asking has changed a grant")
+	}
+}
+
+// What an issuer says is not refused for what it leaves; what people change is. A person of
+// another issuer is another one, and a password is never mixed with one.
+func TestAdmitting(t *testing.T) {
+	js, _ := natstest.Start(t)
+	kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: event.BucketConsole})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, s := t.Context(), NewStore(kv)
+	v := Voucher{By: "https://id.example.org", Subject: "s-1", Called: "ann"}
+	admit := func(v Voucher, role Role, inboxes ...string) Login {
+		t.Helper()
+		l, err := s.Admit(ctx, v, role, inboxes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	if err := errors.Join(s.SetDoors(ctx, Doors{Issuer: v.By}), s.Need(ctx, map[string]int{"hr": 1})); err != nil {
+		t.Fatal(err)
+	}
+	first := admit(v, Verifier, "hr")
+	if again := admit(v, Verifier, "hr"); again.Stamp() != first.Stamp() {
+		t.Error("the same again ends sessions")
+	}
+	if err := s.Remove(ctx, first.Name); err == nil {
+		t.Error("the last one who could decide is removed")
+	}
+	if l := admit(v, Viewer); l.Stamp() == first.Stamp() {
+		t.Error("with another role sessions go on")
+	}
+	other := v
+	other.By = "https://id.example.com"
+	if l := admit(other, Viewer); l.Stamp() == admit(v, Viewer).Stamp() || (Doors{Issuer: v.By}).Open(l) {
+		t.Error("a person of another issuer is the same")
+	}
+	var refused Refusal
+	hash, _ := Hash("a password for this test")
+	if err := s.SetPassword(ctx, first.Name, hash); !errors.As(err, &refused) {
+		t.Errorf("a password: %v", err)
+	}
+	if err := s.Add(ctx, "oidc.x", Viewer, nil, "test"); !errors.As(err, &refused) {
+		t.Errorf("an account of such a name: %v", err)
+	}
+	// The last account with a password that can manage the others stays, whoever else can.
+	if err := s.Ensure(ctx, "a password for this test", nil); err != nil {
+		t.Fatal(err)
+	}
+	admit(v, Admin)
+	if err := s.Remove(ctx, First); !errors.Is(err, ErrLastAdmin) {
+		t.Errorf("the last account that is kept here: %v", err)
+	}
+	if err := s.Dismiss(ctx, "s-1"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Read(ctx)
+	if _, there := all.Login(first.Name); err != nil || there {
+		t.Errorf("dismissed: %v", err)
+	}
+	if err := s.Dismiss(ctx, "none"); err != nil {
+		t.Error(err)
+	}
+}
+
+// What an issuer says of a sign-out is about what it vouched for before, and is kept within
+// bounds: when there is too much of it, all whom it vouches for sign in again.
+func TestLeaving(t *testing.T) {
+	js, _ := natstest.Start(t)
+	kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: event.BucketConsole})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, s := t.Context(), NewStore(kv)
+	l, err := s.Admit(ctx, Voucher{By: "https://id.example.org", Subject: "s-1"}, Viewer, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Truncate(time.Second)
+	if err := s.Leave(ctx, "m-1", "s-1", "x", at); err != nil {
+		t.Fatal(err)
+	}
+	has := func(name, session string, vouched time.Time) bool {
+		t.Helper()
+		all, err := s.Read(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all.HasLeft(name, session, vouched)
+	}
+	for what, c := range map[string]struct{ got, want bool }{
+		"the session":                        {has(l.Name, "x", at), true},
+		"it, vouched for again":              {has(l.Name, "x", at.Add(time.Second)), false},
+		"another one":                        {has(l.Name, "y", at), false},
+		"one that is not known":              {has(l.Name, "", at), true},
+		"of another person":                  {has("oidc.s-2", "x", at), false},
+		"of another person, it is not known": {has("oidc.s-2", "", at), false},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s is over: %v", what, c.got)
+		}
+	}
+	for n := range mostLeft {
+		if err := s.Leave(ctx, fmt.Sprint("n-", n), "", fmt.Sprint("z-", n), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := s.Read(ctx)
+	if now, _ := all.Login(l.Name); err != nil || len(all.Left) > 2 || now.Stamp() == l.Stamp() {
+		t.Errorf("after %d messages %d are kept, and sessions go on: %v", mostLeft, len(all.Left), now.Stamp() == l.Stamp())
+	}
+	data, err := kv.Get(ctx, Key)
+	if err != nil || strings.Contains(string(data.Value()), `"x"`) {
+		t.Error("the issuer's session stands there as it is")
+	}
+}

@@ -1,0 +1,212 @@
+package signon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"usher/console/signon/signontest"
+)
+
+const back = "https://usher.example.org/signin/oidc"
+
+func start(t *testing.T, change func(*Config)) (*Issuer, *signontest.Issuer) {
+	t.Helper()
+	at := signontest.Start(t)
+	c := Config{URL: at.URL, ClientID: signontest.ClientID, Secret: signontest.Secret, Groups: "groups"}
+	if change != nil {
+		change(&c)
+	}
+	i, err := New(c)
+	if err == nil {
+		err = i.look(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i, at
+}
+
+// goes is one whole sign-in.
+func goes(t *testing.T, i *Issuer) (Person, error) {
+	t.Helper()
+	to, a, err := i.Begin(back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := c.Get(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	u, err := url.Parse(resp.Header.Get("Location"))
+	if err != nil || !i.Answers(a, u.Query()) {
+		t.Fatalf("%s: %v", resp.Status, err)
+	}
+	return i.Finish(t.Context(), a, u.Query().Get("code"), back)
+}
+
+// Groups are found wherever issuers put them.
+func TestGroupsWhereverTheyAre(t *testing.T) {
+	for name, c := range map[string]struct {
+		claim    string
+		claims   map[string]any
+		userinfo map[string]any
+		want     []string
+	}{
+		"a list":                 {"groups", map[string]any{"groups": []string{"a", "b"}}, nil, []string{"a", "b"}},
+		"one":                    {"groups", map[string]any{"groups": "a b"}, nil, []string{"a b"}},
+		"none":                   {"groups", nil, nil, nil},
+		"in objects":             {"realm_access.roles", map[string]any{"realm_access": map[string]any{"roles": []any{"a", 1, nil}}}, nil, []string{"a"}},
+		"a name with dots":       {"https://example.org/groups", map[string]any{"https://example.org/groups": []string{"a"}}, nil, []string{"a"}},
+		"no list":                {"groups", map[string]any{"groups": map[string]any{"a": true}}, nil, nil},
+		"in userinfo":            {"groups", nil, map[string]any{"sub": "s-1", "groups": []string{"a"}}, []string{"a"}},
+		"in both":                {"groups", map[string]any{"groups": []string{}}, map[string]any{"sub": "s-1", "groups": []string{"a"}}, nil},
+		"userinfo says no group": {"groups", nil, map[string]any{"sub": "s-1"}, nil},
+	} {
+		i, at := start(t, nil)
+		i.Groups = c.claim
+		at.Tell(c.userinfo)
+		at.Let("s-1", nil, c.claims)
+		if err := i.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p, err := goes(t, i)
+		if err != nil || !slices.Equal(p.Groups, c.want) || p.Subject != "s-1" {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+	i, at := start(t, nil)
+	at.Tell(map[string]any{"sub": "s-2", "groups": []string{"admins"}})
+	at.Let("s-1", nil, nil)
+	if err := i.look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := goes(t, i); err == nil || !strings.Contains(err.Error(), "another person") {
+		t.Errorf("userinfo of another person: %+v, %v", p, err)
+	}
+}
+
+func TestWhatPeopleAreCalled(t *testing.T) {
+	for want, claims := range map[string]map[string]any{
+		"ann":                   {"preferred_username": " ann\n", "name": "Ann Example"},
+		"Ann Example":           {"preferred_username": "\t", "name": "Ann Example", "email": "a@example.org"},
+		"a@example.org":         {"name": 7, "email": "a@example.org"},
+		"":                      {"sub": "s"},
+		strings.Repeat("é", 80): {"name": strings.Repeat("é", 200)},
+		"evil":                  {"name": "e\u202evil"},
+	} {
+		if got := called(claims); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// A key that the issuer has withdrawn is good no more when discovery was read again; until
+// then tokens that it signed are.
+func TestAWithdrawnKey(t *testing.T) {
+	i, at := start(t, nil)
+	at.Let("s-1", nil, nil)
+	token := at.Sign(map[string]any{"sub": "s-1"})
+	if _, err := goes(t, i); err != nil {
+		t.Fatal(err)
+	}
+	k, _ := i.now()
+	if _, err := k.verifier.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	at.Rotate(true)
+	if err := i.look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	k, _ = i.now()
+	if _, err := k.verifier.Verify(t.Context(), token); err == nil {
+		t.Error("a token of a key that was withdrawn is good")
+	}
+}
+
+// The issuer's own words are not in errors: they may name a person.
+func TestErrorsNameNoOne(t *testing.T) {
+	i, at := start(t, nil)
+	at.Let("s-1", nil, nil)
+	_, err := i.Finish(t.Context(), Attempt{Nonce: "n", Verifier: strings.Repeat("v", 43)}, "no code", back)
+	if err == nil || errors.Is(err, ErrAway) || !strings.Contains(err.Error(), "invalid_grant") || strings.Contains(err.Error(), "Ann") {
+		t.Errorf("a code that there is not: %v", err)
+	}
+	at.Away(true)
+	if _, err = goesTo(i, t.Context()); !errors.Is(err, ErrAway) {
+		t.Errorf("away: %v", err)
+	}
+}
+
+func goesTo(i *Issuer, ctx context.Context) (Person, error) {
+	return i.Finish(ctx, Attempt{Nonce: "n", Verifier: strings.Repeat("v", 43)}, "code", back)
+}
+
+// An issuer that leads secrets or people into the open is not used, nor one that is another
+// than it should be.
+func TestIssuersThatAreNotUsed(t *testing.T) {
+	for what, change := range map[string]string{
+		"another issuer":      `"issuer":"https://id.example.com"`,
+		"a token in clear":    `"token_endpoint":"http://id.example.org/token"`,
+		"no authorization":    `"authorization_endpoint":""`,
+		"a script at its end": `"end_session_endpoint":"javascript:alert(1)"`,
+	} {
+		var s *httptest.Server
+		s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"issuer":%[1]q,"authorization_endpoint":"%[2]s/a","token_endpoint":"%[2]s/t","jwks_uri":"%[2]s/k",%[3]s}`, s.URL, s.URL, change)
+		}))
+		i, err := New(Config{URL: s.URL, ClientID: "usher", Groups: "groups"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := i.look(t.Context()); err == nil || i.Away() == nil {
+			t.Errorf("%s is used", what)
+		}
+		s.Close()
+	}
+	for _, address := range []string{"", "id.example.org", "ftp://id.example.org", "http://id.example.org", "https://a:b@id.example.org", "https://id.example.org/?a", "https://id.example.org/#a", "https://"} {
+		if _, err := New(Config{URL: address}); err == nil {
+			t.Errorf("%q is taken", address)
+		}
+	}
+}
+
+// It is told once that an issuer is away, and once that it is back.
+func TestFollowing(t *testing.T) {
+	i, at := start(t, nil)
+	at.Away(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	told := make(chan error)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		i.Follow(ctx, func(err error) { told <- err })
+	}()
+	if err := <-told; err == nil {
+		t.Error("it is there")
+	}
+	if _, _, err := i.Begin(back); err != nil { // what is known stays known
+		t.Error(err)
+	}
+	at.Away(false)
+	select {
+	case err := <-told:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it is not told that the issuer is back")
+	}
+	cancel()
+	<-done
+}
