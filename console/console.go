@@ -13,6 +13,8 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"usher/console/logins"
+	"usher/console/signon"
 	"usher/event"
 	"usher/metrics"
 	"usher/serve"
@@ -33,7 +35,15 @@ type Config struct {
 	Password      string
 	PrintPassword func(user, password string)
 
-	NoBasicAuth bool // the API takes tokens only
+	NoBasicAuth     bool // the API takes tokens only
+	NoLocalAccounts bool // no one signs in with a password
+
+	// Issuer vouches for people, whose groups have the roles of Grants, for IssuedFor after
+	// they signed in; nil: none does. No Grants: none of them comes in. IssuedFor of 0 is
+	// twelve hours.
+	Issuer    *signon.Issuer
+	Grants    []logins.Grant
+	IssuedFor time.Duration
 
 	// FourEyes are the inboxes in which two people decide; nil: none. Runs hold the rule;
 	// the console keeps enough people who can.
@@ -107,7 +117,7 @@ type Console struct {
 // New opens the login and the read model. It refuses a Config that lacks what
 // the console needs.
 func New(ctx context.Context, c Config) (*Console, error) {
-	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "FourEyes", "URL", "Proxies", "Payloads", "PayloadOrigins", "Answer", "Previews", "Intake", "UndoWindow", "RejectReasons", "TemporalUI", "Paused", "Tracer", "Fault"); err != nil {
+	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "NoLocalAccounts", "Issuer", "Grants", "IssuedFor", "FourEyes", "URL", "Proxies", "Payloads", "PayloadOrigins", "Answer", "Previews", "Intake", "UndoWindow", "RejectReasons", "TemporalUI", "Paused", "Tracer", "Fault"); err != nil {
 		return nil, err
 	}
 	if c.Answer <= 0 {
@@ -125,8 +135,16 @@ func New(ctx context.Context, c Config) (*Console, error) {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketConsole, err)
 	}
 	k := &Console{Config: c, site: at, proxies: c.Proxies, zones: newZones(), live: newLive(), heartbeat: 15 * time.Second, readWithin: 30 * time.Second, login: newLogin(kv), signins: newSignins(kv), auditor: newAuditor(c.JetStream, c.Metrics, c.Log)}
-	if err := k.login.store.Ensure(ctx, c.Password, c.PrintPassword); err != nil {
-		return nil, fmt.Errorf("the console's password: %w", err)
+	if !c.NoLocalAccounts {
+		if err := k.login.store.Ensure(ctx, c.Password, c.PrintPassword); err != nil {
+			return nil, fmt.Errorf("the console's password: %w", err)
+		}
+	}
+	if c.Issuer != nil && k.site.url == nil {
+		return nil, errors.New("an issuer sends people back to the console's address, which is not set")
+	}
+	if err := k.login.store.SetDoors(ctx, k.doors()); err != nil {
+		return nil, fmt.Errorf("how people sign in: %w", err)
 	}
 	if err := k.needTwo(ctx); err != nil {
 		return nil, err
@@ -167,6 +185,15 @@ func (k *Console) needTwo(ctx context.Context) error {
 	return nil
 }
 
+// doors are the ways in which people come in here.
+func (k *Console) doors() logins.Doors {
+	d := logins.Doors{NoLocal: k.NoLocalAccounts}
+	if k.Issuer != nil {
+		d.Issuer = k.Issuer.URL
+	}
+	return d
+}
+
 // Ready returns nil when the read model has caught up with every stream once.
 func (k *Console) Ready() error {
 	for _, f := range k.feeds {
@@ -182,7 +209,7 @@ func (k *Console) Run(ctx context.Context) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	k.stopping = inner.Done()
-	done := make(chan error, len(k.feeds)+5)
+	done := make(chan error, len(k.feeds)+6)
 	for _, f := range k.feeds {
 		go func() { done <- f.run(inner) }()
 	}
@@ -194,13 +221,14 @@ func (k *Console) Run(ctx context.Context) error {
 	go func() { done <- k.tellPages(inner) }()
 	go func() { done <- k.followSignins(inner) }()
 	go func() { done <- k.runBulks(inner) }()
+	go func() { done <- k.followIssuer(inner) }()
 
 	s := serve.Web(k.handler())
 	s.ReadTimeout = k.readWithin
 	errs := []error{serve.Until(ctx, k.guard, k.Listener, s)}
 	cancel()
 	stopRecording()
-	for range len(k.feeds) + 5 {
+	for range len(k.feeds) + 6 {
 		errs = append(errs, <-done)
 	}
 	k.logRepeats(true)

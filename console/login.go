@@ -83,7 +83,7 @@ func (l *login) signIn(ctx context.Context, t attempt) (found logins.Login, ok b
 		return found, false, err
 	}
 	hash := logins.NoOne // takes as long as the password of someone
-	if one, there := all.Login(t.user); there && one.Usable() {
+	if one, there := all.Login(t.user); there && one.Usable() && one.Local() {
 		found, hash = *one, one.Password
 	}
 	now := verified{sha256.Sum256([]byte(t.user + "\x00" + t.password)), hash}

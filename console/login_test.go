@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"usher/console/logins"
 	"usher/event"
@@ -123,6 +124,41 @@ func TestStoredHashes(t *testing.T) {
 		}
 		if _, ok, err := l.signIn(t.Context(), attempt{client: "after " + bad, user: logins.First, password: password}); !ok || err != nil {
 			t.Errorf("after %q was replaced: %v %v", bad, ok, err)
+		}
+	}
+}
+
+// How long a sign-in takes does not tell which names there are: whatever there is under a
+// name, a password is checked at the same cost. The shortest of several tries is compared,
+// which a busy machine does not change; without a check it would be a hundredth.
+func TestUnknownNamesTakeAsLong(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	for _, name := range []string{"known", "disabled"} {
+		r.login(name, logins.Viewer)
+	}
+	store := r.console.login.store
+	_, err := store.Admit(t.Context(), logins.Voucher{By: "https://id.example.org", Subject: "s-1"}, logins.Viewer, nil)
+	if err := errors.Join(err, store.Disable(t.Context(), "disabled", true), store.Add(t.Context(), "invited", logins.Viewer, nil, "test")); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"known", "disabled", "invited", "oidc.s-1", "unknown", ""}
+	shortest := map[string]time.Duration{}
+	for range 5 {
+		for _, name := range names {
+			r.console.login.failures.Purge()
+			began := time.Now()
+			if _, ok, err := r.console.login.signIn(t.Context(), attempt{client: "c", user: name, password: "guess"}); ok || err != nil {
+				t.Fatal(name, ok, err)
+			}
+			if d := time.Since(began); shortest[name] == 0 || d < shortest[name] {
+				shortest[name] = d
+			}
+		}
+	}
+	for _, name := range names {
+		if d := shortest[name]; d < shortest["known"]/3 || d > 3*shortest["known"] {
+			t.Errorf("%q takes %s, a name that there is %s", name, d, shortest["known"])
 		}
 	}
 }

@@ -71,7 +71,7 @@ func ReadReasons(from io.Reader) ([]Reason, error) {
 type spoken struct {
 	event.VerificationBody
 	Note string `json:"note,omitempty"`
-	Via  string `json:"via,omitempty"`  // how the actor signed in: session, password or token
+	Via  string `json:"via,omitempty"`  // how the actor signed in: one of ways
 	Bulk string `json:"bulk,omitempty"` // the operation that the decision is part of
 
 	keyed bool // the id is of a key, not of what the event says

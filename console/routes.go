@@ -34,10 +34,14 @@ func (t route) program() bool {
 func routes() []route {
 	previews := func(k *Console) bool { return k.Previews != nil }
 	payloads := func(k *Console) bool { return k.Payloads != nil }
+	issuer := func(k *Console) bool { return k.Issuer != nil }
 	return append(uploadRoutes(), []route{
 		{method: "GET", path: "/static/", right: logins.Anyone, handle: staticFile, bare: true},
 		{method: "GET", path: "/signin", right: logins.Anyone, handle: (*Console).signInPage},
 		{method: "POST", path: "/signin", right: logins.Anyone, handle: (*Console).signIn},
+		{method: "POST", path: signOnPath, right: logins.Anyone, handle: (*Console).beginSignOn, when: issuer},
+		{method: "GET", path: signOnPath, right: logins.Anyone, handle: (*Console).endSignOn, when: issuer},
+		{method: "POST", path: signedOutPath, right: logins.Anyone, handle: (*Console).signedOut, when: issuer, bare: true},
 		{method: "POST", path: "/signout", right: logins.SignedIn, handle: (*Console).signOut},
 
 		{method: "GET", path: "/invite/{secret}", right: logins.Anyone, handle: (*Console).invitePage},

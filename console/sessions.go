@@ -57,7 +57,7 @@ func (k *Console) byHTTPS(r *http.Request) bool {
 		return false
 	}
 	_, err := r.Cookie(k.secured.Cookie.Name)
-	return err == nil || k.site.named(r) || r.Header.Get("Origin") == k.site.origin()
+	return err == nil || k.site.named(r) || k.signOnCame(r) || r.Header.Get("Origin") == k.site.origin()
 }
 
 // sessionsOf are the sessions of a request. Both kinds lie in one store, and what a
@@ -78,6 +78,9 @@ func (k *Console) browserCookieOf(r *http.Request) *http.Cookie {
 	return c
 }
 
+// LongestSession is how long one lasts at most.
+const LongestSession = 12 * time.Hour
+
 // newSessions keeps sessions in KV, so that they outlive the process and hold in
 // every console. scs.New would make a store in memory first, whose goroutine cannot
 // be ended without a race.
@@ -85,7 +88,7 @@ func (k *Console) newSessions(kv jetstream.KeyValue, cookie scs.SessionCookie) *
 	cookie.HttpOnly, cookie.SameSite = true, http.SameSiteLaxMode
 	return &scs.SessionManager{
 		Store: sessionStore{kv}, Codec: scs.GobCodec{}, HashTokenInStore: true,
-		Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Cookie: cookie,
+		Lifetime: LongestSession, IdleTimeout: time.Hour, Cookie: cookie,
 		ErrorFunc: func(w http.ResponseWriter, _ *http.Request, err error) {
 			if k.repeats.first("a session cannot be read or stored", err) {
 				k.Log.Error("a session cannot be read or stored", "error", err)

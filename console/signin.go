@@ -41,15 +41,36 @@ func pageOf(r *http.Request) (page string, d draft) {
 }
 
 func (k *Console) signInPage(w http.ResponseWriter, r *http.Request) {
-	k.show(w, r, http.StatusOK, "signin", map[string]any{"Next": local(r.URL.Query().Get("next")), "Draft": draft{}, "Message": k.sessions.PopString(r.Context(), "message"), "Name": r.URL.Query().Get("name")})
+	k.signInForm(w, r, http.StatusOK, map[string]any{"Next": local(r.URL.Query().Get("next")), "Draft": draft{}, "Message": k.sessions.PopString(r.Context(), "message"), "Name": r.URL.Query().Get("name")})
+}
+
+// signInForm shows the ways to sign in, and above them what d says.
+func (k *Console) signInForm(w http.ResponseWriter, r *http.Request, code int, d map[string]any) {
+	d["NoLocal"] = k.NoLocalAccounts
+	if k.Issuer != nil {
+		d["Issuer"] = k.Issuer.Host()
+		if k.Issuer.Away() != nil {
+			d["Away"] = k.awayText()
+		}
+	}
+	k.show(w, r, code, "signin", d)
+}
+
+// keptIn is what a form of the sign-in keeps of what was typed before.
+func keptIn(r *http.Request) draft {
+	return draft{r.PostFormValue("kept_user"), r.PostFormValue("kept_event"), r.PostFormValue("kept_decision"), r.PostFormValue("kept_order"), r.PostFormValue("kept_reason"), r.PostFormValue("kept_note")}
 }
 
 func (k *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	client := clientOf(r)
-	kept := draft{r.PostFormValue("kept_user"), r.PostFormValue("kept_event"), r.PostFormValue("kept_decision"), r.PostFormValue("kept_order"), r.PostFormValue("kept_reason"), r.PostFormValue("kept_note")}
+	kept := keptIn(r)
 	user := r.PostFormValue("user")
 	again := func(code int, text string) {
-		k.show(w, r, code, "signin", map[string]any{"Next": local(r.PostFormValue("next")), "Draft": kept, "Error": text, "Name": user})
+		k.signInForm(w, r, code, map[string]any{"Next": local(r.PostFormValue("next")), "Draft": kept, "Error": text, "Name": user})
+	}
+	if k.NoLocalAccounts {
+		again(http.StatusForbidden, "Accounts with a password are switched off here.")
+		return
 	}
 	t := attempt{client: client, user: user, password: r.PostFormValue("password")}
 	if c, err := r.Cookie(k.browserCookieOf(r).Name); err == nil {
@@ -86,22 +107,19 @@ func (k *Console) openSession(w http.ResponseWriter, r *http.Request, l logins.L
 	if err := k.sessions.RenewToken(r.Context()); err != nil {
 		return err
 	}
+	for _, key := range []string{sessionIssued, sessionVouched, sessionToken} { // of one who was signed in here before
+		k.sessions.Remove(r.Context(), key)
+	}
 	k.sessions.Put(r.Context(), sessionUser, l.Name)
 	k.sessions.Put(r.Context(), sessionStamp, l.Stamp())
 	k.sessions.Put(r.Context(), sessionSince, time.Now().Unix())
 	k.sessions.Put(r.Context(), sessionClient, clientOf(r))
-	kept := k.browserCookieOf(r)
-	kept.Value = newBrowser(l)
-	http.SetCookie(w, kept)
-	return nil
-}
-
-func (k *Console) signOut(w http.ResponseWriter, r *http.Request) {
-	if err := k.sessions.Destroy(r.Context()); err != nil {
-		k.fail(w, r, err)
-		return
+	if l.Local() {
+		kept := k.browserCookieOf(r)
+		kept.Value = newBrowser(l)
+		http.SetCookie(w, kept)
 	}
-	http.Redirect(w, r, "/signin", http.StatusSeeOther)
+	return nil
 }
 
 // local keeps a redirect on this site.

@@ -33,8 +33,12 @@ type Session struct {
 	ID     string // its key, without the prefix
 	Login  string
 	Client string
-	Since  time.Time
-	Expiry time.Time
+	Stamp  string // of the login, when it was opened
+	Issued string // the issuer's own session; "": none is known
+
+	Vouched time.Time // by the issuer, by its clock
+	Since   time.Time
+	Expiry  time.Time
 }
 
 func newSignins(kv jetstream.KeyValue) *signins {
@@ -163,7 +167,10 @@ func sessionOf(st storedSession) (s Session, open bool) {
 	}
 	text := func(key string) string { v, _ := values[key].(string); return v }
 	since, _ := values[sessionSince].(int64)
-	s = Session{Login: text(sessionUser), Client: text(sessionClient), Expiry: st.Expiry}
+	s = Session{Login: text(sessionUser), Client: text(sessionClient), Stamp: text(sessionStamp), Issued: text(sessionIssued), Expiry: st.Expiry}
+	if vouched, ok := values[sessionVouched].(int64); ok {
+		s.Vouched = time.Unix(vouched, 0)
+	}
 	if since > 0 {
 		s.Since = time.Unix(since, 0).UTC()
 	}

@@ -17,7 +17,8 @@ import (
 type member struct {
 	logins.Login
 	Sessions int
-	Invited  bool // has an invite that can still be used
+	Invited  bool   // has an invite that can still be used
+	Host     string // of the issuer that vouches for it; "": none does
 }
 
 func (k *Console) teamPage(w http.ResponseWriter, r *http.Request) {
@@ -37,11 +38,26 @@ func (k *Console) team(w http.ResponseWriter, r *http.Request, code int, d map[s
 	}
 	var members []member
 	for _, l := range all.Logins {
-		members = append(members, member{l, open[l.Name], l.Invite != nil && logins.Good(*l.Invite)})
+		m := member{Login: l, Sessions: open[l.Name], Invited: l.Invite != nil && logins.Good(*l.Invite)}
+		if u, err := url.Parse(voucherOf(l)); err == nil {
+			m.Host = u.Host
+		}
+		members = append(members, m)
 	}
+	d["NoLocal"] = k.NoLocalAccounts
 	d["Title"], d["Members"], d["Roles"] = "Accounts", members, logins.Roles()
 	k.show(w, r, code, "team", d)
 }
+
+func voucherOf(l logins.Login) string {
+	if l.Local() {
+		return ""
+	}
+	return l.Voucher.By
+}
+
+// errNoLocal is why an account with a password is not made.
+var errNoLocal error = logins.Refusal("accounts with a password are switched off here (--no-local-accounts)")
 
 // changed ends a request that changed a login: it records that, and shows the logins
 // again with what was done, or why it was not.
@@ -77,6 +93,10 @@ func scopeOf(r *http.Request) (logins.Role, []string) {
 func (k *Console) addLogin(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimSpace(r.PostFormValue("name"))
 	role, inboxes := scopeOf(r)
+	if k.NoLocalAccounts {
+		k.changed(w, r, "", "", "", errNoLocal)
+		return
+	}
 	if err := k.login.store.Add(r.Context(), name, role, inboxes, whoAsks(r).actor()); err != nil {
 		k.changed(w, r, "", "", "", err)
 		return
@@ -91,7 +111,10 @@ func (k *Console) inviteLogin(w http.ResponseWriter, r *http.Request) {
 
 // invite makes an invite and shows its link, once.
 func (k *Console) invite(w http.ResponseWriter, r *http.Request, name string) {
-	secret, err := k.login.store.NewInvite(r.Context(), name)
+	secret, err := "", errNoLocal
+	if !k.NoLocalAccounts {
+		secret, err = k.login.store.NewInvite(r.Context(), name)
+	}
 	if err != nil {
 		k.changed(w, r, "", "", "", err)
 		return
@@ -153,6 +176,9 @@ func (k *Console) own(w http.ResponseWriter, r *http.Request, code int, d map[st
 	d["Title"], d["Sessions"] = "Your account", k.signins.all(whoAsks(r).Name)
 	if c, err := r.Cookie(k.sessionsOf(r).Cookie.Name); err == nil {
 		d["This"] = strings.TrimPrefix(k.keyOf(c.Value), sessionPrefix)
+	}
+	if whoAsks(r).How == byIssuer {
+		d["By"] = k.Issuer.Host()
 	}
 	k.show(w, r, code, "own", d)
 }
@@ -230,12 +256,20 @@ func (k *Console) invitePage(w http.ResponseWriter, r *http.Request) {
 		k.fail(w, r, err)
 		return
 	}
-	l, err := all.Invited(r.PathValue("secret"))
+	l, err := k.invited(all, r.PathValue("secret"))
 	if err != nil {
 		k.show(w, r, http.StatusGone, "invite", map[string]any{"Error": sentence(err)})
 		return
 	}
 	k.show(w, r, http.StatusOK, "invite", map[string]any{"Name": l.Name, "Login": l, "Action": r.URL.Path})
+}
+
+// invited is the login of an invite, where passwords are good for anything.
+func (k *Console) invited(all logins.All, secret string) (*logins.Login, error) {
+	if k.NoLocalAccounts {
+		return nil, logins.ErrInvite
+	}
+	return all.Invited(secret)
 }
 
 // redeemInvite stores the password that the person has chosen, and leads to the sign-in.
@@ -245,7 +279,7 @@ func (k *Console) redeemInvite(w http.ResponseWriter, r *http.Request) {
 	all, err := k.login.store.Read(r.Context())
 	var l *logins.Login
 	if err == nil {
-		l, err = all.Invited(secret)
+		l, err = k.invited(all, secret)
 	}
 	var hash, name string
 	if err == nil {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -17,6 +18,7 @@ import (
 type who struct {
 	Name    string      // of the login; "": not signed in
 	How     string      // how: one of the by… values
+	Called  string      // for people to read
 	Role    logins.Role // what it may do
 	Inboxes []string    // for which inboxes; nil: for all
 
@@ -25,13 +27,14 @@ type who struct {
 
 // How a request says who asks.
 const (
-	bySession  = "session"  // a cookie of pages
+	bySession  = "session"  // a cookie of pages, for which a password was given
+	byIssuer   = "oidc"     // a cookie of pages, for which an issuer vouched
 	byPassword = "password" // HTTP basic auth
 	byToken    = "token"    // a bearer token of the API
 )
 
 // ways are all of them.
-var ways = []string{bySession, byPassword, byToken}
+var ways = []string{bySession, byIssuer, byPassword, byToken}
 
 // actor names who did something, in events and records.
 func (a who) actor() string {
@@ -100,7 +103,7 @@ func (k *Console) byCredentials(r *http.Request) (who, error) {
 		return k.byToken(r.Context(), strings.TrimSpace(secret))
 	}
 	user, password, ok := r.BasicAuth()
-	if !ok || k.NoBasicAuth {
+	if !ok || !k.passwords() {
 		return who{}, nil
 	}
 	l, ok, err := k.login.signIn(r.Context(), attempt{client: clientOf(r), user: user, password: password})
@@ -109,6 +112,9 @@ func (k *Console) byCredentials(r *http.Request) (who, error) {
 	}
 	return whoIs(l, byPassword), nil
 }
+
+// passwords tells whether the API takes them.
+func (k *Console) passwords() bool { return !k.NoBasicAuth && !k.NoLocalAccounts }
 
 // byToken is the token of a secret. That it is in use is kept once a minute.
 func (k *Console) byToken(ctx context.Context, secret string) (who, error) {
@@ -129,7 +135,11 @@ func (k *Console) byToken(ctx context.Context, secret string) (who, error) {
 }
 
 func whoIs(l logins.Login, how string) who {
-	return who{Name: l.Name, How: how, Role: l.Role, Inboxes: l.Inboxes}
+	a := who{Name: l.Name, How: how, Called: l.Name, Role: l.Role, Inboxes: l.Inboxes}
+	if !l.Local() {
+		a.Called = cmp.Or(l.Voucher.Called, l.Name)
+	}
+	return a
 }
 
 // bySession is who opened the session of a request. One that was opened before the
@@ -144,10 +154,13 @@ func (k *Console) bySession(ctx context.Context) (who, error) {
 		return who{}, err
 	}
 	l, ok := all.Login(name)
-	if !ok || !l.Usable() || k.sessions.GetString(ctx, sessionStamp) != l.Stamp() {
+	if !ok || !k.doors().Open(*l) || k.sessions.GetString(ctx, sessionStamp) != l.Stamp() || !l.Local() && k.hasLeft(ctx, all, name) {
 		return who{}, k.sessions.Destroy(ctx)
 	}
 	a := whoIs(*l, bySession)
+	if !l.Local() {
+		a.How = byIssuer
+	}
 	for _, s := range all.Short() {
 		if a.Inboxes == nil || slices.Contains(a.Inboxes, s.Inbox) {
 			a.short = append(a.short, s)
@@ -196,7 +209,7 @@ func (k *Console) askToSignIn(t route, w http.ResponseWriter, r *http.Request) {
 	case t.program():
 		w.Header().Set("WWW-Authenticate", `Bearer realm="usher"`)
 		text := "sign in with a token of usher, as Authorization: Bearer"
-		if !k.NoBasicAuth {
+		if k.passwords() {
 			w.Header().Add("WWW-Authenticate", `Basic realm="usher"`)
 			text += ", or with the name and the password of an account, as HTTP basic auth"
 		}
@@ -207,6 +220,6 @@ func (k *Console) askToSignIn(t route, w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/signin?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	default:
 		page, d := pageOf(r)
-		k.show(w, r, http.StatusUnauthorized, "signin", map[string]any{"Next": page, "Draft": d})
+		k.signInForm(w, r, http.StatusUnauthorized, map[string]any{"Next": page, "Draft": d})
 	}
 }

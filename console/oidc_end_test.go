@@ -1,0 +1,154 @@
+package console
+
+import (
+	"html"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"usher/console/signon/signontest"
+)
+
+// signOutEvent is what a logout token is told by.
+var signOutEvent = map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
+
+func (r *rig) tellOfSignOut(token string) int {
+	r.Helper()
+	resp, _ := page(r.T, browser(r.T), "POST", r.base+signedOutPath, url.Values{"logout_token": {token}})
+	return resp.StatusCode
+}
+
+// Who signs out here signs out at the issuer, too, and comes back to the sign-in. Who signed
+// in with a password does not go there.
+func TestSigningOutAtTheIssuer(t *testing.T) {
+	r, i := issued(t, nil)
+	i.Let("s-1", []string{"readers"}, nil)
+	c := r.issuedIn()
+	resp, body := page(t, c, "POST", r.base+"/signout", nil)
+	m := onward.FindStringSubmatch(body)
+	if resp.StatusCode != http.StatusOK || m == nil || r.inside(c) {
+		t.Fatalf("signed out: %s %s", resp.Status, body)
+	}
+	page(t, browser(t), "GET", html.UnescapeString(m[1]), nil)
+	q, err := url.ParseQuery(i.Asks()[0])
+	if err != nil || q.Get("client_id") != signontest.ClientID || q.Get("post_logout_redirect_uri") != r.base+"/signin" || strings.Count(q.Get("id_token_hint"), ".") != 2 {
+		t.Errorf("the issuer is asked %v", q)
+	}
+	if resp, _ := page(t, r.signed(), "POST", r.base+"/signout", nil); resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("with a password: %s", resp.Status)
+	}
+	i.Let("s-1", []string{"readers"}, map[string]any{"long": strings.Repeat("x", 5000)})
+	c = r.issuedIn()
+	if resp, body := page(t, c, "POST", r.base+"/signout", nil); resp.StatusCode != http.StatusOK || strings.Contains(body, "id_token_hint") || r.inside(c) {
+		t.Errorf("with a token that is too long: %s", resp.Status)
+	}
+}
+
+// What the issuer says of a sign-out ends the sessions that it is about in all consoles, and
+// the streams of their pages, and no other ones.
+func TestASignOutAtTheIssuer(t *testing.T) {
+	r, i := issued(t, nil)
+	at := func(other *rig, subject, session string) *http.Client {
+		t.Helper()
+		more := map[string]any{}
+		if session != "" {
+			more["sid"] = session
+		}
+		i.Let(subject, []string{"readers"}, more)
+		return other.issuedIn()
+	}
+	two := &rig{T: t, js: r.js, pub: r.pub, db: filepath.Join(t.TempDir(), "two.db")}
+	two.change = func(c *Config) {
+		c.URL = "http://" + c.Listener.Addr().String()
+		two.trust(c, i)
+	}
+	two.prepare = func(k *Console) { k.heartbeat = 1 << 50 } // only what is told ends a stream
+	two.run()
+	two.eventually("the issuer is known", func() bool { _, _, err := two.console.Issuer.Begin(""); return err == nil })
+
+	for what, claims := range map[string]map[string]any{
+		"a-session":                {"sid": "a-session-1"},
+		"a-session-and-its-person": {"sid": "a-session-and-its-person-1", "sub": "a-session-and-its-person"},
+		"a-person":                 {"sub": "a-person"},
+	} {
+		here, there := at(r, what, what+"-1"), at(two, what, what+"-1")
+		later, other, unknown, boss := at(r, what, what+"-2"), at(two, "s-2", "x-3"), at(r, what, ""), r.signed()
+		s := two.listen(there, "")
+		s.line("event: resync")
+		claims["events"], claims["jti"] = signOutEvent, what
+		token := i.Sign(claims)
+		if code := r.tellOfSignOut(token); code != http.StatusOK {
+			t.Fatalf("%s: %d", what, code)
+		}
+		s.line("event: signedout")
+		for range s.lines { // until it has ended
+		}
+		if r.inside(here) || two.inside(there) {
+			t.Errorf("%s: a session goes on", what)
+		}
+		if got, want := r.inside(later), claims["sid"] != nil; got != want {
+			t.Errorf("%s: another session of the person goes on: %v", what, got)
+		}
+		if got, want := r.inside(unknown), claims["sub"] == nil; got != want {
+			t.Errorf("%s: a session of which the issuer's is not known goes on: %v", what, got)
+		}
+		if !two.inside(other) || !r.inside(boss) {
+			t.Errorf("%s: a session of another one is over", what)
+		}
+		// The same message again ends nothing that was opened meanwhile.
+		again := at(r, what, what+"-9")
+		if code := two.tellOfSignOut(token); code != http.StatusOK || !r.inside(again) {
+			t.Errorf("%s, told again: %d", what, code)
+		}
+	}
+	r.eventually("the trail has it", func() bool {
+		did, _, err := r.console.model.trail(t.Context(), wanted{Actor: "oidc.a-person", Action: "session-end"}, 50)
+		return err == nil && len(did) > 0
+	})
+}
+
+// What the issuer has not said ends nothing, and does not make usher ask for keys without
+// a bound.
+func TestWhatIsNoSignOut(t *testing.T) {
+	r, i := issued(t, nil)
+	i.Let("s-1", []string{"readers"}, map[string]any{"sid": "x-1"})
+	c := r.issuedIn()
+	good := func(change func(map[string]any)) string {
+		claims := map[string]any{"sub": "s-1", "sid": "x-1", "jti": "j", "events": signOutEvent}
+		change(claims)
+		return i.Sign(claims)
+	}
+	for what, token := range map[string]string{
+		"nothing":            "",
+		"nonsense":           "a.b.c",
+		"an ID token":        good(func(c map[string]any) { delete(c, "events"); c["nonce"] = "n" }),
+		"with a nonce":       good(func(c map[string]any) { c["nonce"] = "n" }),
+		"of another issuer":  good(func(c map[string]any) { c["iss"] = "https://id.example.com" }),
+		"for another client": good(func(c map[string]any) { c["aud"] = "others" }),
+		"expired":            good(func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() }),
+		"of the future":      good(func(c map[string]any) { c["iat"] = time.Now().Add(time.Hour).Unix() }),
+		"of last week":       good(func(c map[string]any) { c["iat"] = time.Now().Add(-7 * 24 * time.Hour).Unix() }),
+		"about no one":       good(func(c map[string]any) { delete(c, "sub"); delete(c, "sid") }),
+		"without an id":      good(func(c map[string]any) { delete(c, "jti") }),
+	} {
+		if code := r.tellOfSignOut(token); code != http.StatusBadRequest || !r.inside(c) {
+			t.Errorf("%s: %d", what, code)
+		}
+	}
+	other := signontest.Start(t)
+	before := i.Fetches()
+	for range 40 {
+		if code := r.tellOfSignOut(other.Sign(map[string]any{"iss": i.URL, "sub": "s-1", "jti": "j", "events": signOutEvent})); code == http.StatusOK || !r.inside(c) {
+			t.Fatalf("signed by another one: %d", code)
+		}
+	}
+	if got := i.Fetches() - before; got > 25 {
+		t.Errorf("40 tokens of strangers made usher fetch the keys %d times", got)
+	}
+	if code := r.tellOfSignOut(good(func(map[string]any) {})); code != http.StatusOK || r.inside(c) {
+		t.Errorf("a good one afterwards: %d", code)
+	}
+}
