@@ -158,11 +158,12 @@ type Site struct {
 
 // Web is the console.
 type Web struct {
-	ConsoleAddr         string        `help:"Where the console is served." default:"127.0.0.1:8080" placeholder:"ADDR"`
-	ConsolePassword     string        `help:"Password of the account admin." placeholder:"SECRET"`
-	ConsolePasswordFile string        `help:"File with that password." type:"path" placeholder:"FILE"`
-	TrustedProxies      []string      `help:"Addresses or networks of the proxies before the console, whose X-Forwarded-For says who is behind them." placeholder:"CIDR"`
-	ConsoleNoBasicAuth  bool          `name:"console-no-basic-auth" help:"Take tokens only in the console's API, and no passwords."`
+	ConsoleAddr         string   `help:"Where the console is served." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	ConsolePassword     string   `help:"Password of the account admin." placeholder:"SECRET"`
+	ConsolePasswordFile string   `help:"File with that password." type:"path" placeholder:"FILE"`
+	TrustedProxies      []string `help:"Addresses or networks of the proxies before the console, whose X-Forwarded-For says who is behind them." placeholder:"CIDR"`
+	ConsoleNoBasicAuth  bool     `name:"console-no-basic-auth" help:"Take tokens only in the console's API, and no passwords."`
+	SignOn              `embed:""`
 	RejectReasons       string        `help:"File with the reasons that the console offers for a rejection, one a line as CODE = WORDS; those that come with usher otherwise." type:"path" placeholder:"FILE"`
 	UndoWindow          time.Duration `help:"How long a decision on the console's pages can be undone; it takes effect afterwards. Whole seconds, at most 1h; 0 means at once." default:"10s"`
 	WatchData           string        `help:"Data folder of the watcher, so that files can be uploaded and mended in a console that runs alone. Give it the --inbox and the rules of the watcher too." type:"path" placeholder:"DIR"`
@@ -290,7 +291,7 @@ func (c Config) Validate() error {
 	for _, s := range []struct{ flag, value, file string }{
 		{"id-key", c.IDKey, c.IDKeyFile}, {"payload-key", c.PayloadKey, c.PayloadKeyFile}, {"nats-password", c.NATSPassword, c.NATSPasswordFile}, {"smtp-password", c.SMTPPassword, c.SMTPPasswordFile},
 		{"sms-token", c.SMSToken, c.SMSTokenFile}, {"console-password", c.ConsolePassword, c.ConsolePasswordFile}, {"catcher-chaos", c.CatcherChaos, c.CatcherChaosFile}, {"receipts-secret", c.ReceiptsSecret, c.ReceiptsSecretFile},
-		{"account-token", c.AccountToken, c.AccountTokenFile}, {"account-secret", c.AccountSecret, c.AccountSecretFile},
+		{"account-token", c.AccountToken, c.AccountTokenFile}, {"account-secret", c.AccountSecret, c.AccountSecretFile}, {"oidc-client-secret", c.OIDCClientSecret, c.OIDCClientSecretFile},
 	} {
 		if s.value != "" && s.file != "" {
 			bad("--%s and --%s-file: give one of them", s.flag, s.flag)
@@ -316,6 +317,7 @@ func (c Config) Validate() error {
 			bad("--console-url: %w", err)
 		}
 	}
+	errs = append(errs, c.validateSignOn(c.ConsoleURL)...)
 	if _, err := c.proxies(); err != nil {
 		bad("%w", err)
 	}

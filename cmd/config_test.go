@@ -27,6 +27,11 @@ wait: 3s
 max-store: much
 console-url: usher.example.org/base
 trusted-proxies: [127.0.0.1, proxy.example.org]
+oidc-issuer: http://id.example.org
+group-role: ["boss=g", "verifier:hr=CN=hr,DC=example"]
+no-local-accounts: true
+console-password-file: f
+oidc-session: 13h
 `
 	code, out, errs := run(t, map[string]string{"a.yaml": file}, "config", "check", "a.yaml")
 	want := []string{
@@ -41,7 +46,11 @@ trusted-proxies: [127.0.0.1, proxy.example.org]
 		"a.yaml:13: --max-store: ",
 		"a.yaml:14: --console-url: it begins with https:// and the host, such as https://usher.example.org/",
 		`a.yaml:15: --trusted-proxies: "proxy.example.org" is no address; give one such as 127.0.0.1, or a network such as 10.0.0.0/8`,
-		"11 of 14 settings are wrong",
+		"a.yaml:16: --oidc-issuer: what it says would cross the network in clear",
+		`a.yaml:17: --group-role "boss=g": there is no role "boss"`,
+		"a.yaml:18: --no-local-accounts: a password would open nothing",
+		"a.yaml:20: --oidc-session: must be from 1m to 12h",
+		"15 of 19 settings are wrong",
 	}
 	lines := strings.Split(strings.TrimSpace(errs), "\n")
 	if code != 1 || out != "" || len(lines) != len(want) {
@@ -62,6 +71,9 @@ trusted-proxies: [127.0.0.1, proxy.example.org]
 	}{
 		"empty":     {"", 0, "0 settings"},
 		"comments":  {"# nothing\n", 0, "0 settings"},
+		"groups":    {"oidc-issuer: https://id.example.org\nconsole-url: https://usher.example.org/\ngroup-role: [\"verifier:hr=CN=hr,DC=example\", admin=bosses]\n", 0, "3 settings"},
+		"no groups": {"oidc-issuer: https://id.example.org\n", 1, "--console-url"},
+		"no one":    {"no-local-accounts: true\n", 1, "then no one could sign in"},
 		"good":      {"ops-addr: 127.0.0.1:0\nregion: [DE, hr=AT]\ninbox: {hr: /x}\nexpire-inbox: {hr: 48h}\n", 0, "4 settings"},
 		"no YAML":   {"a: 1\nb: [\n", 1, "b.yaml:2: it is no YAML"},
 		"a list":    {"- a\n", 1, "b.yaml:1: it must be"},

@@ -91,8 +91,12 @@ func (s fileSettings) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any,
 		return strings.Join(pairs, ";"), nil
 	case []any:
 		var items []string
+		var apart []any
 		for _, e := range v {
-			items = append(items, fmt.Sprint(e))
+			items, apart = append(items, fmt.Sprint(e)), append(apart, fmt.Sprint(e))
+		}
+		if f.Tag != nil && f.Tag.Sep == -1 { // a comma is part of an item
+			return apart, nil
 		}
 		return strings.Join(items, ","), nil
 	default:
