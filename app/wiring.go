@@ -100,6 +100,10 @@ func (p *process) consoleConfig() (c console.Config, err error) {
 	if err != nil {
 		return c, err
 	}
+	header, err := p.trustedHeader()
+	if err != nil {
+		return c, err
+	}
 	figures := metrics.NewConsole(p.registry, p.shared)
 	var in console.Intake
 	if p.store, err = p.uploads(figures); err != nil {
@@ -113,7 +117,7 @@ func (p *process) consoleConfig() (c console.Config, err error) {
 		Intake: in, FourEyes: rules,
 		UndoWindow: p.UndoWindow, RejectReasons: reasons, TemporalUI: p.temporalUI(),
 		Listener: p.console, JetStream: p.js, DB: p.path("console.db"), Ledger: p.people, Trouble: streams.NewTrouble(p.js), Password: password, URL: p.ConsoleURL, Proxies: proxies, NoBasicAuth: p.ConsoleNoBasicAuth,
-		Issuer: issuer, Grants: grants, IssuedFor: p.OIDCSession, NoLocalAccounts: p.NoLocalAccounts,
+		Issuer: issuer, TrustedHeader: header, Grants: grants, IssuedFor: p.OIDCSession, NoLocalAccounts: p.NoLocalAccounts,
 		PrintPassword: func(user, password string) {
 			fmt.Fprintf(p.Out, "\n  Sign in to the console as %s, with the password %s\n  It is printed this once only.\n", user, password)
 		},

@@ -319,7 +319,7 @@ func newWired(t *testing.T, everything bool) *process {
 	}
 	p.UndoWindow = 10 * time.Second
 	p.WatchData, p.ConsoleURL, p.TrustedProxies, p.ConsoleNoBasicAuth = t.TempDir(), "https://console.example", []string{"10.0.0.0/8"}, true
-	p.SignOn = SignOn{OIDCIssuer: "https://id.example.org", OIDCSession: time.Hour, GroupRole: []string{"admin=bosses"}, NoLocalAccounts: true}
+	p.SignOn = SignOn{OIDCIssuer: "https://id.example.org", OIDCSession: time.Hour, GroupRole: []string{"admin=bosses"}, NoLocalAccounts: true, TrustedHeader: "X-Remote-User", TrustedHeaderFrom: []string{"10.0.0.1"}}
 	p.RejectReasons = filepath.Join(t.TempDir(), "reasons")
 	if err := os.WriteFile(p.RejectReasons, []byte("gone = Is gone\n"), 0o600); err != nil {
 		t.Fatal(err)

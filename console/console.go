@@ -45,6 +45,10 @@ type Config struct {
 	Grants    []logins.Grant
 	IssuedFor time.Duration
 
+	// TrustedHeader is how a proxy vouches for people, whose groups have the roles of
+	// Grants; nil: none does. It and Issuer exclude each other.
+	TrustedHeader *TrustedHeader
+
 	// FourEyes are the inboxes in which two people decide; nil: none. Runs hold the rule;
 	// the console keeps enough people who can.
 	FourEyes map[string]*event.FourEyes
@@ -96,6 +100,7 @@ type Console struct {
 	auditor                  *auditor
 	repeats                  repeats
 	payloadsSeen, tokensSeen lastSeen
+	headersSeen              lastSeen // people whom a proxy names, who are as few as logins
 	sessions                 *scs.SessionManager
 	secured                  *scs.SessionManager // the same, of those who come by https; nil: the site has none
 	origins                  *http.CrossOriginProtection
@@ -117,7 +122,7 @@ type Console struct {
 // New opens the login and the read model. It refuses a Config that lacks what
 // the console needs.
 func New(ctx context.Context, c Config) (*Console, error) {
-	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "NoLocalAccounts", "Issuer", "Grants", "IssuedFor", "FourEyes", "URL", "Proxies", "Payloads", "PayloadOrigins", "Answer", "Previews", "Intake", "UndoWindow", "RejectReasons", "TemporalUI", "Paused", "Tracer", "Fault"); err != nil {
+	if err := event.Whole(c, "Password", "PrintPassword", "NoBasicAuth", "NoLocalAccounts", "Issuer", "Grants", "IssuedFor", "TrustedHeader", "FourEyes", "URL", "Proxies", "Payloads", "PayloadOrigins", "Answer", "Previews", "Intake", "UndoWindow", "RejectReasons", "TemporalUI", "Paused", "Tracer", "Fault"); err != nil {
 		return nil, err
 	}
 	if c.Answer <= 0 {
@@ -188,8 +193,11 @@ func (k *Console) needTwo(ctx context.Context) error {
 // doors are the ways in which people come in here.
 func (k *Console) doors() logins.Doors {
 	d := logins.Doors{NoLocal: k.NoLocalAccounts}
-	if k.Issuer != nil {
+	switch {
+	case k.Issuer != nil:
 		d.Issuer = k.Issuer.URL
+	case k.TrustedHeader != nil:
+		d.Issuer = logins.ByHeader
 	}
 	return d
 }

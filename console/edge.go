@@ -36,6 +36,7 @@ func (k *Console) edge(next http.Handler) http.Handler {
 			k.outside(w, r)
 			return
 		}
+		r = k.takeHeaders(r)
 		inside := r.WithContext(r.Context())
 		inside.URL = new(url.URL)
 		*inside.URL = *r.URL

@@ -157,10 +157,10 @@ func (k *Console) endSignOn(w http.ResponseWriter, r *http.Request) {
 		refused(http.StatusUnauthorized, "", "token", "What "+k.Issuer.Host()+" answered is not good; the log says why. Begin again.")
 		return
 	}
-	name := logins.PersonName(p.Subject)
+	name := logins.PersonName(k.Issuer.URL, p.Subject)
 	role, inboxes, ok := logins.ScopeOf(k.Grants, p.Groups)
 	if !ok {
-		if err := k.login.store.Dismiss(r.Context(), p.Subject); err != nil {
+		if err := k.login.store.Dismiss(r.Context(), k.Issuer.URL, p.Subject); err != nil {
 			k.fail(w, r, err)
 			return
 		}

@@ -47,6 +47,9 @@ func (k *Console) signInPage(w http.ResponseWriter, r *http.Request) {
 // signInForm shows the ways to sign in, and above them what d says.
 func (k *Console) signInForm(w http.ResponseWriter, r *http.Request, code int, d map[string]any) {
 	d["NoLocal"] = k.NoLocalAccounts
+	if v, ok := vouchedIn(r.Context()); ok && d["Error"] == nil {
+		d["Error"] = vouchedText(v)
+	}
 	if k.Issuer != nil {
 		d["Issuer"] = k.Issuer.Host()
 		if k.Issuer.Away() != nil {

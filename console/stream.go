@@ -59,6 +59,12 @@ func (k *Console) livePage(w http.ResponseWriter, r *http.Request) {
 	}
 	beat := time.NewTicker(k.heartbeat)
 	defer beat.Stop()
+	var again <-chan time.Time
+	if whoAsks(r).How == byHeader {
+		over := time.NewTimer(headerStream)
+		defer over.Stop()
+		again = over.C
+	}
 	for {
 		select {
 		case e, ok := <-next:
@@ -79,6 +85,8 @@ func (k *Console) livePage(w http.ResponseWriter, r *http.Request) {
 			if !write(": still there\n\n") {
 				return
 			}
+		case <-again: // the page comes again, by the proxy
+			return
 		case <-k.stopping:
 			return
 		case <-r.Context().Done():
@@ -89,6 +97,11 @@ func (k *Console) livePage(w http.ResponseWriter, r *http.Request) {
 
 // stillSignedIn looks whether the session of a request is still open.
 func (k *Console) stillSignedIn(r *http.Request) bool {
+	if a := whoAsks(r); a.How == byHeader {
+		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+		defer cancel()
+		return k.stillVouched(ctx, a)
+	}
 	cookie, err := r.Cookie(k.sessionsOf(r).Cookie.Name)
 	if err != nil {
 		return false

@@ -177,8 +177,11 @@ func (k *Console) own(w http.ResponseWriter, r *http.Request, code int, d map[st
 	if c, err := r.Cookie(k.sessionsOf(r).Cookie.Name); err == nil {
 		d["This"] = strings.TrimPrefix(k.keyOf(c.Value), sessionPrefix)
 	}
-	if whoAsks(r).How == byIssuer {
+	switch whoAsks(r).How {
+	case byIssuer:
 		d["By"] = k.Issuer.Host()
+	case byHeader:
+		d["By"] = "the proxy"
 	}
 	k.show(w, r, code, "own", d)
 }

@@ -90,6 +90,7 @@ func (k *Console) ledger(ctx context.Context, u *User) {
 func (k *Console) show(w http.ResponseWriter, r *http.Request, code int, name string, d map[string]any) {
 	a := whoAsks(r)
 	d["User0"], d["Role"], d["Inboxes"], d["May"], d["Masked"] = a.Name, a.Role, a.Inboxes, rightsOf(a), sightOf(r.Context()).masked
+	d["ByHeader"] = a.How == byHeader
 	d["Called"] = cmp.Or(a.Called, a.Name)
 	d["Section"], d["Class"], d["Short"] = section(r), "", a.short
 	if d["Live"] == nil {

@@ -22,6 +22,7 @@ type who struct {
 	Role    logins.Role // what it may do
 	Inboxes []string    // for which inboxes; nil: for all
 
+	stamp string         // of the login, where a proxy vouches for each request; else ""
 	short []logins.Short // inboxes of these in which too few people could decide
 }
 
@@ -29,12 +30,13 @@ type who struct {
 const (
 	bySession  = "session"  // a cookie of pages, for which a password was given
 	byIssuer   = "oidc"     // a cookie of pages, for which an issuer vouched
+	byHeader   = "proxy"    // a header of a trusted proxy
 	byPassword = "password" // HTTP basic auth
 	byToken    = "token"    // a bearer token of the API
 )
 
 // ways are all of them.
-var ways = []string{bySession, byIssuer, byPassword, byToken}
+var ways = []string{bySession, byIssuer, byHeader, byPassword, byToken}
 
 // actor names who did something, in events and records.
 func (a who) actor() string {
@@ -79,6 +81,10 @@ func (k *Console) identify(t route, next http.Handler) http.Handler {
 		var err error
 		if t.program() && r.Header.Get("Authorization") != "" {
 			a, err = k.byCredentials(r)
+		} else if v, ok := vouchedIn(r.Context()); ok {
+			if a, err = k.byTrustedHeader(r, v); err == nil && a.Name == "" {
+				a, err = k.bySession(r.Context())
+			}
 		} else {
 			a, err = k.bySession(r.Context())
 		}

@@ -31,7 +31,7 @@ var errSaid = errors.New("that was said before")
 func (s Store) Leave(ctx context.Context, id, subject, session string, issued time.Time) error {
 	l := Left{ID: hashOf(id)[:32], Issued: issued.UTC(), At: now()}
 	if subject != "" {
-		l.Name = PersonName(subject)
+		l.Name = PersonName("", subject)
 	}
 	if session != "" {
 		l.Session = hashOf(session)[:32]

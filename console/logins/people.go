@@ -18,19 +18,30 @@ type Voucher struct {
 	Called  string `json:"called,omitempty"` // for people to read
 }
 
-// PersonActor begins the names of logins that an issuer vouches for.
-const PersonActor = "oidc."
+// PersonActor begins the names of logins that an issuer vouches for, ProxyActor those that
+// a proxy does.
+const (
+	PersonActor = "oidc."
+	ProxyActor  = "proxy."
+)
+
+// ByHeader is who vouches for those whom a proxy names; else it is the issuer's address.
+const ByHeader = "proxy"
 
 // hashedActor follows it where the subject itself cannot be a name.
 const hashedActor = "sha256-"
 
 // PersonName is the name of the login of a subject: the subject itself where it can be in
 // events and addresses, else its hash. Two subjects never have one name.
-func PersonName(subject string) string {
-	name := PersonActor + subject
+func PersonName(by, subject string) string {
+	actor := PersonActor
+	if by == ByHeader {
+		actor = ProxyActor
+	}
+	name := actor + subject
 	if event.CheckUserID(name) != nil || len(name) > 64 || strings.HasPrefix(subject, hashedActor) {
 		sum := sha256.Sum256([]byte(subject))
-		name = PersonActor + hashedActor + hex.EncodeToString(sum[:16])
+		name = actor + hashedActor + hex.EncodeToString(sum[:16])
 	}
 	return name
 }
@@ -42,7 +53,7 @@ func (l Login) Local() bool { return l.Voucher == nil }
 // write them at their start, from their settings.
 type Doors struct {
 	NoLocal bool   `json:"no_local,omitempty"`
-	Issuer  string `json:"issuer,omitempty"`
+	Issuer  string `json:"issuer,omitempty"` // who vouches for people; "": no one
 }
 
 // Open tells whether a login may come in.
@@ -75,7 +86,7 @@ func (s Store) Admit(ctx context.Context, v Voucher, role Role, inboxes []string
 	if inboxes, err = checkScope(role, inboxes); err != nil {
 		return admitted, err
 	}
-	name := PersonName(v.Subject)
+	name := PersonName(v.By, v.Subject)
 	all, err := s.Read(ctx)
 	if err != nil {
 		return admitted, err
@@ -105,8 +116,8 @@ func (s Store) Admit(ctx context.Context, v Voucher, role Role, inboxes []string
 
 // Dismiss takes the login of a person away who may do nothing here any more. One that is
 // disabled stays, so that it cannot come back by another group.
-func (s Store) Dismiss(ctx context.Context, subject string) error {
-	name := PersonName(subject)
+func (s Store) Dismiss(ctx context.Context, by, subject string) error {
+	name := PersonName(by, subject)
 	all, err := s.Read(ctx)
 	if _, there := all.Login(name); err != nil || !there {
 		return err

@@ -18,7 +18,7 @@ import (
 func TestNamesOfSubjects(t *testing.T) {
 	seen := map[string]string{}
 	for _, s := range []string{"1", "7d9a2c1e-0000-4000-8000-0123456789ab", "A", "a", "auth0|1", "auth0|2", "ann@example.org", "Ann Example", "a..b", "a.", strings.Repeat("x", 60), strings.Repeat("x", 61), "sha256-1", "é"} {
-		name := PersonName(s)
+		name := PersonName("", s)
 		if other, there := seen[name]; there || event.CheckUserID(name) != nil || len(name) > 64 {
 			t.Errorf("%q is %q, as %q is", s, name, other)
 		}
@@ -26,7 +26,7 @@ func TestNamesOfSubjects(t *testing.T) {
 			t.Errorf("%q stands in its name", s)
 		}
 		seen[name] = s
-		seen[PersonName(strings.TrimPrefix(name, PersonActor))] = name // one that looks like a hash is hashed
+		seen[PersonName("", strings.TrimPrefix(name, PersonActor))] = name // one that looks like a hash is hashed
 	}
 }
 
@@ -111,6 +111,9 @@ func TestAdmitting(t *testing.T) {
 	if err := s.Add(ctx, "oidc.x", Viewer, nil, "test"); !errors.As(err, &refused) {
 		t.Errorf("an account of such a name: %v", err)
 	}
+	if PersonName(ByHeader, "s-1") == PersonName(v.By, "s-1") {
+		t.Error("whom a proxy names is whom an issuer does")
+	}
 	// The last account with a password that can manage the others stays, whoever else can.
 	if err := s.Ensure(ctx, "a password for this test", nil); err != nil {
 		t.Fatal(err)
@@ -119,14 +122,14 @@ func TestAdmitting(t *testing.T) {
 	if err := s.Remove(ctx, First); !errors.Is(err, ErrLastAdmin) {
 		t.Errorf("the last account that is kept here: %v", err)
 	}
-	if err := s.Dismiss(ctx, "s-1"); err != nil {
+	if err := s.Dismiss(ctx, "", "s-1"); err != nil {
 		t.Fatal(err)
 	}
 	all, err := s.Read(ctx)
 	if _, there := all.Login(first.Name); err != nil || there {
 		t.Errorf("dismissed: %v", err)
 	}
-	if err := s.Dismiss(ctx, "none"); err != nil {
+	if err := s.Dismiss(ctx, "", "none"); err != nil {
 		t.Error(err)
 	}
 }

@@ -204,8 +204,8 @@ func (s Store) changeOne(ctx context.Context, name string, f func(*Login) error)
 var validName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$`)
 
 func checkName(name string) error {
-	if !validName.MatchString(name) || strings.Contains(name, "..") || strings.HasPrefix(name, TokenActor) || strings.HasPrefix(name, PersonActor) {
-		return refuse("%q cannot be a name; it has 1 to 64 of a-z, 0-9, dot, _ and -, begins and ends with a letter or a digit, and does not begin with %s or %s", name, TokenActor, PersonActor)
+	if !validName.MatchString(name) || strings.Contains(name, "..") || strings.HasPrefix(name, TokenActor) || strings.HasPrefix(name, PersonActor) || strings.HasPrefix(name, ProxyActor) {
+		return refuse("%q cannot be a name; it has 1 to 64 of a-z, 0-9, dot, _ and -, begins and ends with a letter or a digit, and does not begin with %s, %s or %s", name, TokenActor, PersonActor, ProxyActor)
 	}
 	return nil
 }

@@ -1,0 +1,139 @@
+package console
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+
+	"usher/console/logins"
+	"usher/event"
+)
+
+// headed is a console behind a proxy that says who is there, from one network.
+func headed(t *testing.T, from string) *rig {
+	t.Helper()
+	r := newRig(t)
+	r.change = func(c *Config) {
+		c.TrustedHeader = &TrustedHeader{User: "X-Remote-User", Groups: "X-Remote-Groups", From: []netip.Prefix{netip.MustParsePrefix(from)}}
+		c.Grants = testGrants(t)
+		c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	}
+	r.run()
+	return r
+}
+
+// A proxy vouches for each request; a person has what the groups give, is who decides, and
+// has no session that outlives the proxy's word.
+func TestAProxySaysWhoIsThere(t *testing.T) {
+	r := headed(t, "127.0.0.1/32")
+	r.publish(event.ImportedSubject("hr"), event.User{UserID: "u-1", Name: "Ben", Email: "u-1@example.org", Import: event.Import{ID: "imp", File: "a.csv", Line: 2}})
+	r.fact(event.Fact{Kind: event.FactStarted, UserID: "u-1", Generation: 1, Status: event.StatusWaiting, Inbox: "hr"})
+	r.await("u-1")
+	c := browser(t)
+	ask := func(method, path string, form url.Values, header ...string) (int, string) {
+		t.Helper()
+		resp, body := page(t, c, method, r.base+path, form, header...)
+		return resp.StatusCode, body
+	}
+	as := func(user, groups string) []string { return []string{"X-Remote-User", user, "X-Remote-Groups", groups} }
+	if code, body := ask("GET", "/account", nil, as("ann@example.org", "others, hr ,crm")...); code != http.StatusOK || !strings.Contains(body, "verifier for crm, hr") ||
+		!strings.Contains(body, "<strong>ann@example.org</strong>") || strings.Contains(body, "Sign out") || strings.Contains(body, "Present password") {
+		t.Errorf("the own page: %d\n%s", code, body)
+	}
+	if code, _ := ask("GET", "/api/v1/users/u-1", nil, as("ann@example.org", "hr")...); code != http.StatusOK {
+		t.Errorf("the API: %d", code)
+	}
+	if code, body := ask("POST", "/users/u-1/decision", url.Values{"decision": {"approved"}, "event_id": {event.NewID()}}, as("ann@example.org", "hr")...); code != http.StatusSeeOther {
+		t.Errorf("a decision: %d %s", code, body)
+	}
+	s, err := r.js.Stream(t.Context(), event.StreamVerifications)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.GetLastMsgForSubject(t.Context(), event.VerificationSubject(event.SourceConsole, "approved"))
+	var said spoken
+	if err != nil || json.Unmarshal(m.Data, &said) != nil || !strings.HasPrefix(said.Actor, "proxy.sha256-") || said.Via != byHeader {
+		t.Errorf("the decision is %+v (%v)", said, err)
+	}
+	for what, headers := range map[string][]string{
+		"no header":            nil,
+		"no groups":            as("ann@example.org", ""),
+		"groups of nothing":    as("ann@example.org", "nothing"),
+		"no person":            as(" ", "staff/bosses"),
+		"a person of a novel":  as(strings.Repeat("x", 300), "staff/bosses"),
+		"from another origin":  append(as("ann", "staff/bosses"), "Origin", "https://example.com"),
+		"with a wrong token":   append(as("ann", "staff/bosses"), "Authorization", "Bearer usher_x"),
+		"with a wrong account": append(as("ann", "staff/bosses"), "Authorization", "Basic YWRtaW46eA=="),
+	} {
+		path, method := "/users", "GET"
+		if strings.HasPrefix(what, "with") {
+			path = "/api/v1/users"
+		} else if strings.HasPrefix(what, "from") {
+			path, method = "/users/u-1/decision", "POST"
+		}
+		if code, _ := ask(method, path, nil, headers...); code == http.StatusOK {
+			t.Errorf("%s: %d", what, code)
+		}
+	}
+	req, _ := http.NewRequest("GET", r.base+"/users", nil)
+	req.Header["X-Remote-User"], req.Header["X-Remote-Groups"] = []string{"ann", "ben"}, []string{"staff/bosses"}
+	if resp, _ := answerOf(t, c, req); resp.StatusCode == http.StatusOK {
+		t.Error("two people in one request are let in")
+	}
+	if _, body := ask("GET", "/signin", nil, as("ann@example.org", "nothing")...); !strings.Contains(body, "You are known to the proxy as ann@example.org") {
+		t.Errorf("the sign-in does not say why:\n%s", body)
+	}
+	// Disabled is disabled, also in the stream of a page that is open.
+	if code, _ := ask("GET", "/users", nil, as("cy", "readers")...); code != http.StatusOK {
+		t.Fatal(code)
+	}
+	req, _ = http.NewRequestWithContext(t.Context(), "GET", r.base+"/live", nil)
+	req.Header.Set("X-Remote-User", "cy")
+	req.Header.Set("X-Remote-Groups", "readers")
+	open, err := c.Do(req)
+	if err != nil || open.StatusCode != http.StatusOK {
+		t.Fatal(err, open)
+	}
+	if err := r.console.login.store.Disable(t.Context(), "proxy.cy", true); err != nil {
+		t.Fatal(err)
+	}
+	defer open.Body.Close()
+	if rest, err := io.ReadAll(open.Body); err != nil || !strings.Contains(string(rest), "event: signedout") {
+		t.Errorf("the stream: %s %v", rest, err)
+	}
+	if code, _ := ask("GET", "/users", nil, as("cy", "readers")...); code == http.StatusOK {
+		t.Error("a disabled account comes in")
+	}
+	r.eventually("the trail has them", func() bool {
+		did, _, err := r.console.model.trail(t.Context(), wanted{Actor: "proxy.cy"}, 9)
+		return err == nil && len(did) == 2 && did[0].Action == "signin-failed" && did[1].Action == "signin" && strings.Contains(strings.Join(did[1].More, " "), "by: proxy")
+	})
+	if !r.inside(r.signed()) {
+		t.Error("an account with a password cannot sign in")
+	}
+}
+
+// From anywhere else the headers are taken off, whatever X-Forwarded-For says of where the
+// request comes from, and the log says so once.
+func TestHeadersOfOthersAreTakenOff(t *testing.T) {
+	r := headed(t, "192.0.2.7/32")
+	for _, forwarded := range []string{"", "192.0.2.7", "192.0.2.7, 127.0.0.1"} {
+		for _, path := range []string{"/users", "/api/v1/users"} {
+			resp, body := page(t, browser(t), "GET", r.base+path, nil, "X-Remote-User", "ann", "X-Remote-Groups", "staff/bosses", forwardedFor, forwarded)
+			if resp.StatusCode == http.StatusOK || strings.Contains(body, "ann") {
+				t.Errorf("as from %q: %s %s", forwarded, resp.Status, body)
+			}
+		}
+	}
+	all, err := r.console.login.store.Read(t.Context())
+	if _, there := all.Login(logins.PersonName(logins.ByHeader, "ann")); err != nil || there {
+		t.Error("an account was made")
+	}
+	if n := strings.Count(r.log.String(), "--trusted-header-from"); n != 1 {
+		t.Errorf("the log says it %d times", n)
+	}
+}
