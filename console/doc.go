@@ -13,8 +13,10 @@
 // the password are in KV CONSOLE, so they outlive the process. An issuer may vouch for
 // people in the place of a password (console/signon).
 //
-// api_document.go, bulk_api.go, bulk_pages.go, desk.go, did.go, imports.go, letters_api.go,
-// letters_pages.go, mend.go, metrics.go, missed_api.go, missed_pages.go, oidc.go, oidc_end.go,
-// orders.go, preview.go, release.go, reveal.go, routes.go, signin.go, stream.go, stuck.go,
-// suppressed.go, team.go, tokens.go, undo.go, uploads.go, web.go and who.go call each other.
+// The table of routes names every handler, and each handler finds out by the way who asks and
+// shows a page, so api_document.go, bulk_api.go, bulk_pages.go, desk.go, did.go, imports.go,
+// letters_api.go, letters_pages.go, mend.go, metrics.go, missed_api.go, missed_pages.go,
+// oidc.go, oidc_end.go, orders.go, preview.go, release.go, reveal.go, routes.go, signin.go,
+// stream.go, stuck.go, suppressed.go, team.go, tokens.go, undo.go, uploads.go, web.go and
+// who.go call each other.
 package console
