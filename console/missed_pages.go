@@ -32,7 +32,15 @@ const (
 	doArrived = "arrived"
 )
 
-var errMissed = errors.New(`say what to do, "resend", or "arrived" of an unknown outcome, and with which messages`)
+// errMissed is errChore, in the words of messages.
+var errMissed error = inWords{errChore, errors.New(`say what to do, "resend", or "arrived" of an unknown outcome, and with which messages`)}
+
+// inWords is another error, which says more of the case.
+type inWords struct{ is, words error }
+
+func (e inWords) Error() string { return e.words.Error() }
+
+func (e inWords) Unwrap() error { return e.is }
 
 // choreOf is what a verb asks for; "" for none.
 func choreOf(unknown bool, do string) string {

@@ -129,7 +129,7 @@ var tellables = []struct {
 	code code
 }{
 	{errNone, codeNoUser}, {errNoImport, codeNoImport}, {bulk.ErrNone, codeNoOperation}, {errNoLetter, codeNoLetter},
-	{errDecision, codeDecision}, {errCursor, codeCursor}, {errFilter, codeFilter}, {errMasked, codeMasked}, {errDay, codeDay}, {errChoice, codeChoice}, {errChore, codeChore}, {errMissed, codeChore}, {errTooMany, codeTooManyPeople},
+	{errDecision, codeDecision}, {errCursor, codeCursor}, {errFilter, codeFilter}, {errMasked, codeMasked}, {errDay, codeDay}, {errChoice, codeChoice}, {errChore, codeChore}, {errTooMany, codeTooManyPeople},
 	{errNoOne, codeNoOne}, {errExpect, codeOtherNumber}, {errOver, codeOver}, {errSending, codeSends}, {bulk.ErrTwice, codeSameRequest},
 	{errNotHeld, codeNotHeld}, {errOther, codeFileChanged},
 	{errKey, codeKey}, {errSince, codeSince}, {errFormat, codeFormat},
