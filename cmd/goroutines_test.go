@@ -25,6 +25,7 @@ var unguarded = map[string]string{
 	"cmd: go func() { stopped <- app.Run(ctx, c, app.Env{Embed: s.Embe":          "the demo, which ends with the process that it shows",
 	"console: working.Go(func() { b.work(ctx, h) })":                             "guards what it does",
 	"console: go func() { done <- f.run(inner) }()":                              "guards each of its rounds",
+	"console: go func() { done <- k.followIssuer(inner) }()":                     "guards each of its rounds",
 	"console: go func() { done <- k.followSignins(inner) }()":                    "guards each of its rounds",
 	"console: go func() { done <- k.keepAudit(recording) }()":                    "guards each of its rounds",
 	"console: go func() { done <- k.measure(inner) }()":                          "guards each of its rounds",
