@@ -108,11 +108,9 @@ func (l *login) signIn(ctx context.Context, t attempt) (found logins.Login, ok b
 		return logins.Login{}, false, err
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.verified.Add(t.user, now)
-	for _, c := range counters {
-		l.failures.Remove(c.key)
-	}
+	l.mu.Unlock()
+	l.succeeded(counters)
 	return found, true, nil
 }
 
@@ -167,8 +165,8 @@ func (l *login) isSlow(counters []counter) bool {
 	return false
 }
 
-// try counts a try as failed before its password is checked, so that many at once
-// are as slow as one after the other.
+// try counts a try as failed before its password or the issuer's answer is checked, so
+// that many at once are as slow as one after the other.
 func (l *login) try(counters []counter) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -183,6 +181,15 @@ func (l *login) try(counters []counter) bool {
 		l.failures.Add(c.key, failures{f.n + 1, time.Now()})
 	}
 	return true
+}
+
+// succeeded takes back what was counted: the try has not failed.
+func (l *login) succeeded(counters []counter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range counters {
+		l.failures.Remove(c.key)
+	}
 }
 
 // A browser keeps an id of its own and proof that it has signed in with the present

@@ -137,6 +137,13 @@ func (k *Console) endSignOn(w http.ResponseWriter, r *http.Request) {
 		again(http.StatusBadRequest, "This sign-in was begun in another browser, was used already, or took too long. Begin again.")
 		return
 	}
+	// The cookie is whatever the browser says: a forged one with a state to match would have
+	// the issuer asked and the trail written to as often as someone likes.
+	counters := []counter{{"client " + network(clientOf(r)), longestClient}}
+	if !k.login.try(counters) {
+		again(http.StatusTooManyRequests, "Too many failed sign-ins. Wait a moment and begin again.")
+		return
+	}
 	if q.Get("error") != "" || q.Get("code") == "" {
 		text := "The sign-in at " + k.Issuer.Host() + " did not succeed."
 		if q.Get("error") == "access_denied" {
@@ -180,6 +187,7 @@ func (k *Console) endSignOn(w http.ResponseWriter, r *http.Request) {
 		refused(http.StatusForbidden, name, "disabled", "Your account here is disabled. Ask those who run usher; you are "+name+".")
 		return
 	}
+	k.login.succeeded(counters)
 	if err := k.openSession(w, r, l); err != nil {
 		k.fail(w, r, err)
 		return

@@ -170,12 +170,14 @@ func TestWhatIsNotFromTheIssuer(t *testing.T) {
 		"a subject of a novel": func(c map[string]any) { c["sub"] = strings.Repeat("s", 300) },
 	} {
 		i.Change(change)
+		r.console.login.failures.Purge()
 		c := browser(t)
 		resp, body := page(t, c, "GET", r.toIssuer(c, nil), nil)
 		if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "is not good") || r.inside(c) {
 			t.Errorf("%s: %s %s", what, resp.Status, body)
 		}
 	}
+	r.console.login.failures.Purge()
 	i.Change(func(c map[string]any) { c["exp"], c["iat"] = at(-30*time.Second), at(-time.Minute) }) // clocks differ
 	if c := r.issuedIn(); !r.inside(c) {
 		t.Error("a clock that is a little ahead keeps people out")
@@ -281,6 +283,52 @@ func TestWhereASignInLeads(t *testing.T) {
 	// What was begun elsewhere does not begin here: forms of other origins are refused.
 	if resp, _ := page(t, browser(t), "POST", r.base+signOnPath, nil, "Origin", "https://example.com"); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("from another origin: %s", resp.Status)
+	}
+}
+
+// Answers that are made up, cookie and all, are slowed as wrong passwords are: each has the
+// issuer asked, and stands in the trail. One that does not fit the browser does neither.
+func TestForgedAnswersAreSlowed(t *testing.T) {
+	r, i := issued(t, nil)
+	i.Let("s-1", []string{"readers"}, nil)
+	forged := begun{Attempt: signon.Attempt{State: "s", Nonce: "n", Verifier: strings.Repeat("v", 43), Began: time.Now().Unix()}}
+	send := func(state string) int {
+		t.Helper()
+		resp, _ := page(t, browser(t), "GET", r.base+signOnPath+"?state="+state+"&code=c", nil, "Cookie", signOnCookie+"="+forged.encode())
+		return resp.StatusCode
+	}
+	for range 2 * freeTries {
+		if code := send("another"); code != http.StatusBadRequest {
+			t.Errorf("an answer that does not fit: %d", code)
+		}
+	}
+	asked, codes := i.Exchanges(), map[int]int{}
+	for range 20 {
+		codes[send("s")]++
+	}
+	refused := codes[http.StatusUnauthorized]
+	if refused <= freeTries || refused > 3*freeTries || refused+codes[http.StatusTooManyRequests] != 20 { // some when a wait was over
+		t.Errorf("20 forged answers: %v", codes)
+	}
+	if got := i.Exchanges() - asked; got != refused {
+		t.Errorf("%d answers of 20 were let through, and the issuer was asked %d times", refused, got)
+	}
+	c := browser(t)
+	if resp, body := page(t, c, "GET", r.toIssuer(c, nil), nil); resp.StatusCode != http.StatusTooManyRequests || !strings.Contains(body, "Wait a moment") || r.inside(c) {
+		t.Errorf("from the same place: %s", resp.Status)
+	}
+	r.console.login.failures.Purge()
+	for range 2 * freeTries { // what succeeds does not count
+		r.issuedIn()
+	}
+	var did []Did
+	r.eventually("the trail has the last sign-in", func() bool {
+		var err error
+		did, _, err = r.console.model.trail(t.Context(), wanted{}, 50)
+		return err == nil && len(did) >= 2*freeTries && did[2*freeTries-1].Action == "signin"
+	})
+	if failed := len(did) - 2*freeTries; failed != refused {
+		t.Errorf("the trail has %d failures of %d", failed, refused)
 	}
 }
 

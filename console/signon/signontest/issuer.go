@@ -44,6 +44,7 @@ type Issuer struct {
 	asks     []string // what sign-outs came with
 	codes    map[string]grant
 	fetches  int // of keys
+	asked    int // for tokens
 }
 
 // grant is what a code stands for.
@@ -116,6 +117,13 @@ func (i *Issuer) Fetches() int {
 	return i.fetches
 }
 
+// Exchanges is how often a token was asked for.
+func (i *Issuer) Exchanges() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.asked
+}
+
 // Asks are the queries of sign-outs.
 func (i *Issuer) Asks() []string {
 	i.mu.Lock()
@@ -152,6 +160,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/auth":
 		i.authorize(w, r)
 	case r.URL.Path == "/token":
+		i.asked++
 		i.exchange(w, r)
 	case r.URL.Path == "/userinfo" && i.userinfo != nil:
 		answer(w, i.userinfo)
