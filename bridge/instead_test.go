@@ -74,3 +74,38 @@ func TestOrdersAboutOneMessageThatComeTooLate(t *testing.T) {
 		t.Errorf("%d runs were started", n)
 	}
 }
+
+// A message arrives, as its provider or a person says, while a run carries out an order
+// about the other channel. That run does not know of it, so it is not asked.
+func TestAMessageArrivesDuringAnotherOrder(t *testing.T) {
+	r := newRig(t)
+	r.run()
+	const failed = "1.welcome.sms.1"
+	r.over("u-1", event.StatusPartlyWelcomed)
+	r.publish("verifications.v1.console.resend", "a", `{"user_id":"u-1","channels":["email"]}`)
+	want := map[string]float64{"USERS started": 1, "VERIFICATIONS started": 1}
+	r.waitOutcomes(want)
+	if _, err := r.people.Update(context.Background(), "u-1", func(p *event.Person) error {
+		p.Sends[failed] = event.Send{State: event.SendDelivered}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.instead(event.SourceConsole, "b", failed)
+	want["VERIFICATIONS known"]++
+	r.waitOutcomes(want)
+
+	// A run that was started by hand, or that has not closed yet, is not asked either.
+	if _, err := r.people.Update(context.Background(), "u-1", func(p *event.Person) error {
+		p.Order = nil
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.instead(event.SourceConsole, "c", failed)
+	want["VERIFICATIONS known"]++
+	r.waitOutcomes(want)
+	if d := cmp.Diff([]string{"started", "late", "late"}, r.facts()); d != "" {
+		t.Errorf("facts (-want +got)\n%s", d)
+	}
+}

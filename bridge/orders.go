@@ -152,7 +152,7 @@ func (b *Bridge) tellReopened(ctx context.Context, p event.Person, userID string
 func (b *Bridge) afterTheEnd(ctx context.Context, p event.Person, v event.Verification) (string, error) {
 	look := p
 	switch err := look.TakeOrder(v); {
-	case errors.Is(err, event.RefusedNothing) && p.Stands(): // the account was taken back: by a run that has more to write, or long ago
+	case errors.Is(err, event.RefusedNothing) && p.Stands() && v.Instead == "": // the account was taken back: by a run that has more to write, or long ago
 		err := b.signal(ctx, v.Identity, v.UserID, orderSignal(v), v)
 		if !errors.Is(err, ErrNoRun) {
 			return signalled, err
@@ -190,8 +190,13 @@ func (b *Bridge) afterTheEnd(ctx context.Context, p event.Person, v event.Verifi
 
 // behind gives v to the run of the order that PEOPLE has taken before, and starts
 // that run when it is not there: the event that ordered it may have become a dead
-// letter, or its run was ended from outside. A reopening waits until it has ended.
+// letter, or its run was ended from outside. A reopening waits until it has ended. An
+// order about a message that has arrived is declined here, for a run knows of its own
+// messages only.
 func (b *Bridge) behind(ctx context.Context, p event.Person, v event.Verification) (string, error) {
+	if v.Instead != "" && p.Missed(v.Instead) == event.MissedNot {
+		return b.declineLate(ctx, p, v)
+	}
 	noRun := errMoved
 	if p.Order.Verb == "" { // an earlier usher took it: only its own event can say what it was
 		noRun = errWaits
