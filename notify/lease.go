@@ -35,61 +35,24 @@ const (
 // leased tells for how long to leave a message alone that another process hands
 // over. 0 means that its lease is over: its process is gone, or it is our own, which
 // does not have it in hand any more, or the attempt's own limit has passed.
-func (s *Sender) leased(ctx context.Context, r Request, found event.Send) (time.Duration, error) {
-	if found.Owner == (event.Process{}) || found.Owner == s.Process || s.Lives == nil {
+func (d *delivery) leased(ctx context.Context) (time.Duration, error) {
+	owner := d.entry.Owner
+	if owner == (event.Process{}) || owner == d.Process || d.Lives == nil {
 		return 0, nil
 	}
-	seen := s.watch.since(r.UserID+"/"+r.key(), found.Token)
-	if found.Limit > 0 && seen >= found.Limit {
+	seen := d.watch.since(d.name(), d.entry.Token)
+	if d.entry.Limit > 0 && seen >= d.entry.Limit {
 		return 0, nil
 	}
-	gone, err := s.Lives.Gone(ctx, found.Owner)
+	gone, err := d.Lives.Gone(ctx, owner)
 	if err != nil {
 		return 0, err
 	}
 	if !gone {
 		return min(max(seen, leasePauseLeast), leasePauseMost), nil
 	}
-	s.Log.Info("a message is taken over from a process that is gone", "channel", r.Channel, "process", found.Owner.ID, "start", found.Owner.Start)
+	d.Log.Info("a message is taken over from a process that is gone", "channel", d.Channel, "process", owner.ID, "start", owner.Start)
 	return 0, nil
-}
-
-// errLate is for an attempt of which too little is left for the provider's answer:
-// what is not waited for becomes a copy.
-var errLate = errors.New("too little time is left of this attempt to wait for an answer")
-
-// enough tells whether half of the attempt's time is left for the answer. What comes
-// before the border is quick, unless the ledger was away.
-func (a *attempt) enough(ctx context.Context) bool {
-	d, ok := ctx.Deadline()
-	return !ok || time.Until(d) >= d.Sub(a.began)/2
-}
-
-// still tells, right before the message is handed over, that the lease is this
-// process's own. When it was frozen, others may have taken it for gone, so that it
-// moves the entry: one that was about to take the message over finds that it has
-// changed.
-func (s *Sender) still(ctx context.Context, r Request, a *attempt) error {
-	for s.Lives != nil {
-		renewed, err := s.Lives.Show(ctx)
-		if err != nil || !renewed {
-			return err
-		}
-		_, err = s.Ledger.UpdateSend(ctx, r.UserID, r.key(), func(e *event.Send) error {
-			switch {
-			case e.Taken():
-				return errAccepted
-			case e.State != event.SendSubmitting || e.Token != a.token:
-				return errRaced
-			}
-			e.At = now()
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // watch remembers since when this process has seen others hand messages over, on

@@ -51,6 +51,9 @@ func (r Request) key() string {
 	return event.SendKey(r.Generation, r.Purpose, r.Channel, r.Ordinal)
 }
 
+// name is how this process tells the message from others.
+func (r Request) name() string { return r.UserID + "/" + r.key() }
+
 // Policies for a message of which it is not known whether it went out.
 const (
 	Resend = "resend" // send it again and count the copy; at most MaxCopies
@@ -188,14 +191,6 @@ func (s *Sender) told(channel, provider string) func(reason string, paused bool)
 		g.Set(0)
 		s.Log.Info("provider takes messages again", "channel", channel, "provider", provider)
 	}
-}
-
-// metrics are where a message is counted.
-func (s *Sender) metrics(r Request) *metrics.Worker {
-	if r.Canary {
-		return s.unread
-	}
-	return s.Metrics
 }
 
 // Close gives back what the Sender holds. Nothing may be sent afterwards.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"usher/event"
@@ -121,56 +120,6 @@ func (r *Receipts) apply(ctx context.Context, ref event.Reference, receipt event
 		r.Log.Info("receipt", "channel", ref.Channel, "state", string(entry.State), "reason", entry.Reason)
 	}
 	return nil
-}
-
-// refer prepares a message of e-mail for its bounce: an address of its own to
-// which that goes, and what it is about. Before it is handed over, because a
-// bounce also tells what became of a message without an answer.
-func (s *Sender) refer(ctx context.Context, r Request, m *message) error {
-	switch {
-	case s.Receipts == nil || r.Canary:
-		return nil
-	case r.Channel == event.ChannelSMS:
-		return s.referByRef(ctx, r, m)
-	case s.ReturnPath == "":
-		return nil
-	}
-	m.from = returnPath(s.ReturnPath, m.ref(), s.Keys)
-	return s.Receipts.References.Refer(ctx, m.ref(), s.reference(r, m.to))
-}
-
-// referByRef prepares a text message for a service that reports at an address of the
-// message's own.
-func (s *Sender) referByRef(ctx context.Context, r Request, m *message) error {
-	if s.ReceiptsURL == "" {
-		return nil
-	}
-	m.receipts = strings.TrimSuffix(s.ReceiptsURL, "/")
-	for _, p := range s.channels[r.Channel] {
-		if t, ok := p.transport.(*httpTransport); ok && t.byRef {
-			m.reportAt = receiptURL(s.ReceiptsURL, m.ref(), s.Keys)
-			return s.Receipts.References.Refer(ctx, m.ref(), s.reference(r, m.to))
-		}
-	}
-	return nil
-}
-
-// referTaken makes a text message findable by the id that its provider gave it,
-// and applies what came before. It is not worth failing a message that is taken:
-// its receipts are kept as unmatched.
-func (s *Sender) referTaken(ctx context.Context, r Request, e event.Send) {
-	if s.Receipts == nil || e.ProviderID == "" || r.Channel != event.ChannelSMS || r.Canary {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	if err := s.Receipts.refer(ctx, e.ProviderID, s.reference(r, r.Phone)); err != nil {
-		s.Log.Warn("receipts of a message will not find it", "channel", r.Channel, "provider", e.Provider, "error", err)
-	}
-}
-
-func (s *Sender) reference(r Request, to string) event.Reference {
-	return event.Reference{UserID: r.UserID, Key: r.key(), Channel: r.Channel, Address: s.Keys.Address(r.Channel, to)}
 }
 
 // refer makes a message findable by an id, and applies what came before.

@@ -23,11 +23,11 @@ type Keys interface {
 }
 
 // suppressed tells why the recipient gets nothing, nil when there is no reason.
-func (s *Sender) suppressed(ctx context.Context, r Request, to string) (*failure, error) {
-	if s.Suppressions == nil {
+func (d *delivery) suppressed(ctx context.Context) (*failure, error) {
+	if d.Suppressions == nil {
 		return nil, nil
 	}
-	entry, yes, err := s.Suppressions.Suppressed(ctx, s.Keys.Address(r.Channel, to))
+	entry, yes, err := d.Suppressions.Suppressed(ctx, d.Keys.Address(d.Channel, d.message.to))
 	if err != nil || !yes {
 		return nil, err
 	}
@@ -37,15 +37,15 @@ func (s *Sender) suppressed(ctx context.Context, r Request, to string) (*failure
 // suppress puts the recipient on the list when the provider itself said that the
 // address is no good. The message has its outcome already, so a list that cannot
 // be written is only logged: the next message finds out again.
-func (s *Sender) suppress(ctx context.Context, r Request, m message, f *failure) {
-	if s.Suppressions == nil || r.Canary || !effects[f.reason].suppress || f.class != permanent || f.ours {
+func (d *delivery) suppress(ctx context.Context, f *failure) {
+	if d.Suppressions == nil || d.Canary || !effects[f.reason].suppress || f.class != permanent || f.ours {
 		return
 	}
-	added, err := s.Suppressions.Suppress(context.WithoutCancel(ctx), s.Keys.Address(r.Channel, m.to), event.Suppression{Channel: r.Channel, Reason: f.reason, By: "provider", Message: m.messageID, At: now()})
+	added, err := d.Suppressions.Suppress(context.WithoutCancel(ctx), d.Keys.Address(d.Channel, d.message.to), event.Suppression{Channel: d.Channel, Reason: f.reason, By: "provider", Message: d.message.messageID, At: now()})
 	if err != nil {
-		s.Log.Warn("an address was not suppressed", "channel", r.Channel, "reason", f.reason, "error", err)
+		d.Log.Warn("an address was not suppressed", "channel", d.Channel, "reason", f.reason, "error", err)
 	}
 	if added {
-		s.metrics(r).Suppressed.WithLabelValues(r.Channel, f.reason).Inc()
+		d.metrics().Suppressed.WithLabelValues(d.Channel, f.reason).Inc()
 	}
 }

@@ -26,7 +26,7 @@ type Exchange struct {
 // Describe says what Send would say to each provider of the channel, in their
 // order, without saying it. The ledger is not asked.
 func (s *Sender) Describe(r Request) ([]Exchange, error) {
-	m, _, err := s.render(r, event.Send{})
+	m, _, err := s.compose(r, event.Send{})
 	if err != nil {
 		return nil, plainTemplate(err)
 	}
@@ -46,7 +46,7 @@ func (s *Sender) Describe(r Request) ([]Exchange, error) {
 
 // Segments is how many text messages r is charged as; 0 when it is none.
 func (s *Sender) Segments(r Request) int {
-	m, _, err := s.render(r, event.Send{})
+	m, _, err := s.compose(r, event.Send{})
 	if err != nil || r.Channel != event.ChannelSMS {
 		return 0
 	}
