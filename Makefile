@@ -11,7 +11,7 @@ HOST    := $(shell $(GO) env GOARCH)
 SHIP    := $(GO) run -C deploy/ship .
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo demo-chaos build build-slim ship ship-binaries ship-test generate picture test race soak sim faults bench bench-long lint vet
+.PHONY: help run demo demo-chaos build build-slim ship ship-binaries ship-test generate picture keycloak test race soak sim faults bench bench-long lint vet
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ generate: ## write from the code: dashboards, alert rules, deploy/nats/usher.con
 picture: ## take the README's picture of the console anew (needs Debian's chromium)
 	USHER_PICTURE=$(CURDIR)/docs/console.png $(GO) test -count=1 -run TestThePictureOfTheREADME ./console
 
+keycloak: ## sign on by a real Keycloak, as docs/sign-on.md sets it up (needs Debian's openjdk-17-jre-headless and maven, which fetches it once)
+	$(GO) test -tags keycloak,noembed,$(TAGS) -count=1 -timeout 20m -v -run 'TestKeycloak$$' ./console
+
 test: ## run every test (under ten minutes once the build cache is warm)
 	$(GO) test -tags $(TAGS) -timeout 30m ./...
 
@@ -107,3 +110,4 @@ lint: vet ## gofmt, vet, staticcheck, Temporal's workflowcheck
 
 vet:
 	$(GO) vet -tags $(TAGS) ./...
+	$(GO) vet -tags keycloak,noembed,$(TAGS) ./console
