@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"mime/multipart"
 	"net"
@@ -40,10 +41,10 @@ const (
 	proxied     = "https://" + proxiedHost + "/base"
 )
 
-// blocks are the configurations of docs/proxy.md in one language.
-func blocks(t *testing.T, language string) (out []string) {
+// blocks are the configurations of a page of the docs in one language.
+func blocks(t *testing.T, page, language string) (out []string) {
 	t.Helper()
-	b, err := os.ReadFile("../docs/proxy.md")
+	b, err := os.ReadFile("../docs/" + page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,12 +52,12 @@ func blocks(t *testing.T, language string) (out []string) {
 		out = append(out, string(m[1])+"\n")
 	}
 	if len(out) == 0 {
-		t.Fatalf("docs/proxy.md has no configuration in %s", language)
+		t.Fatalf("docs/%s has no configuration in %s", page, language)
 	}
 	return out
 }
 
-// proxy is a program with its configuration in docs/proxy.md.
+// proxy is a program with its configuration on a page of the docs.
 type proxy struct {
 	program, from, language string
 	listen                  string // how the configuration says where it listens: words, and the address %s in its place
@@ -112,9 +113,9 @@ var proxyPrograms = map[string]proxy{
 	},
 }
 
-// startProxy runs a proxy with the configuration of the page before a console, and
-// returns where it listens.
-func startProxy(t *testing.T, p proxy, console, certificates string) string {
+// startProxy runs a proxy with the configuration of a page, with other addresses in the
+// places of those that the page has, and returns where it listens.
+func startProxy(t *testing.T, p proxy, page, certificates string, places map[string]string) string {
 	t.Helper()
 	path, err := exec.LookPath(p.program)
 	if err != nil {
@@ -132,9 +133,11 @@ func startProxy(t *testing.T, p proxy, console, certificates string) string {
 	address := l.Addr().String()
 	_ = l.Close()
 	folder := t.TempDir()
-	config := blocks(t, p.language)[0]
+	config := blocks(t, page, p.language)[0]
 	listen, on, _ := strings.Cut(p.listen, "|")
-	for from, to := range map[string]string{"127.0.0.1:8080": console, "/etc/usher/tls": certificates, listen: strings.ReplaceAll(on, "%s", address)} {
+	places = maps.Clone(places)
+	places["/etc/usher/tls"], places[listen] = certificates, strings.ReplaceAll(on, "%s", address)
+	for from, to := range places {
 		if !strings.Contains(config, from) {
 			t.Fatalf("the configuration of the page has no %q", from)
 		}
@@ -237,7 +240,7 @@ func TestTheProxiesOfThePage(t *testing.T) {
 		ConsoleURL     string   `yaml:"console-url"`
 		TrustedProxies []string `yaml:"trusted-proxies"`
 	}
-	if err := yaml.Unmarshal([]byte(blocks(t, "yaml")[0]), &settings); err != nil {
+	if err := yaml.Unmarshal([]byte(blocks(t, "proxy.md", "yaml")[0]), &settings); err != nil {
 		t.Fatal(err)
 	}
 	d := startDesk(t, false, func(_, web *Config) {
@@ -247,7 +250,7 @@ func TestTheProxiesOfThePage(t *testing.T) {
 	folder, pool := certify(t)
 	for name, p := range proxyPrograms {
 		t.Run(name, func(t *testing.T) {
-			address := startProxy(t, p, at, folder)
+			address := startProxy(t, p, "proxy.md", folder, map[string]string{"127.0.0.1:8080": at})
 			v := visit{T: t, desk: d, browser: visitor(t, address, &tls.Config{RootCAs: pool}), id: "u-" + strings.ToLower(name)}
 			v.people()
 			v.decision()
