@@ -161,7 +161,7 @@ func runChunk(bin string, first, last uint64, tell func(verdict), over <-chan st
 			var exit *exec.ExitError
 			why := "it was killed, because it hung"
 			if errors.As(err, &exit) && exit.Exited() {
-				why = firstLine(errs.String()) + lastWords(first, errs.Bytes())
+				why = firstLine(errs.String()) + kept(first, errs.String())
 			}
 			if leftByOthers(errs.String()) && again != first {
 				again = first
@@ -216,15 +216,15 @@ func TestADeathIsExcusedOnlyByWhatOthersLeave(t *testing.T) {
 	}
 }
 
-// lastWords keeps all that a process said which died, and tells where: a death is
-// rare, and the seed may live when it is tried again.
-func lastWords(seed uint64, said []byte) string {
+// kept keeps all that a seed said which failed, and tells where: it may live when it is
+// tried again.
+func kept(seed uint64, said string) string {
 	f, err := os.CreateTemp("", fmt.Sprintf("usher-sim-%d-*.txt", seed))
 	if err != nil {
 		return ""
 	}
 	defer f.Close()
-	if _, err := f.Write(said); err != nil {
+	if _, err := f.WriteString(said); err != nil {
 		return ""
 	}
 	return " (all of it: " + f.Name() + ")"
@@ -244,7 +244,7 @@ func TestChild(t *testing.T) {
 		out := lived(t, seed, false)
 		line := "ok"
 		if failed := unknown(out.failed); len(failed) > 0 {
-			line = strings.ReplaceAll(strings.Join(failed, " | "), "\n", " ")
+			line = strings.ReplaceAll(strings.Join(failed, " | "), "\n", " ") + kept(seed, strings.Join(out.trace, "\n"))
 		}
 		fmt.Printf("SEED %d %s\n", seed, line)
 	}
