@@ -48,7 +48,7 @@ func TestSigningOutAtTheIssuer(t *testing.T) {
 }
 
 // What the issuer says of a sign-out ends the sessions that it is about in all consoles, and
-// the streams of their pages, and no other ones.
+// the streams of their pages, and no other ones, also when it says so late.
 func TestASignOutAtTheIssuer(t *testing.T) {
 	r, i := issued(t, nil)
 	at := func(other *rig, subject, session string) *http.Client {
@@ -74,11 +74,14 @@ func TestASignOutAtTheIssuer(t *testing.T) {
 		"a-session-and-its-person": {"sid": "a-session-and-its-person-1", "sub": "a-session-and-its-person"},
 		"a-person":                 {"sub": "a-person"},
 	} {
+		i.Change(func(c map[string]any) { c["iat"] = time.Now().Add(-time.Minute).Unix() })
 		here, there := at(r, what, what+"-1"), at(two, what, what+"-1")
 		later, other, unknown, boss := at(r, what, what+"-2"), at(two, "s-2", "x-3"), at(r, what, ""), r.signed()
 		s := two.listen(there, "")
 		s.line("event: resync")
-		claims["events"], claims["jti"] = signOutEvent, what
+		i.Change(nil)
+		claims["events"], claims["jti"], claims["iat"] = signOutEvent, what, time.Now().Add(-30*time.Second).Unix()
+		meanwhile := at(r, what, what+"-8")
 		token := i.Sign(claims)
 		if code := r.tellOfSignOut(token); code != http.StatusOK {
 			t.Fatalf("%s: %d", what, code)
@@ -89,6 +92,9 @@ func TestASignOutAtTheIssuer(t *testing.T) {
 		if r.inside(here) || two.inside(there) {
 			t.Errorf("%s: a session goes on", what)
 		}
+		if !r.inside(meanwhile) {
+			t.Errorf("%s: a session is over that the issuer vouched for later", what)
+		}
 		if got, want := r.inside(later), claims["sid"] != nil; got != want {
 			t.Errorf("%s: another session of the person goes on: %v", what, got)
 		}
@@ -98,7 +104,7 @@ func TestASignOutAtTheIssuer(t *testing.T) {
 		if !two.inside(other) || !r.inside(boss) {
 			t.Errorf("%s: a session of another one is over", what)
 		}
-		// The same message again ends nothing that was opened meanwhile.
+		// The same message again ends nothing.
 		again := at(r, what, what+"-9")
 		if code := two.tellOfSignOut(token); code != http.StatusOK || !r.inside(again) {
 			t.Errorf("%s, told again: %d", what, code)

@@ -134,8 +134,8 @@ func TestAdmitting(t *testing.T) {
 	}
 }
 
-// What an issuer says of a sign-out is about what it vouched for before, and is kept within
-// bounds: when there is too much of it, all whom it vouches for sign in again.
+// What an issuer says of a sign-out is about what it vouched for until then, and ends no
+// other session. What is too much to be kept ends all that is as old, and nothing later.
 func TestLeaving(t *testing.T) {
 	js, _ := natstest.Start(t)
 	kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: event.BucketConsole})
@@ -148,40 +148,76 @@ func TestLeaving(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := time.Now().Truncate(time.Second)
-	if err := s.Leave(ctx, "m-1", "s-1", "x", at); err != nil {
-		t.Fatal(err)
-	}
-	has := func(name, session string, vouched time.Time) bool {
+	leave := func(id, subject, session string, issued time.Time) {
 		t.Helper()
-		all, err := s.Read(ctx)
-		if err != nil {
+		if err := s.Leave(ctx, id, subject, session, issued); err != nil {
 			t.Fatal(err)
 		}
-		return all.HasLeft(name, session, vouched)
 	}
+	var all All
+	read := func() {
+		t.Helper()
+		if all, err = s.Read(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if now, _ := all.Login(l.Name); now.Stamp() != l.Stamp() {
+			t.Error("all sessions of the person end")
+		}
+	}
+	read()
+	if all.HasLeft(l.Name, "x", time.Unix(0, 0)) || all.HasLeft(l.Name, "", time.Time{}) {
+		t.Error("a session is over and no one has left")
+	}
+	leave("m-1", "s-1", "x", at)
+	leave("m-2", "s-3", "", at)
+	leave("m-3", "", "w", at)
+	read()
+	later := at.Add(time.Second)
 	for what, c := range map[string]struct{ got, want bool }{
-		"the session":                        {has(l.Name, "x", at), true},
-		"it, vouched for again":              {has(l.Name, "x", at.Add(time.Second)), false},
-		"another one":                        {has(l.Name, "y", at), false},
-		"one that is not known":              {has(l.Name, "", at), true},
-		"of another person":                  {has("oidc.s-2", "x", at), false},
-		"of another person, it is not known": {has("oidc.s-2", "", at), false},
+		"the session":                        {all.HasLeft(l.Name, "x", at), true},
+		"it, vouched for again":              {all.HasLeft(l.Name, "x", later), false},
+		"another one":                        {all.HasLeft(l.Name, "y", at), false},
+		"one that is not known":              {all.HasLeft(l.Name, "", at), true},
+		"one that is not known, later":       {all.HasLeft(l.Name, "", later), false},
+		"of another person":                  {all.HasLeft("oidc.s-2", "x", at), false},
+		"of another person, it is not known": {all.HasLeft("oidc.s-2", "", at), false},
+		"the person alone":                   {all.HasLeft("oidc.s-3", "v", at), true},
+		"the person alone, it is not known":  {all.HasLeft("oidc.s-3", "", at), true},
+		"the person alone, later":            {all.HasLeft("oidc.s-3", "v", later), false},
+		"the session alone":                  {all.HasLeft("oidc.s-2", "w", at), true},
+		"the session alone, later":           {all.HasLeft("oidc.s-2", "w", later), false},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is over: %v", what, c.got)
 		}
 	}
-	for n := range mostLeft {
-		if err := s.Leave(ctx, fmt.Sprint("n-", n), "", fmt.Sprint("z-", n), at); err != nil {
-			t.Fatal(err)
-		}
-	}
-	all, err := s.Read(ctx)
-	if now, _ := all.Login(l.Name); err != nil || len(all.Left) > 2 || now.Stamp() == l.Stamp() {
-		t.Errorf("after %d messages %d are kept, and sessions go on: %v", mostLeft, len(all.Left), now.Stamp() == l.Stamp())
-	}
 	data, err := kv.Get(ctx, Key)
 	if err != nil || strings.Contains(string(data.Value()), `"x"`) {
 		t.Error("the issuer's session stands there as it is")
+	}
+
+	// Too many: the three from above are the oldest, and then the first of these.
+	since := func(n int) time.Time { return at.Add(time.Duration(n) * time.Minute) }
+	for n := 1; n <= mostLeft; n++ {
+		leave(fmt.Sprint("n-", n), "", fmt.Sprint("z-", n), since(n))
+	}
+	read()
+	if len(all.Left) != mostLeft || !all.LeftBefore.Equal(at) {
+		t.Fatalf("%d are kept, and what was before %s is over", len(all.Left), all.LeftBefore)
+	}
+	if !all.HasLeft(l.Name, "y", at) || !all.HasLeft("oidc.s-9", "", at.Add(-time.Hour)) || all.HasLeft(l.Name, "y", later) || !all.HasLeft("oidc.s-2", "z-1", later) {
+		t.Error("what was vouched for until then goes on, or what was later is over")
+	}
+	_, before, _ := s.read(ctx)
+	leave("m-1", "s-1", "x", at) // again, and no longer known
+	leave("n-7", "", "z-7", since(7))
+	leave("m-4", "s-4", "", at.Add(-time.Minute)) // late, and over already
+	if _, now, _ := s.read(ctx); now != before {
+		t.Error("what is over already is written")
+	}
+	leave("m-5", "", "z-0", at.Add(time.Second)) // late, and the oldest now
+	read()
+	if len(all.Left) != mostLeft || !all.LeftBefore.Equal(later) || !all.HasLeft("oidc.s-2", "z-1", since(1)) {
+		t.Errorf("one that came late: %d are kept, and what was before %s is over", len(all.Left), all.LeftBefore)
 	}
 }

@@ -66,6 +66,8 @@ type All struct {
 	Needs map[string]int `json:"needs,omitempty"` // people who have to be able to decide, by inbox of which that was said
 	Doors Doors          `json:"doors,omitzero"`
 	Left  []Left         `json:"left,omitempty"` // what issuers say, for a while
+
+	LeftBefore time.Time `json:"left_before,omitzero"` // sessions that an issuer vouched for until then are over
 }
 
 // Login finds one by name.
