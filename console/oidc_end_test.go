@@ -158,3 +158,42 @@ func TestWhatIsNoSignOut(t *testing.T) {
 		t.Errorf("a good one afterwards: %d", code)
 	}
 }
+
+// While the issuer's keys cannot be had a person reads to try again, a sign-out is told again
+// by the issuer, and neither is taken for a forgery.
+func TestKeysThatCannotBeHad(t *testing.T) {
+	r, i := issued(t, nil)
+	i.Let("s-1", []string{"readers"}, nil)
+	c := r.issuedIn()
+	i.Rotate(true)
+	i.Break("/keys", http.StatusServiceUnavailable)
+	token := i.Sign(map[string]any{"sub": "s-1", "jti": "j", "events": signOutEvent})
+	resp, _ := page(t, browser(t), "POST", r.base+signedOutPath, url.Values{"logout_token": {token}})
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("a sign-out: %s", resp.Status)
+	}
+	other := browser(t)
+	if resp, body := page(t, other, "GET", r.toIssuer(other, nil), nil); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "Try again in a moment") || r.inside(other) {
+		t.Errorf("a sign-in: %s", resp.Status)
+	}
+	i.Mend()
+	if !r.inside(c) {
+		t.Error("the session is over already")
+	}
+	if code := r.tellOfSignOut(token); code != http.StatusOK || r.inside(c) {
+		t.Errorf("told again: %d", code)
+	}
+	r.issuedIn()
+	var did []Did
+	r.eventually("the trail has both sign-ins", func() bool {
+		var err error
+		did, _, err = r.console.model.trail(t.Context(), wanted{Actor: "oidc.s-1", Action: "signin"}, 9)
+		return err == nil && len(did) == 2
+	})
+	if did, _, err := r.console.model.trail(t.Context(), wanted{Action: "signin-failed"}, 9); err != nil || len(did) > 0 {
+		t.Errorf("the trail has %+v (%v)", did, err)
+	}
+	if log := r.log.String(); strings.Contains(log, "Ann") || !strings.Contains(log, "it answered 503") {
+		t.Error("the log has the issuer's words, or does not say why")
+	}
+}

@@ -136,15 +136,23 @@ func (i *Issuer) judge(token *oidc.IDToken, claims map[string]any) error {
 	return nil
 }
 
-// readable is an error without what the issuer wrote freely, which may name a person.
+// readable is an error without what the issuer wrote freely, which may name a person. It
+// wraps ErrAway when nothing can be said of what was judged: go-oidc keeps only the text of
+// why it has no keys.
 func readable(what string, err error) error {
 	var refused *oauth2.RetrieveError
 	var network *url.Error
+	var answer answered
+	_, keys, fetching := strings.Cut(err.Error(), "fetching keys ")
 	switch {
-	case errors.As(err, &refused) && refused.Response != nil && refused.Response.StatusCode >= 500:
-		return fmt.Errorf("%s: %w: %s", what, ErrAway, refused.Response.Status)
 	case errors.As(err, &refused):
 		return fmt.Errorf("%s was refused: %s", what, word(refused.ErrorCode))
+	case fetching && strings.Contains(keys, "decode keys"):
+		return fmt.Errorf("%s: %w: its keys cannot be read", what, ErrAway)
+	case fetching:
+		return fmt.Errorf("%s: %w: %s", what, ErrAway, keys)
+	case errors.As(err, &answer) && !answer.away():
+		return fmt.Errorf("%s cannot be had: %w", what, err)
 	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: %w: %w", what, ErrAway, err)
 	}

@@ -1,6 +1,7 @@
 package signon
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -66,7 +67,7 @@ const (
 	skew = 2 * time.Minute
 )
 
-// ErrAway is returned while the issuer cannot be reached.
+// ErrAway is returned while the issuer cannot be reached, or does not do its part.
 var ErrAway = errors.New("the issuer cannot be reached")
 
 // ParseURL checks the address of an issuer: it is compared letter by letter with what the
@@ -141,10 +142,12 @@ func (i *Issuer) look(ctx context.Context) error {
 	k, err := i.discover(oidc.ClientContext(ctx, i.client))
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.away = err; err == nil {
-		i.known = k
+	if err == nil {
+		i.known, i.away = k, nil
+		return nil
 	}
-	return err
+	i.away = readable("what the issuer says of itself", err)
+	return i.away
 }
 
 func (i *Issuer) discover(ctx context.Context) (*known, error) {
@@ -198,8 +201,9 @@ func (i *Issuer) now() (*known, error) {
 	return i.known, nil
 }
 
-// careful bounds what the issuer's answers cost. A token that anyone can send, and that
-// names a key that there is not, makes go-oidc fetch the keys anew.
+// careful bounds what the issuer's answers cost, and keeps out of errors what it answers
+// freely. A token that anyone can send, and that names a key that there is not, makes
+// go-oidc fetch the keys anew.
 type careful struct {
 	next    http.RoundTripper
 	fetches *rate.Limiter
@@ -222,11 +226,28 @@ func (c *careful) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("the issuer's keys were fetched too often")
 	}
 	resp, err := c.next.RoundTrip(r)
-	if err == nil {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(resp.Body, mostAnswer), resp.Body}
+	if err != nil {
+		return nil, err
 	}
-	return resp, err
+	// An answer that breaks off is none.
+	body, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
+	if err = errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, err
+	}
+	a := answered(resp.StatusCode)
+	if a.away() || r.Method == http.MethodGet && a >= 400 { // of others x/oauth2 reads the code of the error
+		return nil, a
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
 }
+
+// answered is the status of an answer that nothing is read from.
+type answered int
+
+func (a answered) away() bool { return a >= 500 || a == http.StatusTooManyRequests }
+
+func (a answered) Error() string { return fmt.Sprintf("it answered %d %s", a, http.StatusText(int(a))) }
+
+// Is implements errors.Is.
+func (a answered) Is(target error) bool { return target == ErrAway && a.away() }

@@ -151,6 +151,59 @@ func goesTo(i *Issuer, ctx context.Context) (Person, error) {
 	return i.Finish(ctx, Attempt{Nonce: "n", Verifier: strings.Repeat("v", 43)}, "code", back)
 }
 
+// What the issuer cannot do now is not a forgery: it may be tried again. And whatever the
+// issuer says, its words are in no error.
+func TestAPartOfTheIssuerIsAway(t *testing.T) {
+	const discovery = "/.well-known/openid-configuration"
+	type outcome int
+	const (
+		good outcome = iota
+		away
+		bad
+	)
+	for _, c := range []struct {
+		path               string
+		status             int
+		look, goes, signed outcome // discovery, a sign-in, a sign-out at the issuer
+	}{
+		{"/none", 500, good, good, good},
+		{discovery, 500, away, good, good}, {discovery, 0, away, good, good}, {discovery, 404, bad, good, good}, {discovery, 200, bad, good, good},
+		{"/keys", 503, good, away, away}, {"/keys", 0, good, away, away}, {"/keys", 404, good, away, away}, {"/keys", 429, good, away, away}, {"/keys", 200, good, away, away},
+		{"/token", 500, good, away, good}, {"/token", 0, good, away, good}, {"/token", 429, good, away, good}, {"/token", 400, good, bad, good}, {"/token", 200, good, bad, good},
+		{"/userinfo", 502, good, away, good}, {"/userinfo", 0, good, away, good}, {"/userinfo", 403, good, bad, good}, {"/userinfo", 200, good, bad, good},
+	} {
+		i, at := start(t, nil)
+		at.Tell(map[string]any{"sub": "s-1", "groups": []string{"a"}})
+		at.Let("s-1", nil, nil)
+		if err := i.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		at.Break(c.path, c.status)
+		check := func(what string, want outcome, err error) {
+			t.Helper()
+			got := bad
+			switch {
+			case err == nil:
+				got = good
+			case errors.Is(err, ErrAway):
+				got = away
+			}
+			if got != want || err != nil && (strings.Contains(err.Error(), "Ann") || strings.Contains(err.Error(), "words")) {
+				t.Errorf("%s with %s broken by %d: %v", what, c.path, c.status, err)
+			}
+		}
+		_, err := goes(t, i)
+		check("a sign-in", c.goes, err)
+		_, err = i.Ended(t.Context(), at.Sign(map[string]any{"sub": "s-1", "jti": "j", "events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}}))
+		check("a sign-out", c.signed, err)
+		check("discovery", c.look, i.look(t.Context()))
+		at.Mend()
+		_, err = goes(t, i)
+		check("a sign-in afterwards", good, err)
+		check("discovery afterwards", good, i.look(t.Context()))
+	}
+}
+
 // An issuer that leads secrets or people into the open is not used, nor one that is another
 // than it should be.
 func TestIssuersThatAreNotUsed(t *testing.T) {

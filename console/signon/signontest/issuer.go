@@ -41,7 +41,8 @@ type Issuer struct {
 	userinfo map[string]any
 	change   func(claims map[string]any)
 	away     bool
-	asks     []string // what sign-outs came with
+	broken   map[string]int // statuses, by path
+	asks     []string       // what sign-outs came with
 	codes    map[string]grant
 	fetches  int // of keys
 	asked    int // for tokens
@@ -53,7 +54,7 @@ type grant struct{ challenge, nonce, back string }
 // Start starts one that stops with the test.
 func Start(t *testing.T) *Issuer {
 	t.Helper()
-	i := &Issuer{T: t, codes: map[string]grant{}}
+	i := &Issuer{T: t, codes: map[string]grant{}, broken: map[string]int{}}
 	s := httptest.NewServer(i)
 	t.Cleanup(s.Close)
 	i.URL = s.URL
@@ -110,6 +111,34 @@ func (i *Issuer) Away(away bool) {
 	i.away = away
 }
 
+// Break lets requests for a path fail: with a status, with 200 and an answer that is not one,
+// or with 0 by hanging up in the middle of it.
+func (i *Issuer) Break(path string, status int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.broken[path] = status
+}
+
+// Mend ends all of that.
+func (i *Issuer) Mend() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	clear(i.broken)
+}
+
+// fail answers a request for a path that is broken, with words that no log may have.
+func (i *Issuer) fail(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", "application/json")
+	if status == 0 {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = w.Write([]byte(`{"error_description":"words about Ann Example`))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(`{"error":"server_error","error_description":"words about Ann Example","keys":"Ann"}`))
+}
+
 // Fetches is how often the keys were asked for.
 func (i *Issuer) Fetches() int {
 	i.mu.Lock()
@@ -152,7 +181,10 @@ func (i *Issuer) sign(claims map[string]any) string {
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	status, broken := i.broken[r.URL.Path]
 	switch {
+	case broken:
+		i.fail(w, status)
 	case i.away:
 		http.Error(w, "away", http.StatusBadGateway)
 	case r.URL.Path == "/.well-known/openid-configuration":
