@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"usher/console/logins"
 )
@@ -41,7 +42,8 @@ func vouchedIn(ctx context.Context) (v vouched, ok bool) {
 }
 
 // takeHeaders takes the headers off, and keeps what they say when the connection comes from
-// where they are trusted. A person who stands there twice is no one.
+// where they are trusted. A person who stands there twice is no one. Proxies pass on what a
+// person has typed, in whatever case: one person must not become two.
 func (k *Console) takeHeaders(r *http.Request) *http.Request {
 	if k.TrustedHeader == nil {
 		return r
@@ -57,10 +59,13 @@ func (k *Console) takeHeaders(r *http.Request) *http.Request {
 		}
 		return r
 	}
-	if len(users) != 1 || strings.TrimSpace(users[0]) == "" || len(users[0]) > 255 {
+	if len(users) != 1 || !utf8.ValidString(users[0]) { // what is not UTF-8 has no case, and cannot be stored as it is
 		return r
 	}
-	v := vouched{user: strings.TrimSpace(users[0])}
+	v := vouched{user: strings.ToLower(strings.TrimSpace(users[0]))}
+	if v.user == "" || len(v.user) > 255 {
+		return r
+	}
 	for _, g := range strings.Split(strings.Join(groups, ","), ",") {
 		if g = strings.TrimSpace(g); g != "" {
 			v.groups = append(v.groups, g)

@@ -64,6 +64,7 @@ func TestAProxySaysWhoIsThere(t *testing.T) {
 		"no groups":            as("ann@example.org", ""),
 		"groups of nothing":    as("ann@example.org", "nothing"),
 		"no person":            as(" ", "staff/bosses"),
+		"no UTF-8":             as("j\xfcrgen", "staff/bosses"),
 		"a person of a novel":  as(strings.Repeat("x", 300), "staff/bosses"),
 		"from another origin":  append(as("ann", "staff/bosses"), "Origin", "https://example.com"),
 		"with a wrong token":   append(as("ann", "staff/bosses"), "Authorization", "Bearer usher_x"),
@@ -114,6 +115,35 @@ func TestAProxySaysWhoIsThere(t *testing.T) {
 	})
 	if !r.inside(r.signed()) {
 		t.Error("an account with a password cannot sign in")
+	}
+}
+
+// A person is one however the name is written: who decides twice is not two people.
+func TestNamesOfAProxyAreOneInAnyCase(t *testing.T) {
+	r := headed(t, "127.0.0.1/32")
+	r.publish(event.ImportedSubject("hr"), event.User{UserID: "u-1", Name: "Ben", Email: "u-1@example.org", Import: event.Import{ID: "imp", File: "a.csv", Line: 2}})
+	r.fact(event.Fact{Kind: event.FactStarted, UserID: "u-1", Generation: 1, Status: event.StatusWaiting, Inbox: "hr"})
+	r.await("u-1")
+	s, err := r.js.Stream(t.Context(), event.StreamVerifications)
+	if err != nil {
+		t.Fatal(err)
+	}
+	actors := map[string]bool{}
+	for _, name := range []string{"Jürgen@Example.org", "jürgen@example.org", " JÜRGEN@EXAMPLE.ORG "} {
+		resp, body := page(t, browser(t), "POST", r.base+"/users/u-1/decision", url.Values{"decision": {"approved"}, "event_id": {event.NewID()}}, "X-Remote-User", name, "X-Remote-Groups", "hr")
+		if resp.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%q: %s %s", name, resp.Status, body)
+		}
+		m, err := s.GetLastMsgForSubject(t.Context(), event.VerificationSubject(event.SourceConsole, "approved"))
+		var said spoken
+		if err != nil || json.Unmarshal(m.Data, &said) != nil {
+			t.Fatal(err)
+		}
+		actors[said.Actor] = true
+	}
+	all, err := r.console.login.store.Read(t.Context())
+	if err != nil || len(actors) != 1 || !actors[logins.PersonName(logins.ByHeader, "jürgen@example.org")] || len(all.Logins) != 2 { // and admin
+		t.Errorf("one person is %v, and there are %d accounts (%v)", actors, len(all.Logins), err)
 	}
 }
 
