@@ -115,18 +115,17 @@ func (s Store) Admit(ctx context.Context, v Voucher, role Role, inboxes []string
 }
 
 // Dismiss takes the login of a person away who may do nothing here any more. One that is
-// disabled stays, so that it cannot come back by another group.
+// disabled stays, so that it cannot come back by another group. It is asked with each
+// request of a proxy, so what changes nothing is not written.
 func (s Store) Dismiss(ctx context.Context, by, subject string) error {
 	name := PersonName(by, subject)
+	goes := func(l Login) bool { return l.Name == name && !l.Local() && !l.Disabled }
 	all, err := s.Read(ctx)
-	if _, there := all.Login(name); err != nil || !there {
+	if err != nil || !slices.ContainsFunc(all.Logins, goes) {
 		return err
 	}
 	return s.rewrite(ctx, func(a *All) error {
-		a.Logins = slices.DeleteFunc(a.Logins, func(l Login) bool { return l.Name == name && !l.Local() && !l.Disabled })
-		if l, there := a.Login(name); there {
-			l.Turn++
-		}
+		a.Logins = slices.DeleteFunc(a.Logins, goes)
 		return nil
 	})
 }

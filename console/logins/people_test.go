@@ -129,8 +129,29 @@ func TestAdmitting(t *testing.T) {
 	if _, there := all.Login(first.Name); err != nil || there {
 		t.Errorf("dismissed: %v", err)
 	}
-	if err := s.Dismiss(ctx, "", "none"); err != nil {
-		t.Error(err)
+	// Who is dismissed already, or stays all the same, costs no write.
+	admit(Voucher{By: v.By, Subject: "s-2"}, Viewer)
+	if err := s.Disable(ctx, "oidc.s-2", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.rewrite(ctx, func(a *All) error { // as an earlier version let one be made
+		a.Logins = append(a.Logins, Login{Name: "oidc.s-3", Role: Viewer, Password: hash})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, before, _ := s.read(ctx)
+	for _, subject := range []string{"s-1", "s-2", "s-3", "none"} {
+		if err := s.Dismiss(ctx, "", subject); err != nil {
+			t.Error(err)
+		}
+		if _, now, _ := s.read(ctx); now != before {
+			t.Errorf("dismissing %s is written", subject)
+			before = now
+		}
+	}
+	if _, err := s.Admit(ctx, Voucher{By: v.By, Subject: "s-3"}, Viewer, nil); !errors.As(err, &refused) {
+		t.Errorf("a person of an account with a password is let in: %v", err)
 	}
 }
 
