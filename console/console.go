@@ -99,8 +99,8 @@ type Console struct {
 	signins                  *signins
 	auditor                  *auditor
 	repeats                  repeats
-	payloadsSeen, tokensSeen lastSeen
-	headersSeen              lastSeen // people whom a proxy names, who are as few as logins
+	payloadsSeen, tokensSeen *lastSeen
+	headersSeen              *lastSeen // people whom a proxy names, with the stamp of the login or why they are refused
 	sessions                 *scs.SessionManager
 	secured                  *scs.SessionManager // the same, of those who come by https; nil: the site has none
 	origins                  *http.CrossOriginProtection
@@ -139,7 +139,7 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", event.BucketConsole, err)
 	}
-	k := &Console{Config: c, site: at, proxies: c.Proxies, zones: newZones(), live: newLive(), heartbeat: 15 * time.Second, readWithin: 30 * time.Second, login: newLogin(kv), signins: newSignins(kv), auditor: newAuditor(c.JetStream, c.Metrics, c.Log)}
+	k := &Console{Config: c, site: at, proxies: c.Proxies, zones: newZones(), live: newLive(), payloadsSeen: newLastSeen(seenMinute), tokensSeen: newLastSeen(seenMinute), headersSeen: newLastSeen(seenDay), heartbeat: 15 * time.Second, readWithin: 30 * time.Second, login: newLogin(kv), signins: newSignins(kv), auditor: newAuditor(c.JetStream, c.Metrics, c.Log)}
 	if !c.NoLocalAccounts {
 		if err := k.login.store.Ensure(ctx, c.Password, c.PrintPassword); err != nil {
 			return nil, fmt.Errorf("the console's password: %w", err)

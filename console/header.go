@@ -78,29 +78,29 @@ func (k *Console) takeHeaders(r *http.Request) *http.Request {
 // nothing here.
 func (k *Console) byTrustedHeader(r *http.Request, v vouched) (who, error) {
 	name := logins.PersonName(logins.ByHeader, v.user)
-	fails := func(reason string) {
-		if k.headersSeen.longAgo("failed " + name) {
+	fails := func(reason string, l logins.Login) {
+		if k.headersSeen.longAgo(name + "\n" + reason + "\n" + l.Stamp()) {
 			k.audit(r.Context(), "signin-failed", name, map[string]string{"client": clientOf(r), "by": byHeader, "reason": reason})
 		}
 	}
 	role, inboxes, ok := logins.ScopeOf(k.Grants, v.groups)
 	if !ok {
-		fails("group")
+		fails("group", logins.Login{})
 		return who{}, k.login.store.Dismiss(r.Context(), logins.ByHeader, v.user)
 	}
 	l, err := k.login.store.Admit(r.Context(), logins.Voucher{By: logins.ByHeader, Subject: v.user, Called: v.user}, role, inboxes)
 	var no logins.Refusal
 	switch {
 	case errors.As(err, &no):
-		fails("account")
+		fails("account", l)
 		return who{}, nil
 	case err != nil:
 		return who{}, err
 	case l.Disabled:
-		fails("disabled")
+		fails("disabled", l)
 		return who{}, nil
 	}
-	if k.headersSeen.longAgo(name) {
+	if k.headersSeen.longAgo(name + "\n" + l.Stamp()) {
 		k.audit(r.Context(), "signin", name, map[string]string{"client": clientOf(r), "by": byHeader, "role": string(role), "inboxes": strings.Join(inboxes, " ")})
 	}
 	a := whoIs(l, byHeader)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -144,6 +145,40 @@ func TestNamesOfAProxyAreOneInAnyCase(t *testing.T) {
 	all, err := r.console.login.store.Read(t.Context())
 	if err != nil || len(actors) != 1 || !actors[logins.PersonName(logins.ByHeader, "jürgen@example.org")] || len(all.Logins) != 2 { // and admin
 		t.Errorf("one person is %v, and there are %d accounts (%v)", actors, len(all.Logins), err)
+	}
+}
+
+// That someone came in is written once in a while, and anew when the login has changed.
+func TestThatAProxysPersonCameIsWrittenOnce(t *testing.T) {
+	r := headed(t, "127.0.0.1/32")
+	come := func(groups string, want int) {
+		t.Helper()
+		if resp, _ := page(t, browser(t), "GET", r.base+"/users", nil, "X-Remote-User", "cy", "X-Remote-Groups", groups); resp.StatusCode != want {
+			t.Errorf("in %q: %s", groups, resp.Status)
+		}
+	}
+	for _, groups := range []string{"readers", "hr", "readers"} {
+		for range 3 {
+			come(groups, http.StatusOK)
+		}
+	}
+	if err := r.console.login.store.EndSessions(t.Context(), "proxy.cy"); err != nil {
+		t.Fatal(err)
+	}
+	come("readers", http.StatusOK)
+	come("nothing", http.StatusSeeOther)
+	come("nothing", http.StatusSeeOther)
+	var got []string
+	r.eventually("the trail has the last", func() bool {
+		did, _, err := r.console.model.trail(t.Context(), wanted{Actor: "proxy.cy"}, 20)
+		got = nil
+		for _, d := range did {
+			got = append(got, d.Action)
+		}
+		return err == nil && len(got) > 0 && got[0] == "signin-failed"
+	})
+	if want := []string{"signin-failed", "signin", "signin", "signin"}; !slices.Equal(got, want) { // as reader, as verifier, after the end
+		t.Errorf("the trail has %v", got)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // payloadsPath is where Temporal's web pages and command line have payloads
@@ -51,19 +53,33 @@ func (k *Console) fromOrigins(next http.Handler) http.Handler {
 
 // lastSeen keeps the audit short: a page asks dozens of times.
 type lastSeen struct {
+	every time.Duration
+
 	mu sync.Mutex
-	at map[string]time.Time // by login or token, of which there are few
+	at *lru.Cache[string, time.Time] // by who is seen, and as what
 }
 
+const (
+	seenMinute = time.Minute
+	seenDay    = 12 * time.Hour // of people for whom each request is vouched
+	mostSeen   = 10_000         // who is forgotten is written again
+)
+
+func newLastSeen(every time.Duration) *lastSeen {
+	c, err := lru.New[string, time.Time](mostSeen)
+	if err != nil {
+		panic("console: the size of the cache is positive: " + err.Error())
+	}
+	return &lastSeen{every: every, at: c}
+}
+
+// longAgo tells whether it is to be written that someone is seen.
 func (l *lastSeen) longAgo(user string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(l.at[user]) < time.Minute {
+	if at, ok := l.at.Get(user); ok && time.Since(at) < l.every {
 		return false
 	}
-	if l.at == nil {
-		l.at = map[string]time.Time{}
-	}
-	l.at[user] = time.Now()
+	l.at.Add(user, time.Now())
 	return true
 }

@@ -1,11 +1,14 @@
 package console
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // Payloads are decrypted for people who signed in, on pages of the named origin
@@ -100,4 +103,29 @@ func TestWithoutAKeyThereIsNoEndpoint(t *testing.T) {
 	if resp, _ := page(t, browser(t), "POST", r.base+payloadsPath, nil); resp.StatusCode == http.StatusOK {
 		t.Errorf("got %d", resp.StatusCode)
 	}
+}
+
+// What is written of who is seen is written again after a while, for another one, and when
+// too many others came meanwhile.
+func TestLastSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLastSeen(seenDay)
+		if !l.longAgo("ann") || l.longAgo("ann") || !l.longAgo("ben") {
+			t.Error("each is written once")
+		}
+		time.Sleep(seenDay - time.Second)
+		if l.longAgo("ann") {
+			t.Error("written again too early")
+		}
+		time.Sleep(time.Second)
+		if !l.longAgo("ann") || l.longAgo("ann") {
+			t.Error("written once more after the time")
+		}
+		for n := range 2 * mostSeen {
+			l.longAgo(fmt.Sprint(n))
+		}
+		if l.at.Len() != mostSeen || !l.longAgo("ann") {
+			t.Errorf("%d are remembered", l.at.Len())
+		}
+	})
 }

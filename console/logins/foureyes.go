@@ -11,10 +11,11 @@ import (
 // that no console and no command takes the last second one away. Consoles write that at
 // their start, from their settings.
 
-// Deciders counts the logins that could decide about people of an inbox.
+// Deciders counts the logins that could decide about people of an inbox. A person whom
+// others vouch for counts while they do so now and then.
 func (a *All) Deciders(inbox string) (n int) {
 	for _, l := range a.Logins {
-		if a.Doors.Open(l) && l.Role.May(Decide) && (len(l.Inboxes) == 0 || slices.Contains(l.Inboxes, inbox)) {
+		if a.Doors.Open(l) && l.comes() && l.Role.May(Decide) && (len(l.Inboxes) == 0 || slices.Contains(l.Inboxes, inbox)) {
 			n++
 		}
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"usher/event"
 )
@@ -79,22 +81,42 @@ func (s Store) SetDoors(ctx context.Context, d Doors) error {
 	})
 }
 
+// seenEvery is how often it is written that a person has come, seenFor how long one counts
+// who does not come: usher is not told when a person has left.
+const (
+	seenEvery = 12 * time.Hour
+	seenFor   = 30 * 24 * time.Hour
+)
+
+// comes tells whether the person of a login is still about, as far as that can be known.
+func (l Login) comes() bool { return l.Local() || time.Since(l.Seen) < seenFor }
+
+var errAdmitted = errors.New("nothing has changed")
+
 // Admit stores what is said of a person who signs in, and returns the login. What it may
 // do is not usher's to refuse, even where too few are left; but a login that was disabled
-// here stays so.
+// here stays so. Logins of people who come no more are taken out with that.
 func (s Store) Admit(ctx context.Context, v Voucher, role Role, inboxes []string) (admitted Login, err error) {
 	if inboxes, err = checkScope(role, inboxes); err != nil {
 		return admitted, err
 	}
 	name := PersonName(v.By, v.Subject)
+	is := func(l Login) bool {
+		return l.Name == name && l.Voucher != nil && *l.Voucher == v && l.Role == role && slices.Equal(l.Inboxes, inboxes) && time.Since(l.Seen) < seenEvery
+	}
 	all, err := s.Read(ctx)
 	if err != nil {
 		return admitted, err
 	}
-	if l, there := all.Login(name); there && l.Voucher != nil && *l.Voucher == v && l.Role == role && slices.Equal(l.Inboxes, inboxes) {
-		return *l, nil
+	if i := slices.IndexFunc(all.Logins, is); i >= 0 {
+		return all.Logins[i], nil
 	}
-	return admitted, s.rewrite(ctx, func(a *All) error {
+	err = s.rewrite(ctx, func(a *All) error {
+		if i := slices.IndexFunc(a.Logins, is); i >= 0 { // another request of this person was faster
+			admitted = a.Logins[i]
+			return errAdmitted
+		}
+		a.Logins = slices.DeleteFunc(a.Logins, func(l Login) bool { return l.Name != name && !l.comes() && !l.Disabled })
 		l, there := a.Login(name)
 		switch {
 		case !there && len(a.Logins) >= mostLogins:
@@ -108,10 +130,14 @@ func (s Store) Admit(ctx context.Context, v Voucher, role Role, inboxes []string
 			l.Since = now() // another issuer's person of that name is another one
 			l.Turn++
 		}
-		l.Voucher, l.Role, l.Inboxes, l.Invite = &v, role, inboxes, nil
+		l.Voucher, l.Role, l.Inboxes, l.Invite, l.Seen = &v, role, inboxes, nil, now()
 		admitted = *l
 		return nil
 	})
+	if errors.Is(err, errAdmitted) {
+		err = nil
+	}
+	return admitted, err
 }
 
 // Dismiss takes the login of a person away who may do nothing here any more. One that is

@@ -155,6 +155,89 @@ func TestAdmitting(t *testing.T) {
 	}
 }
 
+// Who has left is not told to usher. A person of an issuer counts as one who could decide
+// while coming now and then; the login goes when others come, unless it is disabled.
+func TestPeopleWhoComeNoMore(t *testing.T) {
+	js, _ := natstest.Start(t)
+	kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: event.BucketConsole})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, s := t.Context(), NewStore(kv)
+	const issuer = "https://id.example.org"
+	come := func(subject string) Login {
+		t.Helper()
+		l, err := s.Admit(ctx, Voucher{By: issuer, Subject: subject}, Verifier, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	read := func() (All, uint64) {
+		t.Helper()
+		all, revision, err := s.read(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all, revision
+	}
+	ago := func(d time.Duration, names ...string) {
+		t.Helper()
+		if err := s.rewrite(ctx, func(a *All) error {
+			for _, name := range names {
+				l, _ := a.Login(name)
+				l.Seen = now().Add(-d)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hash, err := Hash("a password for this test")
+	if err := errors.Join(err, s.SetDoors(ctx, Doors{Issuer: issuer}), s.Add(ctx, "local", Verifier, nil, "test"), s.SetPassword(ctx, "local", hash)); err != nil {
+		t.Fatal(err)
+	}
+	first := come("s-1")
+	come("s-2")
+	come("s-3")
+	if err := s.Disable(ctx, "oidc.s-3", true); err != nil {
+		t.Fatal(err)
+	}
+	ago(seenFor-time.Hour, "oidc.s-1")
+	if all, _ := read(); all.Deciders("hr") != 3 { // with local
+		t.Errorf("%d could decide", all.Deciders("hr"))
+	}
+	if again := come("s-1"); again.Stamp() != first.Stamp() {
+		t.Error("who comes again is another one")
+	}
+	ago(seenFor+time.Hour, "oidc.s-1", "oidc.s-2", "oidc.s-3")
+	if all, _ := read(); all.Deciders("hr") != 1 {
+		t.Errorf("%d could decide after the others came no more", all.Deciders("hr"))
+	}
+	if again := come("s-1"); again.Stamp() != first.Stamp() {
+		t.Error("who comes again is another one")
+	}
+	all, before := read()
+	var names []string
+	for _, l := range all.Logins {
+		names = append(names, l.Name)
+	}
+	if want := []string{"local", "oidc.s-1", "oidc.s-3"}; !slices.Equal(names, want) || all.Deciders("hr") != 2 {
+		t.Errorf("%v are there, %d could decide", names, all.Deciders("hr"))
+	}
+	// That a person came is written twice a day.
+	come("s-1")
+	ago(seenEvery-time.Hour, "oidc.s-1")
+	come("s-1")
+	if _, after := read(); after != before+1 {
+		t.Errorf("it is written with each request")
+	}
+	ago(seenEvery+time.Hour, "oidc.s-1")
+	if l := come("s-1"); time.Since(l.Seen) > time.Hour {
+		t.Error("it is not written again")
+	}
+}
+
 // What an issuer says of a sign-out is about what it vouched for until then, and ends no
 // other session. What is too much to be kept ends all that is as old, and nothing later.
 func TestLeaving(t *testing.T) {

@@ -45,7 +45,8 @@ type Login struct {
 	Disabled bool      `json:"disabled,omitempty"`
 	Turn     int       `json:"turn,omitempty"` // counts what ended all sessions at once
 	Since    time.Time `json:"since,omitzero"`
-	By       string    `json:"by,omitempty"` // who made it
+	By       string    `json:"by,omitempty"`  // who made it
+	Seen     time.Time `json:"seen,omitzero"` // when it was last vouched for, to half a day
 }
 
 // Invite lets a person choose the password of a login, once.
