@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -192,6 +193,16 @@ func TestHeadersOfOthersAreTakenOff(t *testing.T) {
 			if resp.StatusCode == http.StatusOK || strings.Contains(body, "ann") {
 				t.Errorf("as from %q: %s %s", forwarded, resp.Status, body)
 			}
+		}
+	}
+	// Whatever looks at the request later finds them neither from there nor from elsewhere.
+	for peer, trusted := range map[string]bool{"192.0.2.7:1": true, "[::ffff:192.0.2.7]:1": true, "192.0.2.8:1": false, "[2001:db8::1]:1": false, "nonsense": false, "": false} {
+		req := httptest.NewRequest("GET", "/users", nil)
+		req.RemoteAddr = peer
+		req.Header["X-Remote-User"], req.Header["X-Remote-Groups"] = []string{"ann"}, []string{"readers", "hr"}
+		got := r.console.takeHeaders(req)
+		if v, ok := vouchedIn(got.Context()); ok != trusted || ok && (v.user != "ann" || len(v.groups) != 2) || len(got.Header) > 0 {
+			t.Errorf("from %q: %v %+v, and %v is left", peer, ok, v, got.Header)
 		}
 	}
 	all, err := r.console.login.store.Read(t.Context())

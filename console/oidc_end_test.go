@@ -131,6 +131,8 @@ func TestWhatIsNoSignOut(t *testing.T) {
 		"nothing":            "",
 		"nonsense":           "a.b.c",
 		"an ID token":        good(func(c map[string]any) { delete(c, "events"); c["nonce"] = "n" }),
+		"without the event":  good(func(c map[string]any) { delete(c, "events") }),
+		"of another event":   good(func(c map[string]any) { c["events"] = map[string]any{"https://example.org/other": map[string]any{}} }),
 		"with a nonce":       good(func(c map[string]any) { c["nonce"] = "n" }),
 		"of another issuer":  good(func(c map[string]any) { c["iss"] = "https://id.example.com" }),
 		"for another client": good(func(c map[string]any) { c["aud"] = "others" }),

@@ -173,9 +173,23 @@ func TestNoLocalAccounts(t *testing.T) {
 			t.Errorf("%s: %s", path, resp.Status)
 		}
 	}
+	if all, err := r.console.login.store.Read(t.Context()); err != nil || len(all.Logins) != 3 {
+		t.Errorf("%d accounts are there: %v", len(all.Logins), err)
+	}
 	resp, body := page(t, boss, "POST", r.base+"/tokens", url.Values{"name": {"nightly"}, "role": {"viewer"}, "days": {"1"}})
 	if resp.StatusCode != http.StatusOK || !strings.Contains(body, "usher_") {
 		t.Errorf("a token: %s", resp.Status)
+	}
+}
+
+// Where no one signs in with a password the first start makes none.
+func TestNoFirstPasswordWithoutAccounts(t *testing.T) {
+	r, _ := issued(t, func(c *Config) {
+		c.NoLocalAccounts, c.Password = true, ""
+		c.PrintPassword = func(string, string) { t.Error("a password was made") }
+	})
+	if all, err := r.console.login.store.Read(t.Context()); err != nil || len(all.Logins) > 0 {
+		t.Errorf("the accounts are %v (%v)", all.Logins, err)
 	}
 }
 

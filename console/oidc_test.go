@@ -230,8 +230,11 @@ func TestAnAnswerIsGoodOnce(t *testing.T) {
 		t.Errorf("with a stolen code: %s", resp.Status)
 	}
 	late := begun{Attempt: signon.Attempt{State: "s", Nonce: "n", Verifier: "v", Began: time.Now().Add(-time.Hour).Unix()}}
+	ahead := late
+	ahead.Began = time.Now().Add(time.Hour).Unix()
 	for what, x := range map[string]struct{ cookie, query string }{
 		"after an hour":     {late.encode(), "?state=s&code=c"},
+		"of the future":     {ahead.encode(), "?state=s&code=c"},
 		"with no state":     {begun{}.encode(), "?state=&code=c"},
 		"without an answer": {late.encode(), ""},
 		"with nonsense":     {"~", "?state=s&code=c"},
@@ -279,6 +282,22 @@ func TestWhereASignInLeads(t *testing.T) {
 	thief.Jar.SetCookies(at, []*http.Cookie{{Name: sessionCookie, Value: "known-to-another-one", Path: "/"}})
 	if r.inside(thief) {
 		t.Error("the cookie from before opens the session")
+	}
+	// So does the one of a session that a thief has, and has put into the browser.
+	i.Let("s-2", []string{"readers"}, nil)
+	thief = r.issuedIn()
+	i.Let("s-1", []string{"staff/bosses"}, nil)
+	c = browser(t)
+	c.Jar.SetCookies(at, []*http.Cookie{cookieOf(thief.Jar, at, sessionCookie)})
+	if !r.inside(c) {
+		t.Fatal("the thief's session is not in the browser")
+	}
+	page(t, c, "GET", r.toIssuer(c, nil), nil)
+	if resp, _ := page(t, c, "GET", r.base+"/accounts", nil); resp.StatusCode != http.StatusOK {
+		t.Errorf("the person's pages: %s", resp.Status)
+	}
+	if r.inside(thief) {
+		t.Error("the thief's cookie opens the person's session")
 	}
 	// What was begun elsewhere does not begin here: forms of other origins are refused.
 	if resp, _ := page(t, browser(t), "POST", r.base+signOnPath, nil, "Origin", "https://example.com"); resp.StatusCode != http.StatusForbidden {
@@ -329,6 +348,34 @@ func TestForgedAnswersAreSlowed(t *testing.T) {
 	})
 	if failed := len(did) - 2*freeTries; failed != refused {
 		t.Errorf("the trail has %d failures of %d", failed, refused)
+	}
+}
+
+// A session by the issuer ends at the set time, however much it is used.
+func TestHowLongAnIssuersSessionLasts(t *testing.T) {
+	const lasts = 20 * time.Minute
+	r, i := issued(t, func(c *Config) { c.IssuedFor = lasts })
+	i.Let("s-1", []string{"readers"}, nil)
+	before := time.Now()
+	c := r.issuedIn()
+	after := time.Now()
+	expiry := func() (at time.Time) {
+		t.Helper()
+		r.eventually("the session is known", func() bool {
+			s := r.console.signins.all("oidc.s-1")
+			if len(s) == 1 {
+				at = s[0].Expiry
+			}
+			return len(s) == 1
+		})
+		return at
+	}
+	first := expiry()
+	if first.Before(before.Add(lasts).Truncate(time.Second)) || first.After(after.Add(lasts)) {
+		t.Errorf("it lasts until %s, and was opened at %s", first, before)
+	}
+	if !r.inside(c) || !expiry().Equal(first) {
+		t.Error("use makes it last longer")
 	}
 }
 
