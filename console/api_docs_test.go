@@ -80,3 +80,20 @@ func TestTheExamplesOfThePageAboutTheAPI(t *testing.T) {
 		}
 	}
 }
+
+// The pages that tell of `via` name each way in which people sign in.
+func TestDocsNameHowPeopleSignIn(t *testing.T) {
+	for _, page := range []string{"api.md", "contract.md", "security.md"} {
+		text, err := os.ReadFile("../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, said, _ := strings.Cut(string(text), "`via`")
+		said, _, _ = strings.Cut(said, ")")
+		for _, way := range ways {
+			if !strings.Contains(said, "`"+way+"`") {
+				t.Errorf("%s says %q of via, without %s", page, said, way)
+			}
+		}
+	}
+}

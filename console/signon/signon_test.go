@@ -110,26 +110,40 @@ func TestWhatPeopleAreCalled(t *testing.T) {
 	}
 }
 
-// A key that the issuer has withdrawn is good no more when discovery was read again; until
-// then tokens that it signed are.
+// A key that the issuer has withdrawn is good no more when its keys were fetched again: when
+// a token names a new one, or discovery was read again. Until then tokens that it signed are,
+// also while the issuer cannot be asked.
 func TestAWithdrawnKey(t *testing.T) {
-	i, at := start(t, nil)
-	at.Let("s-1", nil, nil)
-	token := at.Sign(map[string]any{"sub": "s-1"})
-	if _, err := goes(t, i); err != nil {
-		t.Fatal(err)
-	}
-	k, _ := i.now()
-	if _, err := k.verifier.Verify(t.Context(), token); err != nil {
-		t.Fatal(err)
-	}
-	at.Rotate(true)
-	if err := i.look(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	k, _ = i.now()
-	if _, err := k.verifier.Verify(t.Context(), token); err == nil {
-		t.Error("a token of a key that was withdrawn is good")
+	const discovery = "/.well-known/openid-configuration"
+	for _, how := range []string{"discovery", "a new key"} {
+		i, at := start(t, nil)
+		at.Let("s-1", nil, nil)
+		token := at.Sign(map[string]any{"sub": "s-1"})
+		good := func() bool {
+			k, err := i.now()
+			if err == nil {
+				_, err = k.verifier.Verify(t.Context(), token)
+			}
+			return err == nil
+		}
+		if _, err := goes(t, i); err != nil || !good() {
+			t.Fatal(err)
+		}
+		at.Rotate(true)
+		at.Break(discovery, http.StatusServiceUnavailable)
+		if err := i.look(t.Context()); err == nil || !good() {
+			t.Errorf("while the issuer cannot be asked: %v", err)
+		}
+		at.Mend()
+		var err error
+		if how == "discovery" {
+			err = i.look(t.Context())
+		} else {
+			_, err = goes(t, i)
+		}
+		if err != nil || good() {
+			t.Errorf("after %s a token of a key that was withdrawn is good: %v", how, err)
+		}
 	}
 }
 
