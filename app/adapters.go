@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"usher/account"
+	"usher/console/trail"
 	"usher/event"
 	"usher/notify"
 	"usher/report"
@@ -44,6 +45,33 @@ func (r reportMail) SendReport(ctx context.Context, ledgerID, purpose, address s
 		UserID: ledgerID, Purpose: purpose, Channel: event.ChannelEmail, Ordinal: 1, Email: address, Decided: due, Content: c,
 	})
 	return err
+}
+
+// trailEnd is the trail of who did what as the reports see it.
+type trailEnd struct{ js jetstream.JetStream }
+
+// Last implements report.Trail.
+func (t trailEnd) Last(ctx context.Context) (report.Head, error) {
+	m, err := streams.Last(ctx, t.js, event.StreamAudit, trail.Subjects)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return report.Head{}, nil
+	}
+	if err != nil {
+		return report.Head{}, fmt.Errorf("read the end of the trail: %w", err)
+	}
+	return report.Head{Seq: m.Seq, Hash: trail.Hash(m.Subject, m.Data), At: m.Stored}, nil
+}
+
+// Holds implements report.Trail.
+func (t trailEnd) Holds(ctx context.Context, h report.Head) (bool, error) {
+	m, err := streams.Get(ctx, t.js, event.StreamAudit, h.Seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read an entry of the trail: %w", err)
+	}
+	return trail.Hash(m.Subject, m.Data) == h.Hash, nil
 }
 
 // ledgers keep the sends to people and to recipients of reports apart.

@@ -147,6 +147,8 @@ type Reports struct {
 	DigestAt       []string          `help:"When the digest goes out each day." default:"09:00" placeholder:"HH:MM"`
 	ReportTo       []string          `help:"Who gets the end-of-day report." placeholder:"ADDRESS"`
 	ReportAt       string            `help:"When the day ends for it." default:"18:00" placeholder:"HH:MM"`
+	AuditMail      []string          `help:"Who gets the head of the trail of who did what each day, with which a cut or rewritten trail is found." placeholder:"ADDRESS"`
+	AuditMailAt    string            `help:"When that is." default:"00:00" placeholder:"HH:MM"`
 	TimeZone       string            `help:"Of these times, as in the IANA database." default:"UTC" placeholder:"ZONE"`
 	ReconcileEvery time.Duration     `help:"How often imports are compared with what became of them; 0 is never." default:"1h"`
 }

@@ -34,9 +34,9 @@ func (r Reports) validate() error {
 			}
 		}
 	}
-	for _, a := range r.ReportTo {
-		if !isAddress(a) {
-			bad("--report-to: one of these is not an e-mail address")
+	for flag, list := range map[string][]string{"--report-to": r.ReportTo, "--audit-mail": r.AuditMail} {
+		if slices.ContainsFunc(list, func(a string) bool { return !isAddress(a) }) {
+			bad("%s: one of these is not an e-mail address", flag)
 		}
 	}
 	for _, t := range r.DigestAt {
@@ -44,8 +44,10 @@ func (r Reports) validate() error {
 			bad("--digest-at: %w", err)
 		}
 	}
-	if _, err := timeOfDay(r.ReportAt); err != nil && r.ReportAt != "" {
-		bad("--report-at: %w", err)
+	for flag, at := range map[string]string{"--report-at": r.ReportAt, "--audit-mail-at": r.AuditMailAt} {
+		if _, err := timeOfDay(at); err != nil && at != "" {
+			bad("%s: %w", flag, err)
+		}
 	}
 	if _, err := r.zone(); err != nil {
 		bad("--time-zone: %q is not in the IANA database; give one such as Europe/Berlin or UTC", r.TimeZone)
@@ -89,6 +91,10 @@ func (r Reports) schedules() (out []workflows.Schedule) {
 		at, _ := timeOfDay(r.ReportAt)
 		out = append(out, workflows.Schedule{Kind: workflows.JobEndOfDay, Zone: r.TimeZone, At: []workflows.TimeOfDay{at}, CatchUp: 7 * 24 * time.Hour, All: true})
 	}
+	if len(r.AuditMail) > 0 && r.AuditMailAt != "" { // of several that are due the last says it all
+		at, _ := timeOfDay(r.AuditMailAt)
+		out = append(out, workflows.Schedule{Kind: workflows.JobTrailHead, Zone: r.TimeZone, At: []workflows.TimeOfDay{at}, CatchUp: 24 * time.Hour})
+	}
 	if r.ReconcileEvery > 0 {
 		out = append(out, workflows.Schedule{Kind: workflows.JobReconcile, Every: r.ReconcileEvery, CatchUp: time.Minute})
 	}
@@ -124,9 +130,9 @@ func (p *process) reportParts(sender *notify.Sender) ([]part, error) {
 		p.registry.Unregister(found.Last) // nothing can be late
 	}
 	jobs, err := whole(&report.Jobs{
-		Books: report.NewBooks(p.js, p.people, p.temporal), Store: p.reports, Sender: reportMail{sender}, Deciders: p.Reports.recipients(),
-		ReportTo: p.ReportTo, Zone: zone, ConsoleURL: p.ConsoleURL, Metrics: found, Log: p.Log,
-	}, "ReportTo", "ConsoleURL")
+		Books: report.NewBooks(p.js, p.people, p.temporal), Store: p.reports, Sender: reportMail{sender}, Trail: trailEnd{p.js}, Deciders: p.Reports.recipients(),
+		ReportTo: p.ReportTo, AuditTo: p.AuditMail, Zone: zone, ConsoleURL: p.ConsoleURL, Metrics: found, Log: p.Log,
+	}, "ReportTo", "AuditTo", "ConsoleURL")
 	if err != nil {
 		return nil, err
 	}

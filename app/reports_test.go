@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"usher/catcher"
@@ -25,16 +26,14 @@ import (
 func newJobs(t *testing.T, settings Reports) (jobs *report.Jobs, people *streams.People, mails func(to string) int) {
 	t.Helper()
 	js, _ := streamstest.Start(t)
-	people, err := streams.NewPeople(t.Context(), js)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := streams.NewReports(t.Context(), js)
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := slog.New(slog.DiscardHandler)
-	c, err := catcher.Open(catcher.Config{Dir: t.TempDir(), SMTPAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", Log: log})
+	c := startCatcher(t)
+	jobs, people = jobsOn(t, js, c.SMTPAddr(), settings)
+	return jobs, people, func(to string) int { t.Helper(); return len(mailsTo(t, c, to)) }
+}
+
+func startCatcher(t *testing.T) *catcher.Catcher {
+	t.Helper()
+	c, err := catcher.Open(catcher.Config{Dir: t.TempDir(), SMTPAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,9 +46,23 @@ func newJobs(t *testing.T, settings Reports) (jobs *report.Jobs, people *streams
 			t.Error(err)
 		}
 	})
+	return c
+}
+
+// jobsOn are the jobs of one worker.
+func jobsOn(t *testing.T, js jetstream.JetStream, smtp string, settings Reports) (*report.Jobs, *streams.People) {
+	t.Helper()
+	people, err := streams.NewPeople(t.Context(), js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := streams.NewReports(t.Context(), js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
 	reg := prometheus.NewRegistry()
-	p := &process{Config: Config{Delivery: Delivery{MailFrom: "usher@usher.example", SMTPTLS: "none"}}, Env: Env{Log: log}, catcher: c, people: people, reports: store, figures: metrics.NewProcess(reg, "", "")}
-	p.addr.CatcherSMTP, p.addr.CatcherHTTP = c.SMTPAddr(), c.HTTPAddr()
+	p := &process{Config: Config{Delivery: Delivery{MailFrom: "usher@usher.example", SMTPTLS: "none", SMTPAddr: smtp}}, Env: Env{Log: log}, people: people, reports: store, figures: metrics.NewProcess(reg, "", "")}
 	if p.pauses, err = streams.NewPauses(t.Context(), js, p.figures.Paused, p.figures.PauseEnds, log); err != nil {
 		t.Fatal(err)
 	}
@@ -58,30 +71,41 @@ func newJobs(t *testing.T, settings Reports) (jobs *report.Jobs, people *streams
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sender.Close() })
-	jobs = &report.Jobs{
-		Books: report.NewBooks(js, people, nil), Store: store, Sender: reportMail{sender}, Deciders: settings.recipients(), ReportTo: settings.ReportTo,
-		Zone: time.UTC, Metrics: metrics.NewReports(reg), Log: log,
-	}
-	return jobs, people, func(to string) (n int) {
+	return &report.Jobs{
+		Books: report.NewBooks(js, people, nil), Store: store, Sender: reportMail{sender}, Trail: trailEnd{js}, Deciders: settings.recipients(),
+		ReportTo: settings.ReportTo, AuditTo: settings.AuditMail, Zone: time.UTC, Metrics: metrics.NewReports(reg), Log: log,
+	}, people
+}
+
+// caught is a mail that came.
+type caught struct {
+	ID, Subject, Text string
+	To                []struct{ Address string }
+}
+
+// mailsTo are those that came to an address, the last one first.
+func mailsTo(t *testing.T, c *catcher.Catcher, to string) (out []caught) {
+	t.Helper()
+	get := func(path string, into any) {
 		t.Helper()
-		resp, err := http.Get("http://" + c.HTTPAddr() + "/api/v1/messages?limit=1000")
+		resp, err := http.Get("http://" + c.HTTPAddr() + "/api/v1/" + path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		var all struct {
-			Messages []struct{ To []struct{ Address string } }
-		}
-		if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+		if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range all.Messages {
-			if m.To[0].Address == to {
-				n++
-			}
-		}
-		return n
 	}
+	var all struct{ Messages []caught }
+	get("messages?limit=1000", &all)
+	for _, m := range all.Messages {
+		if m.To[0].Address == to {
+			get("message/"+m.ID, &m)
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // A job that is done again, after a kill or by two workers, sends nothing twice;
@@ -129,7 +153,7 @@ func TestAReportThatIsTriedAgainIsNotSentTwice(t *testing.T) {
 func TestSettingsOfReports(t *testing.T) {
 	good := Reports{
 		Deciders: map[string]string{"*": "a@x.org", "hr": "b@x.org, a@x.org", "partners": "b@x.org"}, DigestAt: []string{"09:00", "14:30"},
-		ReportTo: []string{"ops@x.org"}, ReportAt: "18:00", TimeZone: "Europe/Berlin", ReconcileEvery: time.Hour,
+		ReportTo: []string{"ops@x.org"}, ReportAt: "18:00", AuditMail: []string{"audit@x.org"}, AuditMailAt: "00:00", TimeZone: "Europe/Berlin", ReconcileEvery: time.Hour,
 	}
 	if err := good.validate(); err != nil {
 		t.Error(err)
@@ -137,10 +161,10 @@ func TestSettingsOfReports(t *testing.T) {
 	if d := cmp.Diff(map[string][]string{"a@x.org": nil, "b@x.org": {"hr", "partners"}}, good.recipients()); d != "" {
 		t.Error(d)
 	}
-	if n := len(good.schedules()); n != 3 {
+	if n := len(good.schedules()); n != 4 {
 		t.Errorf("%d schedules", n)
 	}
-	if n := len((Reports{ReportAt: "18:00", DigestAt: []string{"09:00"}}).schedules()); n != 0 {
+	if n := len((Reports{ReportAt: "18:00", AuditMailAt: "00:00", DigestAt: []string{"09:00"}}).schedules()); n != 0 {
 		t.Errorf("without recipients there are %d schedules", n)
 	}
 	for says, harm := range map[string]func(*Reports){
@@ -148,6 +172,8 @@ func TestSettingsOfReports(t *testing.T) {
 		"--deciders hr":     func(r *Reports) { r.Deciders = map[string]string{"hr": "Ann <a@x.org>"} },
 		"--digest-at":       func(r *Reports) { r.DigestAt = []string{"25:00"} },
 		"--report-to":       func(r *Reports) { r.ReportTo = []string{"ops"} },
+		"--audit-mail:":     func(r *Reports) { r.AuditMail = []string{"a@x.org", "b"} },
+		"--audit-mail-at":   func(r *Reports) { r.AuditMailAt = "24:00" },
 		"--report-at":       func(r *Reports) { r.ReportAt = "6 pm" },
 		"--time-zone":       func(r *Reports) { r.TimeZone = "Berlin" },
 		"--reconcile-every": func(r *Reports) { r.ReconcileEvery = 24 * time.Hour },

@@ -31,8 +31,8 @@ func (p *process) notifyConfig(m *metrics.Worker, list *streams.Delivery, receip
 	if err != nil {
 		return c, err
 	}
-	if len(providers.Email) == 0 && (len(p.Deciders) > 0 || len(p.ReportTo) > 0) {
-		return c, errors.New("--deciders and --report-to need a provider of e-mail: give --smtp-addr, or --providers with email")
+	if len(providers.Email) == 0 && (len(p.Deciders) > 0 || len(p.ReportTo) > 0 || len(p.AuditMail) > 0) {
+		return c, errors.New("--deciders, --report-to and --audit-mail need a provider of e-mail: give --smtp-addr, or --providers with email")
 	}
 	for channel, n := range map[string]int{event.ChannelEmail: len(providers.Email), event.ChannelSMS: len(providers.SMS)} {
 		if n == 0 {

@@ -22,9 +22,11 @@ type Jobs struct {
 	Books      Books
 	Store      *streams.Reports
 	Sender     Sender
+	Trail      Trail
 	Deciders   map[string][]string // the inboxes that each address decides about; nil is all
 	ReportTo   []string            // addresses that get the end-of-day report
-	Zone       *time.Location      // of that day
+	AuditTo    []string            // addresses that get the head of the trail
+	Zone       *time.Location      // of these days
 	ConsoleURL string              // for links; "" for none
 	Metrics    *metrics.Reports
 	Log        *slog.Logger
@@ -69,11 +71,7 @@ func (s *Jobs) EndOfDay(ctx context.Context, j event.Job) error {
 	if day.Loss, err = s.lastSummary(ctx); err != nil {
 		return err
 	}
-	var errs []error
-	for _, address := range s.ReportTo {
-		errs = append(errs, s.send(ctx, j, "report", address, day.Mail()))
-	}
-	return errors.Join(errs...)
+	return s.toAll(ctx, j, "report", s.ReportTo, day.Mail())
 }
 
 // Reconcile compares imports with what became of them.
@@ -124,6 +122,15 @@ func (s *Jobs) show(found Summary) {
 	if !found.At.IsZero() {
 		s.Metrics.Last.Set(float64(found.At.Unix()))
 	}
+}
+
+// toAll sends a mail of a run to all of them.
+func (s *Jobs) toAll(ctx context.Context, j event.Job, purpose string, addresses []string, m Mail) error {
+	var errs []error
+	for _, address := range addresses {
+		errs = append(errs, s.send(ctx, j, purpose, address, m))
+	}
+	return errors.Join(errs...)
 }
 
 // send sends one mail of a run, once. A recipient who can never be reached does

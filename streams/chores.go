@@ -54,7 +54,7 @@ func ReadChore(ctx context.Context, js jetstream.JetStream, role, id string) (c 
 }
 
 func readChore(ctx context.Context, js jetstream.JetStream, subject string) (c event.Chore, m Message, err error) {
-	m, err = last(brief{ctx}, js, "KV_"+event.BucketControl, subject)
+	m, err = Last(brief{ctx}, js, "KV_"+event.BucketControl, subject)
 	if err == nil && removed(m) {
 		err = jetstream.ErrMsgNotFound
 	}

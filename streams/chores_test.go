@@ -308,7 +308,7 @@ func TestChoresOfLetters(t *testing.T) {
 			t.Errorf("letter %d: %v, want %q", seq, err, want)
 		}
 	}
-	m, err := last(t.Context(), js, event.StreamVerifications, "verifications.v1.crm.approved")
+	m, err := Last(t.Context(), js, event.StreamVerifications, "verifications.v1.crm.approved")
 	if err != nil || m.Header.Get("ce-id") != "e-0" {
 		t.Errorf("sent again as %v, %v", m.Header, err)
 	}

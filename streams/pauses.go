@@ -28,7 +28,7 @@ func pausedSubject(stage string) string {
 func ReadPauses(ctx context.Context, js jetstream.JetStream) (map[event.Stage]event.Pause, error) {
 	said := map[event.Stage]event.Pause{}
 	for _, stage := range event.Stages() {
-		m, err := last(brief{ctx}, js, "KV_"+event.BucketControl, pausedSubject(string(stage)))
+		m, err := Last(brief{ctx}, js, "KV_"+event.BucketControl, pausedSubject(string(stage)))
 		switch {
 		case errors.Is(err, jetstream.ErrMsgNotFound), err == nil && removed(m):
 			continue

@@ -125,7 +125,7 @@ func (r *reader) whole(ctx context.Context) error {
 	}
 	end := uint64(0)
 	for _, s := range subjects {
-		m, err := last(ctx, r.js, r.stream, s)
+		m, err := Last(ctx, r.js, r.stream, s)
 		switch {
 		case errors.Is(err, jetstream.ErrMsgNotFound), err == nil && m.Stored.Before(r.sel.Since):
 		case err != nil:

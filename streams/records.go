@@ -58,8 +58,8 @@ func next(ctx context.Context, js jetstream.JetStream, stream string, seq uint64
 	return fromLeader(ctx, js, stream, wanted{Seq: seq, Next: subject})
 }
 
-// last is Get of the last message that has the subject, which may hold wildcards.
-func last(ctx context.Context, js jetstream.JetStream, stream, subject string) (Message, error) {
+// Last is Get of the last message that has the subject, which may hold wildcards.
+func Last(ctx context.Context, js jetstream.JetStream, stream, subject string) (Message, error) {
 	return fromLeader(ctx, js, stream, wanted{Last: subject})
 }
 

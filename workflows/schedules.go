@@ -28,6 +28,8 @@ type Regular interface {
 	EndOfDay(ctx context.Context, j event.Job) error
 	// Reconcile compares imports with what became of them.
 	Reconcile(ctx context.Context, j event.Job) error
+	// TrailHead tells what the trail of who did what ends with.
+	TrailHead(ctx context.Context, j event.Job) error
 }
 
 // Kinds of regular jobs: names of workflows, and with a prefix of their
@@ -36,10 +38,11 @@ const (
 	JobDigest    = "Digest"
 	JobEndOfDay  = "EndOfDay"
 	JobReconcile = "Reconcile"
+	JobTrailHead = "TrailHead"
 )
 
 // scheduleIDs are all schedules that usher has, by kind.
-var scheduleIDs = map[string]string{JobDigest: "usher-digest", JobEndOfDay: "usher-end-of-day", JobReconcile: "usher-reconcile"}
+var scheduleIDs = map[string]string{JobDigest: "usher-digest", JobEndOfDay: "usher-end-of-day", JobReconcile: "usher-reconcile", JobTrailHead: "usher-trail-head"}
 
 // regularJob is the workflow of every kind: one activity, so that a run costs
 // as little as it can.
@@ -76,7 +79,7 @@ func RunReports(ctx context.Context, c client.Client, r Regular, guard event.Gua
 		Interceptors: guards(guard),
 	})
 	registerJobs(w)
-	for kind, do := range map[string]func(context.Context, event.Job) error{JobDigest: r.Digest, JobEndOfDay: r.EndOfDay, JobReconcile: r.Reconcile} {
+	for kind, do := range map[string]func(context.Context, event.Job) error{JobDigest: r.Digest, JobEndOfDay: r.EndOfDay, JobReconcile: r.Reconcile, JobTrailHead: r.TrailHead} {
 		w.RegisterActivityWithOptions(func(ctx context.Context, j event.Job) error {
 			stop := (&pulse{guard: guard}).start(ctx)
 			defer stop()

@@ -174,7 +174,7 @@ func TestReports(t *testing.T) {
 	u := newUsher(t)
 	u.config.Reports = app.Reports{
 		Deciders: map[string]string{"*": "boss@example.org", "inbox": "ann@example.org", "hr": "hr@example.org"},
-		DigestAt: []string{"03:00"}, ReportTo: []string{"ops@example.org"}, ReportAt: "03:00", TimeZone: "Europe/Berlin", ReconcileEvery: 3 * time.Hour,
+		DigestAt: []string{"03:00"}, ReportTo: []string{"ops@example.org"}, ReportAt: "03:00", AuditMail: []string{"audit@example.org"}, AuditMailAt: "00:00", TimeZone: "Europe/Berlin", ReconcileEvery: 3 * time.Hour,
 	}
 	u.config.ConsoleURL = "https://usher.example"
 	u.drop("a.csv", list(1, 4, ""))
@@ -202,6 +202,11 @@ func TestReports(t *testing.T) {
 	u.reconciled(func(m string) bool {
 		return strings.Contains(m, "usher_reconciled_records 4") && strings.Contains(m, `usher_lost{kind="record"} 0`)
 	})
+	u.trigger("usher-trail-head")
+	if l := u.waitLetters("audit@example.org", 1)[0]; !strings.HasPrefix(l.Subject, "Trail of usher on ") {
+		t.Errorf("%s\n%s", l.Subject, l.Text)
+	}
+	u.costs("usher-trail-head", 11)
 	u.trigger("usher-end-of-day")
 	l := u.waitLetters("ops@example.org", 1)[0]
 	csv := u.attachment(l)

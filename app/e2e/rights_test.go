@@ -71,6 +71,7 @@ func startApart(t *testing.T) *apart {
 		case "worker":
 			c.Roles, c.ReceiptsSMTPAddr, c.ReturnPath = app.Roles{Worker: true}, "127.0.0.1:0", "bounces@usher.example"
 			c.ReportTo, c.ReportAt, c.TimeZone = []string{"ops@example.org"}, "03:00", "Europe/Berlin"
+			c.AuditMail, c.AuditMailAt = []string{"audit@example.org"}, "03:00"
 		case "bridge":
 			c.Roles = app.Roles{Bridge: true}
 		case "console":
@@ -247,6 +248,26 @@ func (a *apart) takeOffTheList() {
 	}
 }
 
+// headByMail has the head of the trail sent, and verifies the trail with what the mail says.
+func (a *apart) headByMail() {
+	a.Helper()
+	a.ask("GET", "/api/v1/imports", "")
+	a.signedIn()
+	a.trigger("usher-trail-head")
+	l := a.waitLetters("audit@example.org", 1)[0]
+	command := regexp.MustCompile(`(?m)^  usher (audit verify --head [0-9]+:[0-9a-f]{64})\r?$`).FindStringSubmatch(l.Text)
+	if command == nil {
+		a.Fatalf("%s\n%s", l.Subject, l.Text)
+	}
+	if out := a.mustRun("admin", strings.Fields(command[1])...); !strings.Contains(out, "the trail is whole") {
+		a.Errorf("usher %s: %s", command[1], out)
+	}
+	other := strings.Replace(command[1], "--head ", "--head 9", 1) // of a longer trail
+	if code, out := a.run("admin", strings.Fields(other)...); code != 1 || !strings.Contains(out, "the trail was cut off behind") {
+		a.Errorf("usher %s: exit code %d\n%s", other, code, out)
+	}
+}
+
 // nearlyFull leaves a stream as much room as makes it 85 % full, as an administrator
 // might have sized it.
 func (a *apart) nearlyFull(js jetstream.JetStream, stream string) {
@@ -308,6 +329,7 @@ func TestRolesAskForWhatTheyMay(t *testing.T) {
 	a.eachOnce(people)
 	a.trigger("usher-end-of-day")
 	a.waitLetters("ops@example.org", 1)
+	a.headByMail()
 
 	// What its watcher told is known away from its folder.
 	a.until("the import is over", func() bool { return strings.Contains(a.mustRun("cli", "status", "a.csv"), "a.csv: archived") })

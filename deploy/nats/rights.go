@@ -159,6 +159,7 @@ func Roles() []Role {
 				looks, heedsPauses,
 				records("It reads what it keeps.", event.BucketPeople, event.BucketReports, event.BucketDelivery),
 				right("A decision whose user never came is read from its stream and kept as a dead letter.", api+"STREAM.MSG.GET."+verifications),
+				right("A mail has what the trail of who did what ends with.", api+"STREAM.MSG.GET."+event.StreamAudit),
 				right("Reports say how far the bridge is.", api+"CONSUMER.INFO."+users+"."+event.ConsumerUsers),
 				choresOf(event.ChoresOfWorker),
 			}, readsWhole("Reports and the reconciliation read with consumers of their own.", users, onboarding, letters, kv(event.BucketPeople))),
