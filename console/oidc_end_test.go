@@ -116,6 +116,30 @@ func TestASignOutAtTheIssuer(t *testing.T) {
 	})
 }
 
+// What is stored of a sign-out counts at the next request, also for a session that the console
+// that was told did not know of.
+func TestAStoredSignOutCountsAtOnce(t *testing.T) {
+	r, i := issued(t, nil)
+	i.Let("s-1", []string{"readers"}, map[string]any{"sid": "x-1"})
+	one := r.issuedIn()
+	i.Let("s-1", []string{"readers"}, map[string]any{"sid": "x-2"})
+	two := r.issuedIn()
+	leave := func(id, session string) {
+		t.Helper()
+		if err := r.console.login.store.Leave(t.Context(), id, "s-1", session, time.Now().Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	leave("m-1", "x-1")
+	if r.inside(one) || !r.inside(two) {
+		t.Error("by its session: it goes on, or another one is over")
+	}
+	leave("m-2", "")
+	if r.inside(two) {
+		t.Error("by the person: a session goes on")
+	}
+}
+
 // What the issuer has not said ends nothing, and does not make usher ask for keys without
 // a bound.
 func TestWhatIsNoSignOut(t *testing.T) {
