@@ -98,8 +98,22 @@ func New(c Config) (*Issuer, error) {
 		transport.TLSClientConfig = &tls.Config{RootCAs: c.CA, MinVersion: tls.VersionTLS12}
 	}
 	i := &Issuer{Config: c, host: u.Host, careful: &careful{next: transport, fetches: rate.NewLimiter(rate.Every(5*time.Second), 10)}}
-	i.client = &http.Client{Transport: i.careful, Timeout: answersWithin}
+	i.client = &http.Client{Transport: i.careful, Timeout: answersWithin, CheckRedirect: i.follow}
 	return i, nil
+}
+
+const mostRedirects = 3
+
+// follow lets the issuer lead on to where discovery could have led too. A code and a secret
+// go nowhere else than to the address that was checked.
+func (i *Issuer) follow(r *http.Request, via []*http.Request) error {
+	if via[0].Method != http.MethodGet {
+		return http.ErrUseLastResponse
+	}
+	if len(via) > mostRedirects {
+		return errors.New("it leads on too often")
+	}
+	return i.safe(r.URL.String())
 }
 
 // Host is the issuer's host, by which people know it.

@@ -248,6 +248,34 @@ func TestIssuersThatAreNotUsed(t *testing.T) {
 	}
 }
 
+// What the issuer leads on to is held to the same: nothing in clear, and a secret nowhere.
+func TestWhereTheIssuerLeadsOn(t *testing.T) {
+	i, at := start(t, nil)
+	at.Let("s-1", nil, nil)
+	asked := 0
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		http.Error(w, "", http.StatusTeapot)
+	}))
+	t.Cleanup(other.Close)
+	at.Move("/token", other.URL+"/token")
+	if _, err := goes(t, i); err == nil || errors.Is(err, ErrAway) || asked > 0 {
+		t.Errorf("another place was asked %d times with a code and a secret: %v", asked, err)
+	}
+	at.Mend()
+	for to, want := range map[string]string{"http://192.0.2.1/keys": "https://", at.URL + "/keys": "too often"} {
+		at.Move("/keys", to)
+		if _, err := goes(t, i); !errors.Is(err, ErrAway) || !strings.Contains(err.Error(), want) {
+			t.Errorf("keys at %s: %v", to, err)
+		}
+	}
+	at.Mend()
+	at.Move("/keys", other.URL+"/keys") // on this machine
+	if _, err := goes(t, i); !errors.Is(err, ErrAway) || asked != 1 {
+		t.Errorf("keys of another place, which was asked %d times: %v", asked, err)
+	}
+}
+
 // It is told once that an issuer is away, and once that it is back.
 func TestFollowing(t *testing.T) {
 	i, at := start(t, nil)

@@ -42,7 +42,8 @@ type Issuer struct {
 	change   func(claims map[string]any)
 	away     bool
 	broken   map[string]int // statuses, by path
-	asks     []string       // what sign-outs came with
+	moved    map[string]string
+	asks     []string // what sign-outs came with
 	codes    map[string]grant
 	fetches  int // of keys
 	asked    int // for tokens
@@ -54,7 +55,7 @@ type grant struct{ challenge, nonce, back string }
 // Start starts one that stops with the test.
 func Start(t *testing.T) *Issuer {
 	t.Helper()
-	i := &Issuer{T: t, codes: map[string]grant{}, broken: map[string]int{}}
+	i := &Issuer{T: t, codes: map[string]grant{}, broken: map[string]int{}, moved: map[string]string{}}
 	s := httptest.NewServer(i)
 	t.Cleanup(s.Close)
 	i.URL = s.URL
@@ -119,11 +120,19 @@ func (i *Issuer) Break(path string, status int) {
 	i.broken[path] = status
 }
 
+// Move leads requests for a path on to an address.
+func (i *Issuer) Move(path, to string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.moved[path] = to
+}
+
 // Mend ends all of that.
 func (i *Issuer) Mend() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	clear(i.broken)
+	clear(i.moved)
 }
 
 // fail answers a request for a path that is broken, with words that no log may have.
@@ -185,6 +194,8 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case broken:
 		i.fail(w, status)
+	case i.moved[r.URL.Path] != "":
+		http.Redirect(w, r, i.moved[r.URL.Path], http.StatusTemporaryRedirect)
 	case i.away:
 		http.Error(w, "away", http.StatusBadGateway)
 	case r.URL.Path == "/.well-known/openid-configuration":
