@@ -231,7 +231,7 @@ func keycloakEnded(t *testing.T, d *keycloakDesk) {
 			t.Errorf("%s: is in: %v", what, got)
 		}
 	}
-	one, two, ben := in(), in(), d.enters("ben", "operator")
+	one, two, ben := in(), in(), d.enters("ben", "")
 	d.at.admin("POST", "/users/"+ann+"/logout", nil, nil)
 	is("all of a person, the one", one, false)
 	is("all of a person, the other", two, false)
@@ -299,7 +299,7 @@ func keycloakKeys(t *testing.T, d *keycloakDesk) {
 	fetched("a newer key", 1)
 	old["config"] = map[string]any{"priority": []string{"100"}, "active": []string{"false"}, "enabled": []string{"false"}}
 	d.at.admin("PUT", "/components/"+old["id"].(string), old, nil)
-	d.enters("ben", "operator")
+	d.enters("ben", "")
 	fetched("the old key disabled", 1)
 	for _, c := range []struct {
 		client *http.Client
