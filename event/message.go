@@ -19,18 +19,35 @@ type Message struct {
 	Send
 }
 
+// SendKey is the ledger's key of a message: the same one each time it is tried.
+// ordinal is 1, and one more each time an operator asks for it to be sent again.
+func SendKey(generation int, purpose, channel string, ordinal int) string {
+	return fmt.Sprintf("%d.%s.%s.%d", generation, purpose, channel, ordinal)
+}
+
+// ParseSendKey is a message with what its SendKey says and nothing else; ok is false for
+// what is no such key.
+func ParseSendKey(key string) (m Message, ok bool) {
+	part := strings.Split(key, ".")
+	if len(part) != 4 {
+		return m, false
+	}
+	m.Purpose, m.Channel = part[1], part[2]
+	m.Generation, _ = strconv.Atoi(part[0]) // 0 is written otherwise than it was read
+	m.Ordinal, _ = strconv.Atoi(part[3])
+	return m, SendKey(m.Generation, m.Purpose, m.Channel, m.Ordinal) == key
+}
+
 // Messages lists what the ledger holds about a person, the oldest first.
 func (p Person) Messages() []Message {
 	var out []Message
 	for key, s := range p.Sends {
-		part := strings.Split(key, ".")
-		if len(part) != 4 {
+		m, ok := ParseSendKey(key)
+		if !ok {
 			continue
 		}
-		g, _ := strconv.Atoi(part[0]) // keys are made by SendKey
-		n, _ := strconv.Atoi(part[3])
-		over := g < p.Generation || p.Status.Final() && p.Order == nil
-		out = append(out, Message{g, part[1], part[2], n, over, s})
+		m.Send, m.Over = s, m.Generation < p.Generation || p.Status.Final() && p.Order == nil
+		out = append(out, m)
 	}
 	slices.SortFunc(out, func(a, b Message) int {
 		return cmp.Or(cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Channel, b.Channel))

@@ -1,11 +1,5 @@
 package event
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
-
 // Miss is how a message ended that did not reach its person, as far as is known.
 type Miss string
 
@@ -49,13 +43,9 @@ func (p *Person) Missed(key string) Miss {
 // WelcomeOn is the channel of a welcome, of its SendKey; ok is false for what is no such
 // key.
 func WelcomeOn(key string) (channel string, ok bool) {
-	var generation, ordinal int
-	parts := strings.Split(key, ".")
-	if len(parts) != 4 || parts[1] != PurposeWelcome || !slices.Contains([]string{ChannelEmail, ChannelSMS}, parts[2]) {
+	k, ok := ParseSendKey(key)
+	if !ok || k.Purpose != PurposeWelcome || k.Generation < 1 || k.Ordinal < 1 || k.Channel != ChannelEmail && k.Channel != ChannelSMS {
 		return "", false
 	}
-	if _, err := fmt.Sscan(parts[0]+" "+parts[3], &generation, &ordinal); err != nil || generation < 1 || ordinal < 1 {
-		return "", false
-	}
-	return parts[2], SendKey(generation, parts[1], parts[2], ordinal) == key
+	return k.Channel, true
 }

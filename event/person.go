@@ -1,7 +1,6 @@
 package event
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -288,10 +287,4 @@ func (s *Send) Receive(r Receipt) bool {
 		s.State, s.Reason, s.Code, s.By, s.At = r.State, r.Reason, r.Code, r.By, r.At
 	}
 	return forward
-}
-
-// SendKey is the ledger's key of a message: the same one each time it is tried.
-// ordinal is 1, and one more each time an operator asks for it to be sent again.
-func SendKey(generation int, purpose, channel string, ordinal int) string {
-	return fmt.Sprintf("%d.%s.%s.%d", generation, purpose, channel, ordinal)
 }
