@@ -47,19 +47,7 @@ func (m *model) bulkUnanswered(ctx context.Context, id string) (open bool, err e
 
 // bulkOpen lists the operations that are not settled, the oldest first.
 func (m *model) bulkOpen(ctx context.Context) (ids []string, err error) {
-	rows, err := m.db.QueryContext(ctx, `SELECT id FROM bulks WHERE settled = 0 ORDER BY chosen, id`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+	return m.texts(ctx, `SELECT id FROM bulks WHERE settled = 0 ORDER BY chosen, id`)
 }
 
 // bulkList lists the newest operations; drafts are none yet.

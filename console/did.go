@@ -110,19 +110,7 @@ var shownApart = []string{trail.FieldActor, trail.FieldAction, trail.FieldAt, tr
 
 // actions are those that the trail has.
 func (m *model) actions(ctx context.Context) (out []string, err error) {
-	rows, err := m.db.QueryContext(ctx, `SELECT DISTINCT action FROM trail ORDER BY action`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var a string
-		if err := rows.Scan(&a); err != nil {
-			return nil, err
-		}
-		out = append(out, a)
-	}
-	return out, rows.Err()
+	return m.texts(ctx, `SELECT DISTINCT action FROM trail ORDER BY action`)
 }
 
 // trailKept is how long the read model keeps entries: as long as AUDIT does.

@@ -74,6 +74,11 @@ func (k *Console) lettersAPI(w http.ResponseWriter, r *http.Request) {
 	slices.Sort(body.Letters)
 	id := keyedID(keyOf(r), whoAsks(r).actor(), "chore")
 	c, err := k.askLetters(r.Context(), id, body.Do, slices.Compact(body.Letters))
+	k.answerChore(w, r, id, c, err)
+}
+
+// answerChore tells how a chore stands that was asked for, or why it cannot be had.
+func (k *Console) answerChore(w http.ResponseWriter, r *http.Request, id string, c event.Chore, err error) {
 	if err != nil {
 		k.refuse(w, r, err)
 		return

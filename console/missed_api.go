@@ -65,13 +65,5 @@ func (k *Console) missedDoAPI(w http.ResponseWriter, r *http.Request, unknown bo
 	if err == nil {
 		c, err = k.askMissed(r.Context(), id, unknown, body.Do, abouts)
 	}
-	if err != nil {
-		k.refuse(w, r, err)
-		return
-	}
-	code := http.StatusOK
-	if !c.Over() {
-		code = http.StatusAccepted
-	}
-	writeJSON(w, code, choreStanding(id, c))
+	k.answerChore(w, r, id, c, err)
 }

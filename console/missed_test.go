@@ -295,18 +295,7 @@ func TestManyFailedMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := r.signed()
-	_, body := page(t, c, "POST", r.base+"/failed", url.Values{"do": {"resend"}, "all": {"yes"}})
-	form := formOf(body)
-	for _, typed := range []string{"", "100"} {
-		form.Set("number", typed)
-		if resp, body := page(t, c, "POST", r.base+"/failed", form); resp.StatusCode != 400 || !strings.Contains(body, "Type how many messages this is about: 101. Nothing is done yet.") {
-			t.Errorf("typed %q: %d", typed, resp.StatusCode)
-		}
-	}
-	form.Set("number", fmt.Sprint(many))
-	if resp, _ := page(t, c, "POST", r.base+"/failed", form); resp.StatusCode != http.StatusSeeOther {
-		t.Errorf("typed it: %d", resp.StatusCode)
-	}
+	r.typesTheNumber(c, "/failed", "resend", many, "messages")
 	var list pageOfMissed
 	seen := map[string]bool{}
 	for cursor := ""; ; cursor = list.NextCursor {

@@ -202,17 +202,22 @@ func (m *model) reachAll(ctx context.Context, userIDs []string) error {
 // inboxes are those that people came by, as far as the one who asks sees them.
 func (m *model) inboxes(ctx context.Context) (out []string, err error) {
 	w := sightOf(ctx).people("source")
-	rows, err := m.db.QueryContext(ctx, `SELECT DISTINCT source FROM cube WHERE source != '' AND `+w.String()+` ORDER BY source`, w.args...)
+	return m.texts(ctx, `SELECT DISTINCT source FROM cube WHERE source != '' AND `+w.String()+` ORDER BY source`, w.args...)
+}
+
+// texts lists what a query with one column of text finds.
+func (m *model) texts(ctx context.Context, query string, args ...any) (out []string, err error) {
+	rows, err := m.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var inbox string
-		if err := rows.Scan(&inbox); err != nil {
+		var text string
+		if err := rows.Scan(&text); err != nil {
 			return nil, err
 		}
-		out = append(out, inbox)
+		out = append(out, text)
 	}
 	return out, rows.Err()
 }

@@ -137,6 +137,25 @@ func TestDeadLettersAreSentAgainFromThePage(t *testing.T) {
 	}
 }
 
+// typesTheNumber has something done about all that a list has, which is refused until the
+// number is typed.
+func (r *rig) typesTheNumber(c *http.Client, list, do string, n int, of string) {
+	r.Helper()
+	_, body := page(r.T, c, "POST", r.base+list, url.Values{"do": {do}, "all": {"yes"}})
+	form := formOf(body)
+	for _, typed := range []string{"", fmt.Sprint(n - 1)} {
+		form.Set("number", typed)
+		want := fmt.Sprintf("Type how many %s this is about: %d. Nothing is done yet.", of, n)
+		if resp, body := page(r.T, c, "POST", r.base+list, form); resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, want) {
+			r.Errorf("typed %q: %d", typed, resp.StatusCode)
+		}
+	}
+	form.Set("number", fmt.Sprint(n))
+	if resp, _ := page(r.T, c, "POST", r.base+list, form); resp.StatusCode != http.StatusSeeOther {
+		r.Errorf("typed it: %d", resp.StatusCode)
+	}
+}
+
 // Above a hundred the number must be typed; as many as one chore takes are taken, the
 // oldest first.
 func TestManyDeadLetters(t *testing.T) {
@@ -149,18 +168,7 @@ func TestManyDeadLetters(t *testing.T) {
 	r.eventually("all are listed", func() bool { return r.letters() == many })
 	r.carryOut(event.ChoresOfBridge)
 	c := r.signed()
-	_, body := page(t, c, "POST", r.base+"/deadletters", url.Values{"do": {"drop"}, "all": {"yes"}})
-	form := formOf(body)
-	for _, typed := range []string{"", "100"} {
-		form.Set("number", typed)
-		if resp, body := page(t, c, "POST", r.base+"/deadletters", form); resp.StatusCode != 400 || !strings.Contains(body, "Type how many dead letters this is about: 101. Nothing is done yet.") {
-			t.Errorf("typed %q: %d", typed, resp.StatusCode)
-		}
-	}
-	form.Set("number", fmt.Sprint(many))
-	if resp, _ := page(t, c, "POST", r.base+"/deadletters", form); resp.StatusCode != 303 {
-		t.Errorf("typed it: %d", resp.StatusCode)
-	}
+	r.typesTheNumber(c, "/deadletters", "drop", many, "dead letters")
 	r.eventually("none is left", func() bool { return r.letters() == 0 })
 }
 
