@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +31,7 @@ type evidence struct {
 	empty   int                             // dead letters that are due: of messages without a body
 	people  map[string]event.Person         // PEOPLE
 	facts   []event.Fact                    // of ONBOARDING
+	untold  []string                        // of them, those that a subscriber was not told of
 	answers map[event.Identity][]event.Fact // by the event that they answer
 	letters []promises.Letter
 	pages   map[string]promises.Page
@@ -113,18 +116,35 @@ func (w *world) collect(cast []*person) (*evidence, error) {
 	if err := people.Each(ctx, func(id string, p event.Person) error { e.people[id] = p; return nil }); err != nil {
 		return nil, err
 	}
+	if err := e.readFacts(ctx); err != nil {
+		return nil, err
+	}
 	w.facts.mu.Lock()
-	e.facts, e.empty = slices.Clone(w.facts.list), w.facts.empty
-	for _, f := range e.facts {
+	e.letters, e.empty = slices.Clone(w.facts.letters), w.facts.empty
+	w.facts.mu.Unlock()
+	e.mails, e.texts = w.sink.all()
+	return e, e.readPage(filepath.Join(w.dir, "console", "console.db"))
+}
+
+// readFacts reads the stream itself, and what of it the subscriber has heard.
+func (e *evidence) readFacts(ctx context.Context) error {
+	e.w.facts.mu.Lock()
+	heard := maps.Clone(e.w.facts.seen)
+	e.w.facts.mu.Unlock()
+	return e.w.each(ctx, event.StreamOnboarding, func(m *jetstream.RawStreamMsg) {
+		var f event.Fact
+		if json.Unmarshal(m.Data, &f) != nil {
+			return
+		}
+		if !heard[m.Subject+m.Header.Get(event.HeaderMsgID)] {
+			e.untold = append(e.untold, fmt.Sprintf("%s of %s, message %d of %s", f.Kind, f.UserID, m.Sequence, event.StreamOnboarding))
+		}
+		e.facts = append(e.facts, f)
 		if f.EventID != "" {
 			id := event.Identity{Source: f.EventSource, ID: f.EventID}
 			e.answers[id] = append(e.answers[id], f)
 		}
-	}
-	e.letters = slices.Clone(w.facts.letters)
-	w.facts.mu.Unlock()
-	e.mails, e.texts = w.sink.all()
-	return e, e.readPage(filepath.Join(w.dir, "console", "console.db"))
+	})
 }
 
 // world is the evidence as the promises take it.

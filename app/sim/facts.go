@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -12,7 +13,7 @@ import (
 	"usher/event/promises"
 )
 
-// facts are all facts and dead letters, as they come.
+// facts are what a subscriber hears of facts and dead letters, as they come.
 type facts struct {
 	mu      sync.Mutex
 	list    []event.Fact
@@ -31,7 +32,7 @@ func (w *world) follow() error {
 			var x event.Fact
 			if json.Unmarshal(m.Data(), &x) == nil {
 				f.list = append(f.list, x)
-				w.trace.say("fact", x.Kind+" "+x.UserID+" "+string(x.Status)+" g"+string(rune('0'+x.Generation))+" "+x.EventSource+"/"+x.EventID)
+				w.trace.say("fact", fmt.Sprintf("%s %s %s g%d n%d %s/%s", x.Kind, x.UserID, x.Status, x.Generation, x.N, x.EventSource, x.EventID))
 			}
 		},
 		event.StreamDeadLetters: func(m jetstream.Msg) {

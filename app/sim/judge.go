@@ -24,6 +24,7 @@ var rules = []struct {
 	{"late", "No user is welcomed whose withdrawal was answered as late.", (*evidence).noneTooLate},
 	{"newest", "The newest correction that came before the decision wins: its address gets the message.", (*evidence).newestWins},
 	{"copies", "The ledger counts no copy when no answer can have been lost.", (*evidence).noCopies},
+	{"told", "A subscriber hears of every fact that is stored.", func(e *evidence) []string { return e.untold }},
 	{"page", "The console has read everything, whatever outsiders wrote.", (*evidence).allRead},
 	{"import", "The last word about each import is how it ended.", (*evidence).importsEnd},
 	{"tasks", "No workflow task fails but for a signal that came in the last moment.", (*evidence).noFailedTasks},
