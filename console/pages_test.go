@@ -58,14 +58,15 @@ func look(theme string) chromedp.Action[chromedp.Void] {
 // widest is an id with letters that need the most room: by chance one may have many.
 func widest(first string) string { return first + strings.Repeat("W", len(event.NewID())-1) }
 
-// No page is wider than the screen, breaks a word in the middle or cuts off a label, on
-// a wide desk, in a hand and between. USHER_SCREENSHOTS=DIR keeps pictures for people.
-func TestPagesFitEveryScreen(t *testing.T) {
+// everyPage starts a console whose pages have something to show, with names and files as
+// long as they may be, and a browser that is signed in. It returns the pages' paths.
+func everyPage(t *testing.T) (b tab, pages map[string]string) {
+	t.Helper()
 	l := &ledger{person: event.Person{Generation: 1, Status: event.StatusActive, Sends: map[string]event.Send{
 		event.SendKey(1, event.PurposeWelcome, "email", 1): {State: event.SendAccepted, Provider: "main", At: time.Now()},
 		event.SendKey(1, event.PurposeWelcome, "sms", 1):   {Failed: 2, Tries: []event.Try{{At: time.Now(), Provider: "twilio", Result: "retry", Reason: "rate_limited", Code: "HTTP 429"}}},
 	}}}
-	b := browse(t, 0, func(c *Config) {
+	b = browse(t, 0, func(c *Config) {
 		c.Ledger, c.Previews, c.TemporalUI = l, previews{}, "http://127.0.0.1:8233/namespaces/default"
 	})
 	at := time.Now().UTC()
@@ -94,13 +95,17 @@ func TestPagesFitEveryScreen(t *testing.T) {
 		return b.statusOf("employee-2026-0006") == event.StatusWaiting && b.statusOf("employee-2026-0002") == event.StatusPartlyWelcomed
 	})
 	b.eventually("the dead letter is there", func() bool { n, _ := b.console.model.letterCount(t.Context()); return n == 1 })
+	b.fact(event.Fact{Kind: event.FactFailed, UserID: "employee-2026-0002", Generation: 1, N: 4, Status: event.StatusPartlyWelcomed, Channel: "email", Reason: event.ReasonUnknown})
+	b.fact(event.Fact{Kind: event.FactParked, UserID: "employee-2026-4711", Status: event.StatusParked, Answers: event.AnswersVerification, EventID: event.NewID(), EventSource: "customer-relationship-management"})
+	if _, err := b.pub.Fact(t.Context(), event.Fact{Kind: event.FactActivated, UserID: "employee-2026-0005", Generation: 1, N: 2, At: at.Add(-time.Hour), Status: event.StatusActive, Inbox: "hr"}); err != nil {
+		t.Fatal(err)
+	}
 	b.do("the sign-in", chromedp.Navigate(b.base+"/signin"), chromedp.WaitVisible("#password"))
-
-	shots := os.Getenv("USHER_SCREENSHOTS")
-	pages := map[string]string{
+	pages = map[string]string{
 		"desk": "/users?status=waiting", "user": "/users/employee-2026-0001?status=waiting", "decided": "/users/employee-2026-0002", "none": "/users?status=parked", "nobody": "/users?q=nobody",
 		"imports": "/imports", "deadletters": "/deadletters", "deadletter": "/deadletters/1", "suppressed": "/suppressed", "figures": "/figures", "messages": "/preview", "keys": "/keys", "error": "/users/nobody-of-that-name",
 		"trail": "/trail", "accounts": "/accounts", "tokens": "/tokens", "own": "/account",
+		"failed": "/failed", "unknown": "/unknown", "stuck": "/stuck", "recent": "/decisions",
 	}
 	b.signIn()
 	b.login("maximiliane.von-und-zu-lichtenstein", logins.Verifier, "customer-relationship-management", "hr")
@@ -121,6 +126,14 @@ func TestPagesFitEveryScreen(t *testing.T) {
 		page(t, c, "POST", b.base+"/bulk/"+id+"/begin", url.Values{"decision": {"rejected"}, "reason": {"wrong_data"}})
 	}
 	pages["bulks"] = "/bulk"
+	return b, pages
+}
+
+// No page is wider than the screen, breaks a word in the middle or cuts off a label, on
+// a wide desk, in a hand and between. USHER_SCREENSHOTS=DIR keeps pictures for people.
+func TestPagesFitEveryScreen(t *testing.T) {
+	b, pages := everyPage(t)
+	shots := os.Getenv("USHER_SCREENSHOTS")
 	for _, width := range []int64{320, 768, 1280, 1920} {
 		for _, theme := range []string{"light", "dark", "forced"} {
 			if shots == "" && theme != "light" { // words are as wide in every theme
