@@ -146,7 +146,11 @@ func readable(what string, err error) error {
 	_, keys, fetching := strings.Cut(err.Error(), "fetching keys ")
 	switch {
 	case errors.As(err, &refused):
-		return fmt.Errorf("%s was refused: %s", what, word(refused.ErrorCode))
+		hint := ""
+		if refused.ErrorCode == "invalid_client" || refused.ErrorCode == "unauthorized_client" { // the latter by Keycloak
+			hint = "; is the secret that of this client?"
+		}
+		return fmt.Errorf("%s was refused: %s%s", what, word(refused.ErrorCode), hint)
 	case fetching && strings.Contains(keys, "decode keys"):
 		return fmt.Errorf("%s: %w: its keys cannot be read", what, ErrAway)
 	case fetching:

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"usher/console/signon/signontest"
 )
 
@@ -144,6 +146,19 @@ func TestAWithdrawnKey(t *testing.T) {
 		if err != nil || good() {
 			t.Errorf("after %s a token of a key that was withdrawn is good: %v", how, err)
 		}
+	}
+}
+
+// A refused client is most often a wrong secret, which Keycloak calls otherwise than RFC 6749.
+func TestARefusedClient(t *testing.T) {
+	for _, code := range []string{"invalid_client", "unauthorized_client"} {
+		err := readable("the code", &oauth2.RetrieveError{ErrorCode: code, ErrorDescription: "words about Ann Example"})
+		if want := "the code was refused: " + code + "; is the secret that of this client?"; err.Error() != want {
+			t.Errorf("got %q, want %q", err, want)
+		}
+	}
+	if err := readable("the code", &oauth2.RetrieveError{ErrorCode: "invalid_grant"}); strings.Contains(err.Error(), "secret") {
+		t.Errorf("of a code that is not good: %v", err)
 	}
 }
 
