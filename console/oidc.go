@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -171,7 +172,7 @@ func (k *Console) endSignOn(w http.ResponseWriter, r *http.Request) {
 			k.fail(w, r, err)
 			return
 		}
-		refused(http.StatusForbidden, name, "group", "You are known to "+k.Issuer.Host()+", and none of your groups may do anything here. Ask those who run usher; you are "+name+".")
+		refused(http.StatusForbidden, name, "group", "You are known to "+k.Issuer.Host()+", and none of your groups may do anything here. "+namedGroups(p.Groups)+" Ask those who run usher; you are "+name+".")
 		return
 	}
 	l, err := k.login.store.Admit(r.Context(), logins.Voucher{By: k.Issuer.URL, Subject: p.Subject, Called: p.Called}, role, inboxes)
@@ -203,6 +204,27 @@ func (k *Console) endSignOn(w http.ResponseWriter, r *http.Request) {
 	}
 	k.audit(r.Context(), "signin", l.Name, map[string]string{"client": clientOf(r), "by": byIssuer, "role": string(role), "inboxes": strings.Join(inboxes, " ")})
 	http.Redirect(w, r, local(b.Next), http.StatusSeeOther)
+}
+
+// namedGroups are those that the issuer names, for people to compare them with
+// --group-role.
+func namedGroups(groups []string) string {
+	const most, longest = 20, 100
+	if len(groups) == 0 {
+		return "It names no groups of yours."
+	}
+	shown := make([]string, 0, most)
+	for _, g := range groups[:min(len(groups), most)] {
+		if r := []rune(g); len(r) > longest {
+			g = string(r[:longest]) + "…"
+		}
+		shown = append(shown, strconv.Quote(g))
+	}
+	text := "It names these: " + strings.Join(shown, ", ")
+	if n := len(groups) - most; n > 0 {
+		text += " and " + strconv.Itoa(n) + " more"
+	}
+	return text + "."
 }
 
 // followIssuer looks what the issuer says of itself.

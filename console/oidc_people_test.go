@@ -1,9 +1,11 @@
 package console
 
 import (
+	"html"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +34,14 @@ func TestTheIssuersKeysChange(t *testing.T) {
 	}
 }
 
+// What an issuer says of groups is shown to a bound.
+func TestNamedGroups(t *testing.T) {
+	got := namedGroups(append(slices.Repeat([]string{"g"}, 19), strings.Repeat("ä", 101), "one", "two"))
+	if want := strings.Repeat(`"g", `, 19) + `"` + strings.Repeat("ä", 100) + `…" and 2 more.`; got != "It names these: "+want {
+		t.Errorf("got %q", got)
+	}
+}
+
 // The groups of a person count at each sign-in: with other ones all sessions have what they
 // give or are over, and without one there is no session.
 func TestGroupsChange(t *testing.T) {
@@ -53,11 +63,12 @@ func TestGroupsChange(t *testing.T) {
 		t.Error("sessions of the former role go on")
 	}
 	none := browser(t)
-	for what, groups := range map[string][]string{"no group": nil, "groups that nothing is said of": {"Readers", "readers/more", ""}} {
+	for says, groups := range map[string][]string{"It names no groups of yours.": nil, `It names these: "Readers", "readers/more", "".`: {"Readers", "readers/more", ""}} {
 		i.Let("s-1", groups, nil)
 		resp, body := page(t, none, "GET", r.toIssuer(none, nil), nil)
-		if resp.StatusCode != http.StatusForbidden || !strings.Contains(body, "none of your groups may do anything here") || !strings.Contains(body, "oidc.s-1") || r.inside(none) {
-			t.Errorf("%s: %s %s", what, resp.Status, body)
+		body = html.UnescapeString(body)
+		if resp.StatusCode != http.StatusForbidden || !strings.Contains(body, "none of your groups may do anything here. "+says+" Ask those") || !strings.Contains(body, "oidc.s-1") || r.inside(none) {
+			t.Errorf("%q: %s %s", groups, resp.Status, body)
 		}
 	}
 	if r.inside(three) {
