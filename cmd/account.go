@@ -97,6 +97,9 @@ func (i inviting) invite(s *session, c *app.Client, store logins.Store, home, na
 		return err
 	}
 	fmt.Fprintf(s.stderr, "Give %s this link. It works once, and ends in %d days.\n", name, int(logins.InviteFor.Hours()/24))
+	if all, err := store.Read(s.ctx); err == nil && all.Doors.NoLocal {
+		fmt.Fprintln(s.stderr, "It opens nothing now: accounts with a password are switched off at the console (--no-local-accounts).")
+	}
 	_, err = fmt.Fprintln(s.stdout, console.InviteURL(home, secret))
 	return err
 }

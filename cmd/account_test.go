@@ -92,6 +92,12 @@ func TestAccount(t *testing.T) {
 			t.Errorf("account %s: exit code %d\n%s%s", tc.args, code, out, errs)
 		}
 	}
+	if err := store.SetDoors(t.Context(), logins.Doors{NoLocal: true, Issuer: "https://id.example.org"}); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := account("admin", "add pat --role viewer"+at); code != 0 || !link.MatchString(out) || !strings.Contains(errs, "opens nothing now") {
+		t.Errorf("where passwords open nothing: exit code %d\n%s%s", code, out, errs)
+	}
 	{
 		const user = "cli"
 		code, out, errs := account(user, "add eve --role admin"+at)
@@ -108,18 +114,18 @@ func TestAccount(t *testing.T) {
 		code = Run(t.Context(), Main{}, all, strings.NewReader(""), &both, &both)
 		return code, both.String()
 	}
-	if code, out := audit("admin", "export --since 1h"); code != 0 || strings.Count(out, "\n") != 8 ||
+	if code, out := audit("admin", "export --since 1h"); code != 0 || strings.Count(out, "\n") != 10 ||
 		!strings.Contains(out, `"account":"ann","action":"account-add"`) || !strings.Contains(out, `"action":"account-rm"`) || strings.Contains(out, "boss") {
 		t.Errorf("export: exit code %d\n%s", code, out)
 	}
 	code, out := audit("admin", "verify")
-	head := regexp.MustCompile(`(?m)^head (8:[0-9a-f]{64})$`).FindStringSubmatch(out)
+	head := regexp.MustCompile(`(?m)^head (10:[0-9a-f]{64})$`).FindStringSubmatch(out)
 	if code != 0 || head == nil || !strings.HasSuffix(out, "the trail is whole\n") {
 		t.Fatalf("verify: exit code %d\n%s", code, out)
 	}
 	stream, err := js.Stream(t.Context(), event.StreamAudit)
 	if err == nil {
-		err = stream.DeleteMsg(t.Context(), 8)
+		err = stream.DeleteMsg(t.Context(), 10)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +133,7 @@ func TestAccount(t *testing.T) {
 	if code, out := audit("admin", "verify"); code != 0 { // a cut tail shows with a head alone
 		t.Errorf("without a head: exit code %d\n%s", code, out)
 	}
-	if code, out := audit("admin", "verify --head "+head[1]); code != 1 || !strings.Contains(out, "the trail was cut off behind 7") {
+	if code, out := audit("admin", "verify --head "+head[1]); code != 1 || !strings.Contains(out, "the trail was cut off behind 9") {
 		t.Errorf("a cut tail: exit code %d\n%s", code, out)
 	}
 	if code, _ := audit("admin", "verify --head 9:no"); code != 2 {
@@ -137,7 +143,7 @@ func TestAccount(t *testing.T) {
 		t.Errorf("as cli: exit code %d\n%s", code, out)
 	}
 	all, err := store.Read(t.Context())
-	if err != nil || len(all.Logins) != 1 {
+	if err != nil || len(all.Logins) != 2 { // admin and pat
 		t.Errorf("left: %+v (%v)", all.Logins, err)
 	}
 }

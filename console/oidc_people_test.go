@@ -169,8 +169,8 @@ func TestNoLocalAccounts(t *testing.T) {
 		t.Errorf("the API with a password: %d", code)
 	}
 	for _, method := range []string{"GET", "POST"} {
-		if resp, _ := page(t, c, method, r.base+"/invite/"+secret, url.Values{"password": {password}, "again": {password}}); resp.StatusCode != http.StatusGone {
-			t.Errorf("%s of an invite: %s", method, resp.Status)
+		if resp, body := page(t, c, method, r.base+"/invite/"+secret, url.Values{"password": {password}, "again": {password}}); resp.StatusCode != http.StatusGone || !strings.Contains(body, "are switched off here") {
+			t.Errorf("%s of an invite: %s\n%s", method, resp.Status, body)
 		}
 	}
 	r.eventually("the issuer is known", func() bool { _, _, err := r.console.Issuer.Begin(""); return err == nil })

@@ -270,7 +270,7 @@ func (k *Console) invitePage(w http.ResponseWriter, r *http.Request) {
 // invited is the login of an invite, where passwords are good for anything.
 func (k *Console) invited(all logins.All, secret string) (*logins.Login, error) {
 	if k.NoLocalAccounts {
-		return nil, logins.ErrInvite
+		return nil, errNoLocal
 	}
 	return all.Invited(secret)
 }
@@ -292,7 +292,7 @@ func (k *Console) redeemInvite(w http.ResponseWriter, r *http.Request) {
 	}
 	var refused logins.Refusal
 	switch {
-	case errors.Is(err, logins.ErrInvite):
+	case errors.Is(err, logins.ErrInvite), errors.Is(err, errNoLocal):
 		k.show(w, r, http.StatusGone, "invite", map[string]any{"Error": sentence(err)})
 	case errors.As(err, &refused):
 		k.show(w, r, http.StatusConflict, "invite", map[string]any{"Name": l.Name, "Login": l, "Action": r.URL.Path, "Error": sentence(err)})
