@@ -157,9 +157,13 @@ func (l accountLs) Run(s *session) error {
 			state = "invited"
 		}
 		if l.JSON {
-			err = json.NewEncoder(s.stdout).Encode(map[string]any{"name": a.Name, "role": a.Role, "inboxes": a.Inboxes, "state": state, "since": day(a.Since), "by": a.By})
+			err = json.NewEncoder(s.stdout).Encode(map[string]any{"name": a.Name, "called": a.Called(), "role": a.Role, "inboxes": a.Inboxes, "state": state, "since": day(a.Since), "by": a.By})
 		} else {
-			_, err = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.Name, a.Role, inboxesOf(a.Inboxes), state, day(a.Since))
+			called := ""
+			if !a.Local() {
+				called = "\t" + a.Called()
+			}
+			_, err = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", a.Name, a.Role, inboxesOf(a.Inboxes), state, day(a.Since), called)
 		}
 		if err != nil {
 			return err

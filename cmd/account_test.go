@@ -73,7 +73,7 @@ func TestAccount(t *testing.T) {
 		{"add ben --role viewer --inbox HR/.." + at, 1, "", "cannot be the name of an inbox"},
 		{"add ann --role verifier --inbox hr --inbox crm" + at, 0, "https://", "Give ann this link. It works once, and ends in 3 days."},
 		{"add ann --role viewer" + at, 1, "", "there is an account of that name already"},
-		{"ls --json", 0, `{"by":"cli","inboxes":["crm","hr"],"name":"ann","role":"verifier","since":"`, ""},
+		{"ls --json", 0, `{"by":"cli","called":"ann","inboxes":["crm","hr"],"name":"ann","role":"verifier","since":"`, ""},
 		{"role ann --role viewer", 0, "ann is viewer for all inboxes now", ""},
 		{"role none --role viewer", 1, "", "there is no such account"},
 		{"role admin --role viewer", 1, "", "the last account that can manage the others"},
@@ -97,6 +97,17 @@ func TestAccount(t *testing.T) {
 	}
 	if code, out, errs := account("admin", "add pat --role viewer"+at); code != 0 || !link.MatchString(out) || !strings.Contains(errs, "opens nothing now") {
 		t.Errorf("where passwords open nothing: exit code %d\n%s%s", code, out, errs)
+	}
+	if _, err := store.Admit(t.Context(), logins.Voucher{By: "https://id.example.org", Subject: "s-1", Called: "vera"}, logins.Verifier, []string{"hr"}); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := account("admin", "ls"); code != 0 || !regexp.MustCompile(`(?m)^oidc\.s-1 +verifier +hr +active +[0-9-]+ +vera$`).MatchString(out) {
+		t.Errorf("with one of a sign-on: exit code %d\n%s%s", code, out, errs)
+	}
+	for _, args := range []string{"disable vera", "rm vera"} {
+		if code, out, errs := account("admin", args); code != 1 || out != "" || !strings.Contains(errs, "there is no such account; vera is oidc.s-1") {
+			t.Errorf("%s: exit code %d\n%s%s", args, code, out, errs)
+		}
 	}
 	{
 		const user = "cli"
@@ -143,7 +154,7 @@ func TestAccount(t *testing.T) {
 		t.Errorf("as cli: exit code %d\n%s", code, out)
 	}
 	all, err := store.Read(t.Context())
-	if err != nil || len(all.Logins) != 2 { // admin and pat
+	if err != nil || len(all.Logins) != 3 { // admin, pat and vera
 		t.Errorf("left: %+v (%v)", all.Logins, err)
 	}
 }

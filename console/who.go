@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -141,11 +140,7 @@ func (k *Console) byToken(ctx context.Context, secret string) (who, error) {
 }
 
 func whoIs(l logins.Login, how string) who {
-	a := who{Name: l.Name, How: how, Called: l.Name, Role: l.Role, Inboxes: l.Inboxes}
-	if !l.Local() {
-		a.Called = cmp.Or(l.Voucher.Called, l.Name)
-	}
-	return a
+	return who{Name: l.Name, How: how, Called: l.Called(), Role: l.Role, Inboxes: l.Inboxes}
 }
 
 // bySession is who opened the session of a request. One that was opened before the

@@ -1,6 +1,7 @@
 package logins
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -50,6 +51,14 @@ func PersonName(by, subject string) string {
 
 // Local tells whether the login signs in with a password that is kept here.
 func (l Login) Local() bool { return l.Voucher == nil }
+
+// Called is how people read the login.
+func (l Login) Called() string {
+	if l.Voucher == nil {
+		return l.Name
+	}
+	return cmp.Or(l.Voucher.Called, l.Name)
+}
 
 // Doors say how people may sign in; the zero value is with a password alone. Consoles
 // write them at their start, from their settings.

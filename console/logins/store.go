@@ -80,6 +80,21 @@ func (a *All) Login(name string) (*Login, bool) {
 	return &a.Logins[i], true
 }
 
+// none is why a change of a name that no login has is refused. People of a sign-on are read
+// under another name than that of their login.
+func (a *All) none(name string) error {
+	var so []string
+	for _, l := range a.Logins {
+		if l.Called() == name {
+			so = append(so, l.Name)
+		}
+	}
+	if len(so) == 0 {
+		return ErrNone
+	}
+	return refuse("%v; %s is %s", ErrNone, name, strings.Join(so, " or "))
+}
+
 // admins counts those that can manage logins, whatever becomes of others than usher.
 func (a *All) admins() (n int) {
 	for _, l := range a.Logins {
@@ -198,7 +213,7 @@ func (s Store) changeOne(ctx context.Context, name string, f func(*Login) error)
 	return s.change(ctx, func(a *All) error {
 		l, ok := a.Login(name)
 		if !ok {
-			return ErrNone
+			return a.none(name)
 		}
 		return f(l)
 	})
@@ -280,7 +295,7 @@ func (s Store) Disable(ctx context.Context, name string, disabled bool) error {
 func (s Store) Remove(ctx context.Context, name string) error {
 	return s.change(ctx, func(a *All) error {
 		if _, ok := a.Login(name); !ok {
-			return ErrNone
+			return a.none(name)
 		}
 		a.Logins = slices.DeleteFunc(a.Logins, func(l Login) bool { return l.Name == name })
 		return nil
