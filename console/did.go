@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"usher/console/logins"
 	"usher/console/trail"
 )
 
@@ -134,11 +135,21 @@ func (k *Console) trailPage(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		actions, err = k.model.actions(r.Context())
 	}
+	var all logins.All
+	if err == nil {
+		all, err = k.login.store.Read(r.Context())
+	}
 	if err != nil {
 		k.fail(w, r, err)
 		return
 	}
-	d := map[string]any{"Title": "Trail", "Did": did, "Actions": actions, "Want": want}
+	called := map[string]string{} // of those who come by a sign-on now: no entry has a name for people
+	for _, l := range all.Logins {
+		if !l.Local() && l.Called() != l.Name {
+			called[l.Name] = l.Called()
+		}
+	}
+	d := map[string]any{"Title": "Trail", "Did": did, "Actions": actions, "Want": want, "CalledOf": called}
 	q := url.Values{}
 	for _, p := range [][2]string{{"actor", want.Actor}, {"action", want.Action}, {"user", want.User}, {"day", want.Day}} {
 		if p[1] != "" {

@@ -34,6 +34,17 @@ func TestTheIssuersKeysChange(t *testing.T) {
 	}
 }
 
+// Entries name the issuer's subject alone; the page says who that is now.
+func TestTheTrailSaysWhoSomeoneIs(t *testing.T) {
+	r, i := issued(t, nil)
+	i.Let("s-1", []string{"staff/bosses"}, map[string]any{"name": "Ann <Example>"})
+	boss := r.issuedIn()
+	r.eventually("the trail has the sign-in", func() bool {
+		_, body := page(t, boss, "GET", r.base+"/trail?action=signin", nil)
+		return strings.Contains(body, "<strong>Ann &lt;Example&gt;</strong> oidc.s-1")
+	})
+}
+
 // What an issuer says of groups is shown to a bound.
 func TestNamedGroups(t *testing.T) {
 	got := namedGroups(append(slices.Repeat([]string{"g"}, 19), strings.Repeat("ä", 101), "one", "two"))
