@@ -125,7 +125,18 @@ func (s *session) welcome(c app.Config, a app.Addresses, sampled bool) {
 	}
 	w("  metrics      http://%s/metrics", a.Ops)
 	w("  NATS         nats://%s", a.NATS)
-	w("\nThe servers ask no one on this machine for credentials; the console asks for a password.")
+	asks := "asks for a password"
+	switch {
+	case c.OIDCIssuer != "" && c.NoLocalAccounts:
+		asks = "asks for a sign-in by " + c.OIDCIssuer
+	case c.OIDCIssuer != "":
+		asks += ", or a sign-in by " + c.OIDCIssuer
+	case c.TrustedHeader != "" && c.NoLocalAccounts:
+		asks = "believes the proxy"
+	case c.TrustedHeader != "":
+		asks += " where the proxy names no one"
+	}
+	w("\nThe servers ask no one on this machine for credentials; the console %s.", asks)
 	w("\nWhat to do next:")
 	if sampled {
 		w("  1. Look at the sample's users who wait, in the console.")
