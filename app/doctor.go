@@ -23,6 +23,7 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"usher/console"
+	"usher/console/signon"
 	"usher/doctor"
 	"usher/event"
 )
@@ -77,6 +78,9 @@ func (d Doctor) Examine(ctx context.Context) (facts doctor.Facts, hide []string,
 			s.Settings.Problems = append(s.Settings.Problems, err.Error())
 		}
 	}
+	if d.Roles.Console {
+		s.Issuer = d.issuerTarget()
+	}
 	if d.Roles.Worker {
 		if s.Providers, err = d.providerTargets(running); err != nil && (!own || d.SMTPAddr+d.SMSURL+d.Providers != "") { // the catcher will take it
 			for _, p := range problems(err) {
@@ -100,6 +104,18 @@ func (d Doctor) site() doctor.Site {
 		return doctor.Site{}
 	}
 	return doctor.Site{HTTPS: u.Scheme == "https", Plain: u.Scheme == "http" && !event.Loopback(u.Hostname()), Proxies: len(d.TrustedProxies)}
+}
+
+// issuerTarget is the issuer of the settings; nil for none.
+func (d Doctor) issuerTarget() *doctor.IssuerTarget {
+	if _, err := signon.ParseURL(d.OIDCIssuer); err != nil { // there is none, or that is told already
+		return nil
+	}
+	i, err := d.issuer()
+	if err != nil {
+		return &doctor.IssuerTarget{Host: "--oidc-issuer", Look: func(context.Context) error { return errors.New(withoutPath(err)) }}
+	}
+	return &doctor.IssuerTarget{Host: i.Host(), Look: i.Look}
 }
 
 // problems are the lines of a joined error.

@@ -47,6 +47,13 @@ func first(skips ...func(*Facts) string) func(*Facts) string {
 	}
 }
 
+func noIssuer(f *Facts) string {
+	if f.Issuer.Host == "" {
+		return "no --oidc-issuer can be asked"
+	}
+	return ""
+}
+
 const soon = 21 * 24 * time.Hour // a certificate ends
 
 // ends judges when a certificate does.
@@ -166,6 +173,18 @@ var settingsChecks = []Check{
 				l.warn("--console-url is https, and --trusted-proxies names no proxy")
 			case s.HTTPS:
 				l.say("https, %s trusted", plural(s.Proxies, "network"))
+			}
+		},
+	},
+	{
+		Code: "DR0107", Category: "settings and keys", Title: "the issuer that people sign in by can be used",
+		Do:   "Compare `--oidc-issuer` with the name that the issuer gives itself, letter by letter; let this machine reach it, and name its authority with `--oidc-ca` if the system does not know it (docs/sign-on.md). Whether the client and its secret are right shows at the first sign-in.",
+		skip: first(needs("console"), noIssuer), looks: []string{"issuer"},
+		judge: func(f *Facts, l *lines) {
+			if f.Issuer.Problem != "" {
+				l.bad("%s: %s", f.Issuer.Host, f.Issuer.Problem)
+			} else {
+				l.say("%s", f.Issuer.Host)
 			}
 		},
 	},

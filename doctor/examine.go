@@ -19,6 +19,7 @@ type System struct {
 
 	Settings  Settings
 	Keys      Keys
+	Issuer    *IssuerTarget
 	NATS      *NATSTarget
 	Temporal  *TemporalTarget
 	Providers []ProviderTarget
@@ -31,6 +32,23 @@ type System struct {
 	Hide []string
 }
 
+// IssuerTarget is an issuer by which people sign in at the console.
+type IssuerTarget struct {
+	Host string
+	Look func(context.Context) error // why it cannot be used
+}
+
+func (t IssuerTarget) look() look {
+	return look{"issuer", func(ctx context.Context) (func(*Facts), error) {
+		err := t.Look(ctx)
+		return func(f *Facts) {
+			if err != nil {
+				f.Issuer.Problem = plain(err)
+			}
+		}, nil
+	}}
+}
+
 // Examine takes all looks, side by side, and returns the facts. Its error is that of
 // ctx, without which all looks would seem to hang, or of a text that cannot be cleaned.
 func Examine(ctx context.Context, s System) (Facts, error) {
@@ -40,6 +58,10 @@ func Examine(ctx context.Context, s System) (Facts, error) {
 	}
 	f.NATS.Own, f.Temporal.Own = s.NATS == nil, s.Temporal == nil
 	var looks []look
+	if s.Issuer != nil {
+		f.Issuer.Host = s.Issuer.Host
+		looks = append(looks, s.Issuer.look())
+	}
 	if s.NATS != nil {
 		looks = append(looks, s.NATS.looks()...)
 	}

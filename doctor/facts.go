@@ -23,6 +23,7 @@ type Facts struct {
 
 	Settings  Settings   `json:"settings"`
 	Keys      Keys       `json:"keys"`
+	Issuer    Issuer     `json:"issuer,omitzero"`
 	NATS      NATS       `json:"nats"`
 	Temporal  Temporal   `json:"temporal"`
 	Providers []Provider `json:"providers"`
@@ -53,6 +54,12 @@ type Site struct {
 	HTTPS   bool `json:"https,omitempty"`   // people come by https, so there is a proxy before it
 	Plain   bool `json:"plain,omitempty"`   // they come unencrypted from other machines
 	Proxies int  `json:"proxies,omitempty"` // networks that are trusted
+}
+
+// Issuer is who vouches for people at the console.
+type Issuer struct {
+	Host    string `json:"host,omitempty"` // "": there is none
+	Problem string `json:"problem,omitempty"`
 }
 
 // Keys are told by what identifies them without giving them away.

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"usher/console/signon/signontest"
 	"usher/doctor"
 	"usher/event"
 	"usher/streams"
@@ -60,6 +61,12 @@ func (c *clinic) role(name, permissions string) {
 	c.NATSURL, c.NATSUser, c.NATSPassword = at, name, "role-password"
 }
 
+// signOn has people sign in by an issuer.
+func (c *clinic) signOn(issuer string) {
+	c.ConsoleURL, c.TrustedProxies = "https://usher.example.org/", []string{"127.0.0.1"}
+	c.OIDCIssuer, c.GroupRole, c.OIDCSession = issuer, []string{"admin=admins"}, time.Hour
+}
+
 var settingsFaults = []fault{
 	{"a setting that makes no sense", "DR0101", doctor.Failed, "--expire-after", func(c *clinic) { c.ExpireAfter = -1 }, nil},
 	{"a short key for ids", "DR0102", doctor.Failed, "16 are needed", func(c *clinic) { c.IDKey = "short" }, nil},
@@ -73,6 +80,13 @@ var siteFaults = []fault{
 	{"a console at no address", "DR0101", doctor.Failed, "begins with https://", func(c *clinic) { c.ConsoleURL = "usher.example.org" }, nil},
 	{"a proxy by its name", "DR0101", doctor.Failed, "--trusted-proxies", func(c *clinic) { c.TrustedProxies = []string{"proxy.example.org"} }, nil},
 	{"a proxy that is not trusted", "DR0106", doctor.Warning, "names no proxy", func(c *clinic) { c.ConsoleURL = "https://usher.example.org/" }, nil},
+	{"an issuer at no address", "DR0101", doctor.Failed, "--oidc-issuer", func(c *clinic) { c.signOn("id.example.org") }, nil},
+	{"an issuer that is away", "DR0107", doctor.Failed, "refused", func(c *clinic) { c.signOn("http://" + unusedAddr(c.T)) }, nil},
+	{"an issuer of another name", "DR0107", doctor.Failed, "did not match", func(c *clinic) { c.signOn(signontest.Start(c.T).URL + "/") }, nil},
+	{"no file with the issuer's secret", "DR0107", doctor.Failed, "no such file", func(c *clinic) {
+		c.signOn(signontest.Start(c.T).URL)
+		c.OIDCClientSecretFile = filepath.Join(c.Data, "none")
+	}, nil},
 	{"a console without https", "DR0106", doctor.Warning, "unencrypted", func(c *clinic) { c.ConsoleURL = "http://usher.example.org/" }, nil},
 }
 

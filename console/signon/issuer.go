@@ -149,6 +149,12 @@ func (i *Issuer) Follow(ctx context.Context, tell func(error)) {
 	}
 }
 
+// Look looks once what the issuer says of itself, and returns why it cannot be used.
+func (i *Issuer) Look(ctx context.Context) error {
+	defer i.client.CloseIdleConnections()
+	return i.look(ctx)
+}
+
 // look reads the discovery document.
 func (i *Issuer) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answersWithin)
