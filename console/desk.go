@@ -193,14 +193,22 @@ func (k *Console) userPage(w http.ResponseWriter, r *http.Request) {
 	if h, ok := held[u.UserID]; ok {
 		d["Held"] = h
 	}
-	if k.TemporalUI != "" {
-		d["RunURL"] = k.TemporalUI + "/workflows/" + url.PathEscape(event.WorkflowID(u.UserID))
-	}
+	d["RunURL"] = k.runURL(r, u.UserID)
 	if part {
 		k.show(w, r, http.StatusOK, "pane", d)
 		return
 	}
 	k.show(w, r, http.StatusOK, "desk", d)
+}
+
+// runURL is where Temporal's pages show the run of a user; "" where they cannot be opened:
+// those on this machine by one who has come under the name that others use.
+func (k *Console) runURL(r *http.Request, userID string) string {
+	ui, err := url.Parse(k.TemporalUI)
+	if err != nil || k.TemporalUI == "" || event.Loopback(ui.Hostname()) && !event.Loopback(hostOf(r)) {
+		return ""
+	}
+	return k.TemporalUI + "/workflows/" + url.PathEscape(event.WorkflowID(userID))
 }
 
 // nextOf is who is decided about next: the next in the list, else the first one there,

@@ -71,6 +71,22 @@ func TestARejectionHasAReasonAndANote(t *testing.T) {
 	}
 }
 
+// Temporal's pages on this machine are offered to those alone who have come to this machine.
+func TestWhereARunCanBeSeen(t *testing.T) {
+	for _, tc := range []struct{ ui, host, want string }{
+		{"http://127.0.0.1:8233/namespaces/x", "127.0.0.1:8080", "http://127.0.0.1:8233/namespaces/x/workflows/onboard-u-1"},
+		{"http://127.0.0.1:8233/namespaces/x", "localhost", "http://127.0.0.1:8233/namespaces/x/workflows/onboard-u-1"},
+		{"http://127.0.0.1:8233/namespaces/x", "usher.example.org", ""},
+		{"https://temporal.example/namespaces/x", "usher.example.org", "https://temporal.example/namespaces/x/workflows/onboard-u-1"},
+		{"", "localhost", ""},
+	} {
+		k := &Console{Config: Config{TemporalUI: tc.ui}}
+		if got := k.runURL(&http.Request{Host: tc.host}, "u-1"); got != tc.want {
+			t.Errorf("pages at %q, asked at %s: got %q, want %q", tc.ui, tc.host, got, tc.want)
+		}
+	}
+}
+
 // The answer to a decision may be read before the decision is, from another stream. The
 // page that shows the one shows the other.
 func TestTheReasonIsThereWithTheAnswer(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -22,7 +21,7 @@ type Stuck struct {
 	Next   time.Time    `json:"next,omitzero"`
 
 	Name string `json:"-"`
-	Run  string `json:"-"` // where the run is seen; "" where it is not known
+	Run  string `json:"-"` // where the run is seen; "" where it cannot be
 }
 
 // stuckList is one kind of them, the longest first, and how many there are.
@@ -90,9 +89,6 @@ func (k *Console) stuckOf(u User) Stuck {
 	s := Stuck{UserID: u.UserID, Status: u.Status, Since: u.Since, Inbox: u.Source, Name: u.Name}
 	if s.Name == "" {
 		s.Name = u.UserID
-	}
-	if k.TemporalUI != "" {
-		s.Run = k.TemporalUI + "/workflows/" + url.PathEscape(event.WorkflowID(u.UserID))
 	}
 	return s
 }
@@ -219,6 +215,11 @@ func (k *Console) stuckPage(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		k.fail(w, r, err)
 		return
+	}
+	for _, l := range []stuckList{parked, held} {
+		for i := range l.People {
+			l.People[i].Run = k.runURL(r, l.People[i].UserID)
+		}
 	}
 	k.show(w, r, http.StatusOK, "stuck", map[string]any{"Title": "Stuck", "Parked": parked, "Held": held})
 }
