@@ -174,6 +174,11 @@ func temporalConfig(addr string, files store, clusterID string) (*config.Config,
 	}, hosts, nil
 }
 
+// mostCached is how many runs are kept in memory, by the server and by usher's worker,
+// which share their cache: some 60 kB each time. Most wait for days for somebody's
+// decision, and one that is not kept is read again from its file, in 10 ms.
+const mostCached = 2000
+
 // settings raise limits that protect a shared cluster and only slow down a
 // single machine. One matching partition saves hops between partitions.
 func settings() dynamicconfig.StaticClient {
@@ -184,7 +189,7 @@ func settings() dynamicconfig.StaticClient {
 		"frontend.persistenceMaxQPS": 20000, "history.persistenceMaxQPS": 50000, "matching.persistenceMaxQPS": 50000, "worker.persistenceMaxQPS": 5000,
 		"matching.numTaskqueueReadPartitions": 1, "matching.numTaskqueueWritePartitions": 1,
 		"admin.matchingNamespaceTaskqueueToPartitionDispatchRate": 100000,
-		"history.eventsCacheMaxSizeBytes":                         32 << 20, "history.hostLevelCacheMaxSize": 16384,
+		"history.eventsCacheMaxSizeBytes":                         32 << 20, "history.hostLevelCacheMaxSize": mostCached, "worker.stickyCacheSize": mostCached,
 		"frontend.enableCancelWorkerPollsOnShutdown": true,
 	} {
 		s[dynamicconfig.MakeKey(key)] = value
