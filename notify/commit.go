@@ -14,7 +14,8 @@ var errLate = errors.New("too little time is left of this attempt to wait for an
 
 // commit writes `submitting` unless another writer moved the entry since it was
 // read. From here on the message may have gone out. Asked again, it only makes sure
-// that the message is still this process's.
+// that the message is still this process's. The HTTP client may ask it in a goroutine of
+// its own, which has ended when deliver returns.
 func (d *delivery) commit(ctx context.Context) error {
 	if d.committed {
 		return d.still(ctx)
@@ -44,14 +45,12 @@ func (d *delivery) commit(ctx context.Context) error {
 		case e.State != d.entry.State || e.Token != d.entry.Token || e.Token != "" && !e.At.Equal(d.entry.At):
 			return errRaced
 		}
-		copies := e.Copies
 		if e.State == event.SendSubmitting || e.State == event.SendUnknown {
-			copies++
+			e.Copies++
 		}
-		attempts, tries := e.Attempts, e.Tries
-		*e = d.pinned
-		e.State, e.Token, e.Attempts, e.Copies, e.Tries, e.Reason, e.At = event.SendSubmitting, d.token, attempts+1, copies, tries, "", now()
-		e.Provider, e.Waits = d.p.name, event.Wait{}
+		d.pin(e)
+		e.Attempts++
+		e.State, e.Token, e.Provider, e.Reason, e.At, e.Waits = event.SendSubmitting, d.token, d.p.name, "", now(), event.Wait{}
 		if d.Lives != nil {
 			e.Owner, e.Limit = d.Process, limit
 		}
@@ -60,7 +59,7 @@ func (d *delivery) commit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.committed, d.copies = true, written.Copies > d.entry.Copies
+	d.committed, d.isCopy = true, written.Copies > d.entry.Copies
 	d.Fault.At("notify.submitting")
 	if err := d.still(ctx); err != nil {
 		return err

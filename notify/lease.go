@@ -33,8 +33,8 @@ const (
 )
 
 // leased tells for how long to leave a message alone that another process hands
-// over. 0 means that its lease is over: its process is gone, or it is our own, which
-// does not have it in hand any more, or the attempt's own limit has passed.
+// over. 0 means that there is no lease: its process is gone, or it is our own, which does
+// not have it in hand any more, or the attempt's own limit has passed, or none was written.
 func (d *delivery) leased(ctx context.Context) (time.Duration, error) {
 	owner := d.entry.Owner
 	if owner == (event.Process{}) || owner == d.Process || d.Lives == nil {

@@ -17,14 +17,18 @@ type Ledger interface {
 	UpdateSend(ctx context.Context, userID, key string, change func(*event.Send) error) (event.Send, error)
 }
 
-// How long the ledger is tried to be written.
+// How long to keep trying to write the ledger.
 const (
-	writeFor   = 30 * time.Second // what asks the provider once more when it is lost, and without a deadline
-	freeFor    = time.Second      // that nothing was handed over, at a time
-	writeStop  = time.Second      // an answer, when the process is about to end
-	spareMost  = 3 * time.Second  // an answer until so long before the end of the attempt, or a tenth of what is left
+	writeFor  = 30 * time.Second // what costs one more try when it is lost; also an answer without a deadline
+	freeFor   = time.Second      // that nothing was handed over, at a time
+	writeStop = time.Second      // an answer, when the process is about to end
+	spareMost = 3 * time.Second  // an answer: until so long before the attempt's end, or a tenth of what is left
+)
+
+// When an answer that is not written yet is given to Keep.
+const (
 	keepAfter  = 500 * time.Millisecond
-	keepAtStop = 100 * time.Millisecond
+	keepAtStop = 100 * time.Millisecond // after a stop
 )
 
 // untilTheEnd is how long an answer is tried to be written: until shortly before
@@ -82,7 +86,7 @@ func (d *delivery) note(ctx context.Context, try event.Try, is conclusion) (even
 			return
 		}
 		if e.State == "" && e.MessageID == "" {
-			*e = d.pinned
+			d.pin(e)
 		}
 		e.Note(try)
 		if is.state != "" {

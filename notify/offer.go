@@ -15,7 +15,7 @@ import (
 
 // offer asks one provider after the other. The next one is asked only when those
 // before are known not to have taken the message, and another might.
-func (d *delivery) offer(ctx context.Context) (over bool, err error) {
+func (d *delivery) offer(ctx context.Context) error {
 	var last error
 	var wait time.Duration // until the first of those that are paused may be asked
 	parked := ""           // why, when the trouble is a provider's own
@@ -25,7 +25,7 @@ func (d *delivery) offer(ctx context.Context) (over bool, err error) {
 		pause, trouble := p.gate.enter(ctx, d.name())
 		switch {
 		case pause > 0 && trouble == "":
-			return true, event.Paused(errRate, pause) // it waits for its turn, and not for another provider
+			return event.Paused(errRate, pause) // it waits for its turn, and not for another provider
 		case pause > 0:
 			wait = shorter(wait, pause)
 			if p.gate.lasting() {
@@ -38,12 +38,11 @@ func (d *delivery) offer(ctx context.Context) (over bool, err error) {
 		}
 		if err := d.stopped.refuse(d.Switch); err != nil { // since the message waited for its turn
 			p.gate.leave(unasked)
-			return true, err
+			return err
 		}
 		f, err := d.ask(ctx, p)
-		last = err
-		if f == nil || event.IsPermanent(err) || f.class == unknown || f.reason == ReasonMailboxFull || !errors.As(err, new(*failure)) {
-			return true, err
+		if last = err; !anotherMight(f, err) {
+			return err
 		}
 		if f.class == spent {
 			d.spent++
@@ -64,13 +63,19 @@ func (d *delivery) offer(ctx context.Context) (over bool, err error) {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return true, cmp.Or(last, ctx.Err())
+		return cmp.Or(last, ctx.Err())
 	case parked != "" && !open:
-		return true, event.Paused(fmt.Errorf("%w: %s", errPaused, parked), wait)
+		return event.Paused(fmt.Errorf("%w: %s", errPaused, parked), wait)
 	case last == nil:
-		return true, event.RetryAfter(fmt.Errorf("%w: %s", errPaused, ReasonTransient), wait)
+		return event.RetryAfter(fmt.Errorf("%w: %s", errPaused, ReasonTransient), wait)
 	}
-	return true, last
+	return last
+}
+
+// anotherMight tells whether the next provider may be asked after what came of a try: no
+// one else has the message, and another could take it. A full mailbox is as full for it.
+func anotherMight(f *failure, err error) bool {
+	return f != nil && errors.As(err, new(*failure)) && !event.IsPermanent(err) && f.class != unknown && f.reason != ReasonMailboxFull
 }
 
 // shorter of two times, of which 0 is none.

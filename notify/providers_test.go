@@ -61,6 +61,23 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// Each try that fails counts, also when more than one provider is asked at a time and
+// more have failed than are remembered: pauses grow with the count.
+func TestEachTryCounts(t *testing.T) {
+	later := script{"DOT": "451 4.2.0 later"}
+	first, second := newSMTPServer(t, later), newSMTPServer(t, later)
+	r := newRig(t, first.addr, "http://"+nowhere, twoMail(second.addr))
+	var sent event.Send
+	const rounds = event.MaxTries
+	for range rounds {
+		sent, _ = r.Send(t.Context(), request(event.ChannelEmail))
+	}
+	tries := len(first.messages()) + len(second.messages())
+	if sent.Failed != tries || tries != 2*rounds || len(sent.Tries) != event.MaxTries {
+		t.Errorf("the ledger counts %d of %d tries, and remembers %d", sent.Failed, tries, len(sent.Tries))
+	}
+}
+
 // Trouble with credentials is the provider's: it is not asked again by every
 // user, and no user's ledger moves.
 func TestAProviderThatRefusesUsIsPaused(t *testing.T) {

@@ -24,7 +24,7 @@ func (d *delivery) accept(ctx context.Context, providerID string) (err error) {
 // countCopy counts a try that went out, or may have, after an earlier one that may have
 // too. One that was put off was no copy.
 func (d *delivery) countCopy() {
-	if d.copies {
+	if d.isCopy {
 		d.metrics().Copies.WithLabelValues(d.Channel, d.p.name).Inc()
 	}
 }
@@ -66,7 +66,7 @@ func (d *delivery) grown(f *failure) time.Duration {
 		return pause
 	}
 	copies := d.entry.Copies
-	if d.copies {
+	if d.isCopy {
 		copies++
 	}
 	return max(pause, d.Backoff(copies+1+beforeCopy))

@@ -8,8 +8,8 @@ import (
 	"usher/event"
 )
 
-// refer prepares a message of e-mail for its bounce: an address of its own to
-// which that goes, and what it is about. Before it is handed over, because a
+// refer prepares the message for its receipts: an e-mail gets an address of its own for
+// its bounce, which leads back to it. That is done before it is handed over, because a
 // bounce also tells what became of a message without an answer.
 func (d *delivery) refer(ctx context.Context) error {
 	m := &d.message

@@ -26,7 +26,8 @@ var (
 )
 
 // Send sends the message unless it was accepted before, which is a success too.
-// The entry returned is what the ledger holds in the end, also beside an error.
+// The entry returned is what the ledger holds in the end, also beside an error; it is
+// empty when the ledger was not asked, but for the reason when no provider is configured.
 //
 // Errors: event.Permanent when the message did not go out and will not,
 // or is held; event.RetryAfter when the provider asks for a pause; event.Paused
@@ -51,25 +52,26 @@ func (s *Sender) Send(ctx context.Context, r Request) (event.Send, error) {
 	if s.Lives != nil {
 		defer s.Lives.Hold()()
 	}
-	for _, step := range []func(context.Context) (over bool, err error){d.find, d.render, d.address, d.offer} {
+	for _, step := range []func(context.Context) (over bool, err error){d.find, d.render, d.address} {
 		if over, err := step(ctx); over || err != nil {
 			return d.entry, err
 		}
 	}
-	return d.entry, nil
+	err := d.offer(ctx)
+	return d.entry, err
 }
 
 // delivery is one attempt at one message. Its steps are find, render, address and offer,
 // which hands it over to one provider after the other: commit is what is written right
-// before, record what comes of it. A step tells that all is over, with or without an
-// error, when none follows.
+// before, accept or record what comes of it. A step tells that all is over when none
+// follows, with or without an error.
 type delivery struct {
 	*Sender
 	Request
 	began time.Time
 
-	entry   event.Send // what the ledger holds, as far as this attempt has read or written it
-	pinned  event.Send // the same, with what stays as it is from the first try on
+	entry   event.Send // what the ledger held before the try at a provider, and holds after it
+	pinned  event.Send // what stays as it is from the first try on
 	message message    // rendered
 
 	spent int // providers that never take this message
@@ -78,11 +80,16 @@ type delivery struct {
 
 // handover is the part of a delivery at one provider.
 type handover struct {
-	p         *provider // before the first one is asked: the one that an earlier try was for
+	p         *provider // before any is asked: that of an earlier try, else the first
 	token     string    // by which the ledger recognises the try
 	written   bool      // `submitting` may be in the ledger
-	committed bool      // it is
-	copies    bool      // an earlier try may have gone out
+	committed bool      // `submitting` is in the ledger
+	isCopy    bool      // an earlier try may have gone out
+}
+
+// pin writes into an entry what stays as it is from the first try on.
+func (d *delivery) pin(e *event.Send) {
+	e.MessageID, e.Date, e.Template, e.Locale = d.pinned.MessageID, d.pinned.Date, d.pinned.Template, d.pinned.Locale
 }
 
 // metrics are where the message is counted.

@@ -17,7 +17,7 @@ type Suppressions interface {
 
 // Keys hashes and seals with the key of this usher.
 type Keys interface {
-	// Address is under what an address is looked up where it must not be read.
+	// Address is the hash that stands for an address where it must not be read.
 	Address(channel, address string) string
 	Seals
 }
