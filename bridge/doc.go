@@ -10,9 +10,9 @@
 // Run supervises two durable pull consumers. Each asks for as many messages as it
 // has hands (pull), keeps them from being redelivered, and works them off beside
 // each other (consumer, work). When a server is away the messages in hand wait in
-// the consumer's breaker and few more are taken. Whose fault a failure is tell its
-// code (classify) and what becomes of other messages meanwhile (row). Several
-// bridges may share the consumers.
+// the consumer's breaker and few more are taken. Whose fault a failure is, classify
+// judges by its code, and row by how other messages fare. Several bridges may share
+// the consumers.
 //
 // Two groups of files call each other. A message goes round: pull.go receives it,
 // consumer.go dispatches it, work.go works on it and gives it back to the consumer. And

@@ -126,11 +126,10 @@ func (b *Bridge) begin(ctx context.Context, p event.Person, a arrival) (string, 
 	return started, b.tellStarted(ctx, p, a.Identity, a.user)
 }
 
-// tellOpened answers the record that opened a first generation which is over: the
-// fact may be missing that it began the run, because it could not be stored before.
-// Told twice it is one fact. When another record was faster, this one was too late,
-// unless the run has seen and answered it. ErrOver says that the user was reopened
-// meanwhile.
+// tellOpened answers the record that opened a first generation which is over now. The
+// fact that it began the run may never have been stored; told twice it is one fact. When
+// another record was faster, this one was too late, unless the run has seen and answered
+// it. ErrOver says that the user was reopened meanwhile.
 func (b *Bridge) tellOpened(ctx context.Context, p event.Person, id event.Identity, u event.User) error {
 	switch {
 	case p.Generation != 1 || p.Opened.Identity != id || p.Forgotten:

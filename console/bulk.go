@@ -32,7 +32,7 @@ var (
 	errNoOne   = errors.New("no one matches")
 	errOpen    = fmt.Errorf("%d operations are open; wait until one is done, or cancel one", mostOpen)
 	errOver    = errors.New("the operation is over")
-	errSending = errors.New("the operation has begun to send, so it can not be undone; what is not sent yet can be cancelled")
+	errSending = errors.New("the operation has begun to send, so it cannot be undone; what is not sent yet can be cancelled")
 )
 
 // where are the conditions of a choice. Without a status it is about those who can still

@@ -235,8 +235,8 @@ func (h *hold) standing(ctx context.Context) (c bulk.Counts, all bool, err error
 }
 
 // read tells whether the read model has what was sent at last: answers are read from
-// another stream. The end of a stream may have been deleted and is never read then; so
-// it is not waited for longer than a read model is ever behind that is up.
+// another stream. The end of a stream may have been deleted and is never read then, so
+// the wait ends after the longest time by which a running read model is behind.
 func (h *hold) read(ctx context.Context) (bool, error) {
 	if h.end == 0 {
 		s, err := h.k.JetStream.Stream(ctx, event.StreamVerifications)

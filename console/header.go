@@ -74,8 +74,8 @@ func (k *Console) takeHeaders(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), vouchedKey{}, v))
 }
 
-// byTrustedHeader is the person whom a proxy vouches for; the zero who when that one may do
-// nothing here.
+// byTrustedHeader is the person whom a proxy vouches for; the zero who when that person may
+// do nothing here.
 func (k *Console) byTrustedHeader(r *http.Request, v vouched) (who, error) {
 	name := logins.PersonName(logins.ByHeader, v.user)
 	fails := func(reason string, l logins.Login) {

@@ -69,7 +69,7 @@ func (k *Console) letter(r *http.Request) (DeadLetter, error) {
 	return found[0], nil
 }
 
-// letterPage shows one, and the whole message right after somebody asked for that.
+// letterPage shows one, and the whole message right after a person asked for that.
 func (k *Console) letterPage(w http.ResponseWriter, r *http.Request) {
 	l, err := k.letter(r)
 	if err != nil {

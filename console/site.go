@@ -31,7 +31,7 @@ func ParseURL(s string) (*url.URL, error) {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return nil, errors.New("it begins with https:// and the host, such as https://usher.example.org/")
 	case u.User != nil:
-		return nil, errors.New("leave out what stands before the @: a name and a password do not belong into links")
+		return nil, errors.New("leave out what stands before the @: a name and a password do not belong in a link")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, errors.New("leave out what begins with ? or #; the path is all that may follow the host")
 	case u.Hostname() == "" || strings.HasSuffix(u.Host, ":"):

@@ -97,7 +97,7 @@ func (k *Console) uploadForm(w http.ResponseWriter, r *http.Request) {
 func (k *Console) receive(r *http.Request) (files []Upload, do string, err error) {
 	parts, err := r.MultipartReader()
 	if err != nil {
-		return nil, "", plainly{errors.New("this is no form with a file")}
+		return nil, "", plainly{errors.New("the form has no file in it")}
 	}
 	inbox := ""
 	for range mostParts {
@@ -130,7 +130,7 @@ func (k *Console) receive(r *http.Request) (files []Upload, do string, err error
 			files = append(files, u)
 		}
 	}
-	return files, "", plainly{errors.New("these are too many files at once")}
+	return files, "", plainly{errors.New("too many files at once")}
 }
 
 func (k *Console) receiveFile(r *http.Request, inbox string, p *multipart.Part) (Upload, error) {

@@ -73,7 +73,7 @@ func ExplainWhy(why string) string {
 	case WhySamePerson:
 		return "the other decision has to be another person's"
 	case WhyNoPerson:
-		return "it has to be said by somebody who is signed in at the console, or by a system that was named for it; a token, the command line and other systems do not count"
+		return "it has to be said by a person who is signed in at the console, or by a system that was named for it; a token, the command line and other systems do not count"
 	case WhyCorrected:
 		return "the record was corrected meanwhile, so it was about another one"
 	}

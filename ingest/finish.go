@@ -24,8 +24,8 @@ func (j *job) refuse(ctx context.Context, err error) error {
 	return j.finish(ctx)
 }
 
-// errFinished is found by a watcher that was frozen meanwhile: what it knows of the
-// file is old, as that it seems changed.
+// errFinished is found by a watcher that was frozen meanwhile: what it knows of the file
+// is old, so the file may seem changed to it.
 var errFinished = errors.New("another watcher has finished the file")
 
 // finish writes the refused rows and the report, moves the original, counts, and

@@ -16,11 +16,10 @@ import (
 )
 
 // teller tells on NATS how one import stands, each word in place of the one
-// before. Its end is the last word, whatever else is told late: by a word that
-// was on its way when the end was told, after a restart, or by a watcher that was
-// frozen while another one finished the import. For that each word names the one
-// that it takes the place of, and the server refuses it when that is another by
-// then.
+// before. Its end is the last word: nothing takes its place, neither a word that was
+// on its way when the end was told, nor one after a restart, nor one of a watcher
+// that was frozen while another finished the import. For that each word names the
+// one that it takes the place of, and the server refuses it when another is there.
 type teller struct {
 	*publisher
 

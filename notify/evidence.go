@@ -8,9 +8,9 @@ import "time"
 //
 //   - A refusal that is not proven to be the recipient's fails its message only when
 //     the provider has taken another recipient's between two of its refusals.
-//   - A message that waits for that loses no time, unless it is the only one: when no
-//     other recipient is refused alike for half an hour, its time runs, and it ends
-//     with it.
+//   - To wait for that uses up none of the message's time, unless it is the only one:
+//     when no other recipient is refused alike for half an hour, its time runs, and the
+//     message fails when it is over.
 //   - Refusals for good that are alike, of different recipients, and none taken
 //     between, are the provider's, whatever their code says.
 //   - A message that is put off is put off alone. When several are put off again after

@@ -67,7 +67,7 @@ func readReply(r io.Reader) (string, error) {
 		s := strings.TrimRight(string(line), "\r\n")
 		switch {
 		case len(s) < 3:
-			return "", errors.New("no reply of SMTP")
+			return "", errors.New("this is not an SMTP reply")
 		case len(s) == 3 || s[3] == ' ':
 			return s, nil
 		}

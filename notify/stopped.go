@@ -14,7 +14,7 @@ import (
 // after a pause of a provider.
 type stopped struct {
 	mu   sync.Mutex
-	next time.Time // of the one after the last that was told when
+	next time.Time // the earliest time to come back that no message was told yet
 }
 
 // stoppedLeast is after how long the first ones come back.

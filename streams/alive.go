@@ -17,8 +17,8 @@ import (
 // keyAlive begins the keys of signs of life; the process's id follows.
 const keyAlive = "alive."
 
-// signTTL is how long a sign is kept after the last one of its process. Nothing is
-// concluded from a sign that is missing but that it does not change either.
+// signTTL is how long a sign is kept after the last one of its process. A sign that is
+// missing means the same as one that does not change.
 const signTTL = time.Hour
 
 // Alive shows that this process lives while it has messages in hand, and judges

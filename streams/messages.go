@@ -59,9 +59,9 @@ func (m *Messages) resend(ctx context.Context, c event.Chore, about event.About)
 	return ofOne(err)
 }
 
-// arrived writes into the ledger that a message of which it is not known whether it went
-// out did arrive, as a receipt would, and tells it. Told is also what the ledger has
-// already: a process may have died in between, and the same fact again is one fact.
+// arrived marks a message of unknown outcome as delivered, as a receipt would, and tells
+// it. It is told also when the ledger says so already: a process may have died in between,
+// and the same fact again is one fact.
 func (m *Messages) arrived(ctx context.Context, c event.Chore, about event.About) error {
 	by := event.SourceConsole
 	if event.CheckUserID(c.Actor) == nil { // an address or a full name is left out, as in Verification.By

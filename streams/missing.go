@@ -11,8 +11,8 @@ import (
 const steps = 20
 
 // missing is how much room the servers lack for streams of want bytes with so many
-// copies, rounded up to a twentieth of want; ok is false when they do not say. They tell
-// nobody how much room is left, but whether a stream of a size fits: one is made and
+// copies, rounded up to a twentieth of want; ok is false when they do not say. They do
+// not tell how much room is left, only whether a stream of a size fits: one is made and
 // deleted at once.
 func missing(ctx context.Context, js jetstream.JetStream, want int64, replicas int) (lack int64, ok bool) {
 	c := jetstream.StreamConfig{Name: "USHER_ROOM", Subjects: []string{"usher.room"}, Storage: jetstream.FileStorage, Replicas: replicas}

@@ -195,7 +195,7 @@ func (o *onboarding) send(ctx workflow.Context) {
 
 // lastMessage is the end that the last accepted message may write itself, which
 // saves a step, and the channels that must have been reached for it. There is
-// none when it would not be the end, or not of everybody welcomed.
+// none when it would not be the end, or when not every channel has welcomed the user.
 func (o *onboarding) lastMessage(ctx workflow.Context, start []*channel) (*Ending, []*channel) {
 	if o.revision == 0 || o.status != event.StatusActive || len(start) == 0 {
 		return nil, nil

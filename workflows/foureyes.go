@@ -71,8 +71,8 @@ func (o *onboarding) uploadedBy(u event.User) {
 	}
 }
 
-// dropVotes takes back what a record makes void: votes, and decisions in windows. That
-// votes fell is told by the fact that answers the record, and why.
+// dropVotes takes back what a record makes void: votes, and decisions in windows. The fact
+// that answers the record says that votes were dropped, and why.
 func (o *onboarding) dropVotes(ctx workflow.Context, why string, void func(event.Verification) bool) {
 	if o.settings.FourEyes == nil || o.status != event.StatusWaiting {
 		return

@@ -207,7 +207,7 @@ func (i *Issuer) discover(ctx context.Context) (*known, error) {
 func (i *Issuer) safe(at string) error {
 	u, err := url.Parse(at)
 	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && event.Loopback(u.Hostname())) {
-		return errors.New("it is no address that begins with https://")
+		return errors.New("it must be an address that begins with https://")
 	}
 	return nil
 }

@@ -174,7 +174,7 @@ func (w *watcher) session(ctx context.Context, f *Folder, imports *sync.WaitGrou
 	}
 	w.Metrics.Away.WithLabelValues(f.Source).Set(0)
 	if i, err := f.Root.Stat("."); err == nil && i.Mode()&0o002 != 0 && i.Mode()&os.ModeSticky == 0 {
-		w.Log.Warn("anybody may rename and remove what others drop into the inbox; take the right to write from others, or set the sticky bit (chmod +t)", "source", f.Source)
+		w.Log.Warn("every user of this machine may rename and remove what others drop into the inbox; take the right to write from others, or set the sticky bit (chmod +t)", "source", f.Source)
 	}
 	if files.OnNetwork(f.Dir) {
 		w.sayMode(f, "its file system does not tell who writes on other machines")
