@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"usher/catcher"
+	"usher/catcher/catchertest"
 	"usher/event"
 	"usher/metrics"
 	"usher/report"
@@ -26,27 +27,9 @@ import (
 func newJobs(t *testing.T, settings Reports) (jobs *report.Jobs, people *streams.People, mails func(to string) int) {
 	t.Helper()
 	js, _ := streamstest.Start(t)
-	c := startCatcher(t)
+	c := catchertest.Start(t)
 	jobs, people = jobsOn(t, js, c.SMTPAddr(), settings)
 	return jobs, people, func(to string) int { t.Helper(); return len(mailsTo(t, c, to)) }
-}
-
-func startCatcher(t *testing.T) *catcher.Catcher {
-	t.Helper()
-	c, err := catcher.Open(catcher.Config{Dir: t.TempDir(), SMTPAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	return c
 }
 
 // jobsOn are the jobs of one worker.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"usher/catcher/catchertest"
 	"usher/console/trail"
 	"usher/event"
 	"usher/report"
@@ -121,7 +122,7 @@ func verified(t *testing.T, js jetstream.JetStream, m caught) trail.Verdict {
 // while the mail server is away for a while; what a mail says finds out a tail that is cut.
 func TestTheHeadOfTheTrailByMail(t *testing.T) {
 	js, _ := streamstest.Start(t)
-	c := startCatcher(t)
+	c := catchertest.Start(t)
 	between := startOutage(t, c.SMTPAddr())
 	address := between.Addr().String()
 	to := []string{"audit@example.org", "keeper@example.com"}

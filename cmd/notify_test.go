@@ -1,35 +1,15 @@
 package cmd
 
 import (
-	"context"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"usher/catcher"
+	"usher/catcher/catchertest"
 )
-
-func startCatcher(t *testing.T) *catcher.Catcher {
-	t.Helper()
-	c, err := catcher.Open(catcher.Config{Dir: t.TempDir(), SMTPAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	return c
-}
 
 func caught(t *testing.T, url string) string {
 	t.Helper()
@@ -48,7 +28,7 @@ func caught(t *testing.T, url string) string {
 // An operator tries a provider before users need it: what is shown is what goes
 // out, and no secret is shown.
 func TestNotifyTest(t *testing.T) {
-	c := startCatcher(t)
+	c := catchertest.Start(t)
 	mails, texts := "http://"+c.HTTPAddr()+"/api/v1/messages", "http://"+c.HTTPAddr()+"/2010-04-01/Accounts/AC1/Messages.json"
 	files := map[string]string{
 		"secret": "s3cret-s3cret\n",
@@ -96,7 +76,7 @@ sms:
 // What would become of a message is asked of every provider of a channel, also with
 // that channel alone, and nothing is sent.
 func TestNotifyProbe(t *testing.T) {
-	c := startCatcher(t)
+	c := catchertest.Start(t)
 	files := map[string]string{
 		"secret": "s3cret-s3cret\n",
 		"providers.yaml": `

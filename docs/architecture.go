@@ -91,7 +91,7 @@ var groups = []struct {
 	{"What several stages need", []string{"event", "table", "metrics", "tracing", "webhook", "serve", "disk", "systemd"}},
 	{"What looks at the whole", []string{"streams", "report", "forget", "canary", "doctor"}},
 	{"What joins them", []string{"app", "cmd"}},
-	{"What only tests use", []string{"app/sim", "event/promises", "console/axe", "console/signon/signontest", "streams/natstest", "streams/streamstest", "deploy/monitoring/promtest"}},
+	{"What only tests use", []string{"app/sim", "event/promises", "catcher/catchertest", "console/axe", "console/signon/signontest", "streams/natstest", "streams/streamstest", "deploy/monitoring/promtest"}},
 	{"How it is shipped and explained", []string{"deploy", "docs"}},
 }
 

@@ -20,7 +20,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"usher/catcher"
+	"usher/catcher/catchertest"
 	"usher/event"
 	"usher/metrics"
 	"usher/streams"
@@ -60,7 +60,7 @@ func BenchmarkSMTP(b *testing.B) {
 		}
 	})
 	b.Run("catcher", func(b *testing.B) {
-		addr := startCatcher(b)
+		addr := catchertest.Start(b).SMTPAddr()
 		for _, n := range sweep {
 			benchServer(b, SMTPConfig{Addr: addr, TLS: "none"}, n)
 		}
@@ -91,19 +91,6 @@ func startElsewhere(b *testing.B) (addr string) {
 	b.Cleanup(func() { _ = srv.Close() })
 	go func() { _ = srv.Serve(l) }()
 	return l.Addr().String()
-}
-
-func startCatcher(b *testing.B) (addr string) {
-	b.Helper()
-	c, err := catcher.Open(catcher.Config{Dir: b.TempDir(), SMTPAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(b.Context())
-	stopped := make(chan error, 1)
-	go func() { stopped <- c.Run(ctx) }()
-	b.Cleanup(func() { cancel(); <-stopped })
-	return c.SMTPAddr()
 }
 
 func benchServer(b *testing.B, c SMTPConfig, connections int) {
