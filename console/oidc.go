@@ -40,6 +40,8 @@ type begun struct {
 	Draft draft  `json:"draft,omitzero"` // what was typed when the session was over
 }
 
+const firstLook = 5 * time.Second // that a sign-in waits for it
+
 const mostBegun = 3800 // bytes of a cookie that every browser keeps
 
 // signOnCookieOf is the cookie of a request, as it is set and taken away.
@@ -72,6 +74,9 @@ func (k *Console) beginSignOn(w http.ResponseWriter, r *http.Request) {
 		again(http.StatusMisdirectedRequest, "Signing in by "+k.Issuer.Host()+" works at "+k.site.origin()+k.site.at("/")+" only. Open that address.")
 		return
 	}
+	first, cancel := context.WithTimeout(r.Context(), firstLook)
+	defer cancel()
+	k.Issuer.Looked(first) // just after the start it is not away, only not known yet
 	to, attempt, err := k.Issuer.Begin(k.answersAt())
 	if err != nil {
 		again(http.StatusServiceUnavailable, k.awayText())

@@ -81,6 +81,38 @@ func (r *rig) issuedIn() *http.Client {
 	return c
 }
 
+// Just after its start a console does not know the issuer yet. That is no reason to say that
+// the issuer cannot be reached.
+func TestASignInWaitsForTheFirstLook(t *testing.T) {
+	i := signontest.Start(t)
+	release := i.Hold()
+	r := newRig(t)
+	r.change = func(c *Config) {
+		c.URL = "http://" + c.Listener.Addr().String()
+		r.trust(c, i)
+	}
+	r.run()
+	c, answered := browser(t), make(chan int, 1)
+	go func() {
+		code := 0
+		if resp, err := c.Post(r.base+signOnPath, "application/x-www-form-urlencoded", nil); err == nil {
+			code = resp.StatusCode
+			_ = resp.Body.Close()
+		}
+		answered <- code
+	}()
+	select {
+	case code := <-answered:
+		release()
+		t.Fatalf("answered %d before the issuer was", code)
+	case <-time.After(200 * time.Millisecond):
+	}
+	release()
+	if code := <-answered; code != http.StatusOK {
+		t.Errorf("afterwards: %d", code)
+	}
+}
+
 // A person of the issuer has the role and the inboxes of the groups, is who decides in
 // events and in the trail, comes back to the page, and keeps what was typed.
 func TestSigningInByAnIssuer(t *testing.T) {

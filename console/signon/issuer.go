@@ -40,10 +40,11 @@ type Issuer struct {
 	host    string
 	client  *http.Client
 	careful *careful
+	looked  chan struct{} // is closed when the first look is over
 
 	mu    sync.Mutex
 	known *known // as it was last found; nil: never
-	away  error  // why the last look failed; nil: it did not
+	away  error  // why the last look failed; nil: it did not, or none is over
 }
 
 // known is what discovery says.
@@ -97,7 +98,7 @@ func New(c Config) (*Issuer, error) {
 	if c.CA != nil {
 		transport.TLSClientConfig = &tls.Config{RootCAs: c.CA, MinVersion: tls.VersionTLS12}
 	}
-	i := &Issuer{Config: c, host: u.Host, careful: &careful{next: transport, fetches: rate.NewLimiter(rate.Every(5*time.Second), 10)}}
+	i := &Issuer{Config: c, host: u.Host, careful: &careful{next: transport, fetches: rate.NewLimiter(rate.Every(5*time.Second), 10)}, looked: make(chan struct{})}
 	i.client = &http.Client{Transport: i.careful, Timeout: answersWithin, CheckRedirect: i.follow}
 	return i, nil
 }
@@ -155,6 +156,14 @@ func (i *Issuer) Look(ctx context.Context) error {
 	return i.look(ctx)
 }
 
+// Looked waits until the first look is over, or until ctx ends.
+func (i *Issuer) Looked(ctx context.Context) {
+	select {
+	case <-i.looked:
+	case <-ctx.Done():
+	}
+}
+
 // look reads the discovery document.
 func (i *Issuer) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answersWithin)
@@ -162,6 +171,9 @@ func (i *Issuer) look(ctx context.Context) error {
 	k, err := i.discover(oidc.ClientContext(ctx, i.client))
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if i.known == nil && i.away == nil {
+		close(i.looked)
+	}
 	if err == nil {
 		i.known, i.away = k, nil
 		return nil

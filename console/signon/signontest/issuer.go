@@ -112,6 +112,12 @@ func (i *Issuer) Away(away bool) {
 	i.away = away
 }
 
+// Hold lets every request wait until release is called.
+func (i *Issuer) Hold() (release func()) {
+	i.mu.Lock()
+	return i.mu.Unlock
+}
+
 // Break lets requests for a path fail: with a status, with 200 and an answer that is not one,
 // or with 0 by hanging up in the middle of it.
 func (i *Issuer) Break(path string, status int) {
