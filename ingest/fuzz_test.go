@@ -62,7 +62,7 @@ func FuzzCheck(f *testing.F) {
 // A packed file says the same as what is in it; a damaged one is refused.
 func FuzzUnpack(f *testing.F) {
 	for _, packed := range []string{table.Gzip, table.Zstd, table.Zip} {
-		for _, s := range []string{"email\na@example.org\n", `{"email":"a@b.de"}`, "\xfe\xff\x00e"} {
+		for _, s := range []string{"email\na@example.org\n", `{"email":"a@b.de"}`, "\xfe\xff\x00e", "\u0355"} {
 			f.Add(packed, []byte(s), uint(0), byte(0))
 			f.Add(packed, []byte(s), uint(20), byte(0xff))
 		}

@@ -220,7 +220,7 @@ func (rec *Record) unwrap(c Column, s string) string {
 	if strings.HasPrefix(plain, `="`) && strings.HasSuffix(plain, `"`) && len(plain) > 3 {
 		plain = strings.ReplaceAll(plain[2:len(plain)-1], `""`, `"`)
 	}
-	if plain[0] == '\'' && len(plain) > 1 && (c == UserID || c == Phone) {
+	if strings.HasPrefix(plain, "'") && len(plain) > 1 && (c == UserID || c == Phone) {
 		plain = plain[1:]
 	}
 	if c == Email && len(plain) > 7 && strings.EqualFold(plain[:7], "mailto:") {
@@ -234,7 +234,7 @@ func (rec *Record) unwrap(c Column, s string) string {
 	if c == Phone && len(plain) > 4 && strings.EqualFold(plain[:4], "tel:") {
 		plain = plain[4:]
 	}
-	if (plain[0] == '[' || plain[0] == '{') && gjson.Valid(plain) {
+	if (strings.HasPrefix(plain, "[") || strings.HasPrefix(plain, "{")) && gjson.Valid(plain) { // a mail link may have been to no one
 		inner, ok := innerValue(c, gjson.Parse(plain), 0)
 		if !ok {
 			rec.Wrong = append(rec.Wrong, RowError{"E_VALUE", columnNames[c], expected(c)})

@@ -155,6 +155,9 @@ func wordsOf(h string) (out []string) {
 		}
 		w := fold(word.String())
 		word.Reset()
+		if w == "" { // an accent alone, or what makes a sign before it colored
+			return
+		}
 		if n := len(out); n > 0 && out[n-1]+w == "whatsapp" {
 			out[n-1] = "whatsapp"
 			return
