@@ -5,13 +5,14 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 DATA    ?= usher-data
 SEEDS   ?= 1000
+FUZZ    ?= 200s
 SLIM    := linux/amd64 linux/arm64 darwin/arm64
 TIME    := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 HOST    := $(shell $(GO) env GOARCH)
 SHIP    := $(GO) run -C deploy/ship .
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo demo-chaos build build-slim ship ship-binaries ship-test generate picture keycloak test race soak sim faults bench bench-long lint vet
+.PHONY: help run demo demo-chaos build build-slim ship ship-binaries ship-test generate picture keycloak test race soak fuzz sim faults bench bench-long lint vet
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -72,7 +73,7 @@ test: ## run every test (under ten minutes once the build cache is warm)
 race: ## run every test but those with Temporal's server under the race detector
 	$(GO) test -tags $(TAGS) -race -timeout 30m $$($(GO) list -tags $(TAGS) ./... | grep -v -e '/app/sim$$' -e /app/embedded -e /app/e2e -e /cmd/usher)
 
-soak: ## for longer: kills five times over, chaos over 1,000 users, three NATS nodes in trouble, NATS frozen for two minutes, 100,000 pairs and 300,000 stories in any order, 10,000 seeds, fuzzing for ten minutes, Temporal's server under the race detector
+soak: ## for longer: kills five times over, chaos over 1,000 users, three NATS nodes in trouble, NATS frozen for two minutes, 100,000 pairs and 300,000 stories in any order, 10,000 seeds, fuzzing, Temporal's server under the race detector
 	$(GO) test -tags $(TAGS) -count=5 -timeout 60m -run TestKilled ./app/e2e
 	USHER_SOAK_CHAOS=1000 $(GO) test -tags $(TAGS) -timeout 60m -run TestChaos -v ./app/e2e
 	USHER_SOAK_CLUSTER=1 $(GO) test -tags $(TAGS) -timeout 30m -run 'TestCluster$$' -v ./app/e2e
@@ -81,9 +82,13 @@ soak: ## for longer: kills five times over, chaos over 1,000 users, three NATS n
 	USHER_SOAK_PAIRS=100000 USHER_SOAK_STORIES=300000 $(GO) test -timeout 60m -run TestAnyOrder ./bridge
 	USHER_SOAK_ANYTHING=500 $(GO) test -timeout 60m -run TestAnythingFromOutside ./bridge
 	$(MAKE) sim SEEDS=10000
-	$(GO) test -run xxx -fuzz FuzzSplitter -fuzztime 200s ./table
-	for f in FuzzCheck FuzzParseEmail; do $(GO) test -run xxx -fuzz $$f -fuzztime 200s ./ingest || exit 1; done
+	$(MAKE) fuzz
 	$(GO) test -tags $(TAGS) -race -timeout 180m ./app/embedded ./app/e2e
+
+fuzz: ## fuzz each target for FUZZ (200s)
+	@for p in table ingest notify; do for f in $$(grep -ho '^func Fuzz[A-Za-z]*' $$p/*_test.go | cut -c6-); do \
+		echo "$$p $$f"; $(GO) test -run xxx -fuzz "^$$f$$" -fuzztime $(FUZZ) -fuzzminimizetime 1s ./$$p || exit 1; \
+	done; done
 
 sim: ## live SEEDS seeds of the simulation (1000); interrupted, it goes on where it was
 	USHER_SIM_SEEDS=$(SEEDS) USHER_SIM_STATE=$(CURDIR)/.sim-next $(GO) test -tags $(TAGS) -count=1 -timeout 12h -run 'TestSeeds$$' -v ./app/sim
