@@ -65,6 +65,7 @@ func FuzzUnpack(f *testing.F) {
 		for _, s := range []string{"email\na@example.org\n", `{"email":"a@b.de"}`, "\xfe\xff\x00e", "\u0355"} {
 			f.Add(packed, []byte(s), uint(0), byte(0))
 			f.Add(packed, []byte(s), uint(20), byte(0xff))
+			f.Add(packed, []byte(s), uint(128), byte('O'))
 		}
 	}
 	f.Fuzz(func(t *testing.T, packed string, b []byte, at uint, flip byte) {

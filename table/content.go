@@ -42,7 +42,7 @@ func (t File) workbook(ctx context.Context, f *os.File) (book *workbook, done fu
 		}
 		drop = func() { _ = f.Close() }
 	}
-	r, err := zip.NewReader(f, size)
+	r, err := zip.NewReader(within{f, size}, size)
 	if err != nil || !isWorkbook(r) {
 		drop()
 		return nil, nil, Unusable("E_FORMAT", "the file inside is neither a list of users nor an Excel file; drop it unpacked")

@@ -83,7 +83,7 @@ func unpack(ctx context.Context, f *os.File, size int64, packed string) (*unpack
 		}
 	case Zip:
 		var r *zip.Reader
-		if r, err = zip.NewReader(src, size); err == nil {
+		if r, err = zip.NewReader(within{src, size}, size); err == nil {
 			var entry *zip.File
 			if entry, err = onlyEntry(r); err == nil {
 				var e io.ReadCloser
@@ -149,6 +149,23 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 	}
 	s.err = err
 	return 0, err
+}
+
+// within reads a file, and says of places outside of it that a damaged archive names them:
+// the system's own error would look like one of the disk.
+type within struct {
+	io.ReaderAt
+	size int64
+}
+
+var errOutside = errors.New("the archive names a place outside of itself")
+
+// ReadAt implements io.ReaderAt.
+func (w within) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off > w.size {
+		return 0, errOutside
+	}
+	return w.ReaderAt.ReadAt(p, off)
 }
 
 // onlyEntry is the one file in a ZIP; what macOS adds does not count.
