@@ -16,6 +16,14 @@ func (r *rig) instead(source, id, message string) {
 	r.publish("verifications.v1."+source+".resend", id, fmt.Sprintf(`{"user_id":"u-1","channels":["sms"],"instead":%q}`, message))
 }
 
+// becomes changes what PEOPLE has.
+func (r *rig) becomes(userID string, change func(*event.Person)) {
+	r.Helper()
+	if _, err := r.people.Update(context.Background(), userID, func(p *event.Person) error { change(p); return nil }); err != nil {
+		r.Fatal(err)
+	}
+}
+
 // Issue 16: two consoles, or two people, order one message again. One run is started for
 // it; the other order goes to that run while it is open, and has no effect afterwards.
 func TestOrdersAboutOneMessage(t *testing.T) {
@@ -35,13 +43,10 @@ func TestOrdersAboutOneMessage(t *testing.T) {
 
 	// It was sent, and failed again; the run is over.
 	r.close("u-1")
-	if _, err := r.people.Update(context.Background(), "u-1", func(p *event.Person) error {
+	r.becomes("u-1", func(p *event.Person) {
 		p.N, p.Order = 7, nil
 		p.Sends["1.welcome.sms.2"] = event.Send{State: event.SendFailed}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	r.instead(event.SourceConsole, "c", failed)
 	want["VERIFICATIONS known"]++
 	r.waitOutcomes(want)
@@ -85,23 +90,13 @@ func TestAMessageArrivesDuringAnotherOrder(t *testing.T) {
 	r.publish("verifications.v1.console.resend", "a", `{"user_id":"u-1","channels":["email"]}`)
 	want := map[string]float64{"USERS started": 1, "VERIFICATIONS started": 1}
 	r.waitOutcomes(want)
-	if _, err := r.people.Update(context.Background(), "u-1", func(p *event.Person) error {
-		p.Sends[failed] = event.Send{State: event.SendDelivered}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	r.becomes("u-1", func(p *event.Person) { p.Sends[failed] = event.Send{State: event.SendDelivered} })
 	r.instead(event.SourceConsole, "b", failed)
 	want["VERIFICATIONS known"]++
 	r.waitOutcomes(want)
 
 	// A run that was started by hand, or that has not closed yet, is not asked either.
-	if _, err := r.people.Update(context.Background(), "u-1", func(p *event.Person) error {
-		p.Order = nil
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	r.becomes("u-1", func(p *event.Person) { p.Order = nil })
 	r.instead(event.SourceConsole, "c", failed)
 	want["VERIFICATIONS known"]++
 	r.waitOutcomes(want)

@@ -100,7 +100,7 @@ func Inspect(ctx context.Context, f *os.File, tmp string, known Known) (File, er
 		return t, Unusable("E_EMPTY", "the file is empty; drop it again with its rows")
 	}
 	if t.Packed == Zip {
-		if r, err := zip.NewReader(within{f, t.Size}, t.Size); err == nil && isWorkbook(r) {
+		if r, err := zip.NewReader(f, t.Size); err == nil && isWorkbook(r) {
 			t.Packed, t.Format = "", FormatXLSX
 		}
 	}
